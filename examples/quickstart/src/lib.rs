@@ -1,0 +1,1 @@
+//! Annals in one file: an aggregate, a table, a query, a replay

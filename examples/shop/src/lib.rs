@@ -1,0 +1,1 @@
+//! Annals at work: orders, payments and shipping over one log

@@ -1,0 +1,1 @@
+//! Annals: aggregates, repositories, snapshots and upcasting

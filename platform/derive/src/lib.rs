@@ -1,0 +1,1 @@
+//! Annals: derive macros for events and tables

@@ -1,0 +1,83 @@
+//! The seam between a service's own event types and the envelope.
+
+use crate::{
+    ContentType, DecodeError, EventId, EventRef, Metadata, Sequence, StreamName, Timestamp, Version,
+};
+use bytes::Bytes;
+
+/// A service's events: usually an enum with a variant an event type, and `#[derive(Event)]`.
+pub trait Event: Sized + Send + Sync + 'static {
+    /// The types that this enum can decode, with the newest schema version of each.
+    const TYPES: &'static [(&'static str, u32)];
+
+    /// The type of this event, as it is stored.
+    fn event_type(&self) -> &'static str;
+    /// The schema version that [`encode`](Self::encode) writes.
+    fn schema_version(&self) -> u32;
+    /// The payload's media type.
+    fn content_type(&self) -> ContentType {
+        ContentType::JSON
+    }
+    /// The payload.
+    fn encode(&self) -> Result<Bytes, CodecError>;
+    /// The event of `event_type` with this payload, which has the newest schema version.
+    /// `Ok(None)`: this enum does not know the type.
+    fn decode(event_type: &str, payload: &[u8]) -> Result<Option<Self>, CodecError>;
+
+    /// Whether [`decode`](Self::decode) knows the type.
+    fn knows(event_type: &str) -> bool {
+        Self::TYPES.iter().any(|(known, _)| *known == event_type)
+    }
+}
+
+/// A payload that could not be written or read.
+#[derive(Debug, thiserror::Error)]
+#[error("event type {event_type:?}: {reason}")]
+pub struct CodecError {
+    /// The type of the event.
+    pub event_type: String,
+    /// What is wrong with the payload.
+    pub reason: String,
+}
+
+impl CodecError {
+    /// An error about an event of this type.
+    pub fn new(event_type: impl Into<String>, reason: impl ToString) -> Self {
+        Self { event_type: event_type.into(), reason: reason.to_string() }
+    }
+}
+
+/// A decoded event with its envelope.
+#[derive(Clone, Debug)]
+pub struct Recorded<E> {
+    /// Its place in the log.
+    pub sequence: Sequence,
+    /// Its stream.
+    pub stream: StreamName,
+    /// Its place in the stream.
+    pub version: Version,
+    /// When the log recorded it.
+    pub recorded_at: Timestamp,
+    /// Its id.
+    pub id: EventId,
+    /// What is known about it besides.
+    pub metadata: Metadata,
+    /// The fact.
+    pub event: E,
+}
+
+impl<E> Recorded<E> {
+    /// Puts `event`, decoded from `envelope`, into its envelope.
+    pub fn new(envelope: &EventRef<'_>, event: E) -> Result<Self, DecodeError> {
+        Ok(Self {
+            sequence: envelope.sequence(),
+            stream: StreamName::new(envelope.stream())
+                .map_err(|_| DecodeError::new("its stream's name is not valid"))?,
+            version: envelope.version(),
+            recorded_at: envelope.recorded_at(),
+            id: envelope.id(),
+            metadata: envelope.metadata()?,
+            event,
+        })
+    }
+}

@@ -1,0 +1,99 @@
+//! The envelope: an event with all that belongs to it, before and after it was recorded.
+
+use crate::{
+    EventId, EventType, InvalidName, Metadata, Sequence, StreamName, Tag, Timestamp, Version, limits,
+};
+use bytes::Bytes;
+use std::{borrow::Cow, fmt};
+
+/// The media type of a payload. JSON is the SDK's default.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ContentType(Cow<'static, str>);
+
+impl ContentType {
+    /// `application/json`; stored in no bytes at all.
+    pub const JSON: Self = Self(Cow::Borrowed("application/json"));
+    /// `application/octet-stream`.
+    pub const BYTES: Self = Self(Cow::Borrowed("application/octet-stream"));
+
+    /// Checks `text` and makes it a content type. 1 to 128 bytes of visible ASCII and spaces.
+    pub fn new(text: impl Into<Cow<'static, str>>) -> Result<Self, InvalidName> {
+        let (text, what) = (text.into(), "content type");
+        if text.is_empty() {
+            return Err(InvalidName::Empty { what });
+        }
+        if text.len() > limits::CONTENT_TYPE_BYTES_MAX {
+            let (bytes, bytes_max) = (text.len(), limits::CONTENT_TYPE_BYTES_MAX);
+            return Err(InvalidName::TooLong { what, bytes, bytes_max });
+        }
+        match text.char_indices().find(|(_, c)| !matches!(c, ' '..='~')) {
+            Some((at, character)) => Err(InvalidName::ControlCharacter { what, character, at }),
+            None => Ok(Self(text)),
+        }
+    }
+    /// The media type as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for ContentType {
+    fn default() -> Self {
+        Self::JSON
+    }
+}
+
+impl fmt::Debug for ContentType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// An event that is to be appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEvent {
+    /// Who it is. The writer chooses, so that a repeat is recognised.
+    pub id: EventId,
+    /// What kind of fact it is.
+    pub event_type: EventType,
+    /// Which form of the type the payload has; 1 is the first.
+    pub schema_version: u32,
+    /// How the payload is encoded.
+    pub content_type: ContentType,
+    /// The fact.
+    pub payload: Bytes,
+    /// What is known about it besides.
+    pub metadata: Metadata,
+    /// Free `key:value` words.
+    pub tags: Vec<Tag>,
+}
+
+impl NewEvent {
+    /// An event of this type with a JSON payload, a new id, schema version 1 and nothing else.
+    pub fn json(event_type: EventType, payload: impl Into<Bytes>) -> Self {
+        Self {
+            id: EventId::generate(),
+            event_type,
+            schema_version: 1,
+            content_type: ContentType::JSON,
+            payload: payload.into(),
+            metadata: Metadata::default(),
+            tags: Vec::new(),
+        }
+    }
+}
+
+/// An event as the log has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedEvent {
+    /// Its place in the log.
+    pub sequence: Sequence,
+    /// Its stream.
+    pub stream: StreamName,
+    /// Its place in the stream.
+    pub version: Version,
+    /// When the log recorded it; never before the event with the sequence number below.
+    pub recorded_at: Timestamp,
+    /// What was appended.
+    pub event: NewEvent,
+}

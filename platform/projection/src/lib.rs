@@ -1,0 +1,1 @@
+//! Annals: read models: fold, checkpoint, generations, snapshots

@@ -1,0 +1,1 @@
+//! Annals: reactors turn events into commands, exactly once

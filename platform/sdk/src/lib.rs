@@ -1,0 +1,1 @@
+//! Annals: event sourcing for Rust microservices

@@ -1,0 +1,1 @@
+//! Annals: EventStore over the embedded log

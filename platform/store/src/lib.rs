@@ -1,0 +1,1 @@
+//! Annals: the EventStore trait, filters, subscriptions and the conformance suite

@@ -1,0 +1,1 @@
+//! Annals: OpenTelemetry set-up, trace context, names of spans

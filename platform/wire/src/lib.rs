@@ -1,0 +1,1 @@
+//! Annals: generated gRPC code and its conversions

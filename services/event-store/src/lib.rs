@@ -1,0 +1,1 @@
+//! Annals: the shared log as a gRPC and HTTP server

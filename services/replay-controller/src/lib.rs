@@ -1,0 +1,1 @@
+//! Annals: replays over HTTP

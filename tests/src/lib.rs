@@ -1,0 +1,1 @@
+//! Annals: whole-system suites
