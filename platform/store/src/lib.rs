@@ -1,1 +1,34 @@
-//! Annals: the EventStore trait, filters, subscriptions and the conformance suite
+//! The one interface between services and the log: [`EventStore`].
+//!
+//! ```text
+//!   sequence   1   2   3   4   5   6   7   8
+//!   stream     a   b   a   c   a   b   b   a
+//!              └─ first retained       head ┘
+//!   read_log(from 3)      3   4   5 ...          from is included
+//!   checkpoint 4          the next read is from 5
+//! ```
+//!
+//! What every adapter keeps, and the [conformance] suite checks:
+//!
+//! * Sequence numbers strictly increase in commit order; nothing appears below a position that was readable.
+//!   There may be gaps: only `next()` of a position, never "+1 is there".
+//! * An append is all or nothing. Answered means durable; what is not durable is not visible to any reader.
+//! * A repeated request id gets the first result and writes nothing.
+//! * A subscription delivers in order, without gap and without duplicate, first what was there, then what comes.
+//! * Conflict, bad input, unavailable and corrupted are distinct errors.
+
+mod error;
+mod filter;
+mod gapped;
+mod read;
+mod store;
+mod subscription;
+
+pub mod conformance;
+
+pub use error::{AppendError, Damage, ReadError};
+pub use filter::Filter;
+pub use gapped::GappedStore;
+pub use read::{Direction, Head, LogPage, ReadLog, ReadStream, StreamPage};
+pub use store::{Capabilities, EventStore};
+pub use subscription::{Delivery, Follow, Subscribe, Subscription};

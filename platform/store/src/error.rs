@@ -1,0 +1,101 @@
+use annals_event::{Conflict, DecodeError, InvalidAppend, RequestId, Sequence};
+use std::fmt;
+
+/// Where stored bytes are not what was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The file, or the part of a remote store.
+    pub place: String,
+    /// The byte at which it begins, where that is known.
+    pub offset: Option<u64>,
+    /// What is wrong there.
+    pub reason: String,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.offset {
+            Some(offset) => write!(f, "{} at byte {offset}: {}", self.place, self.reason),
+            None => write!(f, "{}: {}", self.place, self.reason),
+        }
+    }
+}
+
+/// Why an append was not done, or is not known to be done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// A stream or a mark is not where the append expected it. Nothing was written: read again and decide again.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// The append can never be written as it is.
+    #[error("bad input: {0}")]
+    Invalid(#[from] InvalidAppend),
+    /// The request id was used for other content.
+    #[error(
+        "request id {request_id} was used before for an append with other content; make a new id for a new request"
+    )]
+    RequestIdReused {
+        /// The id.
+        request_id: RequestId,
+    },
+    /// The store cannot be reached, is full or has failed. The append may or may not have been done: repeat it
+    /// with the same request id.
+    #[error("the event store is unavailable: {reason}")]
+    Unavailable {
+        /// What happened.
+        reason: String,
+    },
+    /// The log is damaged and takes no writes.
+    #[error("the log is damaged and read-only: {0}")]
+    Corrupted(Damage),
+}
+
+/// Why a read was not answered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// Retention dropped what was asked for.
+    #[error("sequence number {requested} is no longer in the log; the first that is still there is {first}")]
+    BelowStart {
+        /// What was asked for.
+        requested: Sequence,
+        /// The first that is there.
+        first: Sequence,
+    },
+    /// The request makes no sense.
+    #[error("bad input: {reason}")]
+    Invalid {
+        /// What to change.
+        reason: String,
+    },
+    /// The store cannot be reached or has failed; try again.
+    #[error("the event store is unavailable: {reason}")]
+    Unavailable {
+        /// What happened.
+        reason: String,
+    },
+    /// The log is damaged where it was to be read; what lies below is still readable.
+    #[error("the log is damaged: {0}")]
+    Corrupted(Damage),
+}
+
+impl From<DecodeError> for ReadError {
+    fn from(error: DecodeError) -> Self {
+        Self::Corrupted(Damage { place: "event record".into(), offset: None, reason: error.to_string() })
+    }
+}
+
+impl AppendError {
+    /// Whether the same append may succeed, or be found done, when it is repeated unchanged.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}
+
+impl ReadError {
+    /// Whether the same read may succeed when it is repeated.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}

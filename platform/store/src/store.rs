@@ -1,0 +1,55 @@
+use crate::{
+    AppendError, Head, LogPage, ReadError, ReadLog, ReadStream, StreamPage, Subscribe, Subscription,
+};
+use annals_event::{Append, MarkName, Receipt, Sequence, Timestamp};
+use async_trait::async_trait;
+
+/// What an adapter can do beyond what all must.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// The adapter's name, for messages.
+    pub name: String,
+    /// Whether "answered means durable" holds against a power cut, not only against a killed process.
+    pub durable: bool,
+    /// Whether sequence numbers are dense. No consumer may rely on it; tools may show it.
+    pub dense: bool,
+}
+
+impl Capabilities {
+    /// An adapter of this name that is neither durable nor dense.
+    pub fn of(name: impl Into<String>) -> Self {
+        Self { name: name.into(), durable: false, dense: false }
+    }
+}
+
+/// The shared log, as services see it. The crate's documentation says what every adapter keeps.
+///
+/// All reads see the log as it is when they are answered; an append that was answered before a read was made is
+/// visible to it. Dropping a future never leaves half an append: it is done, or it is not.
+#[async_trait]
+pub trait EventStore: Send + Sync + 'static {
+    /// What the adapter can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Writes events and sets marks, all or nothing, and answers when they are durable.
+    async fn append(&self, append: Append) -> Result<Receipt, AppendError>;
+
+    /// A page of one stream. A stream that does not exist has no events; that is not an error.
+    async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError>;
+
+    /// A page of the log. Beyond the head it is empty.
+    async fn read_log(&self, read: ReadLog) -> Result<LogPage, ReadError>;
+
+    /// All events from a sequence number: those that are there, then those that come.
+    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError>;
+
+    /// Which log it is, and where it begins and ends.
+    async fn head(&self) -> Result<Head, ReadError>;
+
+    /// Where a mark is; `None`: it was never set.
+    async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError>;
+
+    /// The first event recorded at `time` or later; when there is none, the place after the last event.
+    async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError>;
+}

@@ -1,0 +1,118 @@
+//! Catch-up, then live, as one stream of deliveries.
+
+use crate::{Filter, LogPage, ReadError, ReadLog};
+use annals_event::{EventBatch, Sequence};
+use async_trait::async_trait;
+use futures::stream::{self, BoxStream, StreamExt};
+use std::{fmt, sync::Arc};
+
+/// What to subscribe to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscribe {
+    /// The sequence number to begin with, included.
+    pub from: Sequence,
+    /// Only these events.
+    pub filter: Filter,
+}
+
+impl Subscribe {
+    /// The events behind a checkpoint at `through` that `filter` accepts.
+    pub fn after(through: Sequence, filter: Filter) -> Self {
+        Self { from: through.next(), filter }
+    }
+}
+
+/// The next piece of a subscription.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delivery {
+    /// Events that the filter accepted, in order. Empty: only progress.
+    pub events: EventBatch,
+    /// Every wanted event up to here was delivered: a checkpoint may move here.
+    pub through: Sequence,
+    /// The log's last sequence number when this was read: how far behind the subscriber is.
+    pub head: Sequence,
+}
+
+impl Delivery {
+    /// Whether the subscriber has everything that there was when this was read.
+    pub fn is_caught_up(&self) -> bool {
+        self.through >= self.head
+    }
+}
+
+impl From<LogPage> for Delivery {
+    fn from(LogPage { events, through, head }: LogPage) -> Self {
+        Self { events, through, head }
+    }
+}
+
+/// A running subscription. Dropping it ends it. After an error it is over; subscribe again behind the last
+/// `through`.
+pub struct Subscription(BoxStream<'static, Result<Delivery, ReadError>>);
+
+impl Subscription {
+    /// A subscription that yields what `stream` yields. For adapters.
+    pub fn new(stream: impl futures::Stream<Item = Result<Delivery, ReadError>> + Send + 'static) -> Self {
+        Self(stream.boxed())
+    }
+
+    /// A subscription that reads `source` page by page and waits at its head. It reads only when the subscriber
+    /// asks, so that a stalled one costs nothing. For adapters in the log's own process.
+    ///
+    /// The first delivery comes at once, also when there is nothing behind the checkpoint yet: it tells a new
+    /// subscriber that it is caught up.
+    pub fn following(source: Arc<dyn Follow>, subscribe: Subscribe) -> Self {
+        let start = Follower { source, filter: subscribe.filter, from: subscribe.from, begun: false };
+        Self::new(stream::unfold(Some(start), async |follower| {
+            let mut follower = follower?;
+            match follower.next().await {
+                Ok(delivery) => Some((Ok(delivery), Some(follower))),
+                Err(error) => Some((Err(error), None)),
+            }
+        }))
+    }
+
+    /// The next piece; waits for one at the head. An adapter that ends says why in an error.
+    ///
+    /// Cancel safe: a dropped call loses nothing.
+    pub async fn next(&mut self) -> Result<Delivery, ReadError> {
+        let ended = || ReadError::Unavailable { reason: "the subscription ended".into() };
+        self.0.next().await.unwrap_or_else(|| Err(ended()))
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Subscription")
+    }
+}
+
+/// What [`Subscription::following`] needs of an adapter.
+#[async_trait]
+pub trait Follow: Send + Sync {
+    /// A page of the log.
+    async fn page(&self, read: ReadLog) -> Result<LogPage, ReadError>;
+    /// Waits until there is a readable event with a greater sequence number than `through`.
+    async fn grown_past(&self, through: Sequence) -> Result<(), ReadError>;
+}
+
+struct Follower {
+    source: Arc<dyn Follow>,
+    filter: Filter,
+    from: Sequence,
+    begun: bool,
+}
+
+impl Follower {
+    async fn next(&mut self) -> Result<Delivery, ReadError> {
+        loop {
+            let page = self.source.page(ReadLog::filtered(self.from, self.filter.clone())).await?;
+            if !self.begun || page.through >= self.from {
+                self.begun = true;
+                self.from = self.from.max(page.through.next());
+                return Ok(page.into());
+            }
+            self.source.grown_past(self.from.previous()).await?;
+        }
+    }
+}
