@@ -131,7 +131,7 @@ impl Metadata {
                 metadata.headers.insert(key, value);
             }
         }
-        reader.finish("metadata")?;
+        reader.finish()?;
         Ok(metadata)
     }
 }

@@ -308,7 +308,7 @@ impl<'a> Reader<'a> {
         let length = u16::from_le_bytes(self.array()?);
         self.text(usize::from(length))
     }
-    pub(crate) fn finish(&self, _what: &'static str) -> Result<(), DecodeError> {
+    pub(crate) fn finish(&self) -> Result<(), DecodeError> {
         if self.rest.is_empty() { Ok(()) } else { Err(DecodeError::new("bytes are left over")) }
     }
 }
