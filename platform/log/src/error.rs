@@ -1,0 +1,148 @@
+//! What can go wrong, an enum per operation. Each message says what to do.
+
+use annals_event::{Conflict, InvalidAppend, RequestId, Sequence};
+use std::{io, path::PathBuf, sync::Arc};
+
+/// Damage that no power cut explains: bytes that were durable are no longer what they were.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} is damaged at byte {offset}: {what}", file.display())]
+pub struct Corruption {
+    /// The damaged file.
+    pub file: PathBuf,
+    /// Where in it.
+    pub offset: u64,
+    /// What is wrong there.
+    pub what: &'static str,
+}
+
+/// Why a log does not open.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Another process, or another handle of this one, has the log open.
+    #[error("the log in {} is in use by another process; stop it, or go through its address", folder.display())]
+    InUse {
+        /// The log's folder.
+        folder: PathBuf,
+    },
+    /// The folder has other files.
+    #[error("{} is not a log: it holds {file:?}; name an empty or a new folder", folder.display())]
+    NotALog {
+        /// The folder.
+        folder: PathBuf,
+        /// One of the files in it.
+        file: String,
+    },
+    /// A later release wrote the log.
+    #[error("{} has format {format}, this release reads up to {known}; use the release that wrote it", file.display())]
+    NewerFormat {
+        /// The file.
+        file: PathBuf,
+        /// Its format.
+        format: u32,
+        /// The newest format that this release knows.
+        known: u32,
+    },
+    /// So damaged that not even reading is possible. Lesser damage opens for reading: see `Log::corruption`.
+    #[error("{0}; restore the log from a backup")]
+    Corrupted(Corruption),
+    /// A file could not be read, written or synced.
+    #[error("cannot use {}: {source}", file.display())]
+    Io {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A thread could not be started.
+    #[error("cannot start the log's threads: {0}")]
+    Thread(io::Error),
+}
+
+/// Why an append was not made.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// It can never be written.
+    #[error(transparent)]
+    Invalid(#[from] InvalidAppend),
+    /// A stream or a mark is not where the append expected it. Nothing was written.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// The request id belongs to another append. Nothing was written.
+    #[error("request id {request_id} was used before for an append with other content; use a new id")]
+    RequestIdReused {
+        /// The id.
+        request_id: RequestId,
+    },
+    /// There is no room for another segment. Nothing was written; reads go on, and so do writes once there is
+    /// room.
+    #[error("no room for the log's next segment ({reason}); free space or handles, then append again")]
+    NoSpace {
+        /// What the system says.
+        reason: Arc<str>,
+    },
+    /// An earlier write or sync failed. Whether this append survives is known after reopening.
+    #[error("the log stopped writing after a failed write or sync ({reason}); reopen it to recover")]
+    Poisoned {
+        /// What the system said.
+        reason: Arc<str>,
+    },
+    /// The log is damaged, so it is open for reading only. Nothing was written.
+    #[error("the log is open for reading only: {corruption}; restore it from a backup")]
+    ReadOnly {
+        /// The damage.
+        corruption: Corruption,
+    },
+    /// The log was closed before the append was taken. Nothing was written.
+    #[error("the log is closed")]
+    Closed,
+    /// The append's original, whose result is asked for again, cannot be read. Nothing was written.
+    #[error("the original of this repeated append cannot be read: {0}")]
+    Original(Arc<ReadError>),
+}
+
+/// Why an append was not taken into the queue; it can be submitted again.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubmitError {
+    /// As many appends are waiting as may: wait until one is answered, then submit again.
+    #[error("the log's queue is full; wait for answers, then submit again")]
+    Full,
+    /// It will never be taken.
+    #[error(transparent)]
+    Refused(#[from] AppendError),
+}
+
+/// Why a read failed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// Retention removed what is asked for.
+    #[error("the log begins at {first}; start reading there, or restore a snapshot")]
+    BelowStart {
+        /// The first sequence number that is still there.
+        first: Sequence,
+    },
+    /// What is asked for is damaged.
+    #[error("{0}; what lies below can be read, restore the rest from a backup")]
+    Corrupted(Corruption),
+    /// A file could not be read.
+    #[error("cannot read {}: {source}", file.display())]
+    Io {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        source: Arc<io::Error>,
+    },
+}
+
+/// Why closing, checkpointing or preparing did not work. The log's data is not affected.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("cannot write {}: {source}", file.display())]
+pub struct MaintenanceError {
+    /// The file.
+    pub file: PathBuf,
+    /// What the system says.
+    pub source: Arc<io::Error>,
+}

@@ -1,0 +1,85 @@
+//! How a log is to behave. The defaults suit a server; tests make everything small.
+
+/// The settings of a log.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// Where a segment is full. A new log's first segments are smaller ([`Options::first_segment_bytes`]) and
+    /// grow fourfold up to this, so that a small log is a small folder. A group that does not fit into an empty
+    /// segment makes that segment longer.
+    pub segment_bytes: u64,
+    /// The size of a new log's first segment.
+    pub first_segment_bytes: u64,
+    /// How many appends may wait for the writer; one more is [`SubmitError::Full`](crate::SubmitError::Full).
+    pub queue_appends_max: usize,
+    /// How many bytes of appends may wait for the writer.
+    pub queue_bytes_max: usize,
+    /// How many bytes of the newest events are kept in memory for live readers.
+    pub tail_bytes_max: usize,
+    /// How many bytes of sealed segments' indexes are kept in memory.
+    pub index_cache_bytes_max: usize,
+    /// How many segments may be sealed before the next checkpoint; it bounds what an open after a crash replays.
+    pub checkpoint_segments: u32,
+    /// A bug to run with, to prove that the tests catch it.
+    #[cfg(feature = "planted-bugs")]
+    pub planted_bug: Option<PlantedBug>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            segment_bytes: 64 << 20,
+            first_segment_bytes: 1 << 20,
+            queue_appends_max: 65_536,
+            queue_bytes_max: 64 << 20,
+            tail_bytes_max: 16 << 20,
+            index_cache_bytes_max: 128 << 20,
+            checkpoint_segments: 8,
+            #[cfg(feature = "planted-bugs")]
+            planted_bug: None,
+        }
+    }
+}
+
+impl Options {
+    /// Settings with segments of this size from the first on.
+    pub fn with_segment_bytes(bytes: u64) -> Self {
+        Self { segment_bytes: bytes, first_segment_bytes: bytes, ..Self::default() }
+    }
+}
+
+/// Bugs that real logs had, each switched on at the very place in the engine.
+#[cfg(feature = "planted-bugs")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlantedBug {
+    /// Answers an append without syncing it.
+    AcknowledgeBeforeSync,
+    /// Answers a refusal that rests on unsynced appends although their sync failed.
+    RefuseBeforeSync,
+    /// Takes a valid frame of the torn group for proof of corruption.
+    SiblingFrameIsCorruption,
+    /// Ends the log at the first zeros, without looking beyond.
+    ZeroSectorEndsLog,
+    /// Leaves the bytes of a torn tail where they are.
+    TailNotWiped,
+    /// Serves what it read in recovery without writing and syncing it again.
+    RecoveryTrustsCache,
+    /// Does not sync the folder after a segment got its name.
+    DirectoryNotSynced,
+}
+
+/// Whether a bug is planted; without the feature this is the constant `false`.
+macro_rules! planted {
+    ($options:expr, $bug:ident) => {{
+        #[cfg(feature = "planted-bugs")]
+        {
+            $options.planted_bug == Some($crate::options::PlantedBug::$bug)
+        }
+        #[cfg(not(feature = "planted-bugs"))]
+        {
+            let _ = &$options;
+            false
+        }
+    }};
+}
+pub(crate) use planted;
