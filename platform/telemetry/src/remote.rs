@@ -1,0 +1,179 @@
+//! Trace context over HTTP and gRPC: `traceparent` and `tracestate`, read and set through closures.
+//!
+//! A parent is set before the span is entered; afterwards it would be ignored.
+
+use crate::{context::to_span_context, current_context, names};
+use annals_event::TraceContext;
+use opentelemetry::{
+    Context,
+    trace::{TraceContextExt, TraceState},
+};
+use std::str::FromStr;
+use tracing::{Span, field::Empty, info_span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+/// Longest `tracestate` that is taken over; a longer one is dropped, as the specification allows.
+const TRACESTATE_BYTES_MAX: usize = 512;
+/// The first HTTP status that is the server's fault.
+const SERVER_ERROR: u16 = 500;
+
+/// The context in a request's headers, each looked up by its lower-case name. What is not well-formed is as good
+/// as absent: a bad header must not fail a request.
+pub fn extract<'h>(header: impl Fn(&str) -> Option<&'h str>) -> Option<TraceContext> {
+    let mut context: TraceContext = header(names::TRACEPARENT)?.trim().parse().ok()?;
+    let well_formed = |state: &&str| {
+        state.len() <= TRACESTATE_BYTES_MAX && !state.is_empty() && TraceState::from_str(state).is_ok()
+    };
+    context.state = header(names::TRACESTATE).filter(well_formed).unwrap_or_default().to_owned();
+    Some(context)
+}
+
+/// Sets the headers of `context`.
+pub fn inject(context: &TraceContext, mut set: impl FnMut(&'static str, &str)) {
+    set(names::TRACEPARENT, &context.traceparent());
+    if !context.state.is_empty() {
+        set(names::TRACESTATE, &context.state);
+    }
+}
+
+/// Sets the headers of the current span's context, if there is one.
+pub fn inject_current(set: impl FnMut(&'static str, &str)) {
+    if let Some(context) = current_context() {
+        inject(&context, set);
+    }
+}
+
+/// SERVER: an HTTP request on `route`, the pattern and not the path. Child of the caller's span, if the headers
+/// name one. [`record_status`] adds the outcome.
+pub fn server_span<'h>(method: &str, route: &str, header: impl Fn(&str) -> Option<&'h str>) -> Span {
+    let method = known_method(method);
+    let span = info_span!(
+        parent: None,
+        "request",
+        otel.name = format!("{method} {route}"),
+        otel.kind = "server",
+        otel.status_code = Empty,
+        { names::HTTP_REQUEST_METHOD } = method,
+        { names::HTTP_ROUTE } = route,
+        { names::HTTP_RESPONSE_STATUS_CODE } = Empty,
+    );
+    under_caller(span, header)
+}
+
+/// CLIENT: an HTTP request to `route` of another service. Set its headers with [`inject_current`] within it.
+pub fn client_span(method: &str, route: &str) -> Span {
+    let method = known_method(method);
+    info_span!(
+        "call",
+        otel.name = format!("{method} {route}"),
+        otel.kind = "client",
+        otel.status_code = Empty,
+        { names::HTTP_REQUEST_METHOD } = method,
+        { names::HTTP_ROUTE } = route,
+        { names::HTTP_RESPONSE_STATUS_CODE } = Empty,
+    )
+}
+
+/// Says on a [`server_span`] or [`client_span`] which HTTP status the request got.
+pub fn record_status(span: &Span, status: u16) {
+    span.record(names::HTTP_RESPONSE_STATUS_CODE, status);
+    if status >= SERVER_ERROR {
+        span.record("otel.status_code", "error");
+    }
+}
+
+/// SERVER: a gRPC call of `method`, e.g. `annals.v1.EventStore/Append`. Child of the caller's span, if the metadata
+/// names one.
+pub fn rpc_server_span<'h>(method: &str, metadata: impl Fn(&str) -> Option<&'h str>) -> Span {
+    let span = info_span!(
+        parent: None,
+        "rpc",
+        otel.name = method,
+        otel.kind = "server",
+        otel.status_code = Empty,
+        { names::RPC_SYSTEM_NAME } = "grpc",
+        { names::RPC_METHOD } = method,
+    );
+    under_caller(span, metadata)
+}
+
+/// CLIENT: a gRPC call of `method`. Set its metadata with [`inject_current`] within it.
+pub fn rpc_client_span(method: &str) -> Span {
+    info_span!(
+        "rpc",
+        otel.name = method,
+        otel.kind = "client",
+        otel.status_code = Empty,
+        { names::RPC_SYSTEM_NAME } = "grpc",
+        { names::RPC_METHOD } = method,
+    )
+}
+
+fn under_caller<'h>(span: Span, header: impl Fn(&str) -> Option<&'h str>) -> Span {
+    if !span.is_disabled()
+        && let Some(caller) = extract(header)
+    {
+        // Fails only where there is no OpenTelemetry layer, and then there is nobody to miss the parent.
+        let _ = span.set_parent(Context::new().with_remote_span_context(to_span_context(&caller)));
+    }
+    span
+}
+
+/// The method, or `_OTHER`: span names must not be chosen by a stranger.
+fn known_method(method: &str) -> &str {
+    match method {
+        "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "CONNECT" | "OPTIONS" | "TRACE" | "PATCH" => method,
+        _ => "_OTHER",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    fn headers(state: &'static str) -> impl Fn(&str) -> Option<&'static str> {
+        move |name| match name {
+            "traceparent" => Some(PARENT),
+            "tracestate" => Some(state),
+            _ => None,
+        }
+    }
+
+    fn injected(context: &TraceContext) -> Vec<(String, String)> {
+        let mut set = Vec::new();
+        inject(context, |name, value| set.push((name.to_owned(), value.to_owned())));
+        set
+    }
+
+    #[test]
+    fn headers_go_there_and_back() {
+        let context = extract(headers("vendor=1")).unwrap();
+        assert_eq!(context.traceparent(), PARENT);
+        let expected = [("traceparent", PARENT), ("tracestate", "vendor=1")];
+        assert_eq!(injected(&context), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+
+    #[test]
+    fn an_empty_tracestate_is_neither_kept_nor_sent() {
+        let context = extract(headers("")).unwrap();
+        assert_eq!(context.state, "");
+        assert_eq!(injected(&context).len(), 1);
+    }
+
+    #[test]
+    fn bad_headers_are_as_good_as_absent() {
+        assert_eq!(extract(|_| None), None);
+        assert_eq!(extract(|_| Some("nonsense")), None);
+        assert_eq!(extract(headers("no equals sign")).unwrap().state, "");
+        let long: &'static str = format!("a={}", "x".repeat(TRACESTATE_BYTES_MAX)).leak();
+        assert_eq!(extract(headers(long)).unwrap().state, "");
+    }
+
+    #[test]
+    fn a_method_that_http_does_not_know_is_other() {
+        assert_eq!(known_method("POST"), "POST");
+        assert_eq!(known_method("<script>"), "_OTHER");
+    }
+}

@@ -1,0 +1,222 @@
+//! Set-up of logging and tracing, once a process.
+
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_sdk::{
+    Resource,
+    error::OTelSdkError,
+    trace::{
+        BatchConfigBuilder, BatchSpanProcessor, ParentBasedSampler, Sampler, SdkTracerProvider,
+        TracerProviderBuilder,
+    },
+};
+use std::{io::IsTerminal, time::Duration};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::{FilterExt, ParseError, Targets, filter_fn},
+    fmt,
+    layer::SubscriberExt,
+    registry,
+    util::SubscriberInitExt,
+};
+
+/// Spans that may wait for export; more are dropped, so that a slow collector slows nobody.
+const QUEUED_SPANS_MAX: usize = 65_536;
+/// Spans that are exported in one message.
+const EXPORTED_SPANS_MAX: usize = 2_048;
+/// How long the last export may take at shutdown.
+const SHUTDOWN_MS_MAX: u64 = 5_000;
+/// What carries the exported spans must make none of its own: they would be exported for ever.
+const SILENT: [&str; 6] = ["h2", "hyper", "hyper_util", "tonic", "tower", "opentelemetry"];
+
+/// What [`init`] sets up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// The service's name in traces.
+    pub service_name: String,
+    /// Where spans go, by OTLP over gRPC, e.g. `http://127.0.0.1:4317`. `None`: nowhere, but every span still has
+    /// its ids.
+    pub otlp_endpoint: Option<String>,
+    /// Which log lines are written to standard error, as in `RUST_LOG`.
+    pub log_filter: String,
+    /// Which spans exist, as `level` or `target=level`, separated by commas. With less than `info`, events carry no
+    /// trace context; `debug` adds a span an event to replays.
+    pub span_filter: String,
+    /// The share of traces begun here that are exported, 0 to 1. A trace begun elsewhere keeps that side's word.
+    pub sample_ratio: f64,
+}
+
+impl Options {
+    /// What is logged when nobody says otherwise.
+    pub const LOG_FILTER_DEFAULT: &str = "warn,annals=info";
+    /// Which spans exist when nobody says otherwise.
+    pub const SPAN_FILTER_DEFAULT: &str = "info";
+
+    /// Warnings to standard error, no export.
+    pub fn new(service_name: impl Into<String>) -> Self {
+        Self {
+            service_name: service_name.into(),
+            otlp_endpoint: None,
+            log_filter: Self::LOG_FILTER_DEFAULT.into(),
+            span_filter: Self::SPAN_FILTER_DEFAULT.into(),
+            sample_ratio: 1.0,
+        }
+    }
+
+    /// The same, changed by `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_SERVICE_NAME`, `RUST_LOG` and `ANNALS_SPANS`
+    /// (the span filter). An empty variable is as good as none.
+    pub fn from_env(service_name: impl Into<String>) -> Self {
+        let defaults = Self::new(service_name);
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+        Self {
+            otlp_endpoint: variable("OTEL_EXPORTER_OTLP_ENDPOINT"),
+            service_name: variable("OTEL_SERVICE_NAME").unwrap_or(defaults.service_name),
+            log_filter: variable("RUST_LOG").unwrap_or(defaults.log_filter),
+            span_filter: variable("ANNALS_SPANS").unwrap_or(defaults.span_filter),
+            ..defaults
+        }
+    }
+}
+
+/// Why logging and tracing could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InitError {
+    /// Somebody did it before, in this process.
+    #[error("logging and tracing are already set up in this process; call init once, in main")]
+    AlreadyInitialised,
+    /// The filter of log lines is not one.
+    #[error("log filter {filter:?} is not of the form level or target=level, separated by commas: {reason}")]
+    LogFilter {
+        /// The filter.
+        filter: String,
+        /// What is wrong with it.
+        reason: ParseError,
+    },
+    /// The filter of spans is not one.
+    #[error("span filter {filter:?} is not of the form level or target=level, separated by commas: {reason}")]
+    SpanFilter {
+        /// The filter.
+        filter: String,
+        /// What is wrong with it.
+        reason: ParseError,
+    },
+    /// The exporter needs a tokio runtime.
+    #[error("an OTLP endpoint is configured: call init within a tokio runtime")]
+    NoRuntime,
+    /// The exporter refuses its configuration.
+    #[error("cannot export spans to {endpoint:?}: {reason}")]
+    Exporter {
+        /// Where spans were to go.
+        endpoint: String,
+        /// Why they cannot.
+        reason: String,
+    },
+}
+
+/// Why the last spans may not have been exported.
+#[derive(Debug, thiserror::Error)]
+#[error("the last spans may not have been exported: {reason}")]
+pub struct ShutdownError {
+    reason: String,
+}
+
+/// Running telemetry. [`shutdown`](Self::shutdown) exports the last spans.
+#[derive(Debug)]
+#[must_use = "call `shutdown` at the end, so that the last spans are exported"]
+pub struct Telemetry {
+    provider: SdkTracerProvider,
+}
+
+/// Sets up logging to standard error and tracing for the whole process.
+pub fn init(options: Options) -> Result<Telemetry, InitError> {
+    let log_filter = log_filter(&options.log_filter)?;
+    let span_filter = span_filter(&options.span_filter)?;
+    let provider = provider(&options)?;
+    let logs = fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        // Spans are for the trace; a log line that repeats all their fields is not readable.
+        .with_filter(log_filter.and(filter_fn(|metadata| metadata.is_event())));
+    let spans = tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer("annals"))
+        .with_location(false)
+        .with_threads(false)
+        .with_target(false)
+        .with_tracked_inactivity(false)
+        .with_filter(span_filter);
+    registry().with(logs).with(spans).try_init().map_err(|_| InitError::AlreadyInitialised)?;
+    opentelemetry::global::set_tracer_provider(provider.clone());
+    Ok(Telemetry { provider })
+}
+
+fn log_filter(filter: &str) -> Result<EnvFilter, InitError> {
+    let refused = |reason| InitError::LogFilter { filter: filter.to_owned(), reason };
+    EnvFilter::builder().parse(filter).map_err(refused)
+}
+
+fn span_filter(filter: &str) -> Result<Targets, InitError> {
+    let refused = |reason| InitError::SpanFilter { filter: filter.to_owned(), reason };
+    let wanted: Targets = filter.parse().map_err(refused)?;
+    Ok(wanted.with_targets(SILENT.map(|target| (target, LevelFilter::OFF))))
+}
+
+fn provider(options: &Options) -> Result<SdkTracerProvider, InitError> {
+    let resource = Resource::builder().with_service_name(options.service_name.clone()).build();
+    let builder = SdkTracerProvider::builder().with_resource(resource);
+    // Without an endpoint ids are still made, and a caller's `sampled` is passed on, but nothing else is collected.
+    let (builder, own_traces) = match &options.otlp_endpoint {
+        Some(endpoint) => (exporting(builder, endpoint)?, Sampler::TraceIdRatioBased(options.sample_ratio)),
+        None => (builder, Sampler::AlwaysOff),
+    };
+    Ok(builder.with_sampler(ParentBasedSampler::new(own_traces)).build())
+}
+
+fn exporting(builder: TracerProviderBuilder, endpoint: &str) -> Result<TracerProviderBuilder, InitError> {
+    tokio::runtime::Handle::try_current().map_err(|_| InitError::NoRuntime)?;
+    let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build();
+    let refused = |reason: &dyn ToString| InitError::Exporter {
+        endpoint: endpoint.to_owned(),
+        reason: reason.to_string(),
+    };
+    let exporter = exporter.map_err(|error| refused(&error))?;
+    let batches = BatchConfigBuilder::default()
+        .with_max_queue_size(QUEUED_SPANS_MAX)
+        .with_max_export_batch_size(EXPORTED_SPANS_MAX)
+        .build();
+    let processor = BatchSpanProcessor::builder(exporter).with_batch_config(batches).build();
+    Ok(builder.with_span_processor(processor))
+}
+
+impl Telemetry {
+    /// Exports what is waiting, within 5 seconds, and stops. Spans made later go nowhere.
+    pub async fn shutdown(self) -> Result<(), ShutdownError> {
+        let provider = self.provider;
+        let flush = move || provider.shutdown_with_timeout(Duration::from_millis(SHUTDOWN_MS_MAX));
+        // The exporter needs this runtime's threads: waiting for it on one of them could wait for ever.
+        let flushed: Result<(), OTelSdkError> = match tokio::task::spawn_blocking(flush).await {
+            Ok(flushed) => flushed,
+            Err(error) => return Err(ShutdownError { reason: error.to_string() }),
+        };
+        flushed.map_err(|error| ShutdownError { reason: error.to_string() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_filter_is_refused_with_what_to_change() {
+        let error = log_filter("annals=loud").unwrap_err().to_string();
+        assert!(error.starts_with("log filter \"annals=loud\" is not of the form"), "{error}");
+        assert!(matches!(span_filter("annals=loud"), Err(InitError::SpanFilter { .. })));
+    }
+
+    #[test]
+    fn an_endpoint_outside_a_runtime_is_refused() {
+        let options = Options { otlp_endpoint: Some("http://127.0.0.1:1".into()), ..Options::new("test") };
+        assert!(matches!(provider(&options), Err(InitError::NoRuntime)));
+    }
+}
