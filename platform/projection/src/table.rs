@@ -1,0 +1,130 @@
+//! Rows as Rust structs. `#[derive(Table)]` writes the implementation; nothing in it decides what is stored.
+
+use crate::value::{ColumnKind, ColumnType, KeyColumn, Value, ValueError};
+
+/// The column that every table has: the sequence number of the event that last changed the row.
+pub const SEQUENCE_COLUMN: &str = "annals_sequence";
+
+/// A struct that is a row of a table.
+///
+/// Values stand in the order of [`TableSchema::columns`] everywhere; the column
+/// [`SEQUENCE_COLUMN`] is the platform's and is not among them.
+pub trait Table: Clone + PartialEq + Send + Sync + 'static {
+    /// The type of the key: of one key column its type, of several a tuple in the order of the columns.
+    type Key: TableKey;
+    /// The table.
+    const SCHEMA: TableSchema;
+
+    /// Which row it is.
+    fn key(&self) -> Self::Key;
+    /// The row's cells. Use [`cell`] for each.
+    fn to_values(&self) -> Result<Vec<Value>, TableError>;
+    /// The row with these cells. Use [`Cells`].
+    fn from_values(values: Vec<Value>) -> Result<Self, TableError>;
+}
+
+/// What identifies a row: one [`KeyColumn`] or a tuple of up to four.
+pub trait TableKey: Clone + Eq + std::hash::Hash + Send + Sync + 'static {
+    /// The key's cells, in the order of the table's key columns.
+    fn to_values(&self) -> Result<Vec<Value>, ValueError>;
+}
+
+/// A table: its name, its columns and its indexes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableSchema {
+    /// Its name: an SQL identifier.
+    pub name: &'static str,
+    /// Its columns; at least one is a key.
+    pub columns: &'static [Column],
+    /// The columns that have an index of their own.
+    pub indexes: &'static [&'static str],
+}
+
+/// A column of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name: an SQL identifier.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: ColumnKind,
+    /// Whether it may be `NULL`; a key may not.
+    pub nullable: bool,
+    /// Whether it is part of the key.
+    pub key: bool,
+}
+
+impl Column {
+    /// A column that holds values of type `T`.
+    pub const fn of<T: ColumnType>(name: &'static str) -> Self {
+        Self { name, kind: T::KIND, nullable: T::NULLABLE, key: false }
+    }
+    /// A column that holds values of type `T` and is part of the key.
+    pub const fn key_of<T: KeyColumn>(name: &'static str) -> Self {
+        Self { name, kind: T::KIND, nullable: T::NULLABLE, key: true }
+    }
+}
+
+/// A row that does not fit its table, or cells that are no row.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TableError {
+    /// A cell is not what its column holds.
+    #[error("column {column:?}: {reason}")]
+    Cell {
+        /// The column.
+        column: String,
+        /// What is wrong.
+        reason: ValueError,
+    },
+    /// There are more or fewer cells than columns.
+    #[error("the row has {found} than the table has columns")]
+    Count {
+        /// "fewer cells" or "more cells".
+        found: &'static str,
+    },
+}
+
+/// The cell of `value` in `column`.
+pub fn cell<T: ColumnType>(column: &str, value: &T) -> Result<Value, TableError> {
+    value.to_value().map_err(|reason| TableError::Cell { column: column.to_owned(), reason })
+}
+
+/// The cells of a row, taken one by one in the order of the columns.
+#[derive(Debug)]
+pub struct Cells(std::vec::IntoIter<Value>);
+
+impl Cells {
+    /// The cells of one row.
+    pub fn new(values: Vec<Value>) -> Self {
+        Self(values.into_iter())
+    }
+    /// The next cell, as the value of `column`.
+    pub fn take<T: ColumnType>(&mut self, column: &str) -> Result<T, TableError> {
+        let value = self.0.next().ok_or(TableError::Count { found: "fewer cells" })?;
+        T::from_value(value).map_err(|reason| TableError::Cell { column: column.to_owned(), reason })
+    }
+    /// Checks that no cell is left.
+    pub fn finish(self) -> Result<(), TableError> {
+        if self.0.len() == 0 { Ok(()) } else { Err(TableError::Count { found: "more cells" }) }
+    }
+}
+
+impl<T: KeyColumn> TableKey for T {
+    fn to_values(&self) -> Result<Vec<Value>, ValueError> {
+        Ok(vec![self.to_value()?])
+    }
+}
+
+macro_rules! tuple_key {
+    ($($type:ident $at:tt),+) => {
+        impl<$($type: KeyColumn),+> TableKey for ($($type,)+) {
+            fn to_values(&self) -> Result<Vec<Value>, ValueError> {
+                Ok(vec![$(self.$at.to_value()?),+])
+            }
+        }
+    };
+}
+
+tuple_key!(A 0, B 1);
+tuple_key!(A 0, B 1, C 2);
+tuple_key!(A 0, B 1, C 2, D 3);
