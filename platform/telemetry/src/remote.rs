@@ -76,7 +76,7 @@ pub fn client_span(method: &str, route: &str) -> Span {
 
 /// Says on a [`server_span`] or [`client_span`] which HTTP status the request got.
 pub fn record_status(span: &Span, status: u16) {
-    span.record(names::HTTP_RESPONSE_STATUS_CODE, status);
+    span.record(names::HTTP_RESPONSE_STATUS_CODE, i64::from(status));
     if status >= SERVER_ERROR {
         span.record("otel.status_code", "error");
     }

@@ -88,9 +88,14 @@ pub fn batch_span(consumer: &str, run: Run) -> Span {
 
 /// Says on a [`batch_span`] what the batch came to.
 pub fn record_batch(batch: &Span, counts: BatchCounts) {
-    batch.record(names::MESSAGING_BATCH_MESSAGE_COUNT, counts.events);
-    batch.record(names::BATCH_OUTPUTS, counts.outputs);
-    batch.record(names::THROUGH, counts.through.get());
+    batch.record(names::MESSAGING_BATCH_MESSAGE_COUNT, number(counts.events));
+    batch.record(names::BATCH_OUTPUTS, number(counts.outputs));
+    batch.record(names::THROUGH, number(counts.through.get()));
+}
+
+/// The only integer that OpenTelemetry knows; every other one would be exported as text.
+fn number(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
 }
 
 /// CONSUMER: `consumer` handles `event`. Call it within the batch's span. Links to the context in which the event
@@ -136,7 +141,7 @@ macro_rules! process_span {
             { names::MESSAGING_MESSAGE_ID } = %$event.id(),
             { names::EVENT_TYPE } = $event.event_type(),
             { names::STREAM } = $event.stream(),
-            { names::SEQUENCE } = $event.sequence().get(),
+            { names::SEQUENCE } = number($event.sequence().get()),
             { names::REPLAY } = $replay,
         )
     };
