@@ -1,0 +1,116 @@
+//! Places purchases as orders over HTTP.
+
+use super::purchase::Purchase;
+use crate::ids::OrderId;
+use annals_event::Sequence;
+use backon::{ExponentialBuilder, Retryable};
+use reqwest::{Client, StatusCode};
+use serde::Deserialize;
+use serde_json::json;
+use std::time::Duration;
+
+/// A request that takes longer has failed and is repeated.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often a request that failed for now is repeated, with growing pauses, before the feed gives up.
+const RETRIES_MAX: usize = 8;
+
+/// A client of the orders service.
+#[derive(Clone, Debug)]
+pub struct OrdersClient {
+    http: Client,
+    orders_url: String,
+}
+
+/// What the service made of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The order is new.
+    Placed(Token),
+    /// The order was there with equal content.
+    Known(Token),
+    /// The order breaks a rule; the service says which.
+    Refused(String),
+}
+
+/// Where an order is: reading with it sees the order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// The order.
+    pub order_id: OrderId,
+    /// The log's place of the order's first event.
+    pub sequence: Sequence,
+}
+
+/// Why an order could not be placed for now.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// No answer.
+    #[error("the orders service does not answer: {0}")]
+    NoAnswer(#[from] reqwest::Error),
+    /// The service failed.
+    #[error("the orders service failed with status {status}: {detail}")]
+    Failed {
+        /// The status.
+        status: u16,
+        /// What the service says.
+        detail: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Accepted {
+    order_id: OrderId,
+    token: u64,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    detail: String,
+}
+
+impl OrdersClient {
+    /// A client of the service at `base_url`, e.g. `http://127.0.0.1:8080`.
+    pub fn new(base_url: &str) -> Result<Self, ClientError> {
+        // The service is on this machine: a proxy of the environment would only be in the way.
+        let http = Client::builder().timeout(REQUEST_TIMEOUT).no_proxy().build()?;
+        Ok(Self { http, orders_url: format!("{base_url}/orders") })
+    }
+
+    /// Places the purchase as an order. A request without answer is repeated: the order's id makes that safe.
+    pub async fn place(&self, purchase: &Purchase) -> Result<Answer, ClientError> {
+        let pauses = ExponentialBuilder::default().with_jitter().with_max_times(RETRIES_MAX);
+        (|| self.place_once(purchase)).retry(pauses).await
+    }
+
+    async fn place_once(&self, purchase: &Purchase) -> Result<Answer, ClientError> {
+        let body = json!({
+            "order_id": purchase.order_id(),
+            "customer_id": purchase.customer_id,
+            "ordered_on": purchase.ordered_on,
+            "items": purchase.items,
+            "total_cents": purchase.total,
+        });
+        let response = self.http.post(&self.orders_url).json(&body).send().await?;
+        let status = response.status();
+        match status {
+            StatusCode::CREATED => Ok(Answer::Placed(token(response.json().await?))),
+            StatusCode::OK => Ok(Answer::Known(token(response.json().await?))),
+            _ => {
+                let Refusal { detail } = response.json().await?;
+                refused(status, detail)
+            }
+        }
+    }
+}
+
+fn token(accepted: Accepted) -> Token {
+    Token { order_id: accepted.order_id, sequence: Sequence::new(accepted.token) }
+}
+
+fn refused(status: StatusCode, detail: String) -> Result<Answer, ClientError> {
+    if status.is_client_error() {
+        return Ok(Answer::Refused(detail));
+    }
+    Err(ClientError::Failed { status: status.as_u16(), detail })
+}
