@@ -1,1 +1,43 @@
-//! Annals: aggregates, repositories, snapshots and upcasting
+//! Aggregates: state folded from a stream, a command in, events out.
+//!
+//! ```text
+//!   execute(id, command, context)
+//!      load      snapshot ─┐
+//!                tail ─────┴─ upcast, fold ─▶ state at version v
+//!      decide    pure; refuses, or gives events
+//!      append    expected version v ── conflict ─▶ load again
+//!      answer    the new state, and a token: the sequence number that a read model must contain to show it
+//! ```
+//!
+//! What always holds:
+//!
+//! * [`Aggregate::decide`] and [`Aggregate::evolve`] are synchronous and pure: no clock, no I/O, no randomness. What
+//!   depends on those comes in with the command.
+//! * A decision is written only on the very version that it was made on; else it is made again.
+//! * One request id, one decision: repeating a request writes nothing and gets the first one's events.
+//! * A stored event is never rewritten; older forms become the newest one when they are read ([`Upcasters`]).
+//! * Snapshots are a cache: dropping them, or damaging them, changes nothing but time.
+//! * An event type that the aggregate's enum does not know is passed over: a newer release of the service may add
+//!   events beside the old ones. One that it knows and cannot decode is an error that names it.
+
+mod aggregate;
+mod context;
+mod encode;
+mod error;
+mod loaded;
+mod reader;
+mod repository;
+mod request;
+mod retry;
+mod snapshot;
+pub mod testing;
+mod upcast;
+
+pub use aggregate::{Aggregate, stream_of};
+pub use context::Context;
+pub use encode::encode;
+pub use error::{ExecuteError, FoldError, LoadError};
+pub use loaded::Loaded;
+pub use repository::{Emitted, Executed, Repository};
+pub use snapshot::{FolderSnapshots, Snapshot, SnapshotError, SnapshotStore};
+pub use upcast::Upcasters;

@@ -1,0 +1,29 @@
+use annals_event::{Event, InvalidName, StreamName};
+
+/// A decision maker. Its state is what its stream says, and nothing else.
+pub trait Aggregate: Default + Clone + Send + Sync + 'static {
+    /// The category of its streams: the stream of the aggregate `1001` of category `order` is `order-1001`. Has no
+    /// `-`, since a stream's category ends at the first one.
+    const CATEGORY: &'static str;
+    /// What its snapshots contain. Raise it with every change of the state's fields or of what
+    /// [`evolve`](Self::evolve) makes of them; snapshots of another version are passed over.
+    const SNAPSHOT_VERSION: u32 = 1;
+
+    /// What may happen to it.
+    type Event: Event;
+    /// What may be asked of it.
+    type Command: Clone + Send + Sync + 'static;
+    /// Why it refuses a command.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// What happens because of `command`; no events: nothing is to be done. Pure.
+    fn decide(&self, command: Self::Command) -> Result<Vec<Self::Event>, Self::Error>;
+
+    /// Takes in what happened. Pure, and never refuses: the event is a fact.
+    fn evolve(&mut self, event: &Self::Event);
+}
+
+/// The stream of the aggregate with this id.
+pub fn stream_of<A: Aggregate>(id: &str) -> Result<StreamName, InvalidName> {
+    StreamName::of(A::CATEGORY, id)
+}

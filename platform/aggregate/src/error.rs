@@ -1,0 +1,88 @@
+use annals_event::{CodecError, Conflict, InvalidName, StreamName, Version};
+use annals_store::{AppendError, ReadError};
+
+/// Why a stream's events do not make a state.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FoldError {
+    /// An event of a known type that cannot be read.
+    #[error("stream {stream:?}, version {version}: {source}")]
+    Event {
+        /// The stream.
+        stream: String,
+        /// Which of its events.
+        version: Version,
+        /// What is wrong with it; names its type.
+        source: CodecError,
+    },
+    /// Events are missing.
+    #[error(
+        "stream {stream:?} has version {found} where {expected} was expected: retention dropped events that the state \
+         needs, and no snapshot covers them"
+    )]
+    Gap {
+        /// The stream.
+        stream: String,
+        /// The next version to be folded.
+        expected: Version,
+        /// The one that was there.
+        found: Version,
+    },
+}
+
+/// Why an aggregate was not loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The id makes no stream name.
+    #[error("the aggregate's id cannot be used: {0}")]
+    InvalidId(#[from] InvalidName),
+    /// The store did not answer.
+    #[error("stream {stream:?} was not read: {source}")]
+    Read {
+        /// The stream.
+        stream: StreamName,
+        /// What the store said.
+        source: ReadError,
+    },
+    /// The events do not make a state.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+}
+
+/// Why a command was not executed. `E` is the aggregate's own error.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecuteError<E: std::error::Error + 'static> {
+    /// The aggregate refused the command. Nothing was written.
+    #[error(transparent)]
+    Rejected(E),
+    /// The aggregate was not loaded. Nothing was written.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// An event could not be encoded. Nothing was written.
+    #[error("stream {stream:?}: {source}")]
+    Encode {
+        /// The stream.
+        stream: StreamName,
+        /// What is wrong with the event; names its type.
+        source: CodecError,
+    },
+    /// Others wrote to the stream each time between load and append. Nothing was written.
+    #[error("gave up after {attempts} attempts, since others keep writing: {conflict}; try again later")]
+    Contended {
+        /// How often it was tried.
+        attempts: usize,
+        /// The last conflict.
+        conflict: Conflict,
+    },
+    /// The store did not take the events. When it is unavailable it may have taken them all the same: repeat the
+    /// command with the same request id.
+    #[error("the events of stream {stream:?} were not appended: {source}")]
+    Append {
+        /// The stream.
+        stream: StreamName,
+        /// What the store said.
+        source: AppendError,
+    },
+}

@@ -1,0 +1,56 @@
+use crate::{Aggregate, FoldError, Upcasters};
+use annals_event::{EventBatch, EventId, EventRef, Sequence, Version};
+
+/// An aggregate's state, and up to where its stream was folded into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded<A> {
+    /// The state.
+    pub state: A,
+    /// The version of the last folded event; `ZERO`: the stream has no events.
+    pub version: Version,
+    /// The sequence number of the last folded event that is in the log: a read model that contains it shows the
+    /// state. `ZERO`: there is none.
+    pub token: Sequence,
+    /// The id of the event at `token`.
+    pub(crate) last_id: Option<EventId>,
+}
+
+impl<A: Aggregate> Loaded<A> {
+    /// The state of a stream without events.
+    pub fn new() -> Self {
+        Self { state: A::default(), version: Version::ZERO, token: Sequence::ZERO, last_id: None }
+    }
+
+    /// Folds the stream's next events in. Those of a type that the aggregate does not know only move the version.
+    pub fn fold(&mut self, events: &EventBatch, upcasters: &Upcasters) -> Result<(), FoldError> {
+        events.iter().try_for_each(|event| self.fold_one(&event, upcasters))
+    }
+
+    /// Takes in events that were decided on this state and are not in the log yet.
+    pub fn evolve(&mut self, events: &[A::Event]) {
+        for event in events {
+            self.state.evolve(event);
+            self.version = self.version.next();
+        }
+    }
+
+    fn fold_one(&mut self, event: &EventRef<'_>, upcasters: &Upcasters) -> Result<(), FoldError> {
+        let (stream, expected, found) = (|| event.stream().to_owned(), self.version.next(), event.version());
+        if found != expected {
+            return Err(FoldError::Gap { stream: stream(), expected, found });
+        }
+        match upcasters.decode::<A::Event>(event) {
+            Ok(Some(decoded)) => self.state.evolve(&decoded),
+            Ok(None) => {}
+            Err(source) => return Err(FoldError::Event { stream: stream(), version: found, source }),
+        }
+        (self.version, self.token, self.last_id) = (found, event.sequence(), Some(event.id()));
+        Ok(())
+    }
+}
+
+impl<A: Aggregate> Default for Loaded<A> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,120 @@
+//! Reading a stream into a state: from a snapshot that the log confirms, or from the beginning.
+
+use crate::{Aggregate, LoadError, Loaded, Upcasters, retry, snapshot::SnapshotCache};
+use annals_event::{EventBatch, LogId, StreamName, Version};
+use annals_store::{EventStore, ReadError, ReadStream, StreamPage};
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+
+pub(crate) struct Reader<A> {
+    pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) upcasters: Upcasters,
+    pub(crate) snapshots: Option<SnapshotCache<A>>,
+    /// Asked for once: a store's log never changes.
+    pub(crate) log_id: Arc<OnceCell<LogId>>,
+}
+
+impl<A: Aggregate> Clone for Reader<A> {
+    fn clone(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+            upcasters: self.upcasters.clone(),
+            snapshots: self.snapshots.clone(),
+            log_id: self.log_id.clone(),
+        }
+    }
+}
+
+/// A loaded state, and the version of the snapshot that it was loaded from (`ZERO`: none).
+pub(crate) struct Current<A> {
+    pub(crate) loaded: Loaded<A>,
+    pub(crate) base: Version,
+}
+
+impl<A: Aggregate> Reader<A> {
+    pub(crate) async fn load(&self, stream: &StreamName) -> Result<Current<A>, LoadError> {
+        if let Some(current) = self.load_from_snapshot(stream).await? {
+            return Ok(current);
+        }
+        let mut loaded = Loaded::new();
+        self.fold_rest(stream, &mut loaded, Some(Version::FIRST)).await?;
+        Ok(Current { loaded, base: Version::ZERO })
+    }
+
+    /// Keeps a snapshot when one is due.
+    pub(crate) async fn keep(&self, stream: &StreamName, current: &Current<A>) {
+        let Some(snapshots) = &self.snapshots else { return };
+        match self.log_id(stream).await {
+            Ok(log_id) => snapshots.save_if_due(log_id, stream, current.base, &current.loaded).await,
+            Err(error) => tracing::warn!(%stream, %error, "snapshot not kept"),
+        }
+    }
+
+    pub(crate) async fn page(&self, read: ReadStream) -> Result<StreamPage, LoadError> {
+        let answer = || self.store.read_stream(read.clone());
+        retry::while_unavailable(answer, ReadError::is_retryable)
+            .await
+            .map_err(|source| LoadError::Read { stream: read.stream.clone(), source })
+    }
+
+    async fn load_from_snapshot(&self, stream: &StreamName) -> Result<Option<Current<A>>, LoadError> {
+        let Some(snapshots) = &self.snapshots else { return Ok(None) };
+        let Some(mut loaded) = snapshots.load(self.log_id(stream).await?, stream).await else {
+            return Ok(None);
+        };
+        let base = loaded.version;
+        let page = self.page_behind(stream, base).await?;
+        let Some(tail) = tail_of(&page, &loaded) else {
+            tracing::warn!(%stream, version = base.get(), "the log has another event where the snapshot was made; the whole stream is folded");
+            return Ok(None);
+        };
+        loaded.fold(&tail, &self.upcasters)?;
+        self.fold_rest(stream, &mut loaded, page.next).await?;
+        Ok(Some(Current { loaded, base }))
+    }
+
+    /// The stream from `base`, or behind it where retention dropped the event at `base` itself.
+    async fn page_behind(&self, stream: &StreamName, base: Version) -> Result<StreamPage, LoadError> {
+        let read = ReadStream::forward(stream.clone());
+        match self.page(read.clone().from(base)).await {
+            Err(LoadError::Read { source: ReadError::BelowStart { .. }, .. }) => {
+                self.page(read.from(base.next())).await
+            }
+            other => other,
+        }
+    }
+
+    async fn fold_rest(
+        &self,
+        stream: &StreamName,
+        loaded: &mut Loaded<A>,
+        mut next: Option<Version>,
+    ) -> Result<(), LoadError> {
+        while let Some(from) = next {
+            let page = self.page(ReadStream::forward(stream.clone()).from(from)).await?;
+            loaded.fold(&page.events, &self.upcasters)?;
+            next = page.next;
+        }
+        Ok(())
+    }
+
+    async fn log_id(&self, stream: &StreamName) -> Result<LogId, LoadError> {
+        let ask = || retry::while_unavailable(|| self.store.head(), ReadError::is_retryable);
+        let known = self.log_id.get_or_try_init(|| async { ask().await.map(|head| head.log_id) }).await;
+        known.copied().map_err(|source| LoadError::Read { stream: stream.clone(), source })
+    }
+}
+
+/// What of the page lies behind the snapshot; `None`: the log is not the one that the snapshot was made from.
+fn tail_of<A>(page: &StreamPage, snapshot: &Loaded<A>) -> Option<EventBatch> {
+    if page.version < snapshot.version {
+        return None;
+    }
+    match page.events.first() {
+        Some(event) if event.version() == snapshot.version => {
+            let same = Some(event.id()) == snapshot.last_id && event.sequence() == snapshot.token;
+            same.then(|| page.events.slice(1..page.events.len()))
+        }
+        _ => Some(page.events.clone()),
+    }
+}

@@ -1,0 +1,267 @@
+use crate::{
+    Aggregate, Context, ExecuteError, LoadError, Loaded, SnapshotStore, Upcasters, encode,
+    reader::{Current, Reader},
+    request::{self, Request},
+    retry,
+    snapshot::SnapshotCache,
+    stream_of,
+};
+use annals_event::{
+    Append, Conflict, EventId, ExpectedVersion, Metadata, Receipt, Recorded, Sequence, StreamName, Version,
+};
+use annals_store::{AppendError, EventStore, ReadStream};
+use backon::BackoffBuilder;
+use serde::{Serialize, de::DeserializeOwned};
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+
+/// Metadata header with the name of the service that wrote an event.
+const SERVICE_HEADER: &str = "service";
+/// How often a decision is made again after a conflict when nobody says otherwise.
+const CONFLICT_RETRIES_MAX_DEFAULT: usize = 10;
+
+/// Loads aggregates of one type and executes commands on them. Cloning it is cheap.
+#[derive(Clone)]
+pub struct Repository<A: Aggregate> {
+    reader: Reader<A>,
+    service: Option<Arc<str>>,
+    conflict_retries_max: usize,
+}
+
+/// What came of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Executed<A: Aggregate> {
+    /// A read model that contains this sequence number shows the command's result, also when there was nothing to
+    /// do: then it is the stream's last event that the decision was made on. `ZERO`: the stream has no events.
+    pub token: Sequence,
+    /// The stream's version after the command's last event.
+    pub version: Version,
+    /// What happened; empty when there was nothing to do.
+    pub events: Vec<Emitted<A::Event>>,
+    /// The state, with the events.
+    pub state: A,
+    /// Whether the log had the events already: the request was executed before, or an answer was lost and asked for
+    /// again.
+    pub repeated: bool,
+}
+
+/// An event that a command gave rise to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Emitted<E> {
+    /// Its id.
+    pub id: EventId,
+    /// Its place in the stream.
+    pub version: Version,
+    /// The fact.
+    pub event: E,
+}
+
+enum Attempt<A: Aggregate> {
+    Done(Executed<A>),
+    Conflict(Conflict),
+}
+
+impl<A: Aggregate> Repository<A> {
+    /// The aggregates in `store`, without snapshots and upcasters.
+    pub fn new(store: Arc<dyn EventStore>) -> Self {
+        let (upcasters, log_id) = (Upcasters::new(), Arc::new(OnceCell::new()));
+        let reader = Reader { store, upcasters, snapshots: None, log_id };
+        Self { reader, service: None, conflict_retries_max: CONFLICT_RETRIES_MAX_DEFAULT }
+    }
+
+    /// Stores the service's name with each event.
+    #[must_use]
+    pub fn service(self, name: impl AsRef<str>) -> Self {
+        Self { service: Some(name.as_ref().into()), ..self }
+    }
+
+    /// Keeps a snapshot whenever `every` events came since the one before, and loads from it.
+    #[must_use]
+    pub fn snapshots(mut self, store: Arc<dyn SnapshotStore>, every: u64) -> Self
+    where
+        A: Serialize + DeserializeOwned,
+    {
+        self.reader.snapshots = Some(SnapshotCache::new(store, every));
+        self
+    }
+
+    /// Reads older forms of events through these functions.
+    #[must_use]
+    pub fn upcasters(mut self, upcasters: Upcasters) -> Self {
+        self.reader.upcasters = upcasters;
+        self
+    }
+
+    /// How often a decision is made again when others wrote to the stream at the same time.
+    #[must_use]
+    pub fn conflict_retries_max(self, conflict_retries_max: usize) -> Self {
+        Self { conflict_retries_max, ..self }
+    }
+
+    /// The store that the aggregates are in.
+    pub fn store(&self) -> &Arc<dyn EventStore> {
+        &self.reader.store
+    }
+
+    /// The functions that older forms of events are read through.
+    pub fn upcasting(&self) -> &Upcasters {
+        &self.reader.upcasters
+    }
+
+    /// `metadata` as it is stored with this service's events, but for the trace context.
+    #[must_use]
+    pub fn sign(&self, mut metadata: Metadata) -> Metadata {
+        if let Some(service) = &self.service {
+            metadata.headers.insert(SERVICE_HEADER.to_owned(), service.to_string());
+        }
+        metadata
+    }
+
+    /// The aggregate's state. One that nothing happened to yet has the default state at version `ZERO`.
+    pub async fn load(&self, id: &str) -> Result<Loaded<A>, LoadError> {
+        let stream = stream_of::<A>(id)?;
+        let current = self.reader.load(&stream).await?;
+        self.reader.keep(&stream, &current).await;
+        Ok(current.loaded)
+    }
+
+    /// All that happened to the aggregate, but for events that it does not know.
+    pub async fn history(&self, id: &str) -> Result<Vec<Recorded<A::Event>>, LoadError> {
+        let stream = stream_of::<A>(id)?;
+        let (mut history, mut next) = (Vec::new(), Some(Version::FIRST));
+        while let Some(from) = next {
+            let page = self.reader.page(ReadStream::forward(stream.clone()).from(from)).await?;
+            for event in page.events.iter() {
+                let Some(decoded) = request::decode(&event, self.upcasting())? else { continue };
+                let recorded = Recorded::new(&event, decoded);
+                let read = |error| LoadError::Read { stream: stream.clone(), source: error };
+                history.push(recorded.map_err(|error| read(error.into()))?);
+            }
+            next = page.next;
+        }
+        Ok(history)
+    }
+
+    /// Decides on `command` and writes what comes of it.
+    ///
+    /// When others write at the same time, the decision is made again on what they left. When the store is
+    /// unavailable for a moment, the append is repeated, and never done twice. A request whose id the caller chose
+    /// ([`Context::request`]) may be repeated as a whole: as long as the log remembers it, the repeat writes nothing and
+    /// gets the first one's events.
+    pub async fn execute(
+        &self,
+        id: &str,
+        command: A::Command,
+        context: Context,
+    ) -> Result<Executed<A>, ExecuteError<A::Error>> {
+        let stream = stream_of::<A>(id).map_err(LoadError::from)?;
+        let mut delays = retry::conflict_delays(self.conflict_retries_max).build();
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let conflict = match self.attempt(&stream, command.clone(), &context).await? {
+                Attempt::Done(executed) => return Ok(executed),
+                Attempt::Conflict(conflict) => conflict,
+            };
+            let Some(delay) = delays.next() else {
+                return Err(ExecuteError::Contended { attempts, conflict });
+            };
+            tracing::debug!(%conflict, "deciding again");
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    async fn attempt(
+        &self,
+        stream: &StreamName,
+        command: A::Command,
+        context: &Context,
+    ) -> Result<Attempt<A>, ExecuteError<A::Error>> {
+        let request = Request::of(context);
+        let current = self.reader.load(stream).await?;
+        let events = match current.loaded.state.decide(command) {
+            Ok(events) if !events.is_empty() => events,
+            // What the request did before may be why there is nothing to do now, or why it is refused.
+            decided => {
+                let earlier = self.earlier(&request, stream, &current).await?;
+                let nothing = || decided.map(|_| Executed::nothing(current.loaded));
+                return earlier.map_or_else(nothing, Ok).map(Attempt::Done).map_err(ExecuteError::Rejected);
+            }
+        };
+        let append = self.prepare(&request, stream, &current, &events, context)?;
+        match self.append(append.clone()).await {
+            Ok(receipt) => Ok(Attempt::Done(self.finish(stream, current, events, &append, &receipt).await)),
+            Err(AppendError::Conflict(conflict)) => Ok(Attempt::Conflict(conflict)),
+            Err(source @ AppendError::RequestIdReused { .. }) => {
+                let earlier = self.earlier(&request, stream, &current).await?;
+                let failed = ExecuteError::Append { stream: stream.clone(), source };
+                earlier.map(Attempt::Done).ok_or(failed)
+            }
+            Err(source) => Err(ExecuteError::Append { stream: stream.clone(), source }),
+        }
+    }
+
+    fn prepare(
+        &self,
+        request: &Request,
+        stream: &StreamName,
+        current: &Current<A>,
+        events: &[A::Event],
+        context: &Context,
+    ) -> Result<Append, ExecuteError<A::Error>> {
+        let metadata = self.sign(context.metadata.clone());
+        let encoded = encode(events, &metadata, |index| request.event_id(stream, index))
+            .map_err(|source| ExecuteError::Encode { stream: stream.clone(), source })?;
+        let expected = match current.loaded.version {
+            Version::ZERO => ExpectedVersion::NoStream,
+            version => ExpectedVersion::Exact(version),
+        };
+        Ok(Append::with_request_id(request.append_id(stream)).write(stream.clone(), expected, encoded))
+    }
+
+    async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
+        let answer = || self.reader.store.append(append.clone());
+        retry::while_unavailable(answer, AppendError::is_retryable).await
+    }
+
+    async fn finish(
+        &self,
+        stream: &StreamName,
+        mut current: Current<A>,
+        events: Vec<A::Event>,
+        append: &Append,
+        receipt: &Receipt,
+    ) -> Executed<A> {
+        let ids = append.writes.iter().flat_map(|write| &write.events).map(|event| event.id);
+        let mut version = current.loaded.version;
+        current.loaded.evolve(&events);
+        current.loaded.token = receipt.events.map_or(receipt.head, |places| places.last);
+        current.loaded.last_id = ids.clone().last();
+        self.reader.keep(stream, &current).await;
+        let emitted = ids.zip(events).map(|(id, event)| {
+            version = version.next();
+            Emitted { id, version, event }
+        });
+        let events = emitted.collect();
+        Executed { events, repeated: receipt.repeated, ..Executed::nothing(current.loaded) }
+    }
+
+    async fn earlier(
+        &self,
+        request: &Request,
+        stream: &StreamName,
+        current: &Current<A>,
+    ) -> Result<Option<Executed<A>>, LoadError> {
+        let Some(earlier) = request.earlier(&self.reader, stream).await? else { return Ok(None) };
+        let state = current.loaded.state.clone();
+        let (token, version, events) = (earlier.token, earlier.version, earlier.events);
+        Ok(Some(Executed { token, version, events, state, repeated: true }))
+    }
+}
+
+impl<A: Aggregate> Executed<A> {
+    fn nothing(loaded: Loaded<A>) -> Self {
+        let Loaded { state, version, token, .. } = loaded;
+        Self { token, version, events: Vec::new(), state, repeated: false }
+    }
+}

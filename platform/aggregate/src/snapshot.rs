@@ -1,0 +1,68 @@
+//! Snapshots of aggregates: a cache beside the log.
+//!
+//! * A snapshot names the log, the stream and the event that it was made behind; one that does not fit what the log
+//!   has there is passed over, so that a log restored from an old backup, or another log, is not mixed with it.
+//! * Nothing is ever only in a snapshot: a store may lose them at any time.
+
+mod cache;
+mod file;
+mod folder;
+
+pub(crate) use cache::SnapshotCache;
+pub use folder::FolderSnapshots;
+
+use annals_event::{EventId, LogId, Sequence, StreamName, Version};
+use async_trait::async_trait;
+use bytes::Bytes;
+use std::path::PathBuf;
+
+/// An aggregate's state at a version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The log that the state was folded from.
+    pub log_id: LogId,
+    /// The aggregate's stream.
+    pub stream: StreamName,
+    /// The last folded event's version.
+    pub version: Version,
+    /// The last folded event's place in the log.
+    pub sequence: Sequence,
+    /// The last folded event.
+    pub event_id: EventId,
+    /// What the state contains: [`Aggregate::SNAPSHOT_VERSION`](crate::Aggregate::SNAPSHOT_VERSION).
+    pub schema: u32,
+    /// The state as JSON.
+    pub state: Bytes,
+}
+
+/// Why a snapshot was not kept or not found.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SnapshotError {
+    /// The place where snapshots are kept cannot be used.
+    #[error("{place}: {reason}")]
+    Unavailable {
+        /// Which place.
+        place: String,
+        /// What happened.
+        reason: String,
+    },
+    /// What is there is not what was written.
+    #[error("{path:?} is damaged: {reason}; it can be deleted")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Keeps the newest snapshot of each stream and schema.
+#[async_trait]
+pub trait SnapshotStore: Send + Sync + 'static {
+    /// The newest snapshot of the stream with this schema.
+    async fn load(&self, stream: &StreamName, schema: u32) -> Result<Option<Snapshot>, SnapshotError>;
+
+    /// Keeps the snapshot in place of the one before it. A reader at the same time sees the one or the other.
+    async fn save(&self, snapshot: Snapshot) -> Result<(), SnapshotError>;
+}

@@ -1,0 +1,91 @@
+use super::{Snapshot, SnapshotError, SnapshotStore};
+use crate::{Aggregate, Loaded};
+use annals_event::{LogId, StreamName, Version};
+use serde::{Serialize, de::DeserializeOwned};
+use std::sync::Arc;
+
+/// One aggregate type's use of a snapshot store. Whatever goes wrong in it is logged and costs a full fold.
+pub(crate) struct SnapshotCache<A> {
+    store: Arc<dyn SnapshotStore>,
+    every: u64,
+    to_json: fn(&A) -> serde_json::Result<Vec<u8>>,
+    from_json: fn(&[u8]) -> serde_json::Result<A>,
+}
+
+impl<A> Clone for SnapshotCache<A> {
+    fn clone(&self) -> Self {
+        let (every, to_json, from_json) = (self.every, self.to_json, self.from_json);
+        Self { store: self.store.clone(), every, to_json, from_json }
+    }
+}
+
+impl<A: Aggregate> SnapshotCache<A> {
+    pub(crate) fn new(store: Arc<dyn SnapshotStore>, every: u64) -> Self
+    where
+        A: Serialize + DeserializeOwned,
+    {
+        let (to_json, from_json) = (serde_json::to_vec::<A>, |bytes: &[u8]| serde_json::from_slice(bytes));
+        Self { store, every: every.max(1), to_json, from_json }
+    }
+
+    /// The stream's state at a snapshot of this log.
+    pub(crate) async fn load(&self, log_id: LogId, stream: &StreamName) -> Option<Loaded<A>> {
+        let loaded = self.store.load(stream, A::SNAPSHOT_VERSION).await;
+        let usable = loaded.map_err(|error| error.to_string()).and_then(|found| match found {
+            Some(snapshot) => self.restore(log_id, snapshot).map(Some),
+            None => Ok(None),
+        });
+        usable.unwrap_or_else(|reason| {
+            tracing::warn!(%stream, reason, "snapshot passed over; the whole stream is folded");
+            None
+        })
+    }
+
+    fn restore(&self, log_id: LogId, snapshot: Snapshot) -> Result<Loaded<A>, String> {
+        if snapshot.log_id != log_id {
+            return Err(format!("it was made from log {}, this one is {log_id}", snapshot.log_id));
+        }
+        let state = (self.from_json)(&snapshot.state).map_err(|error| error.to_string())?;
+        let (version, token) = (snapshot.version, snapshot.sequence);
+        Ok(Loaded { state, version, token, last_id: Some(snapshot.event_id) })
+    }
+
+    /// Keeps the state when it is far enough past the snapshot at `base`.
+    pub(crate) async fn save_if_due(
+        &self,
+        log_id: LogId,
+        stream: &StreamName,
+        base: Version,
+        loaded: &Loaded<A>,
+    ) {
+        if loaded.version.get().saturating_sub(base.get()) < self.every {
+            return;
+        }
+        if let Err(error) = self.save(log_id, stream, loaded).await {
+            tracing::warn!(%stream, %error, "snapshot not kept");
+        }
+    }
+
+    async fn save(
+        &self,
+        log_id: LogId,
+        stream: &StreamName,
+        loaded: &Loaded<A>,
+    ) -> Result<(), SnapshotError> {
+        let Some(event_id) = loaded.last_id else { return Ok(()) };
+        let state = (self.to_json)(&loaded.state).map_err(|error| SnapshotError::Unavailable {
+            place: format!("the state of {stream}"),
+            reason: error.to_string(),
+        })?;
+        let snapshot = Snapshot {
+            log_id,
+            stream: stream.clone(),
+            version: loaded.version,
+            sequence: loaded.token,
+            event_id,
+            schema: A::SNAPSHOT_VERSION,
+            state: state.into(),
+        };
+        self.store.save(snapshot).await
+    }
+}

@@ -1,0 +1,92 @@
+use annals_event::{CodecError, ContentType, Event, EventRef};
+use serde_json::Value;
+use std::{collections::HashMap, fmt, sync::Arc};
+
+type Step = Arc<dyn Fn(Value) -> Result<Value, String> + Send + Sync>;
+
+/// Functions that turn an older form of an event's JSON payload into the next one. They run when the event is read;
+/// what is stored stays as it is.
+///
+/// ```
+/// # use annals_aggregate::Upcasters;
+/// let upcasters = Upcasters::new().add("order.placed", 1, |mut json| {
+///     // Version 1 had no currency: the shop sold in dollars only.
+///     json["currency"] = "USD".into();
+///     Ok::<_, String>(json)
+/// });
+/// ```
+#[derive(Clone, Default)]
+pub struct Upcasters(Arc<HashMap<String, HashMap<u32, Step>>>);
+
+impl Upcasters {
+    /// No functions: every event has the newest form.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the function from schema version `from` of `event_type` to `from + 1`. A second one for the same step
+    /// takes the first one's place.
+    #[must_use]
+    pub fn add<E: ToString>(
+        mut self,
+        event_type: impl Into<String>,
+        from: u32,
+        upcast: impl Fn(Value) -> Result<Value, E> + Send + Sync + 'static,
+    ) -> Self {
+        let step: Step = Arc::new(move |json| upcast(json).map_err(|error| error.to_string()));
+        Arc::make_mut(&mut self.0).entry(event_type.into()).or_default().insert(from, step);
+        self
+    }
+
+    /// The event in `E`'s newest form. `Ok(None)`: `E` does not know its type.
+    pub fn decode<E: Event>(&self, event: &EventRef<'_>) -> Result<Option<E>, CodecError> {
+        let event_type = event.event_type();
+        let Some(&(_, newest)) = E::TYPES.iter().find(|(known, _)| *known == event_type) else {
+            return Ok(None);
+        };
+        let stored = event.schema_version();
+        if stored == newest {
+            return E::decode(event_type, event.payload());
+        }
+        if stored > newest {
+            let reason = format!(
+                "schema version {stored} is newer than {newest}, the newest that this release reads; deploy the release \
+                 that knows it"
+            );
+            return Err(CodecError::new(event_type, reason));
+        }
+        E::decode(event_type, &self.upcast(event, newest)?)
+    }
+
+    fn upcast(&self, event: &EventRef<'_>, newest: u32) -> Result<Vec<u8>, CodecError> {
+        let (event_type, stored) = (event.event_type(), event.schema_version());
+        let error = |reason: String| CodecError::new(event_type, reason);
+        if event.content_type() != ContentType::JSON.as_str() {
+            let reason = format!("only JSON can be upcast, the payload is {}", event.content_type());
+            return Err(error(reason));
+        }
+        let mut json = serde_json::from_slice(event.payload())
+            .map_err(|e| error(format!("schema version {stored} is not JSON: {e}")))?;
+        for from in stored..newest {
+            let step = self.0.get(event_type).and_then(|steps| steps.get(&from));
+            let step = step.ok_or_else(|| error(missing(stored, newest, from)))?;
+            json = step(json).map_err(|e| error(format!("upcasting schema version {from} failed: {e}")))?;
+        }
+        serde_json::to_vec(&json).map_err(|e| error(e.to_string()))
+    }
+}
+
+fn missing(stored: u32, newest: u32, from: u32) -> String {
+    let to = from.saturating_add(1);
+    format!(
+        "schema version {stored} is stored and {newest} is wanted, but there is no upcaster from {from} to {to}; add it \
+         with Upcasters::add"
+    )
+}
+
+impl fmt::Debug for Upcasters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let steps = |steps: &HashMap<u32, Step>| steps.keys().copied().collect::<Vec<_>>();
+        f.debug_map().entries(self.0.iter().map(|(event_type, of)| (event_type, steps(of)))).finish()
+    }
+}
