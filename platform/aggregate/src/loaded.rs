@@ -1,5 +1,5 @@
 use crate::{Aggregate, FoldError, Upcasters};
-use annals_event::{EventBatch, EventId, EventRef, Sequence, Version};
+use annals_event::{EventBatch, EventId, EventRef, ExpectedVersion, Sequence, Version};
 
 /// An aggregate's state, and up to where its stream was folded into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,14 @@ impl<A: Aggregate> Loaded<A> {
         for event in events {
             self.state.evolve(event);
             self.version = self.version.next();
+        }
+    }
+
+    /// What an append must require of the stream so that nothing was written since.
+    pub fn expected(&self) -> ExpectedVersion {
+        match self.version {
+            Version::ZERO => ExpectedVersion::NoStream,
+            version => ExpectedVersion::Exact(version),
         }
     }
 

@@ -7,13 +7,14 @@ use crate::{
     stream_of,
 };
 use annals_event::{
-    Append, Conflict, EventId, ExpectedVersion, Metadata, Receipt, Recorded, Sequence, StreamName, Version,
+    Append, CodecError, Conflict, EventId, Metadata, Receipt, Recorded, Sequence, StreamName, Version,
 };
 use annals_store::{AppendError, EventStore, ReadStream};
 use backon::BackoffBuilder;
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
+use tracing::{Instrument, Span};
 
 /// Metadata header with the name of the service that wrote an event.
 const SERVICE_HEADER: &str = "service";
@@ -188,8 +189,11 @@ impl<A: Aggregate> Repository<A> {
                 return earlier.map_or_else(nothing, Ok).map(Attempt::Done).map_err(ExecuteError::Rejected);
             }
         };
-        let append = self.prepare(&request, stream, &current, &events, context)?;
-        match self.append(append.clone()).await {
+        let span = annals_telemetry::append_span(A::CATEGORY);
+        let metadata = self.metadata(context, &span);
+        let append = prepare(&request, stream, &current, &events, &metadata)
+            .map_err(|source| ExecuteError::Encode { stream: stream.clone(), source })?;
+        match self.append(append.clone()).instrument(span).await {
             Ok(receipt) => Ok(Attempt::Done(self.finish(stream, current, events, &append, &receipt).await)),
             Err(AppendError::Conflict(conflict)) => Ok(Attempt::Conflict(conflict)),
             Err(source @ AppendError::RequestIdReused { .. }) => {
@@ -201,27 +205,21 @@ impl<A: Aggregate> Repository<A> {
         }
     }
 
-    fn prepare(
-        &self,
-        request: &Request,
-        stream: &StreamName,
-        current: &Current<A>,
-        events: &[A::Event],
-        context: &Context,
-    ) -> Result<Append, ExecuteError<A::Error>> {
-        let metadata = self.sign(context.metadata.clone());
-        let encoded = encode(events, &metadata, |index| request.event_id(stream, index))
-            .map_err(|source| ExecuteError::Encode { stream: stream.clone(), source })?;
-        let expected = match current.loaded.version {
-            Version::ZERO => ExpectedVersion::NoStream,
-            version => ExpectedVersion::Exact(version),
-        };
-        Ok(Append::with_request_id(request.append_id(stream)).write(stream.clone(), expected, encoded))
+    /// What is stored with each event that is appended within `span`.
+    fn metadata(&self, context: &Context, span: &Span) -> Metadata {
+        let mut metadata = self.sign(context.metadata.clone());
+        let trace = annals_telemetry::context_of(span).or_else(annals_telemetry::current_context);
+        metadata.trace = trace.or(metadata.trace);
+        metadata
     }
 
     async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
         let answer = || self.reader.store.append(append.clone());
-        retry::while_unavailable(answer, AppendError::is_retryable).await
+        let answered = retry::while_unavailable(answer, AppendError::is_retryable).await;
+        if answered.as_ref().is_err_and(|error| !matches!(error, AppendError::Conflict(_))) {
+            Span::current().record("otel.status_code", "ERROR");
+        }
+        answered
     }
 
     async fn finish(
@@ -257,6 +255,18 @@ impl<A: Aggregate> Repository<A> {
         let (token, version, events) = (earlier.token, earlier.version, earlier.events);
         Ok(Some(Executed { token, version, events, state, repeated: true }))
     }
+}
+
+fn prepare<A: Aggregate>(
+    request: &Request,
+    stream: &StreamName,
+    current: &Current<A>,
+    events: &[A::Event],
+    metadata: &Metadata,
+) -> Result<Append, CodecError> {
+    let encoded = encode(events, metadata, |index| request.event_id(stream, index))?;
+    let expected = current.loaded.expected();
+    Ok(Append::with_request_id(request.append_id(stream)).write(stream.clone(), expected, encoded))
 }
 
 impl<A: Aggregate> Executed<A> {
