@@ -7,7 +7,7 @@ use crate::{
 };
 use annals_event::{
     Append, Conflict, EventBatch, EventBatchBuilder, ExpectedVersion, LogId, MarkName, NewEvent, Receipt,
-    RecordedEvent, RequestId, Sequence, SequenceRange, StreamName, Timestamp, Version,
+    RecordedEvent, RequestId, Sequence, SequenceRange, StreamName, Timestamp, Version, record,
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -162,7 +162,7 @@ impl State {
                 ExpectedVersion::Exact(version) => usize::try_from(version.get()).ok()?,
                 ExpectedVersion::Any | ExpectedVersion::Exists => return None,
             };
-            let there = self.streams.get(&write.stream)?.get(at..at + write.events.len())?;
+            let there = self.streams.get(&write.stream)?.get(at..at.checked_add(write.events.len())?)?;
             let same = |place: &usize, event: &NewEvent| {
                 self.events.get(*place).is_some_and(|e| e.event.id == event.id)
             };
@@ -226,12 +226,23 @@ impl State {
 
     fn read_log(&self, read: &ReadLog) -> Result<LogPage, ReadError> {
         let at = self.events.partition_point(|event| event.sequence < read.from);
-        let seen = self.events.get(at..).unwrap_or_default();
-        let seen = seen.get(..read.events_max.clamp(1, seen.len().max(1))).unwrap_or_default();
+        let rest = self.events.get(at..).unwrap_or_default();
+        let seen = rest.get(..within_budget(rest, read)).unwrap_or_default();
         let through = seen.last().map_or(read.from.previous(), |event| event.sequence);
         let events = batch(seen.iter())?.filter(|event| read.filter.accepts(event));
         Ok(LogPage { events, through, head: self.head() })
     }
+}
+
+/// How many of `events` one page looks at: as many as the request allows, and at least one.
+fn within_budget(events: &[RecordedEvent], read: &ReadLog) -> usize {
+    let mut bytes = 0;
+    let fits = |event: &&RecordedEvent| {
+        bytes += record::encoded_len(&event.stream, &event.event);
+        bytes <= read.bytes_max
+    };
+    let many = events.iter().take(read.events_max).take_while(fits).count();
+    many.max(1).min(events.len())
 }
 
 fn batch<'a>(events: impl Iterator<Item = &'a RecordedEvent>) -> Result<EventBatch, ReadError> {

@@ -22,7 +22,7 @@ pub struct ReadStream {
     pub from: Version,
     /// Which way.
     pub direction: Direction,
-    /// At most so many events; an adapter may give fewer, but at least one if there is one.
+    /// At most so many events; 0 counts as 1. An adapter may give fewer, but at least one if there is one.
     pub events_max: usize,
 }
 
@@ -65,7 +65,7 @@ pub struct ReadLog {
     pub from: Sequence,
     /// Only these events.
     pub filter: Filter,
-    /// At most so many events.
+    /// At most so many events; 0 counts as 1.
     pub events_max: usize,
     /// About so many bytes of records are looked at; at least one event is, if there is one.
     pub bytes_max: usize,

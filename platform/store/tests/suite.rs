@@ -1,0 +1,20 @@
+//! The suite about itself: a case that no adapter runs checks nothing.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+use std::{fs, path::Path};
+
+#[test]
+fn every_case_of_every_theme_is_in_the_list() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let list = fs::read_to_string(source.join("conformance.rs")).unwrap();
+    let mut cases = 0;
+    for theme in fs::read_dir(source.join("conformance")).unwrap() {
+        let text = fs::read_to_string(theme.unwrap().path()).unwrap();
+        for line in text.lines().filter_map(|line| line.strip_prefix("pub async fn ")) {
+            let case = line.split('(').next().unwrap();
+            assert!(list.contains(&format!("{case},")), "{case} is not in `conformance_tests!`");
+            cases += 1;
+        }
+    }
+    assert!(cases > 70, "the cases were not found");
+}
