@@ -146,6 +146,12 @@ pub enum InvalidAppend {
         /// How large it may be.
         bytes_max: usize,
     },
+    /// A store refused it for a reason of its own: another release, or a limit of the way there.
+    #[error("{reason}")]
+    Refused {
+        /// What to change.
+        reason: String,
+    },
 }
 
 impl Append {

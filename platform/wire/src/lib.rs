@@ -1,1 +1,33 @@
-//! Annals: generated gRPC code and its conversions
+//! Annals on the wire: the code generated from `proto/`, and its conversions to and from the platform's own
+//! types. The only home of generated code.
+//!
+//! What always holds:
+//!
+//! * Whatever a message says, converting it gives a valid value or an [`InvalidMessage`] that names the field.
+//! * Converting there and back changes nothing; the encoded form of a value never changes (fixed bytes are
+//!   pinned by tests).
+//! * An error arrives as the same error: it travels as a typed detail beside the gRPC status (see [`status`]).
+
+mod append;
+mod event;
+mod invalid;
+pub mod limits;
+mod read;
+pub mod status;
+
+/// The messages and services that are generated from `proto/annals/v1`. Their documentation is in the protos.
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::all,
+    clippy::restriction,
+    clippy::pedantic,
+    reason = "generated code"
+)]
+pub mod v1 {
+    tonic::include_proto!("annals.v1");
+}
+
+pub use event::event_batch;
+pub use invalid::InvalidMessage;

@@ -1,0 +1,17 @@
+//! Compiles the protos without a system protoc.
+
+use std::error::Error;
+
+const PROTO_DIR: &str = "../../proto";
+const PROTOS: [&str; 1] = ["annals/v1/event_store.proto"];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed={PROTO_DIR}");
+    let descriptors = protox::compile(PROTOS, [PROTO_DIR])?;
+    tonic_prost_build::configure()
+        .bytes(".")
+        .btree_map(".")
+        .build_transport(false)
+        .compile_fds(descriptors)?;
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! Every error crosses the wire unchanged, and a stranger's status is taken by its code.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+use annals_event::{
+    Conflict, EventId, ExpectedVersion, InvalidAppend, MarkName, RequestId, Sequence, StreamName, Version,
+};
+use annals_store::{AppendError, Damage, ReadError};
+use annals_wire::status::{of_append_error, of_read_error, to_append_error, to_read_error};
+use tonic::{Code, Status};
+
+fn stream() -> StreamName {
+    StreamName::new("order-1").unwrap()
+}
+fn mark() -> MarkName {
+    MarkName::new("reactor/payments").unwrap()
+}
+fn damage(offset: Option<u64>) -> Damage {
+    Damage { place: "segment-7".into(), offset, reason: "checksum".into() }
+}
+
+fn append_errors() -> Vec<(Code, AppendError)> {
+    let conflict = |expected, actual| Conflict::Stream { stream: stream(), expected, actual };
+    let mut errors: Vec<(Code, AppendError)> = vec![
+        (Code::Aborted, conflict(ExpectedVersion::NoStream, Version::new(3)).into()),
+        (Code::Aborted, conflict(ExpectedVersion::Exists, Version::ZERO).into()),
+        (Code::Aborted, conflict(ExpectedVersion::Exact(Version::ZERO), Version::MAX).into()),
+        (Code::AlreadyExists, AppendError::RequestIdReused { request_id: RequestId::generate() }),
+        (Code::Unavailable, AppendError::Unavailable { reason: "the disk is full".into() }),
+        (Code::DataLoss, AppendError::Corrupted(damage(Some(4096)))),
+    ];
+    for (expected, actual) in [(None, Some(Sequence::FIRST)), (Some(Sequence::ZERO), None)] {
+        errors.push((Code::Aborted, Conflict::Mark { mark: mark(), expected, actual }.into()));
+    }
+    let invalid = [
+        InvalidAppend::Empty,
+        InvalidAppend::EmptyWrite(stream()),
+        InvalidAppend::RepeatedStream(stream()),
+        InvalidAppend::RepeatedMark(mark()),
+        InvalidAppend::RepeatedEventId(EventId::generate()),
+        InvalidAppend::Refused { reason: "not here".into() },
+    ];
+    errors.extend(invalid.map(|invalid| (Code::InvalidArgument, invalid.into())));
+    for what in ["events", "streams", "marks", "tags on one event"] {
+        let invalid = InvalidAppend::TooMany { what, actual: 10_001, max: 10_000 };
+        errors.push((Code::InvalidArgument, invalid.into()));
+    }
+    for what in ["payload", "metadata", "append"] {
+        let invalid = InvalidAppend::TooLarge { what, bytes: 5 << 20, bytes_max: 4 << 20 };
+        errors.push((Code::InvalidArgument, invalid.into()));
+    }
+    errors
+}
+
+#[test]
+fn every_append_error_comes_back_the_same() {
+    for (code, error) in append_errors() {
+        let status = of_append_error(&error);
+        assert_eq!((status.code(), status.message()), (code, error.to_string().as_str()));
+        assert_eq!(to_append_error(&status), error);
+    }
+}
+
+#[test]
+fn every_read_error_comes_back_the_same() {
+    for (code, error) in [
+        (Code::OutOfRange, ReadError::BelowStart { requested: Sequence::FIRST, first: Sequence::new(9) }),
+        (Code::InvalidArgument, ReadError::Invalid { reason: "no such thing".into() }),
+        (Code::Unavailable, ReadError::Unavailable { reason: "starting".into() }),
+        (Code::DataLoss, ReadError::Corrupted(damage(None))),
+        (Code::DataLoss, ReadError::Corrupted(damage(Some(0)))),
+    ] {
+        let status = of_read_error(&error);
+        assert_eq!((status.code(), status.message()), (code, error.to_string().as_str()));
+        assert_eq!(to_read_error(&status), error);
+    }
+}
+
+#[test]
+fn a_status_without_a_detail_is_taken_by_its_code() {
+    let refused = |code| matches!(to_append_error(&Status::new(code, "no")), AppendError::Invalid(_));
+    for code in [Code::InvalidArgument, Code::OutOfRange, Code::Aborted, Code::Unauthenticated] {
+        assert!(refused(code), "{code:?}");
+        assert!(matches!(to_read_error(&Status::new(code, "no")), ReadError::Invalid { .. }), "{code:?}");
+    }
+    for code in [Code::Unavailable, Code::Internal, Code::Unknown, Code::Cancelled, Code::ResourceExhausted] {
+        assert!(to_append_error(&Status::new(code, "no")).is_retryable(), "{code:?}");
+        assert!(to_read_error(&Status::new(code, "no")).is_retryable(), "{code:?}");
+    }
+    let lost = Status::data_loss("gone");
+    assert!(matches!(to_append_error(&lost), AppendError::Corrupted(_)));
+    assert!(matches!(to_read_error(&lost), ReadError::Corrupted(_)));
+}
+
+#[test]
+fn a_detail_that_makes_no_sense_is_passed_over() {
+    for details in [vec![0xff; 40], of_read_error(&ReadError::from_start()).details().to_vec()] {
+        let status = Status::with_details(Code::InvalidArgument, "no", details.into());
+        let refused = InvalidAppend::Refused { reason: "no".into() };
+        assert_eq!(to_append_error(&status), refused.into());
+    }
+}
+
+trait FromStart {
+    fn from_start() -> Self;
+}
+impl FromStart for ReadError {
+    fn from_start() -> Self {
+        Self::BelowStart { requested: Sequence::FIRST, first: Sequence::new(2) }
+    }
+}
+
+#[test]
+fn a_limit_of_another_release_arrives_as_text() {
+    let status =
+        of_append_error(&AppendError::Invalid(InvalidAppend::TooMany { what: "wishes", actual: 4, max: 3 }));
+    let error = to_append_error(&status);
+    assert_eq!(error.to_string(), "bad input: wishes is 4; at most 3 is allowed");
+}
+
+#[test]
+fn a_long_message_is_cut_and_the_detail_is_not() {
+    let error = AppendError::Unavailable { reason: "x".repeat(5_000) };
+    let status = of_append_error(&error);
+    assert_eq!(status.message().len(), 1_000);
+    assert_eq!(to_append_error(&status), error);
+}
