@@ -42,6 +42,11 @@ impl SimDisk {
         self.world.lock().faults.cut_after = Some(last);
     }
 
+    /// Whether the power is on.
+    pub fn is_reachable(&self) -> bool {
+        self.world.lock().faults.reachable().is_ok()
+    }
+
     /// Plans a fault; it takes the place of the one that was planned before. `None`: all goes well.
     pub fn plan(&self, fault: Option<Fault>) {
         self.world.lock().faults.fault = fault;
