@@ -24,6 +24,7 @@ mod read;
 mod store;
 mod subscription;
 
+pub mod causes;
 pub mod conformance;
 
 pub use error::{AppendError, Damage, ReadError};
