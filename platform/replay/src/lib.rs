@@ -1,1 +1,36 @@
-//! Annals: the replay controller
+//! The replay controller: rebuilds a read model from any sequence number while it is being queried.
+//!
+//! A replay is an event-sourced aggregate of the platform itself, on a stream of the reserved category `$replay`:
+//! it survives restarts and is its own audit trail. An operator's words ([`Replays`]) and the steps of the worker
+//! that carries it out ([`ReplayWorker`]) are commands on that aggregate.
+//!
+//! What always holds:
+//!
+//! * The log and the live generation are never harmed by a replay, whatever it does or however it ends: it writes
+//!   only to its own stream and to its own candidate, until it is promoted in one fenced step.
+//! * Only transitions are events. Progress is in the candidate's control row, so that a killed replay goes on from
+//!   there.
+//! * Every step may be done again: a step that was done and not recorded is found done.
+//! * A candidate is promoted only after it was proven complete against the log and compared with the live
+//!   generation at the same sequence number.
+
+mod aggregate;
+mod directory;
+mod drive;
+mod error;
+mod event;
+mod host;
+mod plan;
+mod progress;
+mod replays;
+mod worker;
+
+pub use aggregate::{Replay, ReplayCommand, ReplayRefused};
+pub use directory::ReplayId;
+pub use error::{ReplayError, WorkerError};
+pub use event::ReplayEvent;
+pub use host::{HostError, Promotion, ReadModelHost};
+pub use plan::{Difference, Failure, PassedOver, Phase, Plan, ReplayMode, RowSample};
+pub use progress::Progress;
+pub use replays::{ReplayRequest, ReplayStatus, Replays};
+pub use worker::{ReplayWorker, WorkerOptions};

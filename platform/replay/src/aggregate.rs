@@ -1,0 +1,345 @@
+//! The decisions about one replay: who may do what, when.
+//!
+//! ```text
+//!  request ─ Requested ─ Planned ─ Restoring ─ Folding ─ CatchingUp ─ Verifying ─ Ready ─ Promoting ─ Promoted
+//!                │          └ a dry run ends here                            promote ┘         │
+//!                └──── cancel, or a failure, until Ready ─ Cancelled | Failed      roll back ─ RollingBack ─ RolledBack
+//! ```
+//!
+//! * The worker's steps and an operator's words race for the stream's next version; whoever comes second is
+//!   refused here. A cancelled replay therefore cannot be promoted, and a promoted one cannot be cancelled.
+//! * A worker that repeats a step after a crash gets nothing to do, not an error.
+
+use crate::{Difference, Failure, Phase, Plan, ReplayEvent, ReplayMode};
+use annals_aggregate::Aggregate;
+
+/// One replay, as its events tell it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Replay {
+    /// Which read model is rebuilt.
+    pub read_model: String,
+    /// From which sequence number on events are folded anew.
+    pub from: u64,
+    /// How far it goes by itself.
+    pub mode: ReplayMode,
+    /// Where it is.
+    pub phase: Phase,
+    /// What the worker planned.
+    pub plan: Option<Plan>,
+    /// The candidate generation.
+    pub candidate: Option<String>,
+    /// What verifying found.
+    pub difference: Option<Difference>,
+    /// What was live before the candidate.
+    pub replaced: Option<String>,
+    /// The generation that is not needed any more was removed.
+    pub discarded: bool,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// How far behind the log the former generation was when it was rolled back to.
+    pub rolled_back_behind: Option<u64>,
+}
+
+/// What can be asked of a replay, by an operator or by the worker that carries it out.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ReplayCommand {
+    /// An operator: begin.
+    Request {
+        /// Which read model.
+        read_model: String,
+        /// From which sequence number on.
+        from: u64,
+        /// How far.
+        mode: ReplayMode,
+    },
+    /// An operator: make the candidate live.
+    Promote,
+    /// An operator: stop; remove the candidate.
+    Cancel,
+    /// An operator: make what was replaced live again.
+    RollBack,
+    /// An operator: remove what was replaced.
+    Retire,
+    /// The worker: this is the plan.
+    Plan(Plan),
+    /// The worker: the candidate is being made.
+    Restore {
+        /// The candidate's id.
+        generation: String,
+    },
+    /// The worker: the candidate is being folded.
+    Fold {
+        /// The last sequence number in it.
+        checkpoint: u64,
+    },
+    /// The worker: the candidate follows the live generation.
+    CatchUp {
+        /// The last sequence number in it.
+        checkpoint: u64,
+    },
+    /// The worker: the candidate is being checked.
+    Verify {
+        /// The last sequence number in it.
+        checkpoint: u64,
+    },
+    /// The worker: the candidate was checked.
+    RecordVerified(Difference),
+    /// The worker: the candidate is live.
+    RecordPromoted {
+        /// What was live before.
+        replaced: String,
+        /// The last sequence number in the candidate.
+        checkpoint: u64,
+    },
+    /// The worker: the former generation is live again.
+    RecordRolledBack {
+        /// How many sequence numbers it is behind the log.
+        behind: u64,
+    },
+    /// The worker: what is not needed any more was removed.
+    RecordDiscarded,
+    /// The worker: it cannot be done.
+    Fail {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Why a command was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayRefused {
+    /// There is no such replay.
+    #[error("there is no such replay; list the replays to see their ids")]
+    Unknown,
+    /// The id is taken.
+    #[error("the replay was requested before with another read model, place or mode; make a new id")]
+    AlreadyRequested,
+    /// Not in this phase.
+    #[error("the replay is {phase}: {why}")]
+    WrongPhase {
+        /// Where it is.
+        phase: Phase,
+        /// Why that does not allow it.
+        why: &'static str,
+    },
+}
+
+impl Aggregate for Replay {
+    const CATEGORY: &'static str = "$replay";
+    type Event = ReplayEvent;
+    type Command = ReplayCommand;
+    type Error = ReplayRefused;
+
+    fn decide(&self, command: ReplayCommand) -> Result<Vec<ReplayEvent>, ReplayRefused> {
+        use ReplayCommand as Do;
+        match command {
+            Do::Request { read_model, from, mode } => self.request(read_model, from, mode),
+            _ if self.phase == Phase::Unknown => Err(ReplayRefused::Unknown),
+            Do::Promote => self.promote(),
+            Do::Cancel => self.cancel(),
+            Do::RollBack => self.roll_back(),
+            Do::Retire => self.retire(),
+            Do::Plan(plan) => self.step(Phase::Requested, || self.planned(plan)),
+            Do::Restore { generation } => {
+                let snapshot = self.plan.as_ref().and_then(|plan| plan.snapshot);
+                self.step(Phase::Planned, || vec![ReplayEvent::RestoringBegun { generation, snapshot }])
+            }
+            Do::Fold { checkpoint } => {
+                self.step(Phase::Restoring, || vec![ReplayEvent::FoldingBegun { checkpoint }])
+            }
+            Do::CatchUp { checkpoint } => {
+                self.step(Phase::Folding, || vec![ReplayEvent::CatchingUpBegun { checkpoint }])
+            }
+            Do::Verify { checkpoint } => {
+                self.step(Phase::CatchingUp, || vec![ReplayEvent::VerifyingBegun { checkpoint }])
+            }
+            Do::RecordVerified(difference) => self.step(Phase::Verifying, || self.verified(difference)),
+            Do::RecordPromoted { replaced, checkpoint } => {
+                let generation = self.candidate.clone().unwrap_or_default();
+                let promoted = ReplayEvent::Promoted { generation, replaced, checkpoint };
+                self.step(Phase::Promoting, || vec![promoted])
+            }
+            Do::RecordRolledBack { behind } => {
+                let generation = self.replaced.clone().unwrap_or_default();
+                self.step(Phase::RollingBack, || vec![ReplayEvent::RolledBack { generation, behind }])
+            }
+            Do::RecordDiscarded => Ok(self.discarded()),
+            Do::Fail { reason } => self.fail(reason),
+        }
+    }
+
+    fn evolve(&mut self, event: &ReplayEvent) {
+        match event {
+            ReplayEvent::Requested { read_model, from, mode } => {
+                self.read_model.clone_from(read_model);
+                (self.from, self.mode, self.phase) = (*from, *mode, Phase::Requested);
+            }
+            ReplayEvent::Planned { plan } => {
+                self.plan = Some(plan.clone());
+                self.phase = Phase::Planned;
+            }
+            ReplayEvent::RestoringBegun { generation, .. } => {
+                self.candidate = Some(generation.clone());
+                self.phase = Phase::Restoring;
+            }
+            ReplayEvent::FoldingBegun { .. } => self.phase = Phase::Folding,
+            ReplayEvent::CatchingUpBegun { .. } => self.phase = Phase::CatchingUp,
+            ReplayEvent::VerifyingBegun { .. } => self.phase = Phase::Verifying,
+            ReplayEvent::Verified { difference } => {
+                self.difference = Some(difference.clone());
+                self.phase = Phase::Ready;
+            }
+            ReplayEvent::PromotionRequested {} => self.phase = Phase::Promoting,
+            ReplayEvent::Promoted { replaced, .. } => {
+                self.replaced = Some(replaced.clone());
+                self.phase = Phase::Promoted;
+            }
+            ReplayEvent::RollbackRequested {} => self.phase = Phase::RollingBack,
+            ReplayEvent::RolledBack { behind, .. } => {
+                self.rolled_back_behind = Some(*behind);
+                self.phase = Phase::RolledBack;
+            }
+            ReplayEvent::Retired { .. } => self.phase = Phase::Retired,
+            ReplayEvent::Cancelled {} => self.phase = Phase::Cancelled,
+            ReplayEvent::Discarded { .. } => self.discarded = true,
+            ReplayEvent::Failed { failure } => {
+                self.failure = Some(failure.clone());
+                self.phase = Phase::Failed;
+            }
+        }
+    }
+}
+
+impl Replay {
+    /// Whether a worker has something to do for it.
+    pub fn is_due(&self) -> bool {
+        use Phase::{CatchingUp, Folding, Promoting, Requested, Restoring, RollingBack, Verifying};
+        match self.phase {
+            Phase::Planned => self.mode != ReplayMode::Plan,
+            Requested | Restoring | Folding | CatchingUp | Verifying | Promoting | RollingBack => true,
+            _ => self.garbage().is_some(),
+        }
+    }
+
+    /// The generation that is not needed any more and was not removed yet.
+    pub fn garbage(&self) -> Option<&str> {
+        let garbage = match self.phase {
+            Phase::Cancelled | Phase::Failed => self.candidate.as_deref(),
+            Phase::Retired => self.replaced.as_deref(),
+            _ => None,
+        };
+        garbage.filter(|_| !self.discarded)
+    }
+
+    fn discarded(&self) -> Vec<ReplayEvent> {
+        let discarded = |generation: &str| ReplayEvent::Discarded { generation: generation.to_owned() };
+        self.garbage().map(discarded).into_iter().collect()
+    }
+
+    fn request(&self, read_model: String, from: u64, mode: ReplayMode) -> Result<Vec<ReplayEvent>, ReplayRefused> {
+        let same = (&self.read_model, self.from, self.mode) == (&read_model, from, mode);
+        match self.phase {
+            Phase::Unknown => Ok(vec![ReplayEvent::Requested { read_model, from, mode }]),
+            _ if same => Ok(vec![]),
+            _ => Err(ReplayRefused::AlreadyRequested),
+        }
+    }
+
+    fn planned(&self, plan: Plan) -> Vec<ReplayEvent> {
+        let refusal = plan.refusal.clone();
+        let failure = |reason| ReplayEvent::Failed { failure: Failure { phase: Phase::Planned, reason } };
+        std::iter::once(ReplayEvent::Planned { plan }).chain(refusal.map(failure)).collect()
+    }
+
+    fn verified(&self, difference: Difference) -> Vec<ReplayEvent> {
+        let promote = match self.mode {
+            ReplayMode::Plan | ReplayMode::Build => false,
+            ReplayMode::PromoteIfIdentical => difference.is_none(),
+            ReplayMode::Promote => true,
+        };
+        let verified = ReplayEvent::Verified { difference };
+        std::iter::once(verified).chain(promote.then_some(ReplayEvent::PromotionRequested {})).collect()
+    }
+
+    fn promote(&self) -> Result<Vec<ReplayEvent>, ReplayRefused> {
+        match self.phase {
+            Phase::Ready => Ok(vec![ReplayEvent::PromotionRequested {}]),
+            Phase::Promoting | Phase::Promoted => Ok(vec![]),
+            phase => Err(refused(phase, "only a ready one, whose candidate was verified, can be promoted")),
+        }
+    }
+
+    fn cancel(&self) -> Result<Vec<ReplayEvent>, ReplayRefused> {
+        match self.phase {
+            Phase::Cancelled => Ok(vec![]),
+            _ if self.can_end_early() => Ok(vec![ReplayEvent::Cancelled {}]),
+            phase => Err(refused(phase, "it is too late to cancel it; a promoted one can be rolled back")),
+        }
+    }
+
+    fn roll_back(&self) -> Result<Vec<ReplayEvent>, ReplayRefused> {
+        match self.phase {
+            Phase::Promoted => Ok(vec![ReplayEvent::RollbackRequested {}]),
+            Phase::RollingBack | Phase::RolledBack => Ok(vec![]),
+            phase => Err(refused(phase, "only a promoted one can be rolled back")),
+        }
+    }
+
+    fn retire(&self) -> Result<Vec<ReplayEvent>, ReplayRefused> {
+        match (self.phase, &self.replaced) {
+            (Phase::Promoted, Some(generation)) => {
+                Ok(vec![ReplayEvent::Retired { generation: generation.clone() }])
+            }
+            (Phase::Retired, _) => Ok(vec![]),
+            (phase, _) => Err(refused(phase, "only what a promoted one replaced can be retired")),
+        }
+    }
+
+    fn fail(&self, reason: String) -> Result<Vec<ReplayEvent>, ReplayRefused> {
+        match self.phase {
+            Phase::Failed => Ok(vec![]),
+            phase if self.can_end_early() => Ok(vec![ReplayEvent::Failed { failure: Failure { phase, reason } }]),
+            phase => Err(refused(phase, "it has ended already")),
+        }
+    }
+
+    fn can_end_early(&self) -> bool {
+        use Phase::{CatchingUp, Folding, Planned, Ready, Requested, Restoring, Verifying};
+        matches!(self.phase, Requested | Planned | Restoring | Folding | CatchingUp | Verifying | Ready)
+    }
+
+    /// A step of the worker out of the phase `before`; in a later phase it was done already.
+    fn step(&self, before: Phase, events: impl FnOnce() -> Vec<ReplayEvent>) -> Result<Vec<ReplayEvent>, ReplayRefused> {
+        let ended = matches!(self.phase, Phase::Cancelled | Phase::Failed);
+        match self.phase {
+            phase if phase == before => Ok(events()),
+            phase if ended => Err(refused(phase, "it has ended; there is nothing more to do")),
+            phase if order(phase) > order(before) => Ok(vec![]),
+            phase => Err(refused(phase, "a step of the worker came too early")),
+        }
+    }
+}
+
+fn refused(phase: Phase, why: &'static str) -> ReplayRefused {
+    ReplayRefused::WrongPhase { phase, why }
+}
+
+/// The phases in the order in which a replay passes them.
+fn order(phase: Phase) -> u8 {
+    match phase {
+        Phase::Unknown => 0,
+        Phase::Requested => 1,
+        Phase::Planned => 2,
+        Phase::Restoring => 3,
+        Phase::Folding => 4,
+        Phase::CatchingUp => 5,
+        Phase::Verifying => 6,
+        Phase::Ready => 7,
+        Phase::Promoting => 8,
+        Phase::Promoted => 9,
+        Phase::RollingBack => 10,
+        Phase::RolledBack | Phase::Retired | Phase::Cancelled | Phase::Failed => 11,
+    }
+}

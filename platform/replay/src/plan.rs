@@ -1,0 +1,159 @@
+//! The facts of a replay that are stored in its events: what was asked, planned, found and failed.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How far a replay goes by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplayMode {
+    /// A dry run: plan, touch nothing.
+    Plan,
+    /// Build and verify the candidate, then wait for somebody to promote it.
+    #[default]
+    Build,
+    /// Build, verify, and promote when the candidate's rows equal the live ones; else wait.
+    PromoteIfIdentical,
+    /// Build, verify completeness, and promote whatever rows differ: the new rows are what is wanted.
+    Promote,
+}
+
+/// What a replay would do, as the worker that hosts the read model sees it. A promise of nothing: the log grows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The sequence number of the snapshot to start from; `None`: start empty.
+    pub snapshot: Option<u64>,
+    /// Snapshots that were not chosen, and why.
+    pub passed_over: Vec<PassedOver>,
+    /// The first sequence number that is folded.
+    pub fold_from: u64,
+    /// The end of the log when the plan was made.
+    pub head: u64,
+    /// At most so many events are between the two.
+    pub events: u64,
+    /// About so many bytes of records are read.
+    pub log_bytes: u64,
+    /// About so many bytes of disk are needed.
+    pub disk_bytes: u64,
+    /// About so many milliseconds it takes; `None`: nothing was measured yet.
+    pub estimated_ms: Option<u64>,
+    /// Why it cannot be done; the replay is refused. `None`: it can.
+    pub refusal: Option<String>,
+}
+
+/// A snapshot that a plan does not use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassedOver {
+    /// The snapshot.
+    pub sequence: u64,
+    /// Why not.
+    pub reason: String,
+}
+
+/// How the candidate's rows differ from the live generation's at the same sequence number.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// The sequence number at which both were compared.
+    pub sequence: u64,
+    /// Rows of the candidate that the live generation has not.
+    pub added: u64,
+    /// Rows of the live generation that the candidate has not.
+    pub removed: u64,
+    /// Rows of both with other values.
+    pub changed: u64,
+    /// Rows of both with the same values.
+    pub same: u64,
+    /// Events that the candidate has seen; proven equal to the log's own count and sum over the same range.
+    pub complete_events: u64,
+    /// Some of the rows that differ.
+    pub samples: Vec<RowSample>,
+}
+
+impl Difference {
+    /// Whether no row differs.
+    pub fn is_none(&self) -> bool {
+        self.added == 0 && self.removed == 0 && self.changed == 0
+    }
+}
+
+/// One row that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowSample {
+    /// Its table.
+    pub table: String,
+    /// Its key.
+    pub key: String,
+    /// The live row's differing columns as `column=value`; `None`: there is no live row.
+    pub live: Option<String>,
+    /// The candidate's differing columns as `column=value`; `None`: the candidate has no such row.
+    pub candidate: Option<String>,
+}
+
+/// Why a replay ended without a candidate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What it was doing.
+    pub phase: Phase,
+    /// What happened.
+    pub reason: String,
+}
+
+/// Where a replay is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Phase {
+    /// Nobody asked for it.
+    #[default]
+    Unknown,
+    /// Asked for.
+    Requested,
+    /// Planned; a dry run ends here.
+    Planned,
+    /// The candidate is being made.
+    Restoring,
+    /// The candidate is being folded.
+    Folding,
+    /// The candidate follows the live generation.
+    CatchingUp,
+    /// The candidate is being checked.
+    Verifying,
+    /// The candidate can be promoted.
+    Ready,
+    /// The candidate is being promoted.
+    Promoting,
+    /// The candidate is live.
+    Promoted,
+    /// The former generation is being made live again.
+    RollingBack,
+    /// The former generation is live again.
+    RolledBack,
+    /// The former generation is gone.
+    Retired,
+    /// Stopped before it was promoted.
+    Cancelled,
+    /// Ended by an error.
+    Failed,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "unknown",
+            Self::Requested => "requested",
+            Self::Planned => "planned",
+            Self::Restoring => "restoring",
+            Self::Folding => "folding",
+            Self::CatchingUp => "catching up",
+            Self::Verifying => "verifying",
+            Self::Ready => "ready",
+            Self::Promoting => "promoting",
+            Self::Promoted => "promoted",
+            Self::RollingBack => "rolling back",
+            Self::RolledBack => "rolled back",
+            Self::Retired => "retired",
+            Self::Cancelled => "cancelled",
+            Self::Failed => "failed",
+        })
+    }
+}

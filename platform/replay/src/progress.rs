@@ -1,0 +1,65 @@
+use serde::Serialize;
+use std::time::Instant;
+
+/// How far a candidate is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Progress {
+    /// Sequence numbers done since the candidate was made.
+    pub done: u64,
+    /// Sequence numbers to be done in all. It grows with the log.
+    pub total: u64,
+    /// Sequence numbers done in a second, since this process took the replay up.
+    pub events_per_second: f64,
+    /// How long it will still take at this rate, in milliseconds; `None`: there is no rate yet.
+    pub remaining_ms: Option<u64>,
+}
+
+/// Turns checkpoints into [`Progress`].
+#[derive(Debug)]
+pub(crate) struct Meter {
+    base: u64,
+    target: u64,
+    begun_at: Instant,
+    begun_with: u64,
+}
+
+impl Meter {
+    /// The candidate's first place was `base`; it is at `checkpoint` now and has to get to `target`.
+    pub(crate) fn new(base: u64, checkpoint: u64, target: u64) -> Self {
+        Self { base, target, begun_at: Instant::now(), begun_with: checkpoint }
+    }
+
+    pub(crate) fn at(&self, checkpoint: u64) -> Progress {
+        let total = self.target.max(checkpoint).saturating_sub(self.base);
+        let done = checkpoint.saturating_sub(self.base);
+        let seconds = self.begun_at.elapsed().as_secs_f64();
+        let since = checkpoint.saturating_sub(self.begun_with);
+        let events_per_second = if seconds > 0.0 { lossy(since) / seconds } else { 0.0 };
+        Progress { done, total, events_per_second, remaining_ms: remaining_ms(total - done, events_per_second) }
+    }
+}
+
+fn remaining_ms(events: u64, events_per_second: f64) -> Option<u64> {
+    let seconds = lossy(events) / events_per_second;
+    std::time::Duration::try_from_secs_f64(seconds).ok().and_then(|time| u64::try_from(time.as_millis()).ok())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate for people; 53 bits of it are plenty")]
+fn lossy(number: u64) -> f64 {
+    number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_counts_from_the_candidates_base_and_never_beyond_its_total() {
+        let meter = Meter::new(100, 150, 200);
+        let at = meter.at(175);
+        assert_eq!((at.done, at.total), (75, 100));
+        let beyond = meter.at(260);
+        assert_eq!((beyond.done, beyond.total, beyond.remaining_ms), (160, 160, Some(0)));
+        assert_eq!(Meter::new(0, 0, 10).at(0).remaining_ms, None);
+    }
+}

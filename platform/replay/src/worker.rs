@@ -1,0 +1,88 @@
+//! The worker's side: carries out the replays of the read models that this process hosts, one at a time each.
+
+use crate::{
+    Progress, ReadModelHost, ReplayId, Replays, WorkerError,
+    drive::{Drive, Stopped},
+};
+use futures::future::try_join_all;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio_util::sync::CancellationToken;
+
+/// How the worker works.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct WorkerOptions {
+    /// How often the progress of a fold is read from the candidate's control row.
+    pub progress_every: Duration,
+    /// The first pause before a step that could not be done is tried again; it doubles up to `retry_max`.
+    pub retry_min: Duration,
+    /// The longest pause before a step that could not be done is tried again.
+    pub retry_max: Duration,
+    /// The candidate is verified once it is at most so many sequence numbers behind the live generation.
+    pub caught_up_within: u64,
+}
+
+impl Default for WorkerOptions {
+    fn default() -> Self {
+        Self {
+            progress_every: Duration::from_millis(100),
+            retry_min: Duration::from_millis(50),
+            retry_max: Duration::from_secs(10),
+            caught_up_within: 1_000,
+        }
+    }
+}
+
+/// Carries out replays.
+pub struct ReplayWorker {
+    replays: Replays,
+    hosts: Vec<Arc<dyn ReadModelHost>>,
+    options: WorkerOptions,
+}
+
+impl ReplayWorker {
+    /// A worker for the replays of `hosts`. [`Replays::run`] has to run beside it.
+    pub fn new(replays: Replays, hosts: Vec<Arc<dyn ReadModelHost>>, options: WorkerOptions) -> Self {
+        Self { replays, hosts, options }
+    }
+
+    /// Works until cancelled. What was not finished then, goes on from there when a worker runs again.
+    pub async fn run(self, cancel: CancellationToken) -> Result<(), WorkerError> {
+        let hosts = self.hosts.iter().map(|host| self.serve(host, &cancel));
+        try_join_all(hosts).await.map(|_| ())
+    }
+
+    async fn serve(&self, host: &Arc<dyn ReadModelHost>, cancel: &CancellationToken) -> Result<(), WorkerError> {
+        let directory = &self.replays.directory;
+        while let Some(id) = cancel.run_until_cancelled(directory.next_work(host.read_model())).await {
+            let drive = Drive::new(id, host.as_ref(), &self.replays, &self.options, cancel);
+            match drive.run().await {
+                Ok(()) => {}
+                Err(Stopped::Shutdown) => return Ok(()),
+                Err(Stopped::Broken(error)) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where the worker writes the progress of its replays, for [`Replays`] in the same process to read.
+#[derive(Clone, Default)]
+pub(crate) struct Board(Arc<Mutex<HashMap<ReplayId, Progress>>>);
+
+impl Board {
+    pub(crate) fn progress(&self, id: ReplayId) -> Option<Progress> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
+    }
+    pub(crate) fn set(&self, id: ReplayId, progress: Option<Progress>) {
+        let mut board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match progress {
+            Some(progress) => board.insert(id, progress),
+            None => board.remove(&id),
+        };
+    }
+}
