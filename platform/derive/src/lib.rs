@@ -1,1 +1,58 @@
-//! Annals: derive macros for events and tables
+//! Derive macros for events and tables. Use them through the crate `annals`, which has everything that the generated
+//! code needs.
+//!
+//! * A derive saves typing; it never decides what is stored. Types, versions and table names stand in the source.
+//! * The generated code names nothing but paths below `::annals::__private`.
+
+mod event;
+mod stored_name;
+mod table;
+
+use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
+
+/// Makes an enum the events of a service: each variant is an event type.
+///
+/// ```ignore
+/// #[derive(annals::Event)]
+/// enum OrderEvent {
+///     #[event(type = "order.placed", version = 1)]
+///     Placed { customer_id: String, total_cents: u64 },
+///     #[event(type = "order.imported", version = 2)]
+///     Imported(LegacyOrder),
+///     #[event(type = "order.cancelled", version = 1)]
+///     Cancelled,
+/// }
+/// ```
+///
+/// The payload is JSON: an object of the fields, the one value that the variant holds, or `{}`. Fields' and variants'
+/// `#[serde(...)]` attributes count; fields that the enum does not know are passed over when an event is read. Each
+/// field's type, or the one value's, needs `Serialize` and `Deserialize`; the enum itself does not.
+#[proc_macro_derive(Event, attributes(event, serde))]
+pub fn derive_event(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    event::derive(&input).unwrap_or_else(|error| error.to_compile_error()).into()
+}
+
+/// Makes a struct a row of a read model's table.
+///
+/// ```ignore
+/// #[derive(Clone, PartialEq, annals::Table)]
+/// #[table(name = "customer_value")]
+/// struct CustomerValue {
+///     #[table(key)]
+///     customer_id: String,
+///     #[table(index)]
+///     revenue_cents: u64,
+///     #[table(column = "first_on")]
+///     first_purchase_on: Option<String>,
+/// }
+/// ```
+///
+/// Each field is a column, of the field's name unless `column` says otherwise. The key is the type of the `key` field, or
+/// a tuple of several, in the order of the fields.
+#[proc_macro_derive(Table, attributes(table))]
+pub fn derive_table(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    table::derive(&input).unwrap_or_else(|error| error.to_compile_error()).into()
+}

@@ -1,1 +1,116 @@
-//! Annals: event sourcing for Rust microservices
+//! Annals: event sourcing for Rust microservices.
+//!
+//! Services append events to one shared, durable log; read models are folded from it and can be rebuilt from any
+//! sequence number while they are queried. This crate is what a service depends on: it gathers the platform's parts
+//! under one name and adds nothing of its own.
+//!
+//! ```
+//! use annals::prelude::*;
+//!
+//! #[derive(Debug, PartialEq, Event)]
+//! enum CounterEvent {
+//!     #[event(type = "counter.raised", version = 1)]
+//!     Raised { by: u32 },
+//! }
+//!
+//! #[derive(Clone, Debug, Default, PartialEq)]
+//! struct Counter {
+//!     value: u32,
+//! }
+//!
+//! #[derive(Debug, PartialEq)]
+//! struct Overflow;
+//! # impl std::fmt::Display for Overflow {
+//! #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("overflow") }
+//! # }
+//! # impl std::error::Error for Overflow {}
+//!
+//! impl Aggregate for Counter {
+//!     const CATEGORY: &'static str = "counter";
+//!     type Event = CounterEvent;
+//!     type Command = u32;
+//!     type Error = Overflow;
+//!
+//!     fn decide(&self, by: u32) -> Result<Vec<CounterEvent>, Overflow> {
+//!         self.value.checked_add(by).ok_or(Overflow)?;
+//!         Ok(vec![CounterEvent::Raised { by }])
+//!     }
+//!     fn evolve(&mut self, event: &CounterEvent) {
+//!         let CounterEvent::Raised { by } = event;
+//!         self.value += by;
+//!     }
+//! }
+//!
+//! given::<Counter>([CounterEvent::Raised { by: 1 }]).when(2).then([CounterEvent::Raised { by: 2 }]);
+//! given::<Counter>([CounterEvent::Raised { by: u32::MAX }]).when(1).then_error(Overflow);
+//! ```
+
+pub use annals_derive::{Event, Table};
+
+/// What an event is: ids, names, positions, the envelope.
+pub mod event {
+    pub use annals_event::{
+        Append, Category, CodecError, Conflict, ContentType, CorrelationId, DecodeError, Event, EventBatch,
+        EventBatchBuilder, EventId, EventRef, EventType, ExpectedVersion, InvalidAppend, InvalidName,
+        InvalidTraceParent, LogId, MarkName, MarkUpdate, Metadata, NewEvent, Receipt, Recorded,
+        RecordedEvent, RequestId, Requirement, Sequence, SequenceRange, StreamName, StreamWrite, Tag,
+        Timestamp, TraceContext, Version, limits,
+    };
+}
+
+/// The one interface between services and the log.
+pub mod store {
+    pub use annals_store::{
+        AppendError, Capabilities, Damage, Delivery, Direction, EventStore, Filter, GappedStore, Head,
+        LogPage, ReadError, ReadLog, ReadStream, StreamPage, Subscribe, Subscription,
+    };
+}
+
+/// Decisions: aggregates, the repository that executes commands on them, snapshots, upcasting.
+pub mod aggregate {
+    pub use annals_aggregate::{
+        Aggregate, Context, Emitted, ExecuteError, Executed, FoldError, FolderSnapshots, LoadError, Loaded,
+        Repository, Snapshot, SnapshotError, SnapshotStore, Upcasters, encode, stream_of, testing,
+    };
+}
+
+/// Read models: rows folded from events.
+pub mod projection {
+    pub use annals_projection::{
+        ApplyError, Cells, Column, ColumnKind, ColumnType, KeyColumn, SEQUENCE_COLUMN, SqlProjection,
+        SqlTable, SqlTransaction, Table, TableError, TableKey, TableProjection, TableSchema, Value,
+        ValueError, cell,
+    };
+}
+
+/// OpenTelemetry: set-up, trace contexts, spans.
+pub mod telemetry {
+    pub use annals_telemetry::{
+        BatchCounts, InitError, Options, Run, ShutdownError, Telemetry, Traced, append_span, batch_span,
+        client_span, context_of, create_span, current_context, extract, from_span_context, init, inject,
+        inject_current, names, process_span, record_batch, record_status, rpc_client_span, rpc_server_span,
+        server_span, to_span_context,
+    };
+}
+
+/// What nearly every service needs.
+pub mod prelude {
+    pub use crate::aggregate::testing::given;
+    pub use crate::aggregate::{Aggregate, Context, Repository, Upcasters};
+    pub use crate::event::{Event, Recorded, Sequence, Version};
+    pub use crate::projection::{ApplyError, SqlProjection, Table, TableProjection};
+    pub use crate::store::EventStore;
+    // The derives have the traits' names.
+    pub use annals_derive::{Event, Table};
+}
+
+/// What generated code names. Not for people: it changes without notice.
+#[doc(hidden)]
+pub mod __private {
+    pub use annals_event::{CodecError, Event};
+    pub use annals_projection::{Cells, Column, Table, TableError, TableSchema, Value, cell};
+    pub use bytes::Bytes;
+    pub use serde;
+    pub use serde_json;
+    pub use std::{clone::Clone, option::Option, result::Result, vec::Vec};
+}

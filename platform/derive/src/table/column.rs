@@ -1,0 +1,56 @@
+use crate::stored_name;
+use syn::{Error, Field, Ident, LitStr, Result, Type, ext::IdentExt, meta::ParseNestedMeta};
+
+/// A field with what its attribute says.
+pub(crate) struct Column<'a> {
+    pub(crate) field: &'a Ident,
+    pub(crate) ty: &'a Type,
+    pub(crate) name: LitStr,
+    pub(crate) role: Role,
+}
+
+/// What a column is there for, besides its value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Plain,
+    Key,
+    Indexed,
+}
+
+impl<'a> Column<'a> {
+    pub(crate) fn read(field: &'a Field) -> Result<Self> {
+        let ident =
+            field.ident.as_ref().ok_or_else(|| Error::new_spanned(field, "the field needs a name"))?;
+        let (mut role, mut name) = (Role::Plain, None);
+        for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("table")) {
+            attribute.parse_nested_meta(|meta| read_one(&meta, &mut role, &mut name))?;
+        }
+        let name = name.unwrap_or_else(|| LitStr::new(&ident.unraw().to_string(), ident.span()));
+        stored_name::check_identifier("column", &name)?;
+        Ok(Self { field: ident, ty: &field.ty, name, role })
+    }
+
+    pub(crate) fn is_key(&self) -> bool {
+        self.role == Role::Key
+    }
+}
+
+fn read_one(meta: &ParseNestedMeta<'_>, role: &mut Role, name: &mut Option<LitStr>) -> Result<()> {
+    let said = if meta.path.is_ident("key") {
+        Role::Key
+    } else if meta.path.is_ident("index") {
+        Role::Indexed
+    } else if meta.path.is_ident("column") {
+        return match name.replace(meta.value()?.parse()?) {
+            Some(_) => Err(meta.error("this is said twice")),
+            None => Ok(()),
+        };
+    } else {
+        return Err(meta.error("expected `key`, `index` or `column = \"...\"`"));
+    };
+    if *role != Role::Plain {
+        return Err(meta.error("a column is a key or has an index, once; a key is indexed already"));
+    }
+    *role = said;
+    Ok(())
+}

@@ -1,0 +1,66 @@
+use super::column::{Column, Role};
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Ident, LitStr};
+
+pub(crate) fn implementation(row: &Ident, table: &LitStr, columns: &[Column<'_>]) -> TokenStream {
+    let (key_type, key) = key(columns);
+    let schema = columns.iter().map(schema_column);
+    let indexes = columns.iter().filter(|column| column.role == Role::Indexed).map(|column| &column.name);
+    let to_cells =
+        columns.iter().map(|Column { field, name, .. }| quote!(__annals::cell(#name, &self.#field)?));
+    let from_cells = columns.iter().map(|Column { field, name, .. }| quote!(#field: __cells.take(#name)?));
+    quote! {
+        const _: () = {
+            use ::annals::__private as __annals;
+
+            #[automatically_derived]
+            impl __annals::Table for #row {
+                type Key = #key_type;
+                const SCHEMA: __annals::TableSchema = __annals::TableSchema {
+                    name: #table,
+                    columns: &[#(#schema),*],
+                    indexes: &[#(#indexes),*],
+                };
+
+                fn key(&self) -> Self::Key {
+                    #key
+                }
+                fn to_values(
+                    &self,
+                ) -> __annals::Result<__annals::Vec<__annals::Value>, __annals::TableError> {
+                    __annals::Result::Ok(__annals::Vec::from([#(#to_cells),*]))
+                }
+                fn from_values(
+                    __values: __annals::Vec<__annals::Value>,
+                ) -> __annals::Result<Self, __annals::TableError> {
+                    let mut __cells = __annals::Cells::new(__values);
+                    let __row = Self { #(#from_cells),* };
+                    __cells.finish()?;
+                    __annals::Result::Ok(__row)
+                }
+            }
+        };
+    }
+}
+
+/// The key's type and its value.
+fn key(columns: &[Column<'_>]) -> (TokenStream, TokenStream) {
+    let keys = || columns.iter().filter(|column| column.is_key());
+    let (types, fields) = (keys().map(|column| column.ty), keys().map(|column| column.field));
+    let values = fields.map(|field| quote!(__annals::Clone::clone(&self.#field)));
+    if keys().count() == 1 {
+        (quote!(#(#types)*), quote!(#(#values)*))
+    } else {
+        (quote!((#(#types),*)), quote!((#(#values),*)))
+    }
+}
+
+fn schema_column(column: &Column<'_>) -> TokenStream {
+    let Column { ty, name, .. } = column;
+    if column.is_key() {
+        quote!(__annals::Column::key_of::<#ty>(#name))
+    } else {
+        quote!(__annals::Column::of::<#ty>(#name))
+    }
+}
