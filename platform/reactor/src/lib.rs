@@ -1,1 +1,38 @@
-//! Annals: reactors turn events into commands, exactly once
+//! Reactors: events in, commands for a service's own aggregates out, exactly once.
+//!
+//! ```text
+//!   log     ... 41  42  43  44 ...                      ... 58  59 ...
+//!               └── source events ──┐                        ▲   ▲
+//!   mark  reactor/payments at 40    │                        │   │
+//!                                   ▼                        │   │
+//!                react ▶ load ▶ decide ▶ encode ──▶ one append: outputs and mark 40 ▶ 44
+//! ```
+//!
+//! What always holds:
+//!
+//! * The outputs of source events and the mark that says that they were handled are *one* append. After a crash
+//!   either both are there or neither, so a reaction happens exactly once.
+//! * The mark is set by compare-and-set. A second copy of a worker cannot set it and stops, [`Fenced`].
+//! * Output ids derive from (reactor, source event, index); an append whose answer was lost is repeated as it was,
+//!   with the same request id, and found done.
+//! * A decision is written only on the version that it was made on. When others wrote in between, the source events
+//!   are handled again, one by one, on what they left.
+//! * While the store is unavailable nothing is lost: the worker waits and goes on where it was.
+//! * [`Reactor::react`] is pure. Calls to the outside world have no place in it.
+//!
+//! [`Fenced`]: ReactorError::Fenced
+
+mod error;
+mod handle;
+mod plan;
+mod reactor;
+mod retry;
+mod running;
+mod worker;
+
+pub use error::{ReactorError, WaitError};
+pub use handle::ReactorHandle;
+pub use reactor::{Reaction, Reactor, Rejected};
+#[cfg(feature = "planted-bugs")]
+pub use worker::PlantedBug;
+pub use worker::{Options, ReactorWorker};

@@ -1,0 +1,114 @@
+use annals_aggregate::LoadError;
+use annals_event::{CodecError, InvalidName, MarkName, Sequence};
+use annals_store::{AppendError, ReadError};
+
+/// Why a reactor stopped. Everything up to its mark has been handled, nothing behind it has; it goes on from there
+/// when it is started again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReactorError {
+    /// The reactor's name, or one of the types of its events, is not a name.
+    #[error("the reactor cannot be started: {0}")]
+    InvalidName(#[from] InvalidName),
+    /// Another copy of the reactor handles the events.
+    #[error(
+        "another copy of the reactor is at work: mark {mark:?} is {}, this copy left it {}; stop one of them",
+        place(*actual),
+        place(*expected)
+    )]
+    Fenced {
+        /// The reactor's mark.
+        mark: MarkName,
+        /// Where this copy left it; `None`: unset.
+        expected: Option<Sequence>,
+        /// Where it is.
+        actual: Option<Sequence>,
+    },
+    /// An aggregate refused a command, and the reactor says to stop then.
+    #[error("event {sequence}: aggregate {id:?} refuses the command that it gives rise to: {source}")]
+    Rejected {
+        /// The source event.
+        sequence: Sequence,
+        /// The aggregate.
+        id: String,
+        /// Why it refuses.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A reaction names an aggregate that cannot be.
+    #[error("event {sequence}: {id:?} is not the id of an aggregate: {source}")]
+    InvalidTarget {
+        /// The source event.
+        sequence: Sequence,
+        /// What the reaction names.
+        id: String,
+        /// What is wrong with it.
+        source: InvalidName,
+    },
+    /// A source event, or one that a decision gave, cannot be decoded or encoded.
+    #[error("event {sequence}: {source}")]
+    Codec {
+        /// The source event.
+        sequence: Sequence,
+        /// What is wrong; names the type.
+        source: CodecError,
+    },
+    /// The outputs of one source event do not fit into one append.
+    #[error(
+        "event {sequence} gives rise to {events} events of {bytes} bytes, more than one append takes; let it give rise \
+         to fewer, and those to the rest"
+    )]
+    TooMuch {
+        /// The source event.
+        sequence: Sequence,
+        /// How many events.
+        events: usize,
+        /// How many bytes as records.
+        bytes: usize,
+    },
+    /// An aggregate was not loaded.
+    #[error("an aggregate was not loaded: {0}")]
+    Load(#[from] LoadError),
+    /// The log was not read.
+    #[error("the log was not read: {0}")]
+    Read(#[from] ReadError),
+    /// The outputs were not appended.
+    #[error("the outputs were not appended: {0}")]
+    Append(AppendError),
+}
+
+impl ReactorError {
+    /// Whether the store was only away: going on from the mark may succeed. The worker does so itself.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Read(error) | Self::Load(LoadError::Read { source: error, .. }) => error.is_retryable(),
+            Self::Append(error) => error.is_retryable(),
+            _ => false,
+        }
+    }
+}
+
+fn place(at: Option<Sequence>) -> String {
+    at.map_or("unset".to_owned(), |at| format!("at {at}"))
+}
+
+/// Why a wait for a reactor ended without it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// It takes longer.
+    #[error("the reactor is at {position} and has not reached {wanted} in time")]
+    Behind {
+        /// Where it is.
+        position: Sequence,
+        /// Where it should be.
+        wanted: Sequence,
+    },
+    /// It does not run any more.
+    #[error("the reactor stopped at {position}, before {wanted}")]
+    Stopped {
+        /// Where it stopped.
+        position: Sequence,
+        /// Where it should be.
+        wanted: Sequence,
+    },
+}

@@ -1,0 +1,211 @@
+//! A worker at work: follows the log behind its mark, makes one append of many source events, and waits out every
+//! time that the store is away.
+
+use crate::{Reactor, ReactorError, ReactorWorker, plan::plan, retry::Delays};
+use annals_event::{Append, Conflict, EventBatch, MarkName, RequestId, Sequence};
+use annals_store::{AppendError, Delivery, Filter, Subscribe};
+use annals_telemetry::{BatchCounts, Run, batch_span, record_batch};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
+
+/// A worker with its mark.
+pub(crate) struct Running<'a, R: Reactor> {
+    pub(crate) worker: &'a ReactorWorker<R>,
+    pub(crate) mark: MarkName,
+    pub(crate) filter: Filter,
+    /// Where the mark is. Never ahead of the position.
+    pub(crate) saved: Option<Sequence>,
+    pub(crate) stop: CancellationToken,
+}
+
+/// What came of a batch.
+enum Handled {
+    /// So many of its events were handled.
+    Events(usize),
+    /// Others wrote to one of the streams: decide again.
+    Contended,
+    /// The worker is to stop, and whether the append was done is not known.
+    Stopped,
+}
+
+/// What came of an append.
+enum Answer {
+    Done,
+    Contended,
+    Stopped,
+}
+
+impl<R: Reactor> Running<'_, R> {
+    /// Follows the log until told to stop, waiting out every time that the store is away.
+    pub(crate) async fn follow_on(&mut self) -> Result<(), ReactorError> {
+        let mut delays = Delays::unavailable();
+        loop {
+            let before = self.position();
+            match self.follow().await {
+                Err(error) if error.is_retryable() => {
+                    if self.position() > before {
+                        delays = Delays::unavailable();
+                    }
+                    self.worker.wait_out(&error, &mut delays, &self.stop).await;
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn follow(&mut self) -> Result<(), ReactorError> {
+        if self.stop.is_cancelled() {
+            return Ok(());
+        }
+        let subscribe = Subscribe::after(self.position(), self.filter.clone());
+        let mut subscription = self.worker.store().subscribe(subscribe).await?;
+        loop {
+            let delivery = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Ok(()),
+                delivery = subscription.next() => delivery?,
+            };
+            self.handle(delivery).await?;
+        }
+    }
+
+    /// Handles the events of `delivery` in batches. After a conflict the batch's events are handled one by one.
+    async fn handle(&mut self, delivery: Delivery) -> Result<(), ReactorError> {
+        let Delivery { events, through, .. } = delivery;
+        let (mut done, mut single, mut delays) = (0, 0_usize, Delays::conflict());
+        while done < events.len() {
+            if self.stop.is_cancelled() {
+                return Ok(());
+            }
+            let take = if single > 0 { 1 } else { self.worker.options.batch_events_max.max(1) };
+            let batch = events.slice(done..done.saturating_add(take));
+            match self.handle_batch(&batch).await? {
+                Handled::Events(handled) => {
+                    (done, single) = (done + handled, single.saturating_sub(handled));
+                    delays = Delays::conflict();
+                }
+                Handled::Contended if batch.len() > 1 => single = batch.len(),
+                Handled::Contended => delays.pause(&self.stop).await,
+                Handled::Stopped => return Ok(()),
+            }
+        }
+        self.pass_over(through).await
+    }
+
+    /// Makes one append of as many of the batch's first events as go together.
+    async fn handle_batch(&mut self, batch: &EventBatch) -> Result<Handled, ReactorError> {
+        let span = batch_span(self.worker.reactor.name(), Run::Live);
+        let handled = self.react(batch, &span).instrument(span.clone()).await;
+        match handled {
+            // Another copy's outputs may be why a stream has moved on, or a command is refused.
+            Ok(Handled::Contended) => self.check_mark().await.map(|()| Handled::Contended),
+            Err(error) if !error.is_retryable() => {
+                self.check_mark().await?;
+                Err(error)
+            }
+            handled => handled,
+        }
+    }
+
+    async fn react(&mut self, batch: &EventBatch, span: &Span) -> Result<Handled, ReactorError> {
+        let plan = plan(&self.worker.reactor, &self.worker.repository, batch).await?;
+        let handled = batch.slice(0..plan.sources);
+        let (Some(first), Some(last)) = (handled.first(), handled.last()) else {
+            return Ok(Handled::Events(0));
+        };
+        let outputs = plan.writes.iter().map(|write| write.events.len()).sum();
+        let through = last.sequence();
+        record_batch(span, BatchCounts { events: plan.sources, outputs, through });
+        if plan.writes.is_empty() {
+            self.pass_over(through).await?;
+            return Ok(Handled::Events(plan.sources));
+        }
+        let work = format!("reactor/{}/{}/{}", self.worker.reactor.name(), first.id(), last.id());
+        let append = Append { writes: plan.writes, ..Append::with_request_id(RequestId::from_name(&work)) };
+        Ok(match self.append(append, through).await? {
+            Answer::Done => Handled::Events(plan.sources),
+            Answer::Contended => Handled::Contended,
+            Answer::Stopped => Handled::Stopped,
+        })
+    }
+
+    /// Appends and moves the mark to `through`, both or neither. Repeats the very same append until it is answered.
+    async fn append(&mut self, append: Append, through: Sequence) -> Result<Answer, ReactorError> {
+        let append = append.set_mark(self.mark.clone(), self.saved, through);
+        #[cfg(feature = "planted-bugs")]
+        let append = self.plant(append).await?;
+        let (mut delays, mut first) = (Delays::unavailable(), true);
+        loop {
+            match self.worker.store().append(append.clone()).await {
+                // What is done before this copy asked for it was done by another one.
+                Ok(receipt) if receipt.repeated && first => return Err(self.fenced().await?),
+                Ok(_) => break,
+                Err(AppendError::Conflict(Conflict::Stream { .. })) => return Ok(Answer::Contended),
+                Err(AppendError::Conflict(Conflict::Mark { mark, expected, actual })) => {
+                    return Err(ReactorError::Fenced { mark, expected, actual });
+                }
+                Err(AppendError::RequestIdReused { .. }) => return Err(self.fenced().await?),
+                Err(error) if error.is_retryable() && self.stop.is_cancelled() => {
+                    tracing::warn!(reactor = self.worker.reactor.name(), %error, "stopping without an answer");
+                    return Ok(Answer::Stopped);
+                }
+                Err(error) if error.is_retryable() => {
+                    self.worker.wait_out(&error, &mut delays, &self.stop).await
+                }
+                Err(error) => return Err(ReactorError::Append(error)),
+            }
+            first = false;
+        }
+        self.saved = Some(through);
+        self.worker.position.send_replace(through);
+        Ok(Answer::Done)
+    }
+
+    /// Notes that everything up to `through` was handled without outputs that are not in the log yet. The mark
+    /// follows with the next output, or when it is far behind.
+    async fn pass_over(&mut self, through: Sequence) -> Result<(), ReactorError> {
+        self.worker.position.send_replace(through);
+        let unsaved = through.get().saturating_sub(self.saved.unwrap_or_default().get());
+        if unsaved >= self.worker.options.progress_every.max(1) {
+            self.append(Append::new(), through).await?;
+        }
+        Ok(())
+    }
+
+    /// Saves what was passed over since. When the store is away, the events are looked at again next time.
+    pub(crate) async fn save_at_end(&mut self) -> Result<(), ReactorError> {
+        let position = self.position();
+        if position > self.saved.unwrap_or_default() {
+            self.append(Append::new(), position).await?;
+        }
+        Ok(())
+    }
+
+    /// An error when the mark is not where this copy left it.
+    async fn check_mark(&self) -> Result<(), ReactorError> {
+        let (mark, expected) = (self.mark.clone(), self.saved);
+        let actual = self.worker.store().mark(&mark).await?;
+        if actual == expected { Ok(()) } else { Err(ReactorError::Fenced { mark, expected, actual }) }
+    }
+
+    async fn fenced(&self) -> Result<ReactorError, ReactorError> {
+        let (mark, expected) = (self.mark.clone(), self.saved);
+        let actual = self.worker.store().mark(&mark).await?;
+        Ok(ReactorError::Fenced { mark, expected, actual })
+    }
+
+    fn position(&self) -> Sequence {
+        *self.worker.position.borrow()
+    }
+
+    /// The planted bug: appends the outputs at once, and leaves the mark for an append of its own.
+    #[cfg(feature = "planted-bugs")]
+    async fn plant(&self, mut append: Append) -> Result<Append, ReactorError> {
+        if self.worker.planted != Some(crate::PlantedBug::MarkOutsideAppend) || append.writes.is_empty() {
+            return Ok(append);
+        }
+        let marks = std::mem::take(&mut append.marks);
+        self.worker.store().append(append).await.map_err(ReactorError::Append)?;
+        Ok(Append { marks, ..Append::new() })
+    }
+}

@@ -1,0 +1,120 @@
+//! What is chosen about a worker, and how it starts and ends.
+
+use crate::{Reactor, ReactorError, ReactorHandle, retry::Delays, running::Running};
+use annals_aggregate::Repository;
+use annals_event::{Event, EventType, InvalidName, MarkName, Sequence};
+use annals_store::{EventStore, Filter};
+use std::{error::Error, sync::Arc};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// What may be chosen about a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// At most so many source events go into one append.
+    pub batch_events_max: usize,
+    /// Progress over events without outputs is saved when it comes to so many sequence numbers, and at shutdown.
+    pub progress_every: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { batch_events_max: 1_000, progress_every: 10_000 }
+    }
+}
+
+/// Runs a [`Reactor`].
+pub struct ReactorWorker<R: Reactor> {
+    pub(crate) reactor: R,
+    pub(crate) repository: Repository<R::Target>,
+    pub(crate) options: Options,
+    pub(crate) position: watch::Sender<Sequence>,
+    #[cfg(feature = "planted-bugs")]
+    pub(crate) planted: Option<PlantedBug>,
+}
+
+/// A wrong variant of the worker, for a test that shows that it would be noticed.
+#[cfg(feature = "planted-bugs")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlantedBug {
+    /// The mark is set by an append of its own, after the one with the outputs.
+    MarkOutsideAppend,
+}
+
+impl<R: Reactor> ReactorWorker<R> {
+    /// A worker that executes the reactor's commands on the aggregates of `repository`: with its store, its service
+    /// name, its snapshots, and its upcasters for source events too.
+    pub fn new(repository: Repository<R::Target>, reactor: R, options: Options) -> Self {
+        Self {
+            reactor,
+            repository,
+            options,
+            position: watch::Sender::new(Sequence::ZERO),
+            #[cfg(feature = "planted-bugs")]
+            planted: None,
+        }
+    }
+
+    /// A view of the worker from outside.
+    pub fn handle(&self) -> ReactorHandle {
+        ReactorHandle::new(self.position.subscribe())
+    }
+
+    /// Plants a bug.
+    #[cfg(feature = "planted-bugs")]
+    #[must_use]
+    pub fn plant(self, bug: PlantedBug) -> Self {
+        Self { planted: Some(bug), ..self }
+    }
+
+    /// Follows the log until `stop` is cancelled. The append that is under way is finished, and progress is saved.
+    ///
+    /// Dropping the future instead is like a crash: safe, but source events may be looked at again.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), ReactorError> {
+        let mark = MarkName::new(format!("reactor/{}", self.reactor.name()))?;
+        let filter = filter(&self.reactor)?;
+        let Some(saved) = self.read_mark(&mark, &stop).await? else { return Ok(()) };
+        self.position.send_replace(saved.unwrap_or_default());
+        let mut running = Running { worker: &self, mark, filter, saved, stop };
+        running.follow_on().await?;
+        running.save_at_end().await
+    }
+
+    /// `Ok(None)`: the worker is to stop.
+    async fn read_mark(
+        &self,
+        mark: &MarkName,
+        stop: &CancellationToken,
+    ) -> Result<Option<Option<Sequence>>, ReactorError> {
+        let mut delays = Delays::unavailable();
+        while !stop.is_cancelled() {
+            match self.store().mark(mark).await {
+                Ok(at) => return Ok(Some(at)),
+                Err(error) if error.is_retryable() => self.wait_out(&error, &mut delays, stop).await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Waits before the store is asked again.
+    pub(crate) async fn wait_out(
+        &self,
+        error: &(dyn Error + 'static),
+        delays: &mut Delays,
+        stop: &CancellationToken,
+    ) {
+        tracing::warn!(reactor = self.reactor.name(), error, "waiting for the event store");
+        delays.pause(stop).await;
+    }
+
+    pub(crate) fn store(&self) -> &Arc<dyn EventStore> {
+        self.repository.store()
+    }
+}
+
+fn filter<R: Reactor>(reactor: &R) -> Result<Filter, InvalidName> {
+    let types = R::Event::TYPES.iter().map(|(event_type, _)| EventType::new(event_type));
+    let event_types = types.collect::<Result<_, _>>()?;
+    Ok(Filter { categories: reactor.categories(), stream: None, event_types })
+}
