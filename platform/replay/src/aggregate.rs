@@ -238,7 +238,12 @@ impl Replay {
         self.garbage().map(discarded).into_iter().collect()
     }
 
-    fn request(&self, read_model: String, from: u64, mode: ReplayMode) -> Result<Vec<ReplayEvent>, ReplayRefused> {
+    fn request(
+        &self,
+        read_model: String,
+        from: u64,
+        mode: ReplayMode,
+    ) -> Result<Vec<ReplayEvent>, ReplayRefused> {
         let same = (&self.read_model, self.from, self.mode) == (&read_model, from, mode);
         match self.phase {
             Phase::Unknown => Ok(vec![ReplayEvent::Requested { read_model, from, mode }]),
@@ -300,7 +305,9 @@ impl Replay {
     fn fail(&self, reason: String) -> Result<Vec<ReplayEvent>, ReplayRefused> {
         match self.phase {
             Phase::Failed => Ok(vec![]),
-            phase if self.can_end_early() => Ok(vec![ReplayEvent::Failed { failure: Failure { phase, reason } }]),
+            phase if self.can_end_early() => {
+                Ok(vec![ReplayEvent::Failed { failure: Failure { phase, reason } }])
+            }
             phase => Err(refused(phase, "it has ended already")),
         }
     }
@@ -311,7 +318,11 @@ impl Replay {
     }
 
     /// A step of the worker out of the phase `before`; in a later phase it was done already.
-    fn step(&self, before: Phase, events: impl FnOnce() -> Vec<ReplayEvent>) -> Result<Vec<ReplayEvent>, ReplayRefused> {
+    fn step(
+        &self,
+        before: Phase,
+        events: impl FnOnce() -> Vec<ReplayEvent>,
+    ) -> Result<Vec<ReplayEvent>, ReplayRefused> {
         let ended = matches!(self.phase, Phase::Cancelled | Phase::Failed);
         match self.phase {
             phase if phase == before => Ok(events()),

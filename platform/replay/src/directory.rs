@@ -77,7 +77,8 @@ impl Directory {
     }
 
     async fn follow_once(&self) -> Result<(), WorkerError> {
-        let category = Category::new(Replay::CATEGORY).map_err(|error| ReadError::Invalid { reason: error.to_string() })?;
+        let category = Category::new(Replay::CATEGORY)
+            .map_err(|error| ReadError::Invalid { reason: error.to_string() })?;
         let filter = Filter { categories: vec![category], ..Filter::all() };
         let through = *self.0.through.borrow();
         let mut subscription = self.0.store.subscribe(Subscribe::after(through, filter)).await?;
@@ -99,7 +100,10 @@ impl Directory {
     }
 
     /// Waits until `answer` gives something, now or after a change.
-    pub(crate) async fn wait_for<T>(&self, mut answer: impl FnMut(&BTreeMap<ReplayId, Replay>) -> Option<T>) -> T {
+    pub(crate) async fn wait_for<T>(
+        &self,
+        mut answer: impl FnMut(&BTreeMap<ReplayId, Replay>) -> Option<T>,
+    ) -> T {
         let mut through = self.0.through.subscribe();
         loop {
             through.borrow_and_update();

@@ -5,8 +5,8 @@
 //! somebody cancelled in between, and then the candidate is removed.
 
 use crate::{
-    HostError, Phase, Plan, ReadModelHost, Replay, ReplayCommand, ReplayError, ReplayId, Replays, WorkerError,
-    WorkerOptions, progress::Meter,
+    HostError, Phase, Plan, ReadModelHost, Replay, ReplayCommand, ReplayError, ReplayId, Replays,
+    WorkerError, WorkerOptions, progress::Meter,
 };
 use annals_aggregate::{Context, LoadError};
 use annals_event::Sequence;
@@ -74,7 +74,9 @@ impl<'a> Drive<'a> {
                     self.replays.directory.contains(loaded.token).await;
                     return Ok(loaded.state);
                 }
-                Err(LoadError::Read { source, .. }) if source.is_retryable() => self.pause(&mut delays).await?,
+                Err(LoadError::Read { source, .. }) if source.is_retryable() => {
+                    self.pause(&mut delays).await?
+                }
                 Err(error) => return Err(Stopped::Broken(error.into())),
             }
         }
@@ -128,7 +130,12 @@ impl<'a> Drive<'a> {
         }
     }
 
-    async fn fold(&self, candidate: &str, plan: &Plan, until: Sequence) -> Result<Result<Sequence, HostError>, Stopped> {
+    async fn fold(
+        &self,
+        candidate: &str,
+        plan: &Plan,
+        until: Sequence,
+    ) -> Result<Result<Sequence, HostError>, Stopped> {
         let begun = match self.again(|| self.host.checkpoint(candidate)).await? {
             Ok(checkpoint) => checkpoint.unwrap_or_default(),
             Err(error) => return Ok(Err(error)),
@@ -165,7 +172,11 @@ impl<'a> Drive<'a> {
     }
 
     /// Folds until the candidate is close behind the live generation, however fast the log grows.
-    async fn catch_up(&self, candidate: &str, replay: &Replay) -> Result<Result<Sequence, HostError>, Stopped> {
+    async fn catch_up(
+        &self,
+        candidate: &str,
+        replay: &Replay,
+    ) -> Result<Result<Sequence, HostError>, Stopped> {
         let plan = replay.plan.clone().unwrap_or_default();
         loop {
             let live = match self.again(|| self.host.live_checkpoint()).await? {

@@ -35,7 +35,12 @@ impl Meter {
         let seconds = self.begun_at.elapsed().as_secs_f64();
         let since = checkpoint.saturating_sub(self.begun_with);
         let events_per_second = if seconds > 0.0 { lossy(since) / seconds } else { 0.0 };
-        Progress { done, total, events_per_second, remaining_ms: remaining_ms(total - done, events_per_second) }
+        Progress {
+            done,
+            total,
+            events_per_second,
+            remaining_ms: remaining_ms(total - done, events_per_second),
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The operator's side: ask for replays, watch them, decide about them.
 
 use crate::{
-    Phase, Plan, Progress, Replay, ReplayCommand, ReplayError, ReplayId, ReplayMode, WorkerError, directory::Directory,
-    worker::Board,
+    Phase, Plan, Progress, Replay, ReplayCommand, ReplayError, ReplayId, ReplayMode, WorkerError,
+    directory::Directory, worker::Board,
 };
 use annals_aggregate::{Context, Repository};
 use annals_event::Sequence;
@@ -115,7 +115,8 @@ impl Replays {
     /// Waits until a worker has planned the replay or refused it.
     pub async fn planned(&self, id: ReplayId) -> Result<Plan, ReplayStatus> {
         let planned = |replay: &Replay| !matches!(replay.phase, Phase::Unknown | Phase::Requested);
-        let replay = self.directory.wait_for(|all| all.get(&id).filter(|replay| planned(replay)).cloned()).await;
+        let replay =
+            self.directory.wait_for(|all| all.get(&id).filter(|replay| planned(replay)).cloned()).await;
         match replay.plan.clone().filter(|plan| plan.refusal.is_none()) {
             Some(plan) => Ok(plan),
             None => Err(ReplayStatus { id, replay, progress: None }),
@@ -126,7 +127,8 @@ impl Replays {
     /// failed, or a dry run is planned.
     pub async fn settled(&self, id: ReplayId) -> ReplayStatus {
         let settled = |replay: &Replay| replay.phase != Phase::Unknown && !replay.is_due();
-        let replay = self.directory.wait_for(|all| all.get(&id).filter(|replay| settled(replay)).cloned()).await;
+        let replay =
+            self.directory.wait_for(|all| all.get(&id).filter(|replay| settled(replay)).cloned()).await;
         ReplayStatus { id, replay, progress: None }
     }
 }

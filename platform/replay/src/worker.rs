@@ -56,7 +56,11 @@ impl ReplayWorker {
         try_join_all(hosts).await.map(|_| ())
     }
 
-    async fn serve(&self, host: &Arc<dyn ReadModelHost>, cancel: &CancellationToken) -> Result<(), WorkerError> {
+    async fn serve(
+        &self,
+        host: &Arc<dyn ReadModelHost>,
+        cancel: &CancellationToken,
+    ) -> Result<(), WorkerError> {
         let directory = &self.replays.directory;
         while let Some(id) = cancel.run_until_cancelled(directory.next_work(host.read_model())).await {
             let drive = Drive::new(id, host.as_ref(), &self.replays, &self.options, cancel);

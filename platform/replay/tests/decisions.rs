@@ -1,0 +1,150 @@
+//! What may be said of a replay, and when.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use annals_aggregate::testing::given;
+use annals_replay::{
+    Difference, Failure, Phase, Plan, Replay, ReplayCommand, ReplayEvent, ReplayMode, ReplayRefused,
+};
+
+fn requested(mode: ReplayMode) -> ReplayEvent {
+    ReplayEvent::Requested { read_model: "customers".into(), from: 100, mode }
+}
+fn plan() -> Plan {
+    Plan { snapshot: Some(90), fold_from: 91, head: 200, events: 110, ..Plan::default() }
+}
+fn refused(phase: Phase) -> impl FnOnce(&ReplayRefused) -> bool {
+    move |error| matches!(error, ReplayRefused::WrongPhase { phase: at, .. } if *at == phase)
+}
+
+/// The events up to the phase in which the candidate is verified.
+fn verifying(mode: ReplayMode) -> Vec<ReplayEvent> {
+    vec![
+        requested(mode),
+        ReplayEvent::Planned { plan: plan() },
+        ReplayEvent::RestoringBegun { generation: "g2".into(), snapshot: Some(90) },
+        ReplayEvent::FoldingBegun { checkpoint: 90 },
+        ReplayEvent::CatchingUpBegun { checkpoint: 200 },
+        ReplayEvent::VerifyingBegun { checkpoint: 205 },
+    ]
+}
+fn ready() -> Vec<ReplayEvent> {
+    let mut events = verifying(ReplayMode::Build);
+    events.push(ReplayEvent::Verified { difference: Difference::default() });
+    events
+}
+fn promoted() -> Vec<ReplayEvent> {
+    let mut events = ready();
+    events.push(ReplayEvent::PromotionRequested {});
+    events.push(ReplayEvent::Promoted { generation: "g2".into(), replaced: "g1".into(), checkpoint: 210 });
+    events
+}
+
+#[test]
+fn a_request_is_made_once_and_cannot_change() {
+    let request =
+        |from| ReplayCommand::Request { read_model: "customers".into(), from, mode: ReplayMode::Build };
+    given::<Replay>([]).when(request(100)).then([requested(ReplayMode::Build)]);
+    given::<Replay>([requested(ReplayMode::Build)]).when(request(100)).then_nothing();
+    given::<Replay>([requested(ReplayMode::Build)])
+        .when(request(101))
+        .then_error(ReplayRefused::AlreadyRequested);
+    given::<Replay>([]).when(ReplayCommand::Promote).then_error(ReplayRefused::Unknown);
+}
+
+#[test]
+fn a_plan_that_cannot_be_carried_out_fails_the_replay_before_anything_is_touched() {
+    let refusal = Plan { refusal: Some("events below 50 are gone".into()), ..plan() };
+    let failure = Failure { phase: Phase::Planned, reason: "events below 50 are gone".into() };
+    given::<Replay>([requested(ReplayMode::Build)])
+        .when(ReplayCommand::Plan(refusal.clone()))
+        .then([ReplayEvent::Planned { plan: refusal }, ReplayEvent::Failed { failure }]);
+}
+
+#[test]
+fn a_dry_run_is_over_once_it_is_planned() {
+    let planned = |mode| given::<Replay>([requested(mode)]).when(ReplayCommand::Plan(plan()));
+    let planned = |mode| planned(mode).then([ReplayEvent::Planned { plan: plan() }]).state();
+    assert!(!planned(ReplayMode::Plan).is_due());
+    assert!(planned(ReplayMode::Build).is_due());
+}
+
+#[test]
+fn a_step_that_was_recorded_is_not_recorded_again() {
+    given::<Replay>(verifying(ReplayMode::Build)).when(ReplayCommand::Plan(plan())).then_nothing();
+    given::<Replay>(verifying(ReplayMode::Build)).when(ReplayCommand::Fold { checkpoint: 90 }).then_nothing();
+    given::<Replay>([requested(ReplayMode::Build)])
+        .when(ReplayCommand::Verify { checkpoint: 5 })
+        .then_error_that(refused(Phase::Requested));
+}
+
+#[test]
+fn the_mode_decides_what_follows_on_verifying() {
+    let differs = Difference { changed: 1, ..Difference::default() };
+    let after = |mode, difference: &Difference| {
+        let verified = ReplayCommand::RecordVerified(difference.clone());
+        let events = [ReplayEvent::Verified { difference: difference.clone() }];
+        (given::<Replay>(verifying(mode)).when(verified), events)
+    };
+    for (mode, difference) in
+        [(ReplayMode::Build, &Difference::default()), (ReplayMode::PromoteIfIdentical, &differs)]
+    {
+        let (when, [verified]) = after(mode, difference);
+        assert_eq!(when.then([verified]).state().phase, Phase::Ready);
+    }
+    for (mode, difference) in
+        [(ReplayMode::PromoteIfIdentical, &Difference::default()), (ReplayMode::Promote, &differs)]
+    {
+        let (when, [verified]) = after(mode, difference);
+        assert_eq!(when.then([verified, ReplayEvent::PromotionRequested {}]).state().phase, Phase::Promoting);
+    }
+}
+
+#[test]
+fn only_a_ready_replay_is_promoted() {
+    given::<Replay>(ready()).when(ReplayCommand::Promote).then([ReplayEvent::PromotionRequested {}]);
+    given::<Replay>(verifying(ReplayMode::Build))
+        .when(ReplayCommand::Promote)
+        .then_error_that(refused(Phase::Verifying));
+    given::<Replay>(promoted()).when(ReplayCommand::Promote).then_nothing();
+}
+
+#[test]
+fn a_cancelled_replay_takes_no_step_but_to_remove_its_candidate() {
+    let cancelled = || {
+        let mut events = verifying(ReplayMode::Promote);
+        events.push(ReplayEvent::Cancelled {});
+        given::<Replay>(events)
+    };
+    cancelled().when(ReplayCommand::Cancel).then_nothing();
+    let verified = ReplayCommand::RecordVerified(Difference::default());
+    cancelled().when(verified).then_error_that(refused(Phase::Cancelled));
+    let discarded = ReplayEvent::Discarded { generation: "g2".into() };
+    let state = cancelled().when(ReplayCommand::RecordDiscarded).then([discarded]).state();
+    assert!(!state.is_due());
+}
+
+#[test]
+fn it_is_too_late_to_cancel_once_the_promotion_was_requested() {
+    let mut promoting = ready();
+    promoting.push(ReplayEvent::PromotionRequested {});
+    given::<Replay>(promoting).when(ReplayCommand::Cancel).then_error_that(refused(Phase::Promoting));
+    given::<Replay>(promoted()).when(ReplayCommand::Cancel).then_error_that(refused(Phase::Promoted));
+    given::<Replay>(ready()).when(ReplayCommand::Cancel).then([ReplayEvent::Cancelled {}]);
+}
+
+#[test]
+fn a_promoted_replay_is_rolled_back_or_its_predecessor_is_retired() {
+    given::<Replay>(ready()).when(ReplayCommand::RollBack).then_error_that(refused(Phase::Ready));
+    given::<Replay>(promoted())
+        .when(ReplayCommand::RollBack)
+        .then([ReplayEvent::RollbackRequested {}])
+        .when(ReplayCommand::RecordRolledBack { behind: 7 })
+        .then([ReplayEvent::RolledBack { generation: "g1".into(), behind: 7 }])
+        .when(ReplayCommand::Retire)
+        .then_error_that(refused(Phase::RolledBack));
+    given::<Replay>(promoted())
+        .when(ReplayCommand::Retire)
+        .then([ReplayEvent::Retired { generation: "g1".into() }])
+        .when(ReplayCommand::RollBack)
+        .then_error_that(refused(Phase::Retired));
+}
