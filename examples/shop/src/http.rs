@@ -1,11 +1,18 @@
 //! What the three HTTP APIs have in common: extractors whose refusals are problem+json, limits, and the answers to
 //! unknown paths and methods.
 
+use crate::ids::OrderId;
 use crate::problem::{self, Problem};
-use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request};
+use annals::event::Sequence;
+use annals::telemetry;
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, MatchedPath, Path, Query, Request};
 use axum::http::request::Parts;
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use axum::{Json, Router};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tracing::Instrument;
 
 /// How long a request's body may be.
 pub const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -46,12 +53,40 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segment
     }
 }
 
-/// Puts limits, and answers to unknown paths and methods, around `routes`. The last thing that is done to a router.
+/// The answer to a command: the order it was about, and a token. Reading with `wait_for=<token>` sees its result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// The order.
+    pub order_id: OrderId,
+    /// A sequence number of the log.
+    pub token: u64,
+}
+
+impl Accepted {
+    /// The answer about `order_id`, whose last event is at `token`.
+    pub fn new(order_id: OrderId, token: Sequence) -> Self {
+        Self { order_id, token: token.get() }
+    }
+}
+
+/// Puts a span around each request, limits, and answers to unknown paths and methods around `routes`. The last thing
+/// that is done to a router.
 pub fn finish(routes: Router) -> Router {
     routes
+        .layer(middleware::from_fn(trace))
         .fallback(problem::unknown_path)
         .method_not_allowed_fallback(problem::unknown_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+}
+
+/// A request is part of its caller's trace, and the events that it gives rise to are part of the request's.
+async fn trace(route: Option<MatchedPath>, request: Request, next: Next) -> Response {
+    let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let span = telemetry::server_span(request.method().as_str(), route, header);
+    let response = next.run(request).instrument(span.clone()).await;
+    telemetry::record_status(&span, response.status().as_u16());
+    response
 }
 
 #[cfg(test)]
@@ -59,7 +94,6 @@ mod tests {
     use super::*;
     use axum::body::Body as Bytes;
     use axum::http::{StatusCode, header};
-    use axum::response::Response;
     use axum::routing::post;
     use serde_json::Value;
     use tower::ServiceExt;

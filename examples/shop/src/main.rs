@@ -1,1 +1,3 @@
+//! Runs the shop.
+
 fn main() {}

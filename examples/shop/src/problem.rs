@@ -1,5 +1,7 @@
 //! Every refusal of the HTTP APIs is a problem+json body (RFC 9457) whose `detail` says what to change.
 
+use annals::aggregate::{ExecuteError, LoadError};
+use annals::store::{AppendError, ReadError};
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
@@ -76,6 +78,32 @@ impl IntoResponse for Problem {
             response.headers_mut().insert(header::RETRY_AFTER, after);
         }
         response
+    }
+}
+
+impl From<LoadError> for Problem {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::InvalidId(invalid) => Self::bad_request(invalid),
+            LoadError::Read { source: ReadError::Unavailable { .. }, .. } => Self::unavailable(error),
+            other => Self::internal(&other),
+        }
+    }
+}
+
+/// The answer to a command that was not executed; `rejected` says what the aggregate's own refusal is.
+pub fn not_executed<E: std::error::Error + 'static>(
+    error: ExecuteError<E>,
+    rejected: impl FnOnce(E) -> Problem,
+) -> Problem {
+    match error {
+        ExecuteError::Rejected(refusal) => rejected(refusal),
+        ExecuteError::Load(error) => error.into(),
+        ExecuteError::Contended { .. }
+        | ExecuteError::Append {
+            source: AppendError::Unavailable { .. } | AppendError::Corrupted(_), ..
+        } => Problem::unavailable(error),
+        other => Problem::internal(&other),
     }
 }
 

@@ -1,13 +1,17 @@
 //! Places purchases as orders over HTTP.
 
 use super::purchase::Purchase;
+use crate::http::Accepted;
 use crate::ids::OrderId;
-use annals_event::Sequence;
+use annals::event::Sequence;
+use annals::telemetry;
 use backon::{ExponentialBuilder, Retryable};
+use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Client, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 use std::time::Duration;
+use tracing::{Instrument, Span};
 
 /// A request that takes longer has failed and is repeated.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -59,12 +63,6 @@ pub enum ClientError {
 }
 
 #[derive(Deserialize)]
-struct Accepted {
-    order_id: OrderId,
-    token: u64,
-}
-
-#[derive(Deserialize)]
 struct Refusal {
     detail: String,
 }
@@ -83,6 +81,7 @@ impl OrdersClient {
         (|| self.place_once(purchase)).retry(pauses).await
     }
 
+    /// Each order begins a trace of its own: thousands under one span would be readable by nobody.
     async fn place_once(&self, purchase: &Purchase) -> Result<Answer, ClientError> {
         let body = json!({
             "order_id": purchase.order_id(),
@@ -91,8 +90,11 @@ impl OrdersClient {
             "items": purchase.items,
             "total_cents": purchase.total,
         });
-        let response = self.http.post(&self.orders_url).json(&body).send().await?;
+        let span = telemetry::client_span("POST", "/orders");
+        let request = self.http.post(&self.orders_url).headers(trace_headers(&span)).json(&body);
+        let response = request.send().instrument(span.clone()).await?;
         let status = response.status();
+        telemetry::record_status(&span, status.as_u16());
         match status {
             StatusCode::CREATED => Ok(Answer::Placed(token(response.json().await?))),
             StatusCode::OK => Ok(Answer::Known(token(response.json().await?))),
@@ -102,6 +104,18 @@ impl OrdersClient {
             }
         }
     }
+}
+
+fn trace_headers(span: &Span) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    span.in_scope(|| {
+        telemetry::inject_current(|name, value| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        });
+    });
+    headers
 }
 
 fn token(accepted: Accepted) -> Token {

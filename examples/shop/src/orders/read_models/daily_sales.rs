@@ -1,0 +1,89 @@
+//! A row a day: how much was sold of the orders placed on it. Written with plain SQL, as a report that somebody
+//! else may query with plain SQL.
+
+use crate::day::Day;
+use crate::orders::events::{OrderEvent, Placement};
+use annals::event::Recorded;
+use annals::projection::{ApplyError, SqlProjection, SqlTable, SqlTransaction};
+use async_trait::async_trait;
+
+const DAILY_SALES: SqlTable = SqlTable {
+    name: "daily_sales",
+    ddl: "CREATE TABLE daily_sales (
+        day             TEXT    NOT NULL PRIMARY KEY,
+        orders          INTEGER NOT NULL,
+        items           INTEGER NOT NULL,
+        revenue_cents   INTEGER NOT NULL,
+        annals_sequence INTEGER NOT NULL
+    )",
+};
+
+const ADD: &str = "INSERT INTO daily_sales (day, orders, items, revenue_cents, annals_sequence)
+    VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT (day) DO UPDATE SET
+        orders = orders + ?2,
+        items = items + ?3,
+        revenue_cents = revenue_cents + ?4,
+        annals_sequence = ?5";
+
+/// Folds orders into the sales of their days.
+#[derive(Clone, Copy, Debug)]
+pub struct DailySales;
+
+/// What an event changes about a day.
+struct Change<'e> {
+    day: &'e Day,
+    orders: i64,
+    items: i64,
+    revenue_cents: i64,
+}
+
+#[async_trait]
+impl SqlProjection for DailySales {
+    type Event = OrderEvent;
+
+    fn tables(&self) -> Vec<SqlTable> {
+        vec![DAILY_SALES]
+    }
+
+    async fn apply(
+        &self,
+        event: &Recorded<OrderEvent>,
+        transaction: &mut SqlTransaction<'_>,
+    ) -> Result<(), ApplyError> {
+        let Some(change) = change(&event.event) else { return Ok(()) };
+        let sequence = i64::try_from(event.sequence.get()).map_err(ApplyError::new)?;
+        sqlx::query(ADD)
+            .bind(change.day.as_str())
+            .bind(change.orders)
+            .bind(change.items)
+            .bind(change.revenue_cents)
+            .bind(sequence)
+            .execute(transaction.connection())
+            .await?;
+        Ok(())
+    }
+}
+
+fn change(event: &OrderEvent) -> Option<Change<'_>> {
+    match event {
+        OrderEvent::Placed(placement) => Some(Change::of(placement, 1)),
+        OrderEvent::PaymentRefused(refused) => Some(Change::of(&refused.placement, -1)),
+        OrderEvent::Refunded(refund) => {
+            let revenue_cents = -refund.amount_cents.get();
+            Some(Change { day: &refund.ordered_on, orders: 0, items: 0, revenue_cents })
+        }
+        OrderEvent::Paid { .. } | OrderEvent::Shipped { .. } | OrderEvent::Delivered { .. } => None,
+    }
+}
+
+impl<'e> Change<'e> {
+    fn of(placement: &'e Placement, orders: i64) -> Self {
+        Self {
+            day: &placement.ordered_on,
+            orders,
+            items: orders * i64::from(placement.items),
+            revenue_cents: orders * placement.total_cents.get(),
+        }
+    }
+}

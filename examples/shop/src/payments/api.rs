@@ -1,0 +1,53 @@
+//! The HTTP API of payments.
+
+use super::payment::{Payment, PaymentCommand, PaymentError, PaymentState};
+use crate::http::{Accepted, Segment};
+use crate::ids::OrderId;
+use crate::problem::{Problem, not_executed};
+use annals::aggregate::{Context, Repository};
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Serialize;
+
+/// The routes of payments.
+pub fn routes(payments: Repository<Payment>) -> Router {
+    Router::new()
+        .route("/payments/{order_id}", get(show))
+        .route("/payments/{order_id}/refund", post(refund))
+        .with_state(payments)
+}
+
+#[derive(Serialize)]
+struct Shown {
+    order_id: OrderId,
+    #[serde(flatten)]
+    state: PaymentState,
+}
+
+async fn show(
+    State(payments): State<Repository<Payment>>,
+    Segment(order_id): Segment<OrderId>,
+) -> Result<Json<Shown>, Problem> {
+    let state = payments.load(order_id.as_str()).await?.state.state().clone();
+    match state {
+        PaymentState::Unknown => Err(Problem::not_found(PaymentError::Unknown)),
+        state => Ok(Json(Shown { order_id, state })),
+    }
+}
+
+async fn refund(
+    State(payments): State<Repository<Payment>>,
+    Segment(order_id): Segment<OrderId>,
+) -> Result<Json<Accepted>, Problem> {
+    let refunded = payments.execute(order_id.as_str(), PaymentCommand::Refund, Context::new()).await;
+    let refunded = refunded.map_err(|error| not_executed(error, rejected))?;
+    Ok(Json(Accepted::new(order_id, refunded.token)))
+}
+
+fn rejected(error: PaymentError) -> Problem {
+    match error {
+        PaymentError::Unknown => Problem::not_found(error),
+        PaymentError::NothingCharged => Problem::conflict(error),
+    }
+}
