@@ -1,1 +1,20 @@
-//! Annals: EventStore over the embedded log
+//! [`EventStore`](annals_store::EventStore) over the embedded log: the default adapter.
+//!
+//! What always holds:
+//!
+//! * No call blocks the runtime's threads: appends wait for the log's writer asynchronously, and reads that may
+//!   touch the disk run on threads that may block. What the log has in memory is answered at once.
+//! * Memory is bounded: appends wait for room before they enter the log's queue; a subscriber has at most one
+//!   page in memory, and only while it asks for one.
+//! * An append whose future was dropped is done, or it is not; nothing in between.
+//! * Errors keep their meaning: conflict, bad input, reused request id, unavailable, and corrupted with file and
+//!   offset.
+
+mod append;
+mod error;
+mod read;
+mod store;
+
+pub use annals_log::{Log, OpenError, Options, Stats};
+pub use error::CloseError;
+pub use store::LogStore;

@@ -1,0 +1,74 @@
+//! The way of an append into the log's queue and of its answer back.
+
+use crate::error;
+use annals_event::{Append, Receipt};
+use annals_log::{Log, Options, SubmitError};
+use annals_store::AppendError;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+/// What an append weighs besides its records: more than the log reckons, so that the log's queue never overflows
+/// while there is room here.
+const APPEND_BYTES: usize = 512;
+/// What each write, requirement and mark of an append weighs besides its records.
+const PART_BYTES: usize = 512;
+
+/// Room for the appends that are not answered yet. Whoever finds none waits for an answer to make some, in the
+/// order of coming.
+pub(crate) struct Room {
+    appends: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
+    bytes_max: u32,
+}
+
+/// An append's part of the room; given back when it is dropped.
+struct Place {
+    _append: OwnedSemaphorePermit,
+    _bytes: OwnedSemaphorePermit,
+}
+
+impl Room {
+    /// As much room as the log's own queue has.
+    pub(crate) fn of(options: &Options) -> Self {
+        let appends = options.queue_appends_max.clamp(1, Semaphore::MAX_PERMITS);
+        let bytes_max = u32::try_from(options.queue_bytes_max).unwrap_or(u32::MAX).max(1);
+        let bytes = usize::try_from(bytes_max).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
+        Self { appends: Arc::new(Semaphore::new(appends)), bytes: Arc::new(Semaphore::new(bytes)), bytes_max }
+    }
+
+    /// Appends when there is room, and waits for the answer.
+    pub(crate) async fn append(&self, log: &Log, append: Append) -> Result<Receipt, AppendError> {
+        append.validate()?;
+        let place = self.take(weight_bytes(&append)).await?;
+        let (answer, answered) = oneshot::channel();
+        let submitted = log.submit(append, move |result| {
+            drop(place);
+            // Nobody listens when the caller gave up; the append is done all the same.
+            let _ = answer.send(result);
+        });
+        submitted.map_err(refusal)?;
+        let result = answered.await.map_err(|_| error::unavailable("the log ended without an answer"))?;
+        result.map_err(error::append)
+    }
+
+    async fn take(&self, bytes: usize) -> Result<Place, AppendError> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.bytes_max);
+        let closed = |_| error::unavailable("the store is closed");
+        let append = self.appends.clone().acquire_owned().await.map_err(closed)?;
+        let bytes = self.bytes.clone().acquire_many_owned(bytes).await.map_err(closed)?;
+        Ok(Place { _append: append, _bytes: bytes })
+    }
+}
+
+fn weight_bytes(append: &Append) -> usize {
+    let parts = append.writes.len() + append.requires.len() + append.marks.len();
+    APPEND_BYTES + parts * PART_BYTES + append.encoded_len()
+}
+
+fn refusal(error: SubmitError) -> AppendError {
+    match error {
+        SubmitError::Refused(refused) => error::append(refused),
+        // Only when others fill the queue of the same log past this store.
+        full => error::unavailable(full),
+    }
+}

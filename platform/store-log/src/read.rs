@@ -1,0 +1,129 @@
+//! Pages of the log and of streams.
+
+use crate::error;
+use annals_event::{EventBatch, Sequence, Timestamp, Version};
+use annals_log::{Log, ReadBlock, ReadBudget, StreamRead};
+use annals_store::{Direction, Follow, LogPage, ReadError, ReadLog, ReadStream, StreamPage};
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+
+/// What reads the log, page by page.
+pub(crate) struct Pages {
+    log: Log,
+}
+
+impl Pages {
+    pub(crate) fn new(log: Log) -> Self {
+        Self { log }
+    }
+
+    pub(crate) async fn of_log(&self, read: ReadLog) -> Result<LogPage, ReadError> {
+        let (from, budget) = asked(&read);
+        let head = self.log.head();
+        if from > head {
+            return Ok(LogPage { events: EventBatch::empty(), through: read.from.previous(), head });
+        }
+        blocking(&self.log, move |log| {
+            let block = log.read(from, budget).map_err(|failed| error::read(failed, from))?;
+            Ok(log_page(&read, block, log.head()))
+        })
+        .await
+    }
+
+    pub(crate) async fn of_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
+        let version = self.log.stream_version(&read.stream);
+        let beyond = match read.direction {
+            Direction::Forward => read.from > version,
+            Direction::Backward => read.from == Version::ZERO || version == Version::ZERO,
+        };
+        if beyond {
+            return Ok(StreamPage { events: EventBatch::empty(), version, next: None });
+        }
+        blocking(&self.log, move |log| {
+            let failed = |failed| error::read(failed, Sequence::ZERO);
+            let events = log.read_stream(&read.stream, stream_read(&read)).map_err(failed)?;
+            Ok(stream_page(read.direction, events, version))
+        })
+        .await
+    }
+
+    pub(crate) async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
+        blocking(&self.log, move |log| {
+            log.sequence_at(time).map_err(|failed| error::read(failed, Sequence::ZERO))
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Follow for Pages {
+    async fn page(&self, read: ReadLog) -> Result<LogPage, ReadError> {
+        self.of_log(read).await
+    }
+
+    async fn grown_past(&self, through: Sequence) -> Result<(), ReadError> {
+        let (wake, woken) = oneshot::channel();
+        let wait = self.log.on_head(
+            through,
+            Box::new(move |head| {
+                let _ = wake.send(head);
+            }),
+        );
+        let head = woken.await;
+        drop(wait);
+        match head {
+            Ok(head) if head > through => Ok(()),
+            // The log wakes everybody when its head will not move again.
+            _ => Err(ReadError::Unavailable {
+                reason: "the log was closed, or stopped after a failed write".into(),
+            }),
+        }
+    }
+}
+
+fn asked(read: &ReadLog) -> (Sequence, ReadBudget) {
+    let budget = ReadBudget { bytes_max: read.bytes_max, events_max: read.events_max.max(1) };
+    (read.from.max(Sequence::FIRST), budget)
+}
+
+/// `head` must have been read after the block, so that it does not lie below it.
+fn log_page(read: &ReadLog, block: ReadBlock, head: Sequence) -> LogPage {
+    let seen = block.events.last().map_or(Sequence::ZERO, |event| event.sequence());
+    let events = match read.filter.is_all() {
+        true => block.events,
+        false => block.events.filter(|event| read.filter.accepts(event)),
+    };
+    LogPage { events, through: seen.max(read.from.previous()), head }
+}
+
+fn stream_read(read: &ReadStream) -> StreamRead {
+    let direction = match read.direction {
+        Direction::Forward => annals_log::Direction::Forward,
+        Direction::Backward => annals_log::Direction::Backward,
+    };
+    StreamRead { from: read.from.max(Version::FIRST), direction, events_max: read.events_max.max(1) }
+}
+
+/// `version` was read before the events; some of them may be newer.
+fn stream_page(direction: Direction, events: EventBatch, version: Version) -> StreamPage {
+    let of = |event: Option<annals_event::EventRef<'_>>| event.map_or(Version::ZERO, |event| event.version());
+    let (first, last) = (of(events.first()), of(events.last()));
+    let version = version.max(first).max(last);
+    let next = match direction {
+        Direction::Forward => (last < version).then(|| last.next()),
+        Direction::Backward => (last > Version::FIRST).then(|| last.previous()),
+    };
+    StreamPage { events, version, next }
+}
+
+/// Runs `read` where it may wait for the disk.
+async fn blocking<T: Send + 'static>(
+    log: &Log,
+    read: impl FnOnce(&Log) -> Result<T, ReadError> + Send + 'static,
+) -> Result<T, ReadError> {
+    let log = log.clone();
+    let reading = tokio::task::spawn_blocking(move || read(&log));
+    reading
+        .await
+        .unwrap_or_else(|died| Err(ReadError::Unavailable { reason: format!("a read failed: {died}") }))
+}

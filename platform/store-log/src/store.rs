@@ -1,0 +1,93 @@
+use crate::{append::Room, error, error::CloseError, read::Pages};
+use annals_event::{Append, MarkName, Receipt, Sequence, Timestamp};
+use annals_log::{Log, OpenError, Options, Stats};
+use annals_store::{
+    AppendError, Capabilities, Damage, EventStore, Head, LogPage, ReadError, ReadLog, ReadStream, StreamPage,
+    Subscribe, Subscription,
+};
+use async_trait::async_trait;
+use std::{path::PathBuf, sync::Arc};
+
+/// The embedded log as an [`EventStore`]. Cloning it gives another handle to the same log.
+///
+/// [`LogStore::close`] ends it in order. Without that the last handle closes the log when it is dropped, which
+/// blocks the thread that drops it.
+#[derive(Clone)]
+pub struct LogStore {
+    log: Log,
+    room: Arc<Room>,
+    pages: Arc<Pages>,
+}
+
+impl LogStore {
+    /// Opens the log in `folder`, making both when they are missing; recovers it when it was not closed.
+    pub async fn open(folder: impl Into<PathBuf>, options: Options) -> Result<Self, OpenError> {
+        let (folder, settings) = (folder.into(), options.clone());
+        let opening = tokio::task::spawn_blocking(move || Log::open(&folder, settings));
+        let log = opening.await.map_err(|died| OpenError::Thread(died.into()))??;
+        Ok(Self::from_log(log, &options))
+    }
+
+    /// The store over a log that is open already, with the options that it was opened with.
+    pub fn from_log(log: Log, options: &Options) -> Self {
+        let (room, pages) = (Arc::new(Room::of(options)), Arc::new(Pages::new(log.clone())));
+        Self { log, room, pages }
+    }
+
+    /// What the log did since it was opened.
+    pub fn stats(&self) -> Stats {
+        self.log.stats()
+    }
+
+    /// The damage for which the log takes no writes; `None`: it is sound as far as it was read.
+    pub fn damage(&self) -> Option<Damage> {
+        self.log.corruption().map(error::damage)
+    }
+
+    /// Writes what waits, and what makes the next opening fast. Later appends are refused and subscriptions at
+    /// the head end; other reads go on as long as a handle is there.
+    pub async fn close(&self) -> Result<(), CloseError> {
+        let log = self.log.clone();
+        let closing = tokio::task::spawn_blocking(move || log.close());
+        Ok(closing.await.map_err(CloseError::died)??)
+    }
+}
+
+#[async_trait]
+impl EventStore for LogStore {
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::of("embedded log");
+        capabilities.durable = true;
+        capabilities.dense = true;
+        capabilities
+    }
+
+    async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
+        self.room.append(&self.log, append).await
+    }
+
+    async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
+        self.pages.of_stream(read).await
+    }
+
+    async fn read_log(&self, read: ReadLog) -> Result<LogPage, ReadError> {
+        self.pages.of_log(read).await
+    }
+
+    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
+        Ok(Subscription::following(self.pages.clone(), subscribe))
+    }
+
+    async fn head(&self) -> Result<Head, ReadError> {
+        let last = self.log.head();
+        Ok(Head { log_id: self.log.id(), first: self.log.first(), last })
+    }
+
+    async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
+        Ok(self.log.mark(mark))
+    }
+
+    async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
+        self.pages.sequence_at(time).await
+    }
+}
