@@ -1,0 +1,75 @@
+//! Connections to the server, and what each request carries.
+
+use crate::Options;
+use annals_event::LogId;
+use annals_wire::{
+    limits::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX},
+    v1::event_store_client::EventStoreClient,
+};
+use tonic::{
+    Request, Status,
+    metadata::{AsciiMetadataKey, AsciiMetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, Endpoint},
+};
+
+/// The request header that names the log that the caller means.
+const LOG_ID_HEADER: &str = "annals-log-id";
+/// How much of one answer the server may send ahead of the reader, in bytes.
+const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+/// How much of all answers on one connection the server may send ahead, in bytes. Larger than a few answers that
+/// nobody takes, so that the others go on.
+const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
+
+/// The generated client, with what [`Carry`] adds to each request.
+pub(crate) type Client = EventStoreClient<InterceptedService<Channel, Carry>>;
+
+/// The server's address with the options of connections to it.
+pub(crate) fn endpoint(address: &str, options: &Options) -> Result<Endpoint, tonic::transport::Error> {
+    let endpoint = Endpoint::from_shared(address.to_owned())?;
+    Ok(endpoint
+        .connect_timeout(options.connect_time_max)
+        .timeout(options.request_time_max)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(options.keepalive_interval)
+        .keep_alive_timeout(options.keepalive_time_max)
+        .keep_alive_while_idle(true)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES))
+}
+
+/// A client with a connection of its own, which is made when it is needed, and made again when it breaks.
+/// `log_id`: the log that is meant; the server refuses when it holds another.
+pub(crate) fn client(endpoint: &Endpoint, log_id: Option<LogId>) -> Client {
+    EventStoreClient::with_interceptor(endpoint.connect_lazy(), Carry::new(log_id))
+        .max_encoding_message_size(REQUEST_BYTES_MAX)
+        .max_decoding_message_size(RESPONSE_BYTES_MAX)
+}
+
+/// Adds the log's id and the current span's context to each request.
+#[derive(Clone)]
+pub(crate) struct Carry {
+    log_id: Option<AsciiMetadataValue>,
+}
+
+impl Carry {
+    fn new(log_id: Option<LogId>) -> Self {
+        Self { log_id: log_id.and_then(|id| id.to_string().parse().ok()) }
+    }
+}
+
+impl Interceptor for Carry {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let metadata = request.metadata_mut();
+        if let Some(log_id) = &self.log_id {
+            metadata.insert(LOG_ID_HEADER, log_id.clone());
+        }
+        annals_telemetry::inject_current(|name, value| {
+            // A context that is no header is as good as none: the request matters more than its trace.
+            if let Ok(value) = value.parse() {
+                metadata.insert(AsciiMetadataKey::from_static(name), value);
+            }
+        });
+        Ok(request)
+    }
+}

@@ -1,0 +1,47 @@
+use std::time::Duration;
+
+/// How long to wait, and how to try again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// How long one attempt to connect may take.
+    pub connect_time_max: Duration,
+    /// How long one attempt of a request may take.
+    pub request_time_max: Duration,
+    /// How long a server that cannot be reached is tried again, until the caller gets `Unavailable`.
+    pub retry_time_max: Duration,
+    /// The wait before the first new attempt; it doubles with each, with a random share so that clients spread.
+    pub retry_delay_min: Duration,
+    /// The longest wait between two attempts.
+    pub retry_delay_max: Duration,
+    /// A connection that is silent for so long is asked whether the server is still there.
+    pub keepalive_interval: Duration,
+    /// How long the server may take to answer that.
+    pub keepalive_time_max: Duration,
+}
+
+impl Options {
+    /// How long one attempt to connect may take when nobody says otherwise, in milliseconds.
+    pub const CONNECT_MS_MAX_DEFAULT: u64 = 5_000;
+    /// How long one attempt of a request may take when nobody says otherwise, in milliseconds.
+    pub const REQUEST_MS_MAX_DEFAULT: u64 = 30_000;
+    /// How long a server is tried again when nobody says otherwise, in milliseconds.
+    pub const RETRY_MS_MAX_DEFAULT: u64 = 30_000;
+
+    const RETRY_DELAY_MS_MIN_DEFAULT: u64 = 20;
+    const RETRY_DELAY_MS_MAX_DEFAULT: u64 = 2_000;
+    const KEEPALIVE_MS_DEFAULT: u64 = 10_000;
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            connect_time_max: Duration::from_millis(Self::CONNECT_MS_MAX_DEFAULT),
+            request_time_max: Duration::from_millis(Self::REQUEST_MS_MAX_DEFAULT),
+            retry_time_max: Duration::from_millis(Self::RETRY_MS_MAX_DEFAULT),
+            retry_delay_min: Duration::from_millis(Self::RETRY_DELAY_MS_MIN_DEFAULT),
+            retry_delay_max: Duration::from_millis(Self::RETRY_DELAY_MS_MAX_DEFAULT),
+            keepalive_interval: Duration::from_millis(Self::KEEPALIVE_MS_DEFAULT),
+            keepalive_time_max: Duration::from_millis(Self::KEEPALIVE_MS_DEFAULT),
+        }
+    }
+}

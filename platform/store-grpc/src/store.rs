@@ -1,0 +1,227 @@
+//! The adapter: each method is a request, made again while the server cannot be reached.
+
+use crate::{
+    Options,
+    channel::{Client, client, endpoint},
+    retry::Retry,
+    subscription,
+};
+use annals_event::{Append, LogId, MarkName, Receipt, Sequence, Timestamp};
+use annals_store::{
+    AppendError, Capabilities, EventStore, Head, LogPage, ReadError, ReadLog, ReadStream, StreamPage,
+    Subscribe, Subscription,
+};
+use annals_wire::{status, v1};
+use async_trait::async_trait;
+use std::{fmt, sync::Arc};
+use tonic::{Response, Status, transport::Endpoint};
+use tracing::{Instrument, debug};
+
+/// Why there is no handle to the log.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The address is not one.
+    #[error("{address:?} is not the address of an event store; it looks like http://127.0.0.1:7400")]
+    Address {
+        /// What was given.
+        address: String,
+    },
+    /// The server does not answer, or not as it must.
+    #[error("cannot use the event store at {address}: {source}")]
+    Store {
+        /// Its address.
+        address: String,
+        /// What went wrong.
+        source: ReadError,
+    },
+}
+
+/// A handle to a log that a server holds. Cloning it is cheap and shares the connection.
+#[derive(Clone)]
+pub struct GrpcStore(Arc<Shared>);
+
+struct Shared {
+    address: String,
+    endpoint: Endpoint,
+    options: Options,
+    client: Client,
+    capabilities: Capabilities,
+    log_id: LogId,
+}
+
+impl GrpcStore {
+    /// Connects to the server at `address`, e.g. `http://127.0.0.1:7400`, and asks which log it holds. A server that
+    /// is not there yet is waited for, as long as for any other request.
+    pub async fn connect(address: &str, options: Options) -> Result<Self, ConnectError> {
+        let refused = || ConnectError::Address { address: address.to_owned() };
+        let endpoint = endpoint(address, &options).map_err(|_| refused())?;
+        if endpoint.uri().scheme_str() != Some("http") || endpoint.uri().host().is_none() {
+            return Err(refused());
+        }
+        let failed = |source| ConnectError::Store { address: address.to_owned(), source };
+        let (log_id, mut capabilities) = introduce(&endpoint, &options).await.map_err(failed)?;
+        capabilities.name = format!("{} at {address}", capabilities.name);
+        let client = client(&endpoint, Some(log_id));
+        let address = address.to_owned();
+        Ok(Self(Arc::new(Shared { address, endpoint, options, client, capabilities, log_id })))
+    }
+
+    /// The server's address.
+    pub fn address(&self) -> &str {
+        &self.0.address
+    }
+
+    /// The log that the handle belongs to.
+    pub fn log_id(&self) -> LogId {
+        self.0.log_id
+    }
+
+    /// Asks in a span of its own, until there is an answer or the time for attempts is over.
+    async fn read<R: Clone, M, T, F>(&self, question: Question<R, F>) -> Result<T, ReadError>
+    where
+        T: TryFrom<M, Error: fmt::Display>,
+        F: Future<Output = Result<Response<M>, Status>>,
+    {
+        let span = annals_telemetry::rpc_client_span(question.method);
+        ask_again(&self.0.client, &self.0.options, question).instrument(span).await
+    }
+
+    async fn append_again(&self, request: v1::AppendRequest) -> Result<Receipt, AppendError> {
+        let mut retry = Retry::new(&self.0.options);
+        loop {
+            let answer = self.0.client.clone().append(request.clone()).await;
+            let error = match answer {
+                Ok(response) => return Ok(response.into_inner().into()),
+                Err(status) => status::to_append_error(&status),
+            };
+            if !error.is_retryable() || !retry.again().await {
+                return Err(error);
+            }
+            debug!(%error, "repeating an append with the same request id");
+        }
+    }
+}
+
+impl fmt::Debug for GrpcStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GrpcStore({})", self.0.address)
+    }
+}
+
+/// A request that may be made again.
+struct Question<R, F> {
+    method: &'static str,
+    request: R,
+    ask: fn(Client, R) -> F,
+}
+
+/// Which log it is, and what its store can do. Asked once, before there is a handle.
+async fn introduce(endpoint: &Endpoint, options: &Options) -> Result<(LogId, Capabilities), ReadError> {
+    let client = client(endpoint, None);
+    let head: Head = ask_again(&client, options, head_question()).await?;
+    let capabilities = Question {
+        method: "annals.v1.EventStore/GetCapabilities",
+        request: v1::GetCapabilitiesRequest {},
+        ask: |mut client, request| async move { client.get_capabilities(request).await },
+    };
+    Ok((head.log_id, ask_again(&client, options, capabilities).await?))
+}
+
+async fn ask_again<R: Clone, M, T, F>(
+    client: &Client,
+    options: &Options,
+    question: Question<R, F>,
+) -> Result<T, ReadError>
+where
+    T: TryFrom<M, Error: fmt::Display>,
+    F: Future<Output = Result<Response<M>, Status>>,
+{
+    let mut retry = Retry::new(options);
+    loop {
+        let error = match (question.ask)(client.clone(), question.request.clone()).await {
+            Ok(response) => {
+                return T::try_from(response.into_inner()).map_err(|error| not_understood(&error));
+            }
+            Err(status) => status::to_read_error(&status),
+        };
+        if !error.is_retryable() || !retry.again().await {
+            return Err(error);
+        }
+        debug!(%error, method = question.method, "asking again");
+    }
+}
+
+fn head_question()
+-> Question<v1::HeadRequest, impl Future<Output = Result<Response<v1::HeadResponse>, Status>>> {
+    Question {
+        method: "annals.v1.EventStore/Head",
+        request: v1::HeadRequest {},
+        ask: |mut client, request| async move { client.head(request).await },
+    }
+}
+
+/// An answer that is none cannot be mended by asking again.
+pub(crate) fn not_understood(error: &impl fmt::Display) -> ReadError {
+    ReadError::Invalid { reason: format!("the event store's answer is not understood: {error}") }
+}
+
+#[async_trait]
+impl EventStore for GrpcStore {
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities.clone()
+    }
+
+    async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
+        append.validate()?;
+        let span = annals_telemetry::rpc_client_span("annals.v1.EventStore/Append");
+        self.append_again(append.into()).instrument(span).await
+    }
+
+    async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
+        self.read(Question {
+            method: "annals.v1.EventStore/ReadStream",
+            request: v1::ReadStreamRequest::from(read),
+            ask: |mut client, request| async move { client.read_stream(request).await },
+        })
+        .await
+    }
+
+    async fn read_log(&self, read: ReadLog) -> Result<LogPage, ReadError> {
+        self.read(Question {
+            method: "annals.v1.EventStore/ReadLog",
+            request: v1::ReadLogRequest::from(read),
+            ask: |mut client, request| async move { client.read_log(request).await },
+        })
+        .await
+    }
+
+    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
+        let client = client(&self.0.endpoint, Some(self.0.log_id));
+        subscription::open(client, self.0.options.clone(), subscribe).await
+    }
+
+    async fn head(&self) -> Result<Head, ReadError> {
+        self.read(head_question()).await
+    }
+
+    async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
+        let question = Question {
+            method: "annals.v1.EventStore/GetMark",
+            request: v1::GetMarkRequest { mark: mark.as_str().to_owned() },
+            ask: |mut client, request| async move { client.get_mark(request).await },
+        };
+        let answer: v1::GetMarkResponse = self.read(question).await?;
+        Ok(answer.sequence.map(Sequence::new))
+    }
+
+    async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
+        let question = Question {
+            method: "annals.v1.EventStore/SequenceAt",
+            request: v1::SequenceAtRequest { time_us: time.as_micros() },
+            ask: |mut client, request| async move { client.sequence_at(request).await },
+        };
+        let answer: v1::SequenceAtResponse = self.read(question).await?;
+        Ok(Sequence::new(answer.sequence))
+    }
+}

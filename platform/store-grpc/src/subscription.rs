@@ -1,0 +1,114 @@
+//! A subscription that outlives its connection.
+//!
+//! The client keeps the first sequence number that it has not been told about. When the connection breaks it
+//! subscribes again from there, so a break shows to nobody but in time.
+
+use crate::{Options, channel::Client, retry::Retry, store::not_understood};
+use annals_event::Sequence;
+use annals_store::{Damage, Delivery, Filter, ReadError, Subscribe, Subscription};
+use annals_wire::{status, v1};
+use futures::stream;
+use tonic::Streaming;
+use tracing::debug;
+
+struct Subscriber {
+    client: Client,
+    options: Options,
+    /// The first sequence number that has not been delivered.
+    from: Sequence,
+    filter: Filter,
+    /// `None`: broken.
+    messages: Option<Streaming<v1::SubscribeResponse>>,
+    /// Whether there was a delivery: only the first one comes without news.
+    begun: bool,
+}
+
+/// Subscribes, and gives the deliveries.
+pub(crate) async fn open(
+    client: Client,
+    options: Options,
+    subscribe: Subscribe,
+) -> Result<Subscription, ReadError> {
+    let Subscribe { from, filter } = subscribe;
+    let mut subscriber = Subscriber { client, options, from, filter, messages: None, begun: false };
+    subscriber.reconnect(Retry::new(&subscriber.options)).await?;
+    Ok(Subscription::new(stream::unfold(Some(subscriber), async |subscriber| {
+        let mut subscriber = subscriber?;
+        match subscriber.next().await {
+            Ok(delivery) => Some((Ok(delivery), Some(subscriber))),
+            Err(error) => Some((Err(error), None)),
+        }
+    })))
+}
+
+impl Subscriber {
+    async fn next(&mut self) -> Result<Delivery, ReadError> {
+        // The time for attempts begins with a failure, not with the wait for an event.
+        let mut retry: Option<Retry> = None;
+        loop {
+            let error = match self.receive().await {
+                Ok(delivery) if self.is_news(&delivery) => return self.take(delivery),
+                Ok(_) => {
+                    retry = None;
+                    continue;
+                }
+                Err(error) => error,
+            };
+            self.messages = None;
+            let attempts = retry.get_or_insert_with(|| Retry::new(&self.options));
+            if !error.is_retryable() || !attempts.again().await {
+                return Err(error);
+            }
+            debug!(%error, from = self.from.get(), "subscribing again");
+        }
+    }
+
+    /// Subscribes until it succeeds or the attempts are over.
+    async fn reconnect(&mut self, mut retry: Retry) -> Result<(), ReadError> {
+        loop {
+            match self.connect().await {
+                Err(error) if error.is_retryable() && retry.again().await => {}
+                connected => return connected,
+            }
+        }
+    }
+
+    async fn connect(&mut self) -> Result<(), ReadError> {
+        let subscribe = Subscribe { from: self.from, filter: self.filter.clone() };
+        let answer = self.client.subscribe(v1::SubscribeRequest::from(subscribe)).await;
+        self.messages = Some(answer.map_err(|status| status::to_read_error(&status))?.into_inner());
+        Ok(())
+    }
+
+    async fn receive(&mut self) -> Result<Delivery, ReadError> {
+        if self.messages.is_none() {
+            self.connect().await?;
+        }
+        let ended = || ReadError::Unavailable { reason: "the server ended the subscription".into() };
+        let messages = self.messages.as_mut().ok_or_else(ended)?;
+        let message = messages.message().await.map_err(|status| status::to_read_error(&status))?;
+        Delivery::try_from(message.ok_or_else(ended)?).map_err(|error| not_understood(&error))
+    }
+
+    /// A new subscription's first message comes without news. After a break nobody waits for it.
+    fn is_news(&self, delivery: &Delivery) -> bool {
+        !self.begun || !delivery.events.is_empty() || delivery.through >= self.from
+    }
+
+    /// Moves behind the delivery. A server that goes back in the log is not believed.
+    fn take(&mut self, delivery: Delivery) -> Result<Delivery, ReadError> {
+        let first = delivery.events.first().map_or(Sequence::MAX, |event| event.sequence());
+        let last = delivery.events.last().map_or(Sequence::ZERO, |event| event.sequence());
+        if first < self.from || last > delivery.through {
+            let place = "subscription".to_owned();
+            let reason = format!(
+                "the server delivered events {first} to {last} through {}, asked from {}",
+                delivery.through, self.from
+            );
+            return Err(ReadError::Corrupted(Damage { place, offset: None, reason }));
+        }
+        self.begun = true;
+        self.from = self.from.max(delivery.through.next());
+        Ok(delivery)
+    }
+}
