@@ -9,15 +9,13 @@ use crate::{
 use annals_event::{
     Append, CodecError, Conflict, EventId, Metadata, Receipt, Recorded, Sequence, StreamName, Version,
 };
-use annals_store::{AppendError, EventStore, ReadStream};
+use annals_store::{AppendError, EventStore, ReadStream, causes::SERVICE_HEADER};
 use backon::BackoffBuilder;
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 use tracing::{Instrument, Span};
 
-/// Metadata header with the name of the service that wrote an event.
-const SERVICE_HEADER: &str = "service";
 /// How often a decision is made again after a conflict when nobody says otherwise.
 const CONFLICT_RETRIES_MAX_DEFAULT: usize = 10;
 

@@ -1,0 +1,245 @@
+//! Executing commands: what is written, under which version, and what the caller learns.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod common;
+
+use annals_aggregate::{Context, ExecuteError, FoldError, LoadError, Loaded, Repository};
+use annals_event::{CorrelationId, ExpectedVersion, Recorded, RequestId, Sequence, Version};
+use annals_store::{AppendError, EventStore, GappedStore, ReadLog};
+use common::{
+    Account, AccountCommand, AccountError, AccountEvent, Fault, FaultyStore, accounts, deposit, open,
+    write_raw,
+};
+use std::sync::{Arc, atomic::Ordering};
+
+async fn balance(accounts: &Repository<Account>) -> u64 {
+    accounts.load("1").await.unwrap().state.balance_cents
+}
+
+#[tokio::test]
+async fn a_command_becomes_events_and_a_token() {
+    let store = GappedStore::new();
+    let accounts = accounts(&store);
+    let opened = accounts.execute("1", open(), Context::new()).await.unwrap();
+    assert_eq!((opened.version, opened.token), (Version::FIRST, store.head().await.unwrap().last));
+    assert!(!opened.repeated);
+    assert_eq!(opened.events[0].event, AccountEvent::Opened { owner: "Ada".into(), currency: "EUR".into() });
+
+    let split = accounts.execute("1", AccountCommand::Split { deposits: 3 }, Context::new()).await.unwrap();
+    let versions: Vec<_> = split.events.iter().map(|event| event.version.get()).collect();
+    assert_eq!((versions, split.version), (vec![2, 3, 4], Version::new(4)));
+    assert_eq!(split.token, store.head().await.unwrap().last);
+    let loaded = accounts.load("1").await.unwrap();
+    assert_eq!((loaded.state, loaded.version, loaded.token), (split.state, split.version, split.token));
+}
+
+#[tokio::test]
+async fn an_aggregate_that_nothing_happened_to_has_the_default_state() {
+    let loaded = accounts(&GappedStore::new()).load("1").await.unwrap();
+    assert_eq!(loaded, Loaded::new());
+    assert_eq!(loaded.expected(), ExpectedVersion::NoStream);
+}
+
+#[tokio::test]
+async fn there_is_a_token_also_when_there_was_nothing_to_do() {
+    let store = GappedStore::new();
+    let accounts = accounts(&store);
+    let opened = accounts.execute("1", open(), Context::new()).await.unwrap();
+    accounts.execute("2", open(), Context::new()).await.unwrap();
+    let again = accounts.execute("1", open(), Context::new()).await.unwrap();
+    assert!(again.events.is_empty());
+    assert_eq!((again.token, again.version, again.state), (opened.token, opened.version, opened.state));
+}
+
+#[tokio::test]
+async fn a_refused_command_writes_nothing() {
+    let store = GappedStore::new();
+    let refused = accounts(&store).execute("1", deposit(1), Context::new()).await;
+    assert!(matches!(refused, Err(ExecuteError::Rejected(AccountError::NotOpen))));
+    assert_eq!(store.head().await.unwrap().last, Sequence::ZERO);
+}
+
+#[tokio::test]
+async fn a_stream_of_many_pages_is_loaded_whole() {
+    let accounts = accounts(&GappedStore::new());
+    accounts.execute("1", open(), Context::new()).await.unwrap();
+    accounts.execute("1", AccountCommand::Split { deposits: 2_500 }, Context::new()).await.unwrap();
+    assert_eq!(balance(&accounts).await, 2_500);
+    assert_eq!(accounts.history("1").await.unwrap().len(), 2_501);
+}
+
+#[tokio::test]
+async fn metadata_says_who_asked_and_which_service_wrote() {
+    let store = GappedStore::new();
+    let accounts = accounts(&store).service("bank");
+    let context = Context::new().actor("teller-7").tenant("north");
+    let opened = accounts.execute("1", open(), context).await.unwrap();
+    let cause: Recorded<_> = accounts.history("1").await.unwrap().remove(0);
+    assert_eq!(cause.metadata.headers["service"], "bank");
+    assert_eq!(cause.metadata.actor.as_deref(), Some("teller-7"));
+    let chain = CorrelationId::from(opened.events[0].id);
+    assert_eq!(cause.metadata.correlation_id, Some(chain), "correlated by the chain's first event");
+
+    accounts.execute("1", AccountCommand::Split { deposits: 2 }, Context::caused_by(&cause)).await.unwrap();
+    for effect in &accounts.history("1").await.unwrap()[1..] {
+        assert_eq!(effect.metadata.correlation_id, Some(chain));
+        assert_eq!(effect.metadata.causation_id, Some(cause.id));
+        assert_eq!(effect.metadata.tenant.as_deref(), Some("north"));
+    }
+}
+
+#[tokio::test]
+async fn a_decision_is_made_again_when_another_was_written_in_between() {
+    let store = FaultyStore::new();
+    let accounts = Repository::<Account>::new(store.clone());
+    accounts.execute("1", open(), Context::new()).await.unwrap();
+
+    // 1. A decides to fill the empty account up to 100, and stops before its append.
+    store.next_appends([Fault::Pause]);
+    let a = accounts.clone();
+    let a =
+        tokio::spawn(
+            async move { a.execute("1", AccountCommand::FillUp { cents: 100 }, Context::new()).await },
+        );
+    store.arrived.notified().await;
+    // 2. B deposits 30.
+    accounts.execute("1", deposit(30), Context::new()).await.unwrap();
+    // 3. A goes on, meets B's event, and decides again.
+    store.go.notify_one();
+    let filled = a.await.unwrap().unwrap();
+
+    assert_eq!(filled.events.len(), 1);
+    assert_eq!(filled.events[0].event, AccountEvent::Deposited { cents: 70 });
+    assert_eq!((filled.version, balance(&accounts).await), (Version::new(3), 100));
+}
+
+#[tokio::test]
+async fn two_that_open_the_same_account_at_once_open_it_once() {
+    let store = FaultyStore::new();
+    let accounts = Repository::<Account>::new(store.clone());
+    store.next_appends([Fault::Pause]);
+    let a = accounts.clone();
+    let a = tokio::spawn(async move { a.execute("1", open(), Context::new()).await });
+    store.arrived.notified().await;
+    let b = accounts.execute("1", open(), Context::new()).await.unwrap();
+    store.go.notify_one();
+    let a = a.await.unwrap().unwrap();
+    assert_eq!((a.events.len(), b.events.len()), (0, 1));
+    assert_eq!(a.token, b.token, "the loser's token shows the winner's event");
+}
+
+#[tokio::test(start_paused = true)]
+async fn decisions_are_made_again_only_so_often() {
+    let store = FaultyStore::new();
+    let accounts = Repository::<Account>::new(store.clone()).conflict_retries_max(2);
+    accounts.execute("1", open(), Context::new()).await.unwrap();
+    store.next_appends([Fault::Pause; 3]);
+    let unlucky = accounts.clone();
+    let unlucky = tokio::spawn(async move { unlucky.execute("1", deposit(1), Context::new()).await });
+    for _ in 0..3 {
+        store.arrived.notified().await;
+        write_raw(&store.inner, "1", "account.deposited", 1, r#"{"cents":1}"#).await;
+        store.go.notify_one();
+    }
+    let gave_up = unlucky.await.unwrap();
+    assert!(matches!(gave_up, Err(ExecuteError::Contended { attempts: 3, .. })), "{gave_up:?}");
+    assert_eq!(balance(&accounts).await, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_lost_does_not_double_the_events() {
+    let store = FaultyStore::new();
+    let accounts = Repository::<Account>::new(store.clone());
+    accounts.execute("1", open(), Context::new()).await.unwrap();
+    store.next_appends([Fault::Refuse, Fault::LoseAnswer, Fault::Refuse]);
+    let deposited = accounts.execute("1", deposit(5), Context::new()).await.unwrap();
+    assert_eq!(store.appends.load(Ordering::SeqCst), 5);
+    assert!(deposited.repeated);
+    assert_eq!((deposited.version, balance(&accounts).await), (Version::new(2), 5));
+    assert_eq!(deposited.token, store.head().await.unwrap().last);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_stays_away_is_an_error_in_the_end() {
+    let store = FaultyStore::new();
+    store.next_appends([Fault::Refuse; 100]);
+    let failed = Repository::<Account>::new(store).execute("1", open(), Context::new()).await;
+    let Err(ExecuteError::Append { source: AppendError::Unavailable { .. }, .. }) = failed else {
+        panic!("{failed:?}");
+    };
+}
+
+#[tokio::test]
+async fn a_request_that_is_repeated_gets_the_first_ones_events() {
+    let store = GappedStore::new();
+    let accounts = accounts(&store);
+    accounts.execute("1", open(), Context::new()).await.unwrap();
+    let request = || Context::new().request(RequestId::from_name("transfer 7"));
+    let first = accounts.execute("1", AccountCommand::Split { deposits: 2 }, request()).await.unwrap();
+    accounts.execute("1", deposit(10), Context::new()).await.unwrap();
+
+    let again = accounts.execute("1", AccountCommand::Split { deposits: 2 }, request()).await.unwrap();
+    assert!(again.repeated && !first.repeated);
+    assert_eq!((&again.events, again.token, again.version), (&first.events, first.token, first.version));
+    assert_eq!((again.state.balance_cents, balance(&accounts).await), (12, 12));
+}
+
+#[tokio::test]
+async fn a_repeated_request_is_recognised_also_where_nothing_is_left_to_do() {
+    let accounts = accounts(&GappedStore::new());
+    let request = || Context::new().request(RequestId::from_name("opening"));
+    let first = accounts.execute("1", open(), request()).await.unwrap();
+    let again = accounts.execute("1", open(), request()).await.unwrap();
+    assert!(again.repeated);
+    assert_eq!((again.events, again.token), (first.events, first.token));
+}
+
+#[tokio::test]
+async fn one_request_may_write_to_several_aggregates() {
+    let accounts = accounts(&GappedStore::new());
+    let request = Context::new().request(RequestId::from_name("opening"));
+    let first = accounts.execute("1", open(), request.clone()).await.unwrap();
+    let second = accounts.execute("2", open(), request).await.unwrap();
+    assert!(!second.repeated);
+    assert_ne!(first.events[0].id, second.events[0].id);
+}
+
+#[tokio::test]
+async fn an_event_of_a_type_that_the_aggregate_does_not_know_is_passed_over() {
+    let store = GappedStore::new();
+    let accounts = accounts(&store);
+    accounts.execute("1", open(), Context::new()).await.unwrap();
+    write_raw(&store, "1", "account.frozen", 1, "{}").await;
+    let deposited = accounts.execute("1", deposit(5), Context::new()).await.unwrap();
+    assert_eq!((deposited.version, deposited.state.balance_cents), (Version::new(3), 5));
+    assert_eq!(accounts.history("1").await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_payload_that_cannot_be_decoded_is_named_with_stream_version_and_type() {
+    let store = GappedStore::new();
+    let accounts = accounts(&store);
+    accounts.execute("1", open(), Context::new()).await.unwrap();
+    write_raw(&store, "1", "account.deposited", 1, r#"{"cents":-1}"#).await;
+    let error = accounts.load("1").await.unwrap_err();
+    assert!(matches!(error, LoadError::Fold(FoldError::Event { version, .. }) if version == Version::new(2)));
+    let text = error.to_string();
+    assert!(text.starts_with(r#"stream "account-1", version 2: event type "account.deposited": "#), "{text}");
+}
+
+#[tokio::test]
+async fn events_that_are_missing_at_the_beginning_are_an_error() {
+    let store = GappedStore::new();
+    accounts(&store).execute("1", open(), Context::new()).await.unwrap();
+    accounts(&store).execute("1", deposit(5), Context::new()).await.unwrap();
+    let page = store.read_log(ReadLog::from(Sequence::FIRST)).await.unwrap();
+    let error = Loaded::<Account>::new().fold(&page.events.slice(1..2), &Default::default()).unwrap_err();
+    assert!(matches!(error, FoldError::Gap { found, .. } if found == Version::new(2)));
+}
+
+#[tokio::test]
+async fn an_id_that_makes_no_stream_name_is_refused() {
+    let accounts = Repository::<Account>::new(Arc::new(GappedStore::new()));
+    let refused = accounts.execute("1\n2", open(), Context::new()).await;
+    assert!(matches!(refused, Err(ExecuteError::Load(LoadError::InvalidId(_)))));
+}

@@ -1,0 +1,172 @@
+//! Snapshots change nothing but time.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod common;
+
+use annals_aggregate::{
+    Aggregate, Context, FolderSnapshots, Loaded, Repository, Snapshot, SnapshotError, SnapshotStore,
+};
+use annals_event::{EventId, Version};
+use annals_store::EventStore;
+use common::{Account, AccountCommand, FaultyStore, deposit, open, stream};
+use std::{fs, path::PathBuf, sync::Arc};
+use tempfile::TempDir;
+
+const EVERY: u64 = 10;
+
+struct Bank {
+    store: Arc<FaultyStore>,
+    folder: TempDir,
+    accounts: Repository<Account>,
+}
+
+impl Bank {
+    /// An account with a snapshot at version 12 and one event behind it.
+    async fn with_snapshot() -> Self {
+        let (store, folder) = (FaultyStore::new(), tempfile::tempdir().unwrap());
+        let accounts = Repository::new(store.clone());
+        let accounts = accounts.snapshots(Arc::new(FolderSnapshots::open(folder.path()).unwrap()), EVERY);
+        let bank = Self { store, folder, accounts };
+        bank.execute(open()).await;
+        bank.execute(AccountCommand::Split { deposits: 11 }).await;
+        bank.execute(deposit(100)).await;
+        bank
+    }
+
+    async fn execute(&self, command: AccountCommand) {
+        self.accounts.execute("1", command, Context::new()).await.unwrap();
+    }
+
+    fn snapshots(&self) -> FolderSnapshots {
+        FolderSnapshots::open(self.folder.path()).unwrap()
+    }
+
+    async fn snapshot(&self) -> Snapshot {
+        let found = self.snapshots().load(&stream("1"), Account::SNAPSHOT_VERSION).await;
+        found.unwrap().unwrap()
+    }
+
+    async fn replace(&self, snapshot: Snapshot) {
+        self.snapshots().save(snapshot).await.unwrap();
+    }
+
+    /// What a full fold gives.
+    async fn truth(&self) -> Loaded<Account> {
+        Repository::<Account>::new(self.store.clone()).load("1").await.unwrap()
+    }
+
+    fn file(&self) -> PathBuf {
+        let shelf = fs::read_dir(self.folder.path()).unwrap().next().unwrap().unwrap().path();
+        let files: Vec<_> = fs::read_dir(shelf).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(files.len(), 1, "one snapshot and no leftovers");
+        files[0].clone()
+    }
+
+    /// Loads with snapshots, compares with the full fold, and says how many events were read.
+    async fn load_and_compare(&self) -> usize {
+        let truth = self.truth().await;
+        self.store.take_read_events();
+        assert_eq!(self.accounts.load("1").await.unwrap(), truth);
+        self.store.take_read_events()
+    }
+}
+
+#[tokio::test]
+async fn only_the_tail_behind_a_snapshot_is_read() {
+    let bank = Bank::with_snapshot().await;
+    assert_eq!(bank.snapshot().await.version, Version::new(12));
+    assert_eq!(
+        bank.load_and_compare().await,
+        2,
+        "the snapshot's own event, to confirm it, and one behind it"
+    );
+}
+
+#[tokio::test]
+async fn a_snapshot_is_made_again_after_so_many_events() {
+    let bank = Bank::with_snapshot().await;
+    bank.execute(AccountCommand::Split { deposits: EVERY - 2 }).await;
+    assert_eq!(bank.snapshot().await.version, Version::new(12));
+    bank.execute(deposit(1)).await;
+    assert_eq!(bank.snapshot().await.version, Version::new(22));
+    bank.file();
+}
+
+#[tokio::test]
+async fn dropping_snapshots_changes_nothing_but_time() {
+    let bank = Bank::with_snapshot().await;
+    fs::remove_dir_all(bank.folder.path()).unwrap();
+    assert_eq!(bank.load_and_compare().await, 13);
+    assert_eq!(bank.snapshot().await.version, Version::new(13), "loading so much made a new one");
+    bank.execute(deposit(1)).await;
+    assert_eq!(bank.load_and_compare().await, 2);
+}
+
+#[tokio::test]
+async fn a_damaged_snapshot_is_passed_over_and_replaced() {
+    let bank = Bank::with_snapshot().await;
+    let mut bytes = fs::read(bank.file()).unwrap();
+    let last = bytes.len() - 2;
+    bytes[last] ^= 1;
+    fs::write(bank.file(), bytes).unwrap();
+    let refused = bank.snapshots().load(&stream("1"), 1).await;
+    assert!(matches!(refused, Err(SnapshotError::Damaged { .. })));
+    assert_eq!(bank.load_and_compare().await, 13);
+    assert_eq!(bank.load_and_compare().await, 1, "a good one is there again");
+}
+
+#[tokio::test]
+async fn a_snapshot_of_another_log_is_passed_over() {
+    let (bank, other) = (Bank::with_snapshot().await, Bank::with_snapshot().await);
+    bank.replace(other.snapshot().await).await;
+    assert_eq!(bank.load_and_compare().await, 13);
+}
+
+#[tokio::test]
+async fn a_snapshot_behind_another_event_than_the_logs_is_passed_over() {
+    let bank = Bank::with_snapshot().await;
+    let diverged = Snapshot { event_id: EventId::generate(), ..bank.snapshot().await };
+    bank.replace(diverged).await;
+    // The page with the event that does not fit is read in vain.
+    assert_eq!(bank.load_and_compare().await, 2 + 13);
+}
+
+#[tokio::test]
+async fn a_snapshot_ahead_of_the_log_is_passed_over() {
+    let bank = Bank::with_snapshot().await;
+    let ahead = Snapshot { version: Version::new(500), ..bank.snapshot().await };
+    bank.replace(ahead).await;
+    assert_eq!(bank.load_and_compare().await, 13);
+}
+
+#[tokio::test]
+async fn a_state_that_does_not_decode_is_passed_over() {
+    let bank = Bank::with_snapshot().await;
+    let odd = Snapshot { state: "[]".into(), ..bank.snapshot().await };
+    bank.replace(odd).await;
+    assert_eq!(bank.load_and_compare().await, 13);
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_used_costs_only_time() {
+    let bank = Bank::with_snapshot().await;
+    fs::remove_dir_all(bank.folder.path()).unwrap();
+    fs::write(bank.folder.path(), "not a folder").unwrap();
+    assert_eq!(bank.load_and_compare().await, 13);
+    bank.execute(deposit(1)).await;
+    assert_eq!(bank.store.head().await.unwrap().last, bank.truth().await.token);
+    fs::remove_file(bank.folder.path()).unwrap();
+    fs::create_dir(bank.folder.path()).unwrap();
+}
+
+#[tokio::test]
+async fn hostile_stream_names_stay_in_the_folder() {
+    let bank = Bank::with_snapshot().await;
+    for id in ["../../x", "/etc/passwd", "a\\..\\b", "'; drop table", &"é".repeat(120)] {
+        let named = Snapshot { stream: stream(id), ..bank.snapshot().await };
+        bank.replace(named.clone()).await;
+        assert_eq!(bank.snapshots().load(&stream(id), 1).await.unwrap(), Some(named));
+    }
+    let beside = fs::read_dir(bank.folder.path()).unwrap().count();
+    assert_eq!(beside, 6, "a shelf for each");
+}

@@ -1,0 +1,88 @@
+//! Older forms of events, read as the newest one.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod common;
+
+use annals_aggregate::{Repository, Upcasters};
+use annals_event::Sequence;
+use annals_store::{EventStore, GappedStore, ReadLog};
+use common::{Account, AccountEvent, accounts, write_raw};
+use serde_json::Value;
+
+/// Version 1 called the owner a name; version 2 had no currency.
+fn upcasters() -> Upcasters {
+    Upcasters::new()
+        .add("account.opened", 1, |mut json: Value| {
+            json["owner"] = json.get("name").cloned().ok_or("name is missing")?;
+            Ok::<_, &str>(json)
+        })
+        .add("account.opened", 2, |mut json: Value| {
+            json["currency"] = "USD".into();
+            Ok::<_, String>(json)
+        })
+}
+
+fn upcasting(store: &GappedStore) -> Repository<Account> {
+    accounts(store).upcasters(upcasters())
+}
+
+#[tokio::test]
+async fn each_older_form_runs_through_the_rest_of_the_chain() {
+    let store = GappedStore::new();
+    write_raw(&store, "1", "account.opened", 1, r#"{"name":"Ada"}"#).await;
+    write_raw(&store, "2", "account.opened", 2, r#"{"owner":"Ada"}"#).await;
+    write_raw(&store, "3", "account.opened", 3, r#"{"owner":"Ada","currency":"USD"}"#).await;
+    for id in ["1", "2", "3"] {
+        let expected = Account { owner: "Ada".into(), currency: "USD".into(), balance_cents: 0 };
+        assert_eq!(upcasting(&store).load(id).await.unwrap().state, expected);
+    }
+}
+
+#[tokio::test]
+async fn what_is_stored_is_never_rewritten() {
+    let store = GappedStore::new();
+    write_raw(&store, "1", "account.opened", 1, r#"{"name":"Ada"}"#).await;
+    let read = || store.read_log(ReadLog::from(Sequence::FIRST));
+    let before = read().await.unwrap();
+    upcasting(&store).load("1").await.unwrap();
+    assert_eq!(read().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_projection_reads_through_the_same_functions() {
+    let store = GappedStore::new();
+    write_raw(&store, "1", "account.opened", 2, r#"{"owner":"Ada"}"#).await;
+    write_raw(&store, "1", "account.frozen", 9, "{}").await;
+    let page = store.read_log(ReadLog::from(Sequence::FIRST)).await.unwrap();
+    let decoded: Vec<_> = page.events.iter().map(|event| upcasters().decode(&event).unwrap()).collect();
+    let opened = AccountEvent::Opened { owner: "Ada".into(), currency: "USD".into() };
+    assert_eq!(decoded, [Some(opened), None]);
+}
+
+async fn error_of(repository: Repository<Account>) -> String {
+    repository.load("1").await.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn a_missing_link_is_named() {
+    let store = GappedStore::new();
+    write_raw(&store, "1", "account.opened", 2, r#"{"owner":"Ada"}"#).await;
+    let error = error_of(accounts(&store)).await;
+    assert!(error.contains("there is no upcaster from 2 to 3; add it with Upcasters::add"), "{error}");
+}
+
+#[tokio::test]
+async fn a_function_that_fails_is_named_with_its_reason() {
+    let store = GappedStore::new();
+    write_raw(&store, "1", "account.opened", 1, "{}").await;
+    let error = error_of(upcasting(&store)).await;
+    assert!(error.contains("upcasting schema version 1 failed: name is missing"), "{error}");
+}
+
+#[tokio::test]
+async fn an_event_of_a_later_release_is_not_guessed_at() {
+    let store = GappedStore::new();
+    write_raw(&store, "1", "account.opened", 4, "{}").await;
+    let error = error_of(upcasting(&store)).await;
+    assert!(error.contains("schema version 4 is newer than 3"), "{error}");
+}
