@@ -4,7 +4,7 @@ use crate::{Reactor, ReactorError, ReactorHandle, retry::Delays, running::Runnin
 use annals_aggregate::Repository;
 use annals_event::{Event, EventType, InvalidName, MarkName, Sequence};
 use annals_store::{EventStore, Filter};
-use std::{error::Error, sync::Arc};
+use std::{fmt::Display, sync::Arc};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -100,11 +100,11 @@ impl<R: Reactor> ReactorWorker<R> {
     /// Waits before the store is asked again.
     pub(crate) async fn wait_out(
         &self,
-        error: &(dyn Error + 'static),
+        error: &(impl Display + Sync),
         delays: &mut Delays,
         stop: &CancellationToken,
     ) {
-        tracing::warn!(reactor = self.reactor.name(), error, "waiting for the event store");
+        tracing::warn!(reactor = self.reactor.name(), %error, "waiting for the event store");
         delays.pause(stop).await;
     }
 

@@ -1,0 +1,164 @@
+//! A store that makes trouble: at one chosen call it kills its caller, fails, or loses the answer; or it holds a
+//! caller back until it is let go. The log behind it is a real one.
+
+use annals_event::{Append, MarkName, Receipt, Sequence, Timestamp};
+use annals_store::{
+    AppendError, Capabilities, EventStore, Head, LogPage, ReadError, ReadLog, ReadStream, StreamPage,
+    Subscribe, Subscription,
+};
+use async_trait::async_trait;
+use futures::stream;
+use std::{
+    future::{Future, pending},
+    sync::{Arc, Mutex},
+};
+use tokio::sync::Notify;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Trouble {
+    /// The caller dies before the call is done.
+    KillBefore,
+    /// The caller dies when the call is done and before it hears of it.
+    KillAfter,
+    /// The call is not done, and fails.
+    Fail,
+    /// The call is done, and fails.
+    LoseAnswer,
+    /// The call is held back until it is let go.
+    Hold,
+}
+
+impl Trouble {
+    pub const CRASHES: [Self; 4] = [Self::KillBefore, Self::KillAfter, Self::Fail, Self::LoseAnswer];
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Call {
+    Append,
+    ReadStream,
+    Mark,
+    Subscribe,
+    Next,
+}
+
+#[derive(Clone)]
+pub struct Troubled {
+    inner: Arc<dyn EventStore>,
+    trouble: Option<(usize, Trouble)>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    calls: Mutex<Vec<Call>>,
+    appends: Mutex<Vec<Append>>,
+    hit: Notify,
+    release: Notify,
+}
+
+impl Troubled {
+    /// Makes no trouble, only counts.
+    pub fn not(inner: Arc<dyn EventStore>) -> Self {
+        Self { inner, trouble: None, shared: Arc::default() }
+    }
+    /// Makes `trouble` at the call with this number, from 0.
+    pub fn at(inner: Arc<dyn EventStore>, call: usize, trouble: Trouble) -> Self {
+        Self { trouble: Some((call, trouble)), ..Self::not(inner) }
+    }
+    pub fn store(&self) -> Arc<dyn EventStore> {
+        Arc::new(self.clone())
+    }
+    pub fn calls(&self) -> Vec<Call> {
+        self.shared.calls.lock().unwrap().clone()
+    }
+    /// The appends that were asked for.
+    pub fn appends(&self) -> Vec<Append> {
+        self.shared.appends.lock().unwrap().clone()
+    }
+    /// Waits until the caller is dead or held back.
+    pub async fn hit(&self) {
+        self.shared.hit.notified().await;
+    }
+    /// Lets a held call go on.
+    pub fn release(&self) {
+        self.shared.release.notify_one();
+    }
+
+    async fn call<T, E>(
+        &self,
+        call: Call,
+        unavailable: impl Fn(String) -> E,
+        done: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let number = {
+            let mut calls = self.shared.calls.lock().unwrap();
+            calls.push(call);
+            calls.len() - 1
+        };
+        let trouble = self.trouble.filter(|(at, _)| *at == number).map(|(_, trouble)| trouble);
+        match trouble {
+            None => done.await,
+            Some(Trouble::KillBefore) => self.kill().await,
+            Some(Trouble::KillAfter) => {
+                let _ = done.await;
+                self.kill().await
+            }
+            Some(Trouble::Fail) => Err(unavailable("not done".into())),
+            Some(Trouble::LoseAnswer) => {
+                let _ = done.await;
+                Err(unavailable("the answer was lost".into()))
+            }
+            Some(Trouble::Hold) => {
+                self.shared.hit.notify_one();
+                self.shared.release.notified().await;
+                done.await
+            }
+        }
+    }
+
+    async fn kill<T>(&self) -> T {
+        self.shared.hit.notify_one();
+        pending().await
+    }
+}
+
+fn unread(reason: String) -> ReadError {
+    ReadError::Unavailable { reason }
+}
+
+#[async_trait]
+impl EventStore for Troubled {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+    async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
+        self.shared.appends.lock().unwrap().push(append.clone());
+        let unavailable = |reason| AppendError::Unavailable { reason };
+        self.call(Call::Append, unavailable, self.inner.append(append)).await
+    }
+    async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
+        self.call(Call::ReadStream, unread, self.inner.read_stream(read)).await
+    }
+    async fn read_log(&self, read: ReadLog) -> Result<LogPage, ReadError> {
+        self.inner.read_log(read).await
+    }
+    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
+        let inner = self.call(Call::Subscribe, unread, self.inner.subscribe(subscribe)).await?;
+        Ok(Subscription::new(stream::unfold(Some((self.clone(), inner)), async |state| {
+            let (store, mut inner) = state?;
+            match store.call(Call::Next, unread, inner.next()).await {
+                Ok(delivery) => Some((Ok(delivery), Some((store, inner)))),
+                Err(error) => Some((Err(error), None)),
+            }
+        })))
+    }
+    async fn head(&self) -> Result<Head, ReadError> {
+        self.inner.head().await
+    }
+    async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
+        self.call(Call::Mark, unread, self.inner.mark(mark)).await
+    }
+    async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
+        self.inner.sequence_at(time).await
+    }
+}

@@ -1,0 +1,187 @@
+//! What a worker does with the events that it gets.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod common;
+
+use annals_event::{Append, Category, CorrelationId, EventId, Sequence};
+use annals_reactor::{Options, ReactorError, ReactorWorker, Rejected, WaitError};
+use annals_store::{EventStore, GappedStore};
+use common::troubled::Troubled;
+use common::{
+    Account, ChargeOrders, LIMIT_CENTS, PATIENCE, append_all, charges, event_of, events, mark, order,
+    repository, run_until, start, worker, writing,
+};
+use std::{sync::Arc, time::Duration};
+
+fn store() -> Arc<dyn EventStore> {
+    Arc::new(GappedStore::new())
+}
+
+fn reacting(store: &Arc<dyn EventStore>, reactor: ChargeOrders) -> ReactorWorker<ChargeOrders> {
+    ReactorWorker::new(repository(store.clone()), reactor, Options::default())
+}
+
+async fn balance(store: &Arc<dyn EventStore>, customer: &str) -> Account {
+    repository(store.clone()).load(customer).await.unwrap().state
+}
+
+#[tokio::test]
+async fn many_source_events_become_one_append() {
+    let store = store();
+    let orders = (0..500).map(|n| order(n, &format!("customer-{n}"), 5));
+    let through = append_all(&*store, orders).await;
+    let counting = Troubled::not(store.clone());
+    run_until(worker(counting.store(), 1_000), through).await;
+    let appends = writing(counting.appends());
+    assert_eq!(appends.len(), 1);
+    assert_eq!((appends[0].writes.len(), appends[0].event_count()), (501, 1_000));
+    assert_eq!(balance(&store, "house").await.cents, 500);
+}
+
+#[tokio::test]
+async fn events_that_come_later_are_handled_as_they_come() {
+    let store = store();
+    let (handle, stop, task) = start(worker(store.clone(), 10));
+    for n in 0..3 {
+        let placed = append_all(&*store, [order(n, "ada", 5)]).await;
+        assert!(handle.wait_for(placed, PATIENCE).await.unwrap() >= placed);
+        assert_eq!(balance(&store, "ada").await.cents, 5 * (u64::try_from(n).unwrap() + 1));
+    }
+    stop.cancel();
+    task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn outputs_say_what_caused_them_and_who_wrote_them() {
+    let store = store();
+    let request = CorrelationId::from_name("request");
+    let mut correlated = order(1, "ada", 5);
+    correlated.writes[0].events[0].metadata.correlation_id = Some(request);
+    let through = append_all(&*store, [correlated, order(2, "bob", 5)]).await;
+    run_until(worker(store.clone(), 10), through).await;
+
+    let outputs = charges(&*store).await;
+    let (first, second) = (EventId::from_name("order-1"), EventId::from_name("order-2"));
+    let of = |cause| outputs.iter().filter(move |output| output.metadata.causation_id == Some(cause));
+    assert_eq!((of(first).count(), of(second).count()), (2, 2));
+    assert!(of(first).all(|output| output.metadata.correlation_id == Some(request)));
+    assert!(of(second).all(|output| output.metadata.correlation_id == Some(CorrelationId::from(second))));
+    assert!(outputs.iter().all(|output| output.metadata.headers["service"] == "accounts"));
+    let ids: Vec<_> = of(first).map(|output| output.id).collect();
+    let derived = [0, 1].map(|index| EventId::derived("charge-orders", first, index));
+    assert!(derived.iter().all(|id| ids.contains(id)), "{ids:?}");
+}
+
+#[tokio::test]
+async fn only_events_of_the_reactors_categories_count() {
+    let store = store();
+    let foreign = event_of("quote-1", "order.placed", r#"{"customer":"ada","cents":9}"#);
+    let through = append_all(&*store, [order(1, "ada", 5), foreign]).await;
+    let categories = vec![Category::new("order").unwrap()];
+    run_until(reacting(&store, ChargeOrders { categories, ..ChargeOrders::default() }), through).await;
+    assert_eq!(balance(&store, "ada").await.cents, 5);
+}
+
+#[tokio::test]
+async fn progress_over_events_without_outputs_is_saved_now_and_then() {
+    let store = store();
+    let visits = (0..30).map(|n| event_of(&format!("visit-{n}"), "visit.begun", "{}"));
+    let through = append_all(&*store, visits).await;
+    let counting = Troubled::not(store.clone());
+    let options = Options { progress_every: 10, ..Options::default() };
+    let patient = ReactorWorker::new(repository(counting.store()), ChargeOrders::default(), options);
+    let (handle, _stop, task) = start(patient);
+    handle.wait_for(through, PATIENCE).await.unwrap();
+    // The position is told when the events are handled, and the mark is set next.
+    let next = append_all(&*store, [event_of("visit-30", "visit.begun", "{}")]).await;
+    handle.wait_for(next, PATIENCE).await.unwrap();
+    assert_eq!(store.mark(&mark()).await.unwrap(), Some(through), "the last one is not worth an append yet");
+    assert!(counting.appends().iter().all(|append| append.writes.is_empty()));
+    task.abort();
+}
+
+#[tokio::test]
+async fn an_orderly_end_saves_all_progress() {
+    let store = store();
+    let through = append_all(&*store, [order(1, "ada", 5), event_of("visit-1", "visit.begun", "{}")]).await;
+    run_until(worker(store.clone(), 10), through).await;
+    let outputs = events(&*store, "account").await;
+    let saved = store.mark(&mark()).await.unwrap().unwrap();
+    assert!(saved >= through, "{saved}");
+    assert_eq!(outputs.len(), 2);
+}
+
+#[tokio::test]
+async fn a_refused_command_stops_the_worker_before_its_event() {
+    let store = store();
+    let orders = [order(1, "ada", 5), order(2, "bob", LIMIT_CENTS + 1), order(3, "cy", 5)];
+    append_all(&*store, orders).await;
+    let placed = events(&*store, "order").await;
+    let error = worker(store.clone(), 10).run(Default::default()).await.unwrap_err();
+    assert!(
+        matches!(&error, ReactorError::Rejected { sequence, id, .. } if *sequence == placed[1].sequence && id == "bob"),
+        "{error}"
+    );
+    assert_eq!(store.mark(&mark()).await.unwrap(), Some(placed[0].sequence));
+    assert_eq!(charges(&*store).await.len(), 2, "what came before is done, nothing of what comes after");
+}
+
+#[tokio::test]
+async fn a_refused_command_can_be_skipped() {
+    let store = store();
+    let orders = [order(1, "ada", 5), order(2, "bob", LIMIT_CENTS + 1), order(3, "cy", 5)];
+    let through = append_all(&*store, orders).await;
+    run_until(
+        reacting(&store, ChargeOrders { rejected: Rejected::Skip, ..ChargeOrders::default() }),
+        through,
+    )
+    .await;
+    let streams: Vec<_> = charges(&*store).await.into_iter().map(|output| output.stream).collect();
+    assert_eq!(streams, ["account-ada", "account-cy", "account-house", "account-house", "account-house"]);
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_decoded_stops_the_worker_and_is_named() {
+    let store = store();
+    append_all(&*store, [order(1, "ada", 5), event_of("order-2", "order.placed", "[]"), order(3, "cy", 5)])
+        .await;
+    let placed = events(&*store, "order").await;
+    let error = worker(store.clone(), 10).run(Default::default()).await.unwrap_err();
+    let named = format!("event {}: event type \"order.placed\"", placed[1].sequence);
+    assert!(error.to_string().starts_with(&named), "{error}");
+    assert_eq!(store.mark(&mark()).await.unwrap(), Some(placed[0].sequence));
+}
+
+#[tokio::test]
+async fn outputs_over_the_limit_of_an_append_go_into_several() {
+    let store = store();
+    let through = append_all(&*store, (0..10).map(|n| order(n, &format!("customer-{n}"), 5))).await;
+    let counting = Troubled::not(store.clone());
+    let reactor = ChargeOrders { note_bytes: 900 << 10, ..ChargeOrders::default() };
+    let large = ReactorWorker::new(repository(counting.store()), reactor, Options::default());
+    run_until(large, through).await;
+    let sizes: Vec<_> = writing(counting.appends()).iter().map(Append::event_count).collect();
+    assert_eq!(sizes, [8, 8, 4], "four of 900 KiB fit, each with a small one");
+    assert_eq!(charges(&*store).await.len(), 20);
+}
+
+#[tokio::test]
+async fn a_name_that_is_none_is_refused_at_the_start() {
+    let store = store();
+    let through = append_all(&*store, [order(1, &"x".repeat(300), 5)]).await;
+    let error = worker(store.clone(), 10).run(Default::default()).await.unwrap_err();
+    assert!(matches!(error, ReactorError::InvalidTarget { sequence, .. } if sequence == through), "{error}");
+}
+
+#[tokio::test]
+async fn a_wait_that_ends_without_the_reactor_says_where_it_is() {
+    let store = store();
+    let through = append_all(&*store, [order(1, "bob", LIMIT_CENTS + 1)]).await;
+    let refusing = worker(store.clone(), 10);
+    let handle = refusing.handle();
+    let waited = handle.wait_for(Sequence::FIRST, Duration::ZERO).await;
+    assert_eq!(waited, Err(WaitError::Behind { position: Sequence::ZERO, wanted: Sequence::FIRST }));
+    refusing.run(Default::default()).await.unwrap_err();
+    let waited = handle.wait_for(through, PATIENCE).await;
+    assert_eq!(waited, Err(WaitError::Stopped { position: Sequence::ZERO, wanted: through }));
+}
