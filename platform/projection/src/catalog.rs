@@ -1,0 +1,352 @@
+//! The data folder of a deployment, and its catalog: which generations there are, and which one is live.
+//!
+//! ```text
+//! catalog.sqlite                              the pointer row of each (read model, schema hash)
+//! generations/<read model>/<id>.sqlite        one file a generation
+//! snapshots/<read model>/<sequence>-<id>.*    snapshots
+//! ```
+//!
+//! The pointer row is the truth about what is live; a generation's file never says so of itself. It changes by
+//! compare-and-set on its epoch, durably: a crash leaves the old one or the new one.
+
+use crate::{
+    GenerationError, GenerationId, ModelName, ReadModel,
+    sqlite::{BEGIN_WRITE, run_script, sync_folder, writer_options},
+};
+use sqlx::{
+    Row, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    sqlite::{SqlitePoolOptions, SqliteRow, SqliteSynchronous},
+};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::sync::watch;
+
+const SCHEMA: &str = include_str!("../../../migrations/sqlite/0001_catalog.sql");
+/// The format of the catalog; `PRAGMA user_version` says it.
+const FORMAT: i64 = 1;
+/// How many connections to the catalog there are.
+const CONNECTIONS_MAX: u32 = 4;
+const FILE: &str = "catalog.sqlite";
+
+/// A data folder. Cloning it gives another handle to the same one.
+#[derive(Clone)]
+pub struct Catalog(Arc<Inner>);
+
+struct Inner {
+    folder: PathBuf,
+    pool: SqlitePool,
+    /// Counts the changes of pointers made through this handle.
+    changes: watch::Sender<u64>,
+}
+
+/// What is live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// The generation that readers see.
+    pub generation: GenerationId,
+    /// The one that they saw before, for a rollback.
+    pub previous: Option<GenerationId>,
+    /// Grows with every change.
+    pub epoch: u64,
+}
+
+/// What a generation is, by the catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GenerationState {
+    /// Its file may be incomplete.
+    Creating,
+    /// It can be folded, promoted and read.
+    Ready,
+    /// Its file goes after a grace period.
+    Retired,
+}
+
+/// A generation in the catalog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GenerationEntry {
+    /// Its id.
+    pub id: GenerationId,
+    /// What it is.
+    pub state: GenerationState,
+    /// The snapshot that it was restored from.
+    pub snapshot: Option<String>,
+    /// How long ago it was made, or retired.
+    pub age: Duration,
+}
+
+impl fmt::Display for GenerationState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl GenerationState {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Creating => "creating",
+            Self::Ready => "ready",
+            Self::Retired => "retired",
+        }
+    }
+    fn from_str(text: &str) -> Result<Self, GenerationError> {
+        [Self::Creating, Self::Ready, Self::Retired]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| damaged(format!("a generation is in state {text:?}")))
+    }
+}
+
+impl Catalog {
+    /// Opens the data folder, creating it when there is none.
+    pub async fn open(folder: impl AsRef<Path>) -> Result<Self, GenerationError> {
+        let folder = folder.as_ref().to_owned();
+        std::fs::create_dir_all(&folder).map_err(GenerationError::file(&folder))?;
+        let options = writer_options(&folder.join(FILE), SqliteSynchronous::Full);
+        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX).connect_with(options).await?;
+        prepare(&pool).await?;
+        sync_folder(&folder).map_err(GenerationError::file(&folder))?;
+        Ok(Self(Arc::new(Inner { folder, pool, changes: watch::Sender::new(0) })))
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.0.folder
+    }
+
+    /// What is live of a read model with these tables; `None`: it was never started here.
+    pub async fn live(&self, model: &ReadModel) -> Result<Option<Live>, GenerationError> {
+        let mut connection = self.0.pool.acquire().await?;
+        live(&mut connection, model).await
+    }
+
+    /// Every generation of a read model with these tables, oldest first.
+    pub async fn generations(&self, model: &ReadModel) -> Result<Vec<GenerationEntry>, GenerationError> {
+        let rows = sqlx::query(
+            "SELECT id, state, snapshot, coalesce(retired_at_us, created_at_us) FROM generation
+             WHERE model = ? AND schema_hash = ? ORDER BY id",
+        )
+        .bind(model.name().as_str())
+        .bind(model.schema_hash().as_str())
+        .fetch_all(&self.0.pool)
+        .await?;
+        rows.iter().map(entry).collect()
+    }
+
+    /// Where a generation's file is.
+    pub(crate) fn generation_path(&self, model: &ModelName, id: GenerationId) -> PathBuf {
+        self.generations_folder(model).join(format!("{id}.sqlite"))
+    }
+
+    pub(crate) fn generations_folder(&self, model: &ModelName) -> PathBuf {
+        self.0.folder.join("generations").join(model.as_folder())
+    }
+
+    pub(crate) fn snapshots_folder(&self, model: &ModelName) -> PathBuf {
+        self.0.folder.join("snapshots").join(model.as_folder())
+    }
+
+    /// A folder for what needs to survive no restart.
+    pub(crate) fn scratch_folder(&self) -> PathBuf {
+        self.0.folder.join("scratch")
+    }
+
+    /// Waits until a pointer is changed through this handle.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.0.changes.subscribe()
+    }
+
+    /// Notes a generation whose file is about to be made.
+    pub(crate) async fn add(
+        &self,
+        model: &ReadModel,
+        id: GenerationId,
+        snapshot: Option<&str>,
+    ) -> Result<(), GenerationError> {
+        sqlx::query(
+            "INSERT INTO generation (id, model, schema_hash, fold_version, state, snapshot, created_at_us)
+             VALUES (?, ?, ?, ?, 'creating', ?, ?)",
+        )
+        .bind(id.to_string())
+        .bind(model.name().as_str())
+        .bind(model.schema_hash().as_str())
+        .bind(model.fold_version().get())
+        .bind(snapshot)
+        .bind(now_us())
+        .execute(&self.0.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Says that a generation's file is complete.
+    pub(crate) async fn set_ready(&self, id: GenerationId) -> Result<(), GenerationError> {
+        let ready = "UPDATE generation SET state = 'ready' WHERE id = ? AND state = 'creating'";
+        sqlx::query(ready).bind(id.to_string()).execute(&self.0.pool).await?;
+        Ok(())
+    }
+
+    /// Makes `id` live if nothing is. Gives what is live then.
+    pub(crate) async fn make_first_live(
+        &self,
+        model: &ReadModel,
+        id: GenerationId,
+    ) -> Result<Live, GenerationError> {
+        sqlx::query(
+            "INSERT INTO live (model, schema_hash, generation, previous, epoch, changed_at_us)
+             VALUES (?, ?, ?, NULL, 1, ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(model.name().as_str())
+        .bind(model.schema_hash().as_str())
+        .bind(id.to_string())
+        .bind(now_us())
+        .execute(&self.0.pool)
+        .await?;
+        self.changed();
+        self.live(model).await?.ok_or_else(|| damaged("the pointer row is gone".to_owned()))
+    }
+
+    /// Makes `to` live instead of what `from` says, which becomes the previous generation; what was the previous one
+    /// until then is retired.
+    pub(crate) async fn flip(
+        &self,
+        model: &ReadModel,
+        from: Live,
+        to: GenerationId,
+    ) -> Result<Live, GenerationError> {
+        let mut transaction = self.0.pool.begin_with(BEGIN_WRITE).await?;
+        if live(&mut transaction, model).await? != Some(from) {
+            return Err(GenerationError::PointerMoved);
+        }
+        if let Some(oldest) = from.previous.filter(|oldest| *oldest != to) {
+            retire(&mut transaction, oldest).await?;
+        }
+        let flipped = Live { generation: to, previous: Some(from.generation), epoch: from.epoch + 1 };
+        point(&mut transaction, model, flipped).await?;
+        transaction.commit().await?;
+        self.changed();
+        Ok(flipped)
+    }
+
+    /// Gives up a generation that is neither live nor kept for a rollback. Doing it twice is the same.
+    pub(crate) async fn discard(&self, model: &ReadModel, id: GenerationId) -> Result<(), GenerationError> {
+        let mut transaction = self.0.pool.begin_with(BEGIN_WRITE).await?;
+        let live = live(&mut transaction, model).await?;
+        if live.is_some_and(|live| live.generation == id || live.previous == Some(id)) {
+            return Err(GenerationError::InUse { id: id.to_string() });
+        }
+        retire(&mut transaction, id).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Gives up the generation that is kept for a rollback.
+    pub(crate) async fn drop_previous(&self, model: &ReadModel) -> Result<(), GenerationError> {
+        let mut transaction = self.0.pool.begin_with(BEGIN_WRITE).await?;
+        let Some(live) = live(&mut transaction, model).await? else { return Ok(()) };
+        let Some(previous) = live.previous else { return Ok(()) };
+        retire(&mut transaction, previous).await?;
+        point(&mut transaction, model, Live { previous: None, epoch: live.epoch + 1, ..live }).await?;
+        transaction.commit().await?;
+        self.changed();
+        Ok(())
+    }
+
+    /// Forgets a generation whose file is gone.
+    pub(crate) async fn forget(&self, id: GenerationId) -> Result<(), GenerationError> {
+        sqlx::query("DELETE FROM generation WHERE id = ?").bind(id.to_string()).execute(&self.0.pool).await?;
+        Ok(())
+    }
+
+    fn changed(&self) {
+        self.0.changes.send_modify(|count| *count += 1);
+    }
+}
+
+impl fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Catalog({})", self.0.folder.display())
+    }
+}
+
+async fn prepare(pool: &SqlitePool) -> Result<(), GenerationError> {
+    let mut transaction: Transaction<'_, Sqlite> = pool.begin_with(BEGIN_WRITE).await?;
+    let found: i64 = sqlx::query("PRAGMA user_version").fetch_one(&mut *transaction).await?.try_get(0)?;
+    match found {
+        FORMAT => {}
+        0 => {
+            run_script(&mut transaction, SCHEMA).await?;
+            run_script(&mut transaction, &format!("PRAGMA user_version = {FORMAT}")).await?;
+        }
+        later => return Err(damaged(format!("its format is {later}, this release reads {FORMAT}"))),
+    }
+    Ok(transaction.commit().await?)
+}
+
+async fn live(connection: &mut SqliteConnection, model: &ReadModel) -> Result<Option<Live>, GenerationError> {
+    let read = "SELECT generation, previous, epoch FROM live WHERE model = ? AND schema_hash = ?";
+    let row = sqlx::query(read)
+        .bind(model.name().as_str())
+        .bind(model.schema_hash().as_str())
+        .fetch_optional(connection)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let previous: Option<&str> = row.try_get(1)?;
+    let epoch = u64::try_from(row.try_get::<i64, _>(2)?).map_err(|e| damaged(e.to_string()))?;
+    let previous = previous.map(parse_id).transpose()?;
+    Ok(Some(Live { generation: parse_id(row.try_get(0)?)?, previous, epoch }))
+}
+
+async fn point(
+    connection: &mut SqliteConnection,
+    model: &ReadModel,
+    to: Live,
+) -> Result<(), GenerationError> {
+    let epoch = i64::try_from(to.epoch).map_err(|e| damaged(e.to_string()))?;
+    sqlx::query(
+        "UPDATE live SET generation = ?, previous = ?, epoch = ?, changed_at_us = ?
+         WHERE model = ? AND schema_hash = ?",
+    )
+    .bind(to.generation.to_string())
+    .bind(to.previous.map(|id| id.to_string()))
+    .bind(epoch)
+    .bind(now_us())
+    .bind(model.name().as_str())
+    .bind(model.schema_hash().as_str())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn retire(connection: &mut SqliteConnection, id: GenerationId) -> Result<(), GenerationError> {
+    let retire =
+        "UPDATE generation SET state = 'retired', retired_at_us = coalesce(retired_at_us, ?) WHERE id = ?";
+    sqlx::query(retire).bind(now_us()).bind(id.to_string()).execute(connection).await?;
+    Ok(())
+}
+
+fn entry(row: &SqliteRow) -> Result<GenerationEntry, GenerationError> {
+    let age_us = now_us().saturating_sub(row.try_get(3)?);
+    Ok(GenerationEntry {
+        id: parse_id(row.try_get(0)?)?,
+        state: GenerationState::from_str(row.try_get(1)?)?,
+        snapshot: row.try_get(2)?,
+        age: Duration::from_micros(u64::try_from(age_us).unwrap_or(0)),
+    })
+}
+
+fn parse_id(text: &str) -> Result<GenerationId, GenerationError> {
+    text.parse().map_err(|_| damaged(format!("{text:?} is no generation's id")))
+}
+
+fn damaged(reason: String) -> GenerationError {
+    GenerationError::Damaged { reason: format!("{FILE}: {reason}") }
+}
+
+fn now_us() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,60 @@
+use super::{Decoded, EventError, Tally};
+use crate::ReadModel;
+use annals_event::{EventBatch, Sequence};
+
+/// Events of the log up to a place, decoded for every projection of a read model.
+pub(crate) struct DecodedBatch {
+    /// What each projection made of the events, in the order of the model's units.
+    pub(crate) work: Vec<Decoded>,
+    /// The events.
+    pub(crate) applied: Tally,
+    /// The checkpoint before: every wanted event above it and up to `through` is in the batch.
+    pub(crate) after: Sequence,
+    /// The checkpoint afterwards.
+    pub(crate) through: Sequence,
+    /// The log's head when the last of the events was read.
+    pub(crate) head: Sequence,
+    /// The events as they were read, for the case that only some of them can be applied.
+    events: Vec<EventBatch>,
+}
+
+impl DecodedBatch {
+    /// Decodes `events`, which lie in (`after`, `through`].
+    pub(crate) fn decode(
+        model: &ReadModel,
+        events: Vec<EventBatch>,
+        span: Span,
+    ) -> Result<Self, (EventError, Vec<EventBatch>)> {
+        let mut applied = Tally::NONE;
+        for event in events.iter().flat_map(EventBatch::iter) {
+            applied.add(event.sequence(), event.id());
+        }
+        let decode = |unit: &std::sync::Arc<dyn super::Unit>| unit.decode(&events, model.upcasters());
+        match model.units().iter().map(decode).collect() {
+            Ok(work) => {
+                let Span { after, through, head } = span;
+                Ok(Self { work, applied, after, through, head, events })
+            }
+            Err(error) => Err((error, events)),
+        }
+    }
+
+    /// The same batch without `sequence` and what comes after it.
+    pub(crate) fn before(self, model: &ReadModel, sequence: Sequence) -> Result<Self, EventError> {
+        let span = Span { after: self.after, through: sequence.previous(), head: self.head };
+        Self::decode(model, cut(&self.events, sequence), span).map_err(|(error, _)| error)
+    }
+}
+
+/// Where a batch lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    pub(crate) after: Sequence,
+    pub(crate) through: Sequence,
+    pub(crate) head: Sequence,
+}
+
+/// The events below `sequence`.
+pub(crate) fn cut(events: &[EventBatch], sequence: Sequence) -> Vec<EventBatch> {
+    events.iter().map(|batch| batch.filter(|event| event.sequence() < sequence)).collect()
+}

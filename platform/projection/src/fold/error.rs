@@ -1,0 +1,74 @@
+use crate::{projection::ApplyError, sqlite};
+use annals_event::{EventId, EventRef, Recorded, Sequence};
+use annals_store::ReadError;
+
+/// An event that a projection could not apply.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("event {id} at sequence number {sequence} of stream {stream:?} cannot be applied: {reason}")]
+pub struct EventError {
+    /// Its place.
+    pub sequence: Sequence,
+    /// Its id.
+    pub id: EventId,
+    /// Its stream.
+    pub stream: String,
+    /// What is wrong.
+    pub reason: String,
+}
+
+impl EventError {
+    pub(crate) fn of_ref(event: &EventRef<'_>, reason: String) -> Self {
+        Self { sequence: event.sequence(), id: event.id(), stream: event.stream().to_owned(), reason }
+    }
+    pub(crate) fn of<E>(event: &Recorded<E>, reason: String) -> Self {
+        Self { sequence: event.sequence, id: event.id, stream: event.stream.to_string(), reason }
+    }
+    /// The event's error, or the database's if that may pass.
+    pub(crate) fn from_apply<E>(event: &Recorded<E>, error: ApplyError) -> FoldError {
+        match error {
+            ApplyError::Database(error) if sqlite::is_transient(&error) || sqlite::is_damage(&error) => {
+                FoldError::Database(error)
+            }
+            other => FoldError::Event(Self::of(event, other.to_string())),
+        }
+    }
+}
+
+/// Why a fold did not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FoldError {
+    /// An event cannot be applied, now or later.
+    #[error(transparent)]
+    Event(#[from] EventError),
+    /// Somebody else took over the generation. Nothing of the batch was written.
+    #[error(
+        "another worker has taken over generation {generation}: it is at epoch {found}, this one had epoch {mine}; \
+         only the newest may write"
+    )]
+    Fenced {
+        /// The generation.
+        generation: String,
+        /// The epoch of this worker.
+        mine: u64,
+        /// The epoch of the other.
+        found: u64,
+    },
+    /// The generation's database did not answer, is damaged, or refused a statement.
+    #[error("the read model's database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The log could not be read.
+    #[error(transparent)]
+    Log(#[from] ReadError),
+}
+
+impl FoldError {
+    /// Whether the same may succeed later.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Database(error) => sqlite::is_transient(error),
+            Self::Log(error) => error.is_retryable(),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+use super::GenerationError;
+use crate::{FoldVersion, ReadModel, SchemaHash, Tally};
+use annals_event::{LogId, Sequence};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+
+/// What a generation says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GenerationStatus {
+    /// The read model's name.
+    pub model: String,
+    /// Which tables it has.
+    pub schema_hash: SchemaHash,
+    /// Which fold made its rows.
+    pub fold_version: FoldVersion,
+    /// Which events the fold reads, hashed.
+    pub filter_hash: String,
+    /// The log that it was folded from.
+    pub log_id: LogId,
+    /// Events up to here are not in the counts.
+    pub base: Sequence,
+    /// Every event up to here is in the rows.
+    pub checkpoint: Sequence,
+    /// Who may write: the one who raised it last.
+    pub epoch: u64,
+    /// The applied events above the base.
+    pub applied: Tally,
+    /// The parked events above the base.
+    pub parked: Tally,
+}
+
+impl GenerationStatus {
+    /// Whether `model`'s fold can go on where this generation is; if not, why.
+    pub fn refusal(&self, model: &ReadModel) -> Option<String> {
+        if self.schema_hash != *model.schema_hash() {
+            return Some(format!(
+                "its tables are {}, the program has {}",
+                self.schema_hash,
+                model.schema_hash()
+            ));
+        }
+        if self.fold_version != model.fold_version() {
+            let (mine, its) = (model.fold_version(), self.fold_version);
+            return Some(format!("its rows were made by fold version {its}, the program has {mine}"));
+        }
+        (self.filter_hash != model.filter_hash()).then(|| {
+            "the program reads other event types or categories than its rows were made from; raise the fold version"
+                .to_owned()
+        })
+    }
+}
+
+const READ: &str =
+    "SELECT model, schema_hash, fold_version, filter_hash, log_id, base_sequence, sequence, epoch,
+    applied_count, applied_sum, parked_count, parked_sum FROM annals_control WHERE one = 1";
+
+/// Reads the control row. In a transaction this also fixes the snapshot that later statements see.
+pub(crate) async fn read_status(
+    connection: &mut SqliteConnection,
+) -> Result<GenerationStatus, GenerationError> {
+    let row = sqlx::query(READ).fetch_one(connection).await?;
+    Ok(GenerationStatus {
+        model: row.try_get(0)?,
+        schema_hash: SchemaHash::from_text(row.try_get(1)?),
+        fold_version: FoldVersion::new(row.try_get(2)?),
+        filter_hash: row.try_get(3)?,
+        log_id: row.try_get::<&str, _>(4)?.parse().map_err(|_| damaged("log_id"))?,
+        base: Sequence::new(unsigned(&row, 5)?),
+        checkpoint: Sequence::new(unsigned(&row, 6)?),
+        epoch: unsigned(&row, 7)?,
+        applied: Tally { count: unsigned(&row, 8)?, sum: sum(&row, 9)? },
+        parked: Tally { count: unsigned(&row, 10)?, sum: sum(&row, 11)? },
+    })
+}
+
+/// Takes over: whoever wrote until now is fenced. Gives the new epoch.
+pub(crate) async fn raise_epoch(connection: &mut SqliteConnection) -> Result<u64, GenerationError> {
+    let raise = "UPDATE annals_control SET epoch = epoch + 1 WHERE one = 1 RETURNING epoch";
+    let row = sqlx::query(raise).fetch_one(connection).await?;
+    unsigned(&row, 0)
+}
+
+fn unsigned(row: &SqliteRow, index: usize) -> Result<u64, GenerationError> {
+    u64::try_from(row.try_get::<i64, _>(index)?).map_err(|_| damaged("a number is below zero"))
+}
+
+fn sum(row: &SqliteRow, index: usize) -> Result<u128, GenerationError> {
+    let bytes: &[u8] = row.try_get(index)?;
+    bytes.try_into().map(u128::from_be_bytes).map_err(|_| damaged("a sum has not 16 bytes"))
+}
+
+fn damaged(what: &str) -> GenerationError {
+    GenerationError::Damaged { reason: format!("its control row: {what}") }
+}

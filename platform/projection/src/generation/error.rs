@@ -1,0 +1,142 @@
+use crate::{FoldError, sqlite};
+use annals_event::Sequence;
+use annals_store::ReadError;
+use std::io;
+
+/// Why something could not be done with a generation. Nothing else was harmed by it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GenerationError {
+    /// There is no generation of this id.
+    #[error("there is no generation {id} of read model {model:?} with these tables")]
+    Unknown {
+        /// The id.
+        id: String,
+        /// The read model.
+        model: String,
+    },
+    /// The generation was retired, or never became complete.
+    #[error("generation {id} is {state}, so it cannot be used")]
+    Unusable {
+        /// The id.
+        id: String,
+        /// What it is.
+        state: String,
+    },
+    /// No generation is live yet.
+    #[error("read model {model:?} has no live generation yet; start its projector once")]
+    NoneLive {
+        /// The read model.
+        model: String,
+    },
+    /// There is nothing to roll back to.
+    #[error("read model {model:?} has no generation before the live one to go back to")]
+    NoPrevious {
+        /// The read model.
+        model: String,
+    },
+    /// The live generation cannot be discarded.
+    #[error("generation {id} is live, or kept for a rollback, and stays")]
+    InUse {
+        /// The id.
+        id: String,
+    },
+    /// The program's fold cannot go on with the generation.
+    #[error("generation {id} cannot be folded by this program: {reason}. A replay builds one that can")]
+    OtherFold {
+        /// The id.
+        id: String,
+        /// Why.
+        reason: String,
+    },
+    /// The generation belongs to another log.
+    #[error(
+        "generation {id} was folded from log {found}, this is log {expected}; use the data folder of this log"
+    )]
+    OtherLog {
+        /// The id.
+        id: String,
+        /// The generation's log.
+        found: String,
+        /// The log.
+        expected: String,
+    },
+    /// The log is shorter than what was folded from it: it was restored from an old backup.
+    #[error(
+        "generation {id} contains sequence number {checkpoint}, the log ends at {head}: the log was restored from an \
+         older state, and a replay must fold it anew"
+    )]
+    AheadOfLog {
+        /// The id.
+        id: String,
+        /// The generation's checkpoint.
+        checkpoint: Sequence,
+        /// The log's head.
+        head: Sequence,
+    },
+    /// A candidate contains more than the generation that it is to be compared with.
+    #[error(
+        "the candidate is at sequence number {candidate} and the live generation stays at {live}: they can be compared \
+         at one sequence number only, so start the projector or build a new candidate"
+    )]
+    CandidateAhead {
+        /// The candidate's checkpoint.
+        candidate: Sequence,
+        /// The live generation's.
+        live: Sequence,
+    },
+    /// A table of an SQL projection is not as the platform needs it.
+    #[error("table {table:?}: {reason}")]
+    Table {
+        /// The table.
+        table: String,
+        /// What to change.
+        reason: String,
+    },
+    /// The pointer to the live generation was changed by somebody else in the meantime.
+    #[error("another generation was made live in the meantime; look at the read model again")]
+    PointerMoved,
+    /// The generation's file is damaged.
+    #[error("the generation's file is damaged: {reason}")]
+    Damaged {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The fold stopped.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+    /// The database did not answer or refused.
+    #[error("the read model's database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The log could not be read.
+    #[error(transparent)]
+    Log(#[from] ReadError),
+    /// A snapshot could not be used.
+    #[error(transparent)]
+    Snapshot(#[from] crate::SnapshotError),
+    /// A file could not be read or written.
+    #[error("{path}: {error}")]
+    File {
+        /// The file.
+        path: String,
+        /// What happened.
+        error: io::Error,
+    },
+}
+
+impl GenerationError {
+    pub(crate) fn file(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.display().to_string();
+        move |error| Self::File { path, error }
+    }
+
+    /// Whether the same may succeed later.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Fold(error) => error.is_transient(),
+            Self::Database(error) => sqlite::is_transient(error),
+            Self::Log(error) => error.is_retryable(),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! One physical build of a read model: an SQLite file that describes itself.
+//!
+//! Invariants of the file, whatever happens to the process:
+//!
+//! * Rows, checkpoint, epoch and counts change in one transaction.
+//! * The checkpoint moves by compare-and-set on the writer's epoch and on the old checkpoint: whoever raised the
+//!   epoch last writes, anyone else is told [`FoldError::Fenced`](crate::FoldError::Fenced) and has written nothing.
+//! * Events at or below the checkpoint are never applied again.
+
+mod control;
+mod create;
+mod error;
+mod id;
+mod writer;
+
+pub use control::GenerationStatus;
+pub(crate) use control::{raise_epoch, read_status};
+pub(crate) use create::create;
+pub use error::GenerationError;
+pub use id::GenerationId;
+pub(crate) use writer::GenerationWriter;

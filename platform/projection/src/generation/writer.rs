@@ -1,0 +1,175 @@
+//! The one who may write a generation.
+
+use super::{GenerationError, GenerationId, GenerationStatus, raise_epoch, read_status};
+use crate::{
+    FoldError, ReadModel, Tally,
+    crash_point::crash_point,
+    fold::{DecodedBatch, UnitWriter, Write},
+    planted,
+    sqlite::{BEGIN_WRITE, open_writer},
+};
+use annals_event::{LogId, Sequence};
+use annals_telemetry::Run;
+use sqlx::{Connection, SqliteConnection};
+use std::path::{Path, PathBuf};
+
+/// An open generation and the right to write it, until somebody else takes it.
+pub(crate) struct GenerationWriter {
+    id: GenerationId,
+    path: PathBuf,
+    model: ReadModel,
+    connection: SqliteConnection,
+    units: Vec<Box<dyn UnitWriter>>,
+    status: GenerationStatus,
+    /// A transaction failed: the connection is opened anew before the next.
+    broken: bool,
+}
+
+impl GenerationWriter {
+    /// Opens the generation in `path` and takes it over.
+    pub(crate) async fn claim(
+        id: GenerationId,
+        path: &Path,
+        model: &ReadModel,
+        log_id: LogId,
+    ) -> Result<Self, GenerationError> {
+        let mut connection = open_writer(path).await?;
+        let mut transaction = connection.begin_with(BEGIN_WRITE).await?;
+        let found = read_status(&mut transaction).await?;
+        if let Some(reason) = found.refusal(model) {
+            return Err(GenerationError::OtherFold { id: id.to_string(), reason });
+        }
+        if found.log_id != log_id {
+            let (found, expected) = (found.log_id.to_string(), log_id.to_string());
+            return Err(GenerationError::OtherLog { id: id.to_string(), found, expected });
+        }
+        let epoch = raise_epoch(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(Self {
+            id,
+            path: path.to_owned(),
+            model: model.clone(),
+            connection,
+            units: model.units().iter().map(|unit| unit.clone().writer()).collect(),
+            status: GenerationStatus { epoch, ..found },
+            broken: false,
+        })
+    }
+
+    /// The generation as it was after the last commit.
+    pub(crate) fn status(&self) -> &GenerationStatus {
+        &self.status
+    }
+
+    pub(crate) fn checkpoint(&self) -> Sequence {
+        self.status.checkpoint
+    }
+
+    /// Writes a batch: rows, checkpoint and counts in one transaction. When it fails nothing was written, and the
+    /// same batch may be tried again.
+    pub(crate) async fn apply(&mut self, batch: &DecodedBatch, run: Run) -> Result<usize, FoldError> {
+        if batch.through <= self.checkpoint() {
+            return Ok(0);
+        }
+        if self.broken {
+            self.connection = open_writer(&self.path).await?;
+            self.broken = false;
+        }
+        match self.write(batch, run).await {
+            Ok((rows, applied)) => {
+                self.status.checkpoint = batch.through;
+                self.status.applied = applied;
+                Ok(rows)
+            }
+            Err(error) => {
+                self.units.iter_mut().for_each(|unit| unit.forget());
+                self.broken = matches!(error, FoldError::Database(_));
+                Err(error)
+            }
+        }
+    }
+
+    async fn write(&mut self, batch: &DecodedBatch, run: Run) -> Result<(usize, Tally), FoldError> {
+        debug_assert_eq!(batch.after, self.status.checkpoint, "a feed begins behind the checkpoint");
+        let applied = self.status.applied.plus(batch.applied);
+        let mut transaction = self.connection.begin_with(BEGIN_WRITE).await?;
+        crash_point("fold-begun")?;
+        let mut rows = 0;
+        for (unit, work) in self.units.iter_mut().zip(&batch.work) {
+            let consumer = self.model.name().as_str();
+            let mut write = Write { connection: &mut transaction, consumer, run };
+            rows += unit.apply(work, &mut write).await?;
+        }
+        crash_point("rows-written")?;
+        if planted::checkpoint_outside_transaction() {
+            transaction.commit().await?;
+            crash_point("between-rows-and-checkpoint")?;
+            transaction = self.connection.begin_with(BEGIN_WRITE).await?;
+        }
+        advance(&mut transaction, &self.status, batch.through, applied).await.map_err(
+            |error| match error {
+                Advance::Database(error) => FoldError::Database(error),
+                Advance::Fenced { found } => {
+                    FoldError::Fenced { generation: self.id.to_string(), mine: self.status.epoch, found }
+                }
+            },
+        )?;
+        crash_point("checkpoint-written")?;
+        transaction.commit().await?;
+        Ok((rows, applied))
+    }
+
+    /// Makes all that was committed durable: copies the WAL into the file and syncs it.
+    pub(crate) async fn sync(&mut self) -> Result<(), FoldError> {
+        sqlx::query("PRAGMA synchronous = FULL").execute(&mut self.connection).await?;
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut self.connection).await?;
+        sqlx::query("PRAGMA synchronous = NORMAL").execute(&mut self.connection).await?;
+        Ok(())
+    }
+
+    /// Closes the file.
+    pub(crate) async fn close(self) -> Result<(), FoldError> {
+        Ok(self.connection.close().await?)
+    }
+}
+
+enum Advance {
+    Database(sqlx::Error),
+    Fenced { found: u64 },
+}
+
+impl From<sqlx::Error> for Advance {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+const ADVANCE: &str = "UPDATE annals_control SET sequence = ?, applied_count = ?, applied_sum = ?
+    WHERE one = 1 AND epoch = ? AND sequence = ?";
+
+/// Moves the checkpoint, if this writer still may.
+async fn advance(
+    connection: &mut SqliteConnection,
+    mine: &GenerationStatus,
+    through: Sequence,
+    applied: Tally,
+) -> Result<(), Advance> {
+    let updated = sqlx::query(ADVANCE)
+        .bind(signed(through.get()))
+        .bind(signed(applied.count))
+        .bind(applied.sum_bytes())
+        .bind(signed(mine.epoch))
+        .bind(signed(mine.checkpoint.get()))
+        .execute(&mut *connection)
+        .await?;
+    if updated.rows_affected() == 1 {
+        return Ok(());
+    }
+    let found = read_status(connection).await.map_or(0, |status| status.epoch);
+    Err(Advance::Fenced { found })
+}
+
+/// SQLite's numbers are signed. A number that does not fit becomes the greatest, which matches no row.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

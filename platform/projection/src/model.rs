@@ -1,0 +1,274 @@
+//! The read model: projections whose tables belong together. It is built, checkpointed and promoted as one.
+
+use crate::fold::{SqlUnit, TableDefinition, TableUnit, Unit};
+use crate::identifier::{InvalidIdentifier, ModelName, check_identifier};
+use crate::{SqlProjection, TableProjection};
+use annals_aggregate::Upcasters;
+use annals_event::{Category, EventType, InvalidName};
+use annals_store::Filter;
+use std::{collections::BTreeSet, fmt, sync::Arc};
+
+/// Which tables a read model has, hashed: who may *read* a generation.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SchemaHash(String);
+
+/// Which fold made a generation's rows: who may *continue* it. Raise it with every change of a projection's code
+/// that would make other rows from the same events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FoldVersion(u32);
+
+impl SchemaHash {
+    /// The hash as text: 32 hexadecimal digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+    pub(crate) fn from_text(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Display for SchemaHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for SchemaHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FoldVersion {
+    /// The fold version with this number.
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
+    /// The number.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for FoldVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Why a read model cannot be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// A name cannot be used.
+    #[error(transparent)]
+    Identifier(#[from] InvalidIdentifier),
+    /// A category or an event type is no name.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// Two projections have a table of one name.
+    #[error("table {0:?} stands in the read model twice; give each projection tables of its own")]
+    RepeatedTable(String),
+    /// A table without a key.
+    #[error("table {0:?} has no key column; mark at least one, so that an event can find its row")]
+    NoKey(String),
+    /// A key column that may be null.
+    #[error("table {table:?}: key column {column:?} may be NULL; a key must have a value")]
+    NullableKey {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// A table with one column twice.
+    #[error("table {table:?}: column {column:?} stands there twice")]
+    RepeatedColumn {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// An index on a column that is not there.
+    #[error("table {table:?}: there is an index on {column:?}, which is no column of it")]
+    UnknownIndex {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// Nothing to fold.
+    #[error("the read model has no projection; add one with `table` or `sql`")]
+    Empty,
+}
+
+/// One or more projections whose tables belong together. Cloning it copies a pointer.
+#[derive(Clone)]
+pub struct ReadModel(Arc<Inner>);
+
+struct Inner {
+    name: ModelName,
+    fold_version: FoldVersion,
+    schema_hash: SchemaHash,
+    filter: Filter,
+    filter_hash: String,
+    tables: Vec<TableDefinition>,
+    units: Vec<Arc<dyn Unit>>,
+    upcasters: Upcasters,
+}
+
+impl ReadModel {
+    /// Begins a read model of this name.
+    pub fn builder(name: impl Into<String>) -> Result<ReadModelBuilder, ModelError> {
+        Ok(ReadModelBuilder {
+            name: ModelName::new(name)?,
+            fold_version: FoldVersion::new(1),
+            units: Vec::new(),
+            upcasters: Upcasters::new(),
+            categories: Vec::new(),
+        })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &ModelName {
+        &self.0.name
+    }
+    /// Which fold it is.
+    pub fn fold_version(&self) -> FoldVersion {
+        self.0.fold_version
+    }
+    /// Which tables it has.
+    pub fn schema_hash(&self) -> &SchemaHash {
+        &self.0.schema_hash
+    }
+    /// The events that it reads.
+    pub fn filter(&self) -> &Filter {
+        &self.0.filter
+    }
+    pub(crate) fn filter_hash(&self) -> &str {
+        &self.0.filter_hash
+    }
+    pub(crate) fn tables(&self) -> &[TableDefinition] {
+        &self.0.tables
+    }
+    pub(crate) fn units(&self) -> &[Arc<dyn Unit>] {
+        &self.0.units
+    }
+    pub(crate) fn upcasters(&self) -> &Upcasters {
+        &self.0.upcasters
+    }
+}
+
+impl fmt::Debug for ReadModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReadModel({}, schema {}, fold {})", self.name(), self.schema_hash(), self.fold_version())
+    }
+}
+
+/// A read model that is being put together.
+#[must_use]
+pub struct ReadModelBuilder {
+    name: ModelName,
+    fold_version: FoldVersion,
+    units: Vec<Arc<dyn Unit>>,
+    upcasters: Upcasters,
+    categories: Vec<String>,
+}
+
+impl ReadModelBuilder {
+    /// Which fold this is; 1 when nobody says otherwise. Raise it with every change of a projection's code that
+    /// would make other rows from the same events: a replay brings the rows up to date.
+    pub fn fold_version(mut self, number: u32) -> Self {
+        self.fold_version = FoldVersion::new(number);
+        self
+    }
+    /// Adds a table projection.
+    pub fn table(mut self, projection: impl TableProjection) -> Self {
+        self.units.push(Arc::new(TableUnit::new(projection)));
+        self
+    }
+    /// Adds an SQL projection. It sees its own tables only: in what order projections of one model run is open.
+    pub fn sql(mut self, projection: impl SqlProjection) -> Self {
+        self.units.push(Arc::new(SqlUnit::new(projection)));
+        self
+    }
+    /// Turns older forms of events into the newest ones before they are folded.
+    pub fn upcasters(mut self, upcasters: Upcasters) -> Self {
+        self.upcasters = upcasters;
+        self
+    }
+    /// Reads only streams of these categories; without this, of all.
+    pub fn categories<C: Into<String>>(mut self, categories: impl IntoIterator<Item = C>) -> Self {
+        self.categories.extend(categories.into_iter().map(Into::into));
+        self
+    }
+
+    /// The read model.
+    pub fn build(self) -> Result<ReadModel, ModelError> {
+        if self.units.is_empty() {
+            return Err(ModelError::Empty);
+        }
+        let tables = self.tables()?;
+        let filter = self.filter()?;
+        Ok(ReadModel(Arc::new(Inner {
+            schema_hash: schema_hash(&tables),
+            filter_hash: filter_hash(&filter),
+            name: self.name,
+            fold_version: self.fold_version,
+            filter,
+            tables,
+            units: self.units,
+            upcasters: self.upcasters,
+        })))
+    }
+
+    /// All tables, by name.
+    fn tables(&self) -> Result<Vec<TableDefinition>, ModelError> {
+        let mut tables = Vec::new();
+        for unit in &self.units {
+            tables.extend(unit.tables()?);
+        }
+        tables.sort_by(|a, b| a.name.cmp(&b.name));
+        for table in &tables {
+            check_identifier("table", &table.name)?;
+        }
+        let mut names = BTreeSet::new();
+        match tables.iter().find(|table| !names.insert(table.name.to_ascii_lowercase())) {
+            Some(repeated) => Err(ModelError::RepeatedTable(repeated.name.clone())),
+            None => Ok(tables),
+        }
+    }
+
+    fn filter(&self) -> Result<Filter, ModelError> {
+        let types: BTreeSet<_> = self.units.iter().flat_map(|unit| unit.event_types()).collect();
+        let categories: BTreeSet<_> = self.categories.iter().collect();
+        Ok(Filter {
+            categories: categories.into_iter().map(Category::new).collect::<Result<_, _>>()?,
+            stream: None,
+            event_types: types.into_iter().map(EventType::new).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// A text that cannot be taken for another: each part with its length.
+fn hash_parts<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().to_hex().chars().take(HASH_DIGITS).collect()
+}
+
+/// How many hexadecimal digits of a hash are kept: 128 bits.
+const HASH_DIGITS: usize = 32;
+
+fn schema_hash(tables: &[TableDefinition]) -> SchemaHash {
+    let parts = tables.iter().flat_map(|table| [table.name.as_str(), table.ddl.as_str()]);
+    SchemaHash(hash_parts(["annals schema 1"].into_iter().chain(parts)))
+}
+
+fn filter_hash(filter: &Filter) -> String {
+    let categories = filter.categories.iter().map(Category::as_str);
+    let types = filter.event_types.iter().map(EventType::as_str);
+    hash_parts(["annals filter 1"].into_iter().chain(categories).chain(["types"]).chain(types))
+}

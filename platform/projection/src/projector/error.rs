@@ -1,0 +1,20 @@
+use crate::{FoldError, GenerationError};
+
+/// Why a projector did not start or did not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProjectorError {
+    /// Its generation could not be opened, or not be folded further.
+    #[error(transparent)]
+    Generation(#[from] GenerationError),
+}
+
+impl ProjectorError {
+    /// The fold's error, if that is what stopped it.
+    pub fn fold_error(&self) -> Option<&FoldError> {
+        match self {
+            Self::Generation(GenerationError::Fold(error)) => Some(error),
+            Self::Generation(_) => None,
+        }
+    }
+}

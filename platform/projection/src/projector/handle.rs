@@ -1,0 +1,75 @@
+use super::{Progress, ProjectorState, progress::ProgressBoard};
+use crate::{Reader, ReaderError, Readers, WaitError};
+use annals_event::Sequence;
+use std::{fmt, sync::Arc, time::Duration};
+
+/// What a service holds of its projector. Cloning it gives another handle to the same one.
+#[derive(Clone)]
+pub struct ProjectorHandle {
+    readers: Readers,
+    board: Arc<ProgressBoard>,
+}
+
+impl ProjectorHandle {
+    pub(super) fn new(readers: Readers, board: Arc<ProgressBoard>) -> Self {
+        Self { readers, board }
+    }
+
+    /// Where the projector is.
+    pub fn progress(&self) -> Progress {
+        self.board.read()
+    }
+    /// Every event up to here is in the live generation's rows.
+    pub fn checkpoint(&self) -> Sequence {
+        self.progress().checkpoint
+    }
+    /// The log's last sequence number, as the projector last heard.
+    pub fn head(&self) -> Sequence {
+        self.progress().head
+    }
+
+    /// Readers of the read model, which go on working when the projector has stopped.
+    pub fn readers(&self) -> &Readers {
+        &self.readers
+    }
+    /// A view of what is live now.
+    pub async fn reader(&self) -> Result<Reader, ReaderError> {
+        self.readers.reader().await
+    }
+
+    /// A view that contains the event at `token`, as soon as there is one; an error that says how far behind the read
+    /// model is when `timeout` is over.
+    pub async fn wait_for(&self, token: Sequence, timeout: Duration) -> Result<Reader, WaitError> {
+        let mut news = self.board.subscribe();
+        let arrived = |progress: &Progress| {
+            progress.checkpoint >= token || matches!(progress.state, ProjectorState::Stopped { .. })
+        };
+        // Waits for the board first: opening a view that cannot contain the token would be in vain.
+        let waiting = tokio::time::timeout(timeout, news.wait_for(arrived)).await;
+        if let Ok(Ok(progress)) = &waiting
+            && progress.checkpoint < token
+        {
+            return self.stopped(token).await;
+        }
+        drop(waiting);
+        // The board may not know what another process folded.
+        self.readers.wait_for(token, Duration::ZERO).await
+    }
+
+    /// The projector has stopped; what another one folded may still be enough.
+    async fn stopped(&self, token: Sequence) -> Result<Reader, WaitError> {
+        match self.readers.wait_for(token, Duration::ZERO).await {
+            Err(WaitError::Behind { .. }) => match self.progress().state {
+                ProjectorState::Stopped { reason } => Err(WaitError::Stopped { reason }),
+                _ => self.readers.wait_for(token, Duration::ZERO).await,
+            },
+            other => other,
+        }
+    }
+}
+
+impl fmt::Debug for ProjectorHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ProjectorHandle({:?}, {:?})", self.readers, self.progress())
+    }
+}

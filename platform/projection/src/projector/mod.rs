@@ -1,0 +1,121 @@
+//! The worker that keeps a read model up to date.
+//!
+//! * It tends the live generation, and the one before it for as long as a rollback could want it, each on its own
+//!   subscription; both only if their rows were made by the program's own fold.
+//! * A generation of another fold version with the same tables is served as it is and not continued: a replay
+//!   builds one that can be, and when that is promoted the projector goes on with it by itself.
+//! * What passes by itself (a busy or full database, a store that is away) is retried with backoff; nothing is
+//!   lost by it. What does not stops the projector with an error, and the read model keeps what it had.
+
+mod error;
+mod handle;
+mod options;
+mod progress;
+mod supervise;
+mod tend;
+
+pub use error::ProjectorError;
+pub use handle::ProjectorHandle;
+pub use options::{OnError, ProjectorOptions};
+pub use progress::{Progress, ProjectorState};
+
+use crate::{
+    Catalog, GenerationError, GenerationId, Live, ReadModel, Readers,
+    generation::{self, read_status},
+    sqlite::{open_reader, sync_folder},
+};
+use annals_event::LogId;
+use annals_store::Head;
+use progress::ProgressBoard;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Folds the log into a read model for as long as it runs.
+pub struct Projector {
+    options: ProjectorOptions,
+    log_id: LogId,
+    readers: Readers,
+    board: Arc<ProgressBoard>,
+}
+
+impl Projector {
+    /// Finds the live generation of the read model, or makes the first one. The first generation is live at once:
+    /// readers see it fill, and [`ProjectorHandle::wait_for`] says how far behind it is.
+    pub async fn open(options: ProjectorOptions) -> Result<Self, ProjectorError> {
+        let head = options.store.head().await.map_err(GenerationError::from)?;
+        let live = find_or_create(&options.catalog, &options.model, head.log_id).await?;
+        let checkpoint = check_log(&options.catalog, &options.model, live.generation, head).await?;
+        let readers = Readers::new(options.catalog.clone(), options.model.clone());
+        let board = Arc::new(ProgressBoard::new(Progress::starting(checkpoint, head.last)));
+        Ok(Self { options, log_id: head.log_id, readers, board })
+    }
+
+    /// A handle to it.
+    pub fn handle(&self) -> ProjectorHandle {
+        ProjectorHandle::new(self.readers.clone(), self.board.clone())
+    }
+
+    /// Folds until `cancel` is cancelled, or until something happens that does not pass by itself.
+    pub async fn run(self, cancel: CancellationToken) -> Result<(), ProjectorError> {
+        let ended = supervise::Supervisor::new(&self).run(cancel).await;
+        let reason = match &ended {
+            Ok(()) => "it was shut down".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        self.board.set_state(ProjectorState::Stopped { reason });
+        ended
+    }
+}
+
+async fn find_or_create(
+    catalog: &Catalog,
+    model: &ReadModel,
+    log_id: LogId,
+) -> Result<Live, GenerationError> {
+    if let Some(live) = catalog.live(model).await? {
+        return Ok(live);
+    }
+    let first = create_generation(catalog, model, log_id).await?;
+    let live = catalog.make_first_live(model, first).await?;
+    if live.generation != first {
+        // Somebody else was faster.
+        catalog.discard(model, first).await?;
+    }
+    Ok(live)
+}
+
+/// Makes an empty generation.
+pub(crate) async fn create_generation(
+    catalog: &Catalog,
+    model: &ReadModel,
+    log_id: LogId,
+) -> Result<GenerationId, GenerationError> {
+    let id = GenerationId::generate();
+    let folder = catalog.generations_folder(model.name());
+    std::fs::create_dir_all(&folder).map_err(GenerationError::file(&folder))?;
+    catalog.add(model, id, None).await?;
+    generation::create(&catalog.generation_path(model.name(), id), model, log_id).await?;
+    sync_folder(&folder).map_err(GenerationError::file(&folder))?;
+    catalog.set_ready(id).await?;
+    Ok(id)
+}
+
+/// Checks that the generation was folded from this log and from no more than is in it.
+async fn check_log(
+    catalog: &Catalog,
+    model: &ReadModel,
+    id: GenerationId,
+    head: Head,
+) -> Result<annals_event::Sequence, GenerationError> {
+    let mut connection = open_reader(&catalog.generation_path(model.name(), id)).await?;
+    let status = read_status(&mut connection).await?;
+    if status.log_id != head.log_id {
+        let (found, expected) = (status.log_id.to_string(), head.log_id.to_string());
+        return Err(GenerationError::OtherLog { id: id.to_string(), found, expected });
+    }
+    if status.checkpoint > head.last {
+        let (checkpoint, head) = (status.checkpoint, head.last);
+        return Err(GenerationError::AheadOfLog { id: id.to_string(), checkpoint, head });
+    }
+    Ok(status.checkpoint)
+}

@@ -1,0 +1,175 @@
+//! Decides which generations are tended, and follows the pointer.
+
+use super::{
+    Projector, ProjectorError, ProjectorOptions, ProjectorState,
+    progress::ProgressBoard,
+    tend::{Retry, Tender},
+};
+use crate::{
+    FoldError, GenerationError, GenerationId, Live, generation::read_status, snapshot::SnapshotTaker,
+    sqlite::open_reader,
+};
+use annals_event::LogId;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{sync::watch, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+/// How often the pointer is looked at for changes that other processes made.
+const POINTER_POLL: Duration = Duration::from_millis(500);
+
+pub(super) struct Supervisor {
+    options: ProjectorOptions,
+    log_id: LogId,
+    board: Arc<ProgressBoard>,
+    tending: HashMap<GenerationId, CancellationToken>,
+    tasks: JoinSet<(GenerationId, Result<(), GenerationError>)>,
+    /// Generations that are not tended while the pointer stays as it is.
+    left_alone: HashSet<GenerationId>,
+    seen: Option<Live>,
+}
+
+impl Supervisor {
+    pub(super) fn new(projector: &Projector) -> Self {
+        Self {
+            options: projector.options.clone(),
+            log_id: projector.log_id,
+            board: projector.board.clone(),
+            tending: HashMap::new(),
+            tasks: JoinSet::new(),
+            left_alone: HashSet::new(),
+            seen: None,
+        }
+    }
+
+    pub(super) async fn run(mut self, cancel: CancellationToken) -> Result<(), ProjectorError> {
+        let ended = tokio::select! {
+            ended = self.follow_pointer() => ended,
+            () = cancel.cancelled() => Ok(()),
+        };
+        self.tending.values().for_each(CancellationToken::cancel);
+        while self.tasks.join_next().await.is_some() {}
+        Ok(ended?)
+    }
+
+    async fn follow_pointer(&mut self) -> Result<(), GenerationError> {
+        let mut changes = self.options.catalog.changes();
+        let mut retry = Retry::new(None);
+        loop {
+            match self.step(&mut changes).await {
+                Ok(()) => retry.reset(),
+                Err(error) if error.is_transient() => retry.pause(&error).await,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Brings what is tended in line with the pointer, then waits for news.
+    async fn step(&mut self, changes: &mut watch::Receiver<u64>) -> Result<(), GenerationError> {
+        changes.mark_unchanged();
+        let live = self.look().await?;
+        self.tend(live).await?;
+        tokio::select! {
+            Some(ended) = self.tasks.join_next() => {
+                let Ok((id, result)) = ended else {
+                    let reason = "a projection panicked; its message is on standard error".to_owned();
+                    return Err(GenerationError::Damaged { reason });
+                };
+                self.tending.remove(&id);
+                match result {
+                    Ok(()) => Ok(()),
+                    Err(error) => self.ended(id, error).await,
+                }
+            }
+            _ = changes.changed() => Ok(()),
+            () = tokio::time::sleep(POINTER_POLL) => Ok(()),
+        }
+    }
+
+    async fn look(&mut self) -> Result<Live, GenerationError> {
+        let ProjectorOptions { catalog, model, .. } = &self.options;
+        let none = || GenerationError::NoneLive { model: model.name().to_string() };
+        let live = catalog.live(model).await?.ok_or_else(none)?;
+        if self.seen.replace(live) != Some(live) {
+            self.left_alone.clear();
+            // Who was live may not be any more: each begins anew in its new place.
+            self.stop_all().await;
+        }
+        Ok(live)
+    }
+
+    async fn stop_all(&mut self) {
+        self.tending.drain().for_each(|(_, cancel)| cancel.cancel());
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    async fn tend(&mut self, live: Live) -> Result<(), GenerationError> {
+        for id in [Some(live.generation), live.previous].into_iter().flatten() {
+            if self.tending.contains_key(&id) || self.left_alone.contains(&id) {
+                continue;
+            }
+            match self.refusal(id).await {
+                Ok(None) => self.spawn(id, live).await,
+                Ok(Some(reason)) => self.leave_alone(id, live, reason),
+                Err(error) if id == live.generation => return Err(error),
+                Err(error) => self.leave_alone(id, live, error.to_string()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Why this program cannot continue the generation.
+    async fn refusal(&self, id: GenerationId) -> Result<Option<String>, GenerationError> {
+        let ProjectorOptions { catalog, model, .. } = &self.options;
+        let mut connection = open_reader(&catalog.generation_path(model.name(), id)).await?;
+        Ok(read_status(&mut connection).await?.refusal(model))
+    }
+
+    fn leave_alone(&mut self, id: GenerationId, live: Live, reason: String) {
+        self.left_alone.insert(id);
+        if id == live.generation {
+            warn!(generation = %id, %reason, "the live generation is served as it is; it needs a replay");
+            self.board.set_state(ProjectorState::NeedsReplay { reason });
+        } else {
+            warn!(generation = %id, %reason, "the generation kept for a rollback is not kept up to date");
+        }
+    }
+
+    async fn spawn(&mut self, id: GenerationId, live: Live) {
+        let is_live = id == live.generation;
+        let snapshots = match (&self.options.snapshots, is_live) {
+            (Some(policy), true) => Some(SnapshotTaker::new(&self.options, policy.clone(), id).await),
+            _ => None,
+        };
+        let tender = Tender {
+            id,
+            options: self.options.clone(),
+            log_id: self.log_id,
+            board: is_live.then(|| self.board.clone()),
+            snapshots,
+        };
+        let cancel = CancellationToken::new();
+        self.tending.insert(id, cancel.clone());
+        self.tasks.spawn(async move { (id, tender.run(cancel).await) });
+    }
+
+    /// A generation is no longer tended. If that matters, the projector is over.
+    async fn ended(&mut self, id: GenerationId, error: GenerationError) -> Result<(), GenerationError> {
+        let before = self.seen;
+        let live = self.look().await?;
+        let fenced = matches!(error, GenerationError::Fold(FoldError::Fenced { .. }));
+        // A promotion fences after it has moved the pointer. Fenced without that: another worker is at it.
+        if fenced && before != Some(live) {
+            return Ok(());
+        }
+        if id == live.generation {
+            return Err(error);
+        }
+        self.leave_alone(id, live, error.to_string());
+        Ok(())
+    }
+}

@@ -1,0 +1,159 @@
+//! Keeps one generation up to date.
+
+use super::{ProjectorState, progress::ProgressBoard};
+use crate::{
+    FoldError, GenerationError, GenerationId, ProjectorOptions,
+    fold::{DecodedBatch, Feed, FeedOptions},
+    generation::GenerationWriter,
+    snapshot::SnapshotTaker,
+};
+use annals_event::{LogId, Sequence};
+use annals_telemetry::{BatchCounts, Run, batch_span, record_batch};
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, warn};
+
+const RETRY_DELAY_MIN: Duration = Duration::from_millis(20);
+const RETRY_DELAY_MAX: Duration = Duration::from_secs(5);
+
+/// Tends one generation.
+pub(super) struct Tender {
+    pub(super) id: GenerationId,
+    pub(super) options: ProjectorOptions,
+    pub(super) log_id: LogId,
+    /// Where to write the progress, if this is the live generation.
+    pub(super) board: Option<Arc<ProgressBoard>>,
+    /// Takes snapshots, if this is the live generation.
+    pub(super) snapshots: Option<SnapshotTaker>,
+}
+
+impl Tender {
+    /// Folds until cancelled, or until something happens that does not pass by itself.
+    pub(super) async fn run(mut self, cancel: CancellationToken) -> Result<(), GenerationError> {
+        tokio::select! {
+            ended = self.fold() => ended,
+            () = cancel.cancelled() => Ok(()),
+        }
+    }
+
+    async fn fold(&mut self) -> Result<(), GenerationError> {
+        let mut retry = Retry::new(self.board.clone());
+        let mut writer = loop {
+            match self.claim().await {
+                Ok(writer) => break writer,
+                Err(error) if error.is_transient() => retry.pause(&error).await,
+                Err(error) => return Err(error),
+            }
+        };
+        loop {
+            let error = match self.follow(&mut writer, &mut retry).await {
+                Ok(()) => continue,
+                Err(error) => error,
+            };
+            if !error.is_transient() {
+                return Err(error.into());
+            }
+            retry.pause(&error).await;
+        }
+    }
+
+    async fn claim(&self) -> Result<GenerationWriter, GenerationError> {
+        let ProjectorOptions { catalog, model, .. } = &self.options;
+        let path = catalog.generation_path(model.name(), self.id);
+        GenerationWriter::claim(self.id, &path, model, self.log_id).await
+    }
+
+    /// Folds what a new feed brings. Ends with the error that ended it.
+    async fn follow(&mut self, writer: &mut GenerationWriter, retry: &mut Retry) -> Result<(), FoldError> {
+        let mut feed = Feed::start(FeedOptions {
+            model: self.options.model.clone(),
+            store: self.options.store.clone(),
+            after: writer.checkpoint(),
+            until: Sequence::MAX,
+        });
+        while let Some(batch) = feed.next().await {
+            self.apply(writer, batch?, retry).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes one batch, however long it takes.
+    async fn apply(
+        &mut self,
+        writer: &mut GenerationWriter,
+        batch: DecodedBatch,
+        retry: &mut Retry,
+    ) -> Result<(), FoldError> {
+        loop {
+            match apply_traced(writer, &batch, self.options.model.name().as_str(), Run::Live).await {
+                Ok(()) => break,
+                Err(FoldError::Event(event)) => {
+                    // OnError::Stop: what comes before the event is applied, so that the checkpoint stands at it.
+                    let before = batch.before(&self.options.model, event.sequence)?;
+                    writer.apply(&before, Run::Live).await?;
+                    return Err(event.into());
+                }
+                Err(error) if error.is_transient() => retry.pause(&error).await,
+                Err(error) => return Err(error),
+            }
+        }
+        retry.reset();
+        if let Some(board) = &self.board {
+            board.moved(writer.checkpoint(), batch.head);
+        }
+        if let Some(snapshots) = &mut self.snapshots {
+            snapshots.consider(writer.status());
+        }
+        Ok(())
+    }
+}
+
+/// Writes one batch in a span of its own. Behind the head its events have no spans: there would be millions.
+pub(crate) async fn apply_traced(
+    writer: &mut GenerationWriter,
+    batch: &DecodedBatch,
+    consumer: &str,
+    run: Run,
+) -> Result<(), FoldError> {
+    let run = if batch.through < batch.head { Run::Replay } else { run };
+    let span = batch_span(consumer, run);
+    let rows = writer.apply(batch, run).instrument(span.clone()).await?;
+    let events = usize::try_from(batch.applied.count).unwrap_or(usize::MAX);
+    record_batch(&span, BatchCounts { events, outputs: rows, through: batch.through });
+    Ok(())
+}
+
+/// Waits longer after each failure in a row, and says so once.
+pub(super) struct Retry {
+    delays: Option<ExponentialBackoff>,
+    board: Option<Arc<ProgressBoard>>,
+}
+
+impl Retry {
+    pub(super) fn new(board: Option<Arc<ProgressBoard>>) -> Self {
+        Self { delays: None, board }
+    }
+
+    pub(super) async fn pause(&mut self, error: &(dyn std::error::Error + Sync)) {
+        if self.delays.is_none() {
+            warn!(%error, "the read model waits for something that should pass by itself");
+            if let Some(board) = &self.board {
+                board.set_state(ProjectorState::Retrying { reason: error.to_string() });
+            }
+        }
+        let delays = self.delays.get_or_insert_with(|| {
+            ExponentialBuilder::default()
+                .with_min_delay(RETRY_DELAY_MIN)
+                .with_max_delay(RETRY_DELAY_MAX)
+                .without_max_times()
+                .with_jitter()
+                .build()
+        });
+        tokio::time::sleep(delays.next().unwrap_or(RETRY_DELAY_MAX)).await;
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.delays = None;
+    }
+}

@@ -1,0 +1,25 @@
+//! Which errors of the database pass by themselves.
+
+/// SQLite's primary result codes that mean "not now": BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN, PROTOCOL.
+const TRANSIENT_CODES: [u32; 8] = [5, 6, 7, 8, 10, 13, 14, 15];
+/// CORRUPT and NOTADB.
+const DAMAGE_CODES: [u32; 2] = [11, 26];
+
+/// Whether the same statement may succeed later, with nothing changed but the database's circumstances.
+pub(crate) fn is_transient(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
+        error => primary_code(error).is_some_and(|code| TRANSIENT_CODES.contains(&code)),
+    }
+}
+
+/// Whether the database file is damaged.
+pub(crate) fn is_damage(error: &sqlx::Error) -> bool {
+    primary_code(error).is_some_and(|code| DAMAGE_CODES.contains(&code))
+}
+
+/// The low byte of an extended result code is the primary one.
+fn primary_code(error: &sqlx::Error) -> Option<u32> {
+    let code: u32 = error.as_database_error()?.code()?.parse().ok()?;
+    Some(code & 0xff)
+}

@@ -1,0 +1,14 @@
+//! All that is particular to SQLite: statements, cells, settings of a connection, and which errors pass by
+//! themselves.
+
+mod cells;
+mod connect;
+mod failure;
+mod statements;
+
+pub(crate) use cells::{bind, read_cell, read_cells};
+pub(crate) use connect::{
+    BEGIN_WRITE, create_writer, open_reader, open_writer, reader_options, sync_folder, writer_options,
+};
+pub(crate) use failure::{is_damage, is_transient};
+pub(crate) use statements::{TableStatements, run_script};
