@@ -1,1 +1,24 @@
-//! Annals: replays over HTTP
+//! Replays over HTTP: ask for one, watch it, promote it, roll it back.
+//!
+//! ```text
+//! POST /replays                  {"read_model": "customer_value", "from": 30001, "mode": "build"}
+//! GET  /replays                  all, oldest first
+//! GET  /replays/{id}             one: phase, plan, progress, difference
+//! POST /replays/{id}/promote     make the candidate live
+//! POST /replays/{id}/cancel      stop, and remove the candidate
+//! POST /replays/{id}/rollback    make live again what was replaced
+//! POST /replays/{id}/retire      remove what was replaced, for good
+//! ```
+//!
+//! What always holds:
+//!
+//! * Nothing is decided here: every word is a command on the replay's aggregate, and every answer is read from it.
+//!   The workers that carry replays out may be in this process or in others.
+//! * A refusal is a problem+json body (RFC 9457) whose `detail` says what is possible instead.
+//! * A request that is repeated with the same `id` is made once.
+
+mod body;
+mod problem;
+mod routes;
+
+pub use routes::routes;

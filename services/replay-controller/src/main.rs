@@ -1,1 +1,87 @@
-fn main() {}
+//! The replay controller as a process of its own, over the network seam.
+
+use annals_replay::Replays;
+use annals_store::EventStore;
+use annals_store_grpc::GrpcStore;
+use annals_telemetry::Telemetry;
+use anyhow::{Context, Result};
+use axum::{Json, Router, routing::get};
+use clap::Parser;
+use std::{net::SocketAddr, sync::Arc};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+/// Ask for replays of read models, watch them, promote them, roll them back, over HTTP.
+///
+/// The controller keeps nothing: replays are events of the log. The workers that carry them out run where the read
+/// models are.
+///
+/// Try: curl -X POST localhost:7401/replays -H 'content-type: application/json' -d '{"read_model": "customer_value",
+/// "from": 1, "mode": "plan"}'
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    /// The event store's address.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7400", env = "ANNALS_STORE")]
+    store: String,
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7401")]
+    listen: SocketAddr,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let options = Options::parse();
+    let telemetry = annals_telemetry::init(annals_telemetry::Options::from_env("annals-replay-controller"))?;
+    let served = serve(&options).await;
+    end(telemetry).await;
+    served
+}
+
+async fn serve(options: &Options) -> Result<()> {
+    let store: Arc<dyn EventStore> =
+        Arc::new(GrpcStore::connect(&options.store, annals_store_grpc::Options::default()).await?);
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}; is another process there?", options.listen))?;
+    tracing::info!(address = %listener.local_addr()?, store = options.store, "the replay controller is ready");
+
+    let shutdown = CancellationToken::new();
+    let replays = Replays::new(store);
+    let following = tokio::spawn({
+        let (replays, shutdown) = (replays.clone(), shutdown.clone());
+        async move {
+            let followed = replays.run(shutdown.clone()).await;
+            shutdown.cancel();
+            followed
+        }
+    });
+    tokio::spawn(cancel_on_signal(shutdown.clone()));
+
+    let health = Router::new().route("/health", get(async || Json(serde_json::json!({ "status": "ready" }))));
+    let app = annals_replay_controller::routes(replays).merge(health);
+    let stop = shutdown.clone();
+    axum::serve(listener, app).with_graceful_shutdown(async move { stop.cancelled().await }).await?;
+    shutdown.cancel();
+    following.await??;
+    Ok(())
+}
+
+async fn cancel_on_signal(shutdown: CancellationToken) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminate.recv() => {}
+    }
+    shutdown.cancel();
+    Ok(())
+}
+
+async fn end(telemetry: Telemetry) {
+    if let Err(error) = telemetry.shutdown().await {
+        tracing::warn!(%error, "the last spans were not exported");
+    }
+}

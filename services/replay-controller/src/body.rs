@@ -1,0 +1,66 @@
+//! What goes over HTTP, apart from the types of the replay library, so that neither binds the other.
+
+use annals_event::Sequence;
+use annals_replay::{
+    Difference, Failure, Phase, Plan, Progress, ReplayId, ReplayMode, ReplayRequest, ReplayStatus,
+};
+use serde::{Deserialize, Serialize};
+
+/// `POST /replays`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RequestBody {
+    /// Chosen by the caller, so that a repeat is recognised; made when it is missing.
+    pub(crate) id: Option<String>,
+    read_model: String,
+    #[serde(default = "first")]
+    from: u64,
+    #[serde(default)]
+    mode: ReplayMode,
+}
+
+fn first() -> u64 {
+    Sequence::FIRST.get()
+}
+
+impl From<RequestBody> for ReplayRequest {
+    fn from(body: RequestBody) -> Self {
+        Self { read_model: body.read_model, from: Sequence::new(body.from), mode: body.mode }
+    }
+}
+
+/// One replay.
+#[derive(Debug, Serialize)]
+pub(crate) struct ReplayBody {
+    id: ReplayId,
+    read_model: String,
+    from: u64,
+    mode: ReplayMode,
+    phase: Phase,
+    plan: Option<Plan>,
+    progress: Option<Progress>,
+    difference: Option<Difference>,
+    candidate: Option<String>,
+    replaced: Option<String>,
+    failure: Option<Failure>,
+    rolled_back_behind: Option<u64>,
+}
+
+impl From<ReplayStatus> for ReplayBody {
+    fn from(ReplayStatus { id, replay, progress }: ReplayStatus) -> Self {
+        Self {
+            id,
+            read_model: replay.read_model,
+            from: replay.from,
+            mode: replay.mode,
+            phase: replay.phase,
+            plan: replay.plan,
+            progress,
+            difference: replay.difference,
+            candidate: replay.candidate,
+            replaced: replay.replaced,
+            failure: replay.failure,
+            rolled_back_behind: replay.rolled_back_behind,
+        }
+    }
+}

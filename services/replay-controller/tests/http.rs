@@ -1,0 +1,97 @@
+//! The API as a client sees it, over a real socket.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use annals_replay::{ReplayId, Replays};
+use annals_replay_controller::routes;
+use annals_store::GappedStore;
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+struct Controller {
+    address: String,
+    client: Client,
+    _shutdown: DropGuard,
+}
+
+impl Controller {
+    async fn start() -> Self {
+        let replays = Replays::new(Arc::new(GappedStore::new()));
+        let shutdown = CancellationToken::new();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let (following, stop) = (replays.clone(), shutdown.clone());
+        tokio::spawn(async move { following.run(stop).await });
+        let stop = shutdown.clone();
+        tokio::spawn(async move {
+            let stopped = async move { stop.cancelled().await };
+            axum::serve(listener, routes(replays)).with_graceful_shutdown(stopped).await
+        });
+        Self { address, client: Client::new(), _shutdown: shutdown.drop_guard() }
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, String, Value) {
+        let request = self.client.request(method, format!("{}{path}", self.address));
+        let request = body.into_iter().fold(request, |request, body| request.json(&body));
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let content_type = headers.get("content-type").map_or("", |value| value.to_str().unwrap()).to_owned();
+        (status, content_type, response.json().await.unwrap_or(Value::Null))
+    }
+    async fn get(&self, path: &str) -> (StatusCode, String, Value) {
+        self.send(Method::GET, path, None).await
+    }
+    async fn post(&self, path: &str, body: Value) -> (StatusCode, String, Value) {
+        self.send(Method::POST, path, Some(body)).await
+    }
+}
+
+#[tokio::test]
+async fn a_replay_is_requested_once_listed_and_cancelled() {
+    let controller = Controller::start().await;
+    let id = ReplayId::generate().to_string();
+    let body = json!({ "id": id, "read_model": "customers", "from": 7, "mode": "build" });
+    for _ in 0..2 {
+        let (status, _, replay) = controller.post("/replays", body.clone()).await;
+        assert_eq!(status, StatusCode::ACCEPTED);
+        assert_eq!(
+            (&replay["id"], &replay["phase"], &replay["from"]),
+            (&json!(id), &json!("requested"), &json!(7))
+        );
+    }
+    assert_eq!(controller.get("/replays").await.2.as_array().unwrap().len(), 1);
+    let (status, _, replay) = controller.post(&format!("/replays/{id}/cancel"), json!({})).await;
+    assert_eq!((status, &replay["phase"]), (StatusCode::OK, &json!("cancelled")));
+}
+
+#[tokio::test]
+async fn what_is_not_possible_is_refused_with_what_is() {
+    let controller = Controller::start().await;
+    let unknown = ReplayId::generate();
+    let requested = controller.post("/replays", json!({ "read_model": "customers" })).await.2;
+    let id = requested["id"].as_str().unwrap();
+    for (path, body, expected) in [
+        ("/replays".to_owned(), json!({ "read_model": "" }), StatusCode::UNPROCESSABLE_ENTITY),
+        ("/replays".to_owned(), json!({ "read_model": "a", "from": 0 }), StatusCode::UNPROCESSABLE_ENTITY),
+        ("/replays".to_owned(), json!({ "read_model": "a", "frm": 1 }), StatusCode::UNPROCESSABLE_ENTITY),
+        ("/replays".to_owned(), json!({ "id": "7", "read_model": "a" }), StatusCode::BAD_REQUEST),
+        ("/replays".to_owned(), json!({ "id": id, "read_model": "other" }), StatusCode::CONFLICT),
+        (format!("/replays/{unknown}/promote"), json!({}), StatusCode::NOT_FOUND),
+        (format!("/replays/{id}/promote"), json!({}), StatusCode::CONFLICT),
+        (format!("/replays/{id}/rollback"), json!({}), StatusCode::CONFLICT),
+        ("/replays/7/cancel".to_owned(), json!({}), StatusCode::BAD_REQUEST),
+    ] {
+        let (status, content_type, problem) = controller.post(&path, body).await;
+        assert_eq!(
+            (status, content_type.as_str()),
+            (expected, "application/problem+json"),
+            "{path} {problem}"
+        );
+        assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{problem}");
+    }
+    let (status, _, problem) = controller.get(&format!("/replays/{unknown}")).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert!(problem["detail"].as_str().unwrap().contains("GET /replays"));
+}
