@@ -41,6 +41,24 @@ impl<A: Aggregate> Reader<A> {
         Ok(Current { loaded, base: Version::ZERO })
     }
 
+    /// The state as it was at `version`, folded from the beginning.
+    pub(crate) async fn load_at(
+        &self,
+        stream: &StreamName,
+        version: Version,
+    ) -> Result<Loaded<A>, LoadError> {
+        let mut loaded = Loaded::new();
+        while loaded.version < version {
+            let page = self.page(ReadStream::forward(stream.clone()).from(loaded.version.next())).await?;
+            let wanted = page.events.filter(|event| event.version() <= version);
+            if wanted.is_empty() {
+                break;
+            }
+            loaded.fold(&wanted, &self.upcasters)?;
+        }
+        Ok(loaded)
+    }
+
     /// Keeps a snapshot when one is due.
     pub(crate) async fn keep(&self, stream: &StreamName, current: &Current<A>) {
         let Some(snapshots) = &self.snapshots else { return };

@@ -1,14 +1,12 @@
 use crate::{
-    Aggregate, Context, ExecuteError, LoadError, Loaded, SnapshotStore, Upcasters, encode,
+    Aggregate, Context, Emitted, ExecuteError, Executed, LoadError, Loaded, SnapshotStore, Upcasters, encode,
     reader::{Current, Reader},
-    request::{self, Request},
+    request::{self, Earlier, Request},
     retry,
     snapshot::SnapshotCache,
     stream_of,
 };
-use annals_event::{
-    Append, CodecError, Conflict, EventId, Metadata, Receipt, Recorded, Sequence, StreamName, Version,
-};
+use annals_event::{Append, CodecError, Conflict, Metadata, Receipt, Recorded, StreamName, Version};
 use annals_store::{AppendError, EventStore, ReadStream, causes::SERVICE_HEADER};
 use backon::BackoffBuilder;
 use serde::{Serialize, de::DeserializeOwned};
@@ -25,34 +23,6 @@ pub struct Repository<A: Aggregate> {
     reader: Reader<A>,
     service: Option<Arc<str>>,
     conflict_retries_max: usize,
-}
-
-/// What came of a command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Executed<A: Aggregate> {
-    /// A read model that contains this sequence number shows the command's result, also when there was nothing to
-    /// do: then it is the stream's last event that the decision was made on. `ZERO`: the stream has no events.
-    pub token: Sequence,
-    /// The stream's version after the command's last event.
-    pub version: Version,
-    /// What happened; empty when there was nothing to do.
-    pub events: Vec<Emitted<A::Event>>,
-    /// The state, with the events.
-    pub state: A,
-    /// Whether the log had the events already: the request was executed before, or an answer was lost and asked for
-    /// again.
-    pub repeated: bool,
-}
-
-/// An event that a command gave rise to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Emitted<E> {
-    /// Its id.
-    pub id: EventId,
-    /// Its place in the stream.
-    pub version: Version,
-    /// The fact.
-    pub event: E,
 }
 
 enum Attempt<A: Aggregate> {
@@ -146,7 +116,8 @@ impl<A: Aggregate> Repository<A> {
     /// When others write at the same time, the decision is made again on what they left. When the store is
     /// unavailable for a moment, the append is repeated, and never done twice. A request whose id the caller chose
     /// ([`Context::request`]) may be repeated as a whole: as long as the log remembers it, the repeat writes nothing and
-    /// gets the first one's events.
+    /// gets the first one's result. The same id with a command that would have led to other events is an error
+    /// ([`AppendError::RequestIdReused`]).
     pub async fn execute(
         &self,
         id: &str,
@@ -178,13 +149,13 @@ impl<A: Aggregate> Repository<A> {
     ) -> Result<Attempt<A>, ExecuteError<A::Error>> {
         let request = Request::of(context);
         let current = self.reader.load(stream).await?;
-        let events = match current.loaded.state.decide(command) {
+        let events = match current.loaded.state.decide(command.clone()) {
             Ok(events) if !events.is_empty() => events,
-            // What the request did before may be why there is nothing to do now, or why it is refused.
             decided => {
-                let earlier = self.earlier(&request, stream, &current).await?;
-                let nothing = || decided.map(|_| Executed::nothing(current.loaded));
-                return earlier.map_or_else(nothing, Ok).map(Attempt::Done).map_err(ExecuteError::Rejected);
+                // What the request did before may be why there is nothing to do now, or why it is refused.
+                let otherwise = decided.map(|_| Executed::nothing(current.loaded));
+                let otherwise = otherwise.map_err(ExecuteError::Rejected);
+                return self.earlier(&request, stream, command, otherwise).await.map(Attempt::Done);
             }
         };
         let span = annals_telemetry::append_span(A::CATEGORY);
@@ -195,11 +166,28 @@ impl<A: Aggregate> Repository<A> {
             Ok(receipt) => Ok(Attempt::Done(self.finish(stream, current, events, &append, &receipt).await)),
             Err(AppendError::Conflict(conflict)) => Ok(Attempt::Conflict(conflict)),
             Err(source @ AppendError::RequestIdReused { .. }) => {
-                let earlier = self.earlier(&request, stream, &current).await?;
-                let failed = ExecuteError::Append { stream: stream.clone(), source };
-                earlier.map(Attempt::Done).ok_or(failed)
+                let otherwise = Err(ExecuteError::Append { stream: stream.clone(), source });
+                self.earlier(&request, stream, command, otherwise).await.map(Attempt::Done)
             }
             Err(source) => Err(ExecuteError::Append { stream: stream.clone(), source }),
+        }
+    }
+
+    /// What the request did when it was executed before, or `otherwise`.
+    async fn earlier(
+        &self,
+        request: &Request,
+        stream: &StreamName,
+        command: A::Command,
+        otherwise: Result<Executed<A>, ExecuteError<A::Error>>,
+    ) -> Result<Executed<A>, ExecuteError<A::Error>> {
+        match request.earlier(&self.reader, stream, command).await? {
+            Earlier::Never => otherwise,
+            Earlier::Same(executed) => Ok(executed),
+            Earlier::Other(request_id) => {
+                let source = AppendError::RequestIdReused { request_id };
+                Err(ExecuteError::Append { stream: stream.clone(), source })
+            }
         }
     }
 
@@ -241,18 +229,6 @@ impl<A: Aggregate> Repository<A> {
         let events = emitted.collect();
         Executed { events, repeated: receipt.repeated, ..Executed::nothing(current.loaded) }
     }
-
-    async fn earlier(
-        &self,
-        request: &Request,
-        stream: &StreamName,
-        current: &Current<A>,
-    ) -> Result<Option<Executed<A>>, LoadError> {
-        let Some(earlier) = request.earlier(&self.reader, stream).await? else { return Ok(None) };
-        let state = current.loaded.state.clone();
-        let (token, version, events) = (earlier.token, earlier.version, earlier.events);
-        Ok(Some(Executed { token, version, events, state, repeated: true }))
-    }
 }
 
 fn prepare<A: Aggregate>(
@@ -265,11 +241,4 @@ fn prepare<A: Aggregate>(
     let encoded = encode(events, metadata, |index| request.event_id(stream, index))?;
     let expected = current.loaded.expected();
     Ok(Append::with_request_id(request.append_id(stream)).write(stream.clone(), expected, encoded))
-}
-
-impl<A: Aggregate> Executed<A> {
-    fn nothing(loaded: Loaded<A>) -> Self {
-        let Loaded { state, version, token, .. } = loaded;
-        Self { token, version, events: Vec::new(), state, repeated: false }
-    }
 }

@@ -1,7 +1,7 @@
 //! One request's ids, and how its earlier result is found again.
 
-use crate::{Aggregate, Context, LoadError, Upcasters, reader::Reader, repository::Emitted};
-use annals_event::{EventBatch, EventId, EventRef, RequestId, Sequence, StreamName, Version};
+use crate::{Aggregate, Context, Emitted, Executed, LoadError, Upcasters, reader::Reader};
+use annals_event::{Event, EventBatch, EventId, EventRef, RequestId, Sequence, StreamName, Version};
 use annals_store::ReadStream;
 
 /// A command's request on one stream.
@@ -12,11 +12,22 @@ pub(crate) enum Request {
     Unnamed,
 }
 
-/// What an earlier execution of the same request left in the log.
-pub(crate) struct Earlier<E> {
-    pub(crate) events: Vec<Emitted<E>>,
-    pub(crate) token: Sequence,
-    pub(crate) version: Version,
+/// Whether a request was executed before.
+pub(crate) enum Earlier<A: Aggregate> {
+    /// It was not.
+    Never,
+    /// It was, and gave what the command gives now on the state of then.
+    Same(Executed<A>),
+    /// Its id was used for another command.
+    Other(RequestId),
+}
+
+/// A stored event of a request.
+struct Stored<E> {
+    id: EventId,
+    version: Version,
+    sequence: Sequence,
+    event: E,
 }
 
 impl Request {
@@ -40,24 +51,44 @@ impl Request {
         }
     }
 
-    /// What the request wrote to the stream before, if it was executed before.
+    /// What the request did before, if it was executed before. A decision is pure, so that the command can be put to
+    /// the state of then once more.
     pub(crate) async fn earlier<A: Aggregate>(
         &self,
         reader: &Reader<A>,
         stream: &StreamName,
-    ) -> Result<Option<Earlier<A::Event>>, LoadError> {
-        if let Self::Unnamed = self {
-            return Ok(None);
+        command: A::Command,
+    ) -> Result<Earlier<A>, LoadError> {
+        let Self::Named(request_id) = *self else { return Ok(Earlier::Never) };
+        let Some(first) = self.first_version(reader, stream).await? else { return Ok(Earlier::Never) };
+        let mut loaded = reader.load_at(stream, first.previous()).await?;
+        let stored = self.stored(reader, stream, first).await?;
+        let decided = loaded.state.decide(command).unwrap_or_default();
+        if !same_events(&decided, &stored) {
+            return Ok(Earlier::Other(request_id));
         }
-        let Some(first) = self.first_version(reader, stream).await? else { return Ok(None) };
-        let mut earlier = Earlier { events: Vec::new(), token: Sequence::ZERO, version: first.previous() };
-        let mut next = Some(first);
+        loaded.evolve(&decided);
+        loaded.token = stored.last().map_or(loaded.token, |last| last.sequence);
+        let emitted =
+            stored.into_iter().map(|Stored { id, version, event, .. }| Emitted { id, version, event });
+        let events = emitted.collect();
+        Ok(Earlier::Same(Executed { events, repeated: true, ..Executed::nothing(loaded) }))
+    }
+
+    /// The request's events, of which the first is at `first`.
+    async fn stored<A: Aggregate>(
+        &self,
+        reader: &Reader<A>,
+        stream: &StreamName,
+        first: Version,
+    ) -> Result<Vec<Stored<A::Event>>, LoadError> {
+        let (mut stored, mut next) = (Vec::new(), Some(first));
         while let Some(from) = next {
             let page = reader.page(ReadStream::forward(stream.clone()).from(from)).await?;
-            let whole = self.collect(&page.events, stream, &reader.upcasters, &mut earlier)?;
+            let whole = self.collect(&page.events, stream, &reader.upcasters, &mut stored)?;
             next = page.next.filter(|_| whole);
         }
-        Ok(Some(earlier))
+        Ok(stored)
     }
 
     /// Where the request's first event is. A repeat follows soon, so the newest events are looked at first.
@@ -79,30 +110,41 @@ impl Request {
     }
 
     /// Adds the request's events that `events` begins with; whether all of them were.
-    fn collect<E: annals_event::Event>(
+    fn collect<E: Event>(
         &self,
         events: &EventBatch,
         stream: &StreamName,
         upcasters: &Upcasters,
-        earlier: &mut Earlier<E>,
+        stored: &mut Vec<Stored<E>>,
     ) -> Result<bool, LoadError> {
         for event in events.iter() {
-            let index = u32::try_from(earlier.events.len()).unwrap_or(u32::MAX);
-            if event.id() != self.event_id(stream, index) {
+            let (id, version, sequence) = (event.id(), event.version(), event.sequence());
+            if id != self.event_id(stream, u32::try_from(stored.len()).unwrap_or(u32::MAX)) {
                 return Ok(false);
             }
-            let Some(decoded) = decode(&event, upcasters)? else { return Ok(false) };
-            earlier.events.push(Emitted { id: event.id(), version: event.version(), event: decoded });
-            (earlier.token, earlier.version) = (event.sequence(), event.version());
+            let Some(event) = decode(&event, upcasters)? else { return Ok(false) };
+            stored.push(Stored { id, version, sequence, event });
         }
         Ok(true)
     }
 }
 
-pub(crate) fn decode<E: annals_event::Event>(
-    event: &EventRef<'_>,
-    upcasters: &Upcasters,
-) -> Result<Option<E>, LoadError> {
+/// Whether the events are the same in their newest form. JSON objects are compared without regard to order: a map's
+/// keys may be written in any.
+fn same_events<E: Event>(decided: &[E], stored: &[Stored<E>]) -> bool {
+    let same = |(decided, stored): (&E, &Stored<E>)| {
+        decided.event_type() == stored.event.event_type() && same_payload(decided, &stored.event)
+    };
+    decided.len() == stored.len() && decided.iter().zip(stored).all(same)
+}
+
+fn same_payload<E: Event>(a: &E, b: &E) -> bool {
+    let (Ok(a), Ok(b)) = (a.encode(), b.encode()) else { return false };
+    let json = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).ok();
+    a == b || json(&a).is_some_and(|a| Some(a) == json(&b))
+}
+
+pub(crate) fn decode<E: Event>(event: &EventRef<'_>, upcasters: &Upcasters) -> Result<Option<E>, LoadError> {
     let named = |source| crate::FoldError::Event {
         stream: event.stream().to_owned(),
         version: event.version(),

@@ -181,7 +181,7 @@ async fn a_request_that_is_repeated_gets_the_first_ones_events() {
     let again = accounts.execute("1", AccountCommand::Split { deposits: 2 }, request()).await.unwrap();
     assert!(again.repeated && !first.repeated);
     assert_eq!((&again.events, again.token, again.version), (&first.events, first.token, first.version));
-    assert_eq!((again.state.balance_cents, balance(&accounts).await), (12, 12));
+    assert_eq!((again.state, balance(&accounts).await), (first.state, 12));
 }
 
 #[tokio::test]
@@ -192,6 +192,46 @@ async fn a_repeated_request_is_recognised_also_where_nothing_is_left_to_do() {
     let again = accounts.execute("1", open(), request()).await.unwrap();
     assert!(again.repeated);
     assert_eq!((again.events, again.token), (first.events, first.token));
+}
+
+#[tokio::test]
+async fn a_request_id_that_is_used_for_another_command_is_refused() {
+    let store = GappedStore::new();
+    let accounts = accounts(&store);
+    accounts.execute("1", open(), Context::new()).await.unwrap();
+    let request_id = RequestId::from_name("transfer 7");
+    let request = || Context::new().request(request_id);
+    accounts.execute("1", deposit(5), request()).await.unwrap();
+    // Another decision, none at all, and a refusal: each time the id gives the error.
+    for command in [deposit(6), open(), AccountCommand::Split { deposits: 0 }] {
+        let refused = accounts.execute("1", command, request()).await;
+        let Err(ExecuteError::Append { source: AppendError::RequestIdReused { request_id: of }, .. }) =
+            refused
+        else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(of, request_id);
+    }
+    assert_eq!(balance(&accounts).await, 5);
+}
+
+#[tokio::test]
+async fn a_request_that_is_made_twice_at_once_is_executed_once() {
+    let store = FaultyStore::new();
+    let accounts = Repository::<Account>::new(store.clone());
+    accounts.execute("1", open(), Context::new()).await.unwrap();
+    let request = || Context::new().request(RequestId::from_name("transfer 7"));
+    // 1. A stops before its append. 2. B, the same request, goes through. 3. A goes on.
+    store.next_appends([Fault::Pause]);
+    let a = accounts.clone();
+    let a = tokio::spawn(async move { a.execute("1", deposit(5), request()).await });
+    store.arrived.notified().await;
+    let b = accounts.execute("1", deposit(5), request()).await.unwrap();
+    store.go.notify_one();
+    let a = a.await.unwrap().unwrap();
+    assert_eq!((a.repeated, b.repeated), (true, false));
+    assert_eq!((a.events, a.token, a.state), (b.events, b.token, b.state));
+    assert_eq!(balance(&accounts).await, 5);
 }
 
 #[tokio::test]

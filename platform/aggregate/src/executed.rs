@@ -1,0 +1,38 @@
+use crate::{Aggregate, Loaded};
+use annals_event::{EventId, Sequence, Version};
+
+/// What came of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Executed<A: Aggregate> {
+    /// A read model that contains this sequence number shows the command's result, also when there was nothing to
+    /// do: then it is the stream's last event that the decision was made on. `ZERO`: the stream has no events.
+    pub token: Sequence,
+    /// The stream's version after the command's last event.
+    pub version: Version,
+    /// What happened; empty when there was nothing to do.
+    pub events: Vec<Emitted<A::Event>>,
+    /// The state, with the events.
+    pub state: A,
+    /// Whether the log had the events already: the request was executed before, or an answer was lost and asked for
+    /// again.
+    pub repeated: bool,
+}
+
+/// An event that a command gave rise to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Emitted<E> {
+    /// Its id.
+    pub id: EventId,
+    /// Its place in the stream.
+    pub version: Version,
+    /// The fact.
+    pub event: E,
+}
+
+impl<A: Aggregate> Executed<A> {
+    /// There was nothing to do.
+    pub(crate) fn nothing(loaded: Loaded<A>) -> Self {
+        let Loaded { state, version, token, .. } = loaded;
+        Self { token, version, events: Vec::new(), state, repeated: false }
+    }
+}
