@@ -1,11 +1,27 @@
 //! Reading: blocks of the log, and streams.
+//!
+//! What always holds: everything that is returned was durable and verified by a checksum; damage is an error that
+//! names its file and place, never wrong data.
 
-use annals_event::{EventBatch, Sequence, Version};
+use crate::blocks;
+use crate::error::{Corruption, ReadError};
+use crate::files::read_error;
+use crate::frame::{FrameHeader, HEADER_BYTES, PAYLOAD_BYTES_MAX, Position};
+use crate::index::{SegmentIndex, Waypoint};
+use crate::num::{crc32c, from_u32, to_u64, to_usize};
+use crate::rebuild;
+use crate::segment::{FRAMES_AT, SegmentHeader, SegmentNumber};
+use crate::state::{Shared, State, footer_offset};
+use crate::streams;
+use crate::tail;
+use annals_event::{EventBatch, LogId, MarkName, Sequence, StreamName, Timestamp, Version};
+use bytes::Bytes;
+use std::sync::Arc;
 
 /// How much one read may return. The first event always fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadBudget {
-    /// Most bytes of records.
+    /// Most bytes of records, about.
     pub bytes_max: usize,
     /// Most events.
     pub events_max: usize,
@@ -36,11 +52,252 @@ pub struct StreamRead {
     pub from: Version,
     /// Which way to go from there.
     pub direction: Direction,
-    /// Most events.
+    /// Most events. One read returns at most 16 MiB or one event, so fewer may come: read on until none does.
     pub events_max: usize,
 }
 
-/// Reads what is durable: a cheap handle with the reading half of [`Log`](crate::Log): `read`, `read_stream`,
-/// `stream_version`, `mark`, `head`, `first`, `id`, `sequence_at`.
+/// Reads what is durable: a cheap handle, to be cloned at will.
 #[derive(Clone)]
-pub struct Reader {}
+pub struct Reader {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// A part of a segment that may be read.
+#[derive(Clone, Copy)]
+pub(crate) struct Readable {
+    pub(crate) segment: SegmentHeader,
+    /// Where its frames end in the file.
+    pub(crate) end: u64,
+    /// The header of the segment after it; `None`: it is the active one.
+    pub(crate) next: Option<SegmentHeader>,
+}
+
+/// Where to begin in the segments.
+enum Start {
+    /// At this offset.
+    At(Readable, u64),
+    /// Wherever the sealed segment's index says.
+    InIndex(Readable),
+}
+
+impl Reader {
+    /// Events from `from` on, as many as the budget allows, at least one if there is one.
+    pub fn read(&self, from: Sequence, budget: ReadBudget) -> Result<ReadBlock, ReadError> {
+        let from = from.max(Sequence::FIRST);
+        let start = {
+            let state = self.shared.state.read();
+            if from > state.head() {
+                return match &state.corruption {
+                    Some(corruption) => Err(ReadError::Corrupted(corruption.clone())),
+                    None => Ok(ReadBlock { events: EventBatch::empty(), next: from }),
+                };
+            }
+            let first = first_of(&state);
+            if from < first {
+                return Err(ReadError::BelowStart { first });
+            }
+            if let Some(batches) = state.tail.read(from, budget.bytes_max) {
+                drop(state);
+                return Ok(from_memory(batches, from, budget));
+            }
+            self.start(&state, from)
+        };
+        let (readable, offset) = match start {
+            Some(Start::At(readable, offset)) => (readable, offset),
+            Some(Start::InIndex(readable)) => {
+                let index = self.index(&readable)?;
+                let waypoint = index.waypoint(|waypoint| waypoint.first <= from);
+                (readable, waypoint.map_or(FRAMES_AT, |waypoint| u64::from(waypoint.offset)))
+            }
+            None => return Ok(ReadBlock { events: EventBatch::empty(), next: from }),
+        };
+        let (block, resume) = blocks::read(self, &readable, offset, from, budget)?;
+        self.remember(block.next, resume);
+        Ok(block)
+    }
+
+    /// Events of one stream.
+    pub fn read_stream(&self, stream: &StreamName, read: StreamRead) -> Result<EventBatch, ReadError> {
+        streams::read(self, stream, read)
+    }
+
+    /// Where the stream is; `ZERO`: it has no events.
+    pub fn stream_version(&self, stream: &StreamName) -> Version {
+        self.shared.heads.version(self.shared.hasher.hash_name(stream))
+    }
+
+    /// Where the mark is; `None`: it was never set.
+    pub fn mark(&self, mark: &MarkName) -> Option<Sequence> {
+        self.shared.state.read().marks.get(mark).copied()
+    }
+
+    /// The last durable event; `ZERO`: there is none.
+    pub fn head(&self) -> Sequence {
+        self.shared.state.read().head()
+    }
+
+    /// The first event that is still there.
+    pub fn first(&self) -> Sequence {
+        first_of(&self.shared.state.read())
+    }
+
+    /// Which log this is.
+    pub fn id(&self) -> LogId {
+        self.shared.log_id
+    }
+
+    /// The damage that ends the readable part of the log, if there is any.
+    pub fn corruption(&self) -> Option<Corruption> {
+        self.shared.state.read().corruption.clone()
+    }
+
+    /// The first event recorded at or after `time`; the one after the head when there is none.
+    pub fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
+        let micros = time.as_micros();
+        let before = |waypoint: &Waypoint| waypoint.recorded_at < micros;
+        let (readable, offset) = {
+            let state = self.shared.state.read();
+            let at = state.segments.partition_point(|segment| segment.recorded_before < micros);
+            // Recorded before the first segment: nothing was, so the search begins there.
+            let at = at.saturating_sub(1);
+            let Some(readable) = readable_at(&state, at) else { return Ok(state.end.next) };
+            let waypoints = state.active.waypoints();
+            let place = waypoints.partition_point(before).checked_sub(1).and_then(|at| waypoints.get(at));
+            (readable, readable.next.is_none().then(|| offset_of(place.copied())))
+        };
+        let offset = match offset {
+            Some(offset) => offset,
+            None => offset_of(self.index(&readable)?.waypoint(before)),
+        };
+        let end = readable.next.map(|next| next.first);
+        let found = blocks::first_at(self, &readable, offset, micros)?;
+        Ok(found.or(end).unwrap_or_else(|| self.head().next()))
+    }
+
+    /// The frame at `position`, verified.
+    pub(crate) fn frame(&self, position: Position) -> Result<(FrameHeader, Bytes), ReadError> {
+        let readable = {
+            let state = self.shared.state.read();
+            let at = state.segments.partition_point(|segment| segment.base <= position);
+            readable_at(&state, at.saturating_sub(1))
+        };
+        let Some(readable) = readable else { return Err(self.corrupted(SegmentNumber::FIRST, 0, NO_FRAME)) };
+        let (number, offset) = (readable.segment.number, position.since(readable.segment.base));
+        let head = self.read_bytes(number, offset, HEADER_BYTES)?;
+        let header = FrameHeader::decode(&head, self.shared.tag, position)
+            .filter(|header| from_u32(header.payload_bytes) <= PAYLOAD_BYTES_MAX)
+            .ok_or_else(|| self.corrupted(number, offset, NO_FRAME))?;
+        let payload_at = offset + to_u64(HEADER_BYTES);
+        let payload = self.read_bytes(number, payload_at, from_u32(header.payload_bytes))?;
+        if crc32c(&payload) != header.payload_crc {
+            return Err(self.corrupted(number, offset, BAD_PAYLOAD));
+        }
+        Ok((header, payload.into()))
+    }
+
+    /// Up to `count` bytes of a segment; fewer only at the end of its file.
+    pub(crate) fn read_bytes(
+        &self,
+        segment: SegmentNumber,
+        offset: u64,
+        count: usize,
+    ) -> Result<Vec<u8>, ReadError> {
+        let mut bytes = vec![0; count];
+        let file = self.shared.files.get(segment);
+        let got = file.and_then(|file| file.read_at(&mut bytes, offset));
+        bytes.truncate(got.map_err(|error| self.io_error(segment, error))?);
+        Ok(bytes)
+    }
+
+    /// The index of a sealed segment.
+    pub(crate) fn index(&self, readable: &Readable) -> Result<Arc<SegmentIndex>, ReadError> {
+        rebuild::index(self, readable)
+    }
+
+    pub(crate) fn corrupted(&self, segment: SegmentNumber, offset: u64, what: &'static str) -> ReadError {
+        let file = self.shared.environment.disk.display(&segment.file_name());
+        ReadError::Corrupted(Corruption { file, offset, what })
+    }
+    pub(crate) fn io_error(&self, segment: SegmentNumber, error: std::io::Error) -> ReadError {
+        read_error(&*self.shared.environment.disk, &segment.file_name(), error)
+    }
+
+    fn start(&self, state: &State, from: Sequence) -> Option<Start> {
+        let at = state.segments.partition_point(|segment| segment.first <= from).checked_sub(1)?;
+        let readable = readable_at(state, at)?;
+        if readable.segment.first == from {
+            return Some(Start::At(readable, FRAMES_AT));
+        }
+        if let Some(offset) = self.hint(&readable, from) {
+            return Some(Start::At(readable, offset));
+        }
+        if readable.next.is_some() {
+            return Some(Start::InIndex(readable));
+        }
+        let waypoints = state.active.waypoints();
+        let place = waypoints.partition_point(|waypoint| waypoint.first <= from).checked_sub(1);
+        Some(Start::At(readable, offset_of(place.and_then(|at| waypoints.get(at)).copied())))
+    }
+
+    fn hint(&self, readable: &Readable, from: Sequence) -> Option<u64> {
+        let hints = self.shared.hints.lock();
+        let (_, position) = hints.iter().find(|(sequence, _)| *sequence == from)?;
+        let offset = position.since(readable.segment.base);
+        (*position >= readable.segment.frames() && offset < readable.end).then_some(offset)
+    }
+
+    fn remember(&self, next: Sequence, resume: Position) {
+        /// One a reader that is behind is enough.
+        const HINTS_MAX: usize = 32;
+        let mut hints = self.shared.hints.lock();
+        hints.truncate(HINTS_MAX - 1);
+        hints.push_front((next, resume));
+    }
+}
+
+pub(crate) const NO_FRAME: &str = "no whole frame begins here";
+pub(crate) const BAD_PAYLOAD: &str = "the frame's payload does not match its checksum";
+
+fn offset_of(waypoint: Option<Waypoint>) -> u64 {
+    waypoint.map_or(FRAMES_AT, |waypoint| u64::from(waypoint.offset))
+}
+
+fn first_of(state: &State) -> Sequence {
+    state.segments.first().map_or(Sequence::FIRST, |segment| segment.first)
+}
+
+/// The readable part of the `at`-th segment.
+pub(crate) fn readable_at(state: &State, at: usize) -> Option<Readable> {
+    let segment = *state.segments.get(at)?;
+    let next = state.segments.get(at + 1).copied();
+    let end = match &next {
+        Some(next) => footer_offset(&segment, next),
+        None => state.end.position.since(segment.base),
+    };
+    Some(Readable { segment, end, next })
+}
+
+fn from_memory(batches: Vec<EventBatch>, from: Sequence, budget: ReadBudget) -> ReadBlock {
+    let events = cut(tail::join(batches, budget.events_max.max(1)), budget);
+    ReadBlock { next: from.plus(to_u64(events.len())), events }
+}
+
+/// As many of the events as the budget allows, at least one.
+fn cut(events: EventBatch, budget: ReadBudget) -> EventBatch {
+    let mut bytes = 0;
+    let fitting = events.iter().take_while(|event| {
+        bytes += event.as_bytes().len();
+        bytes <= budget.bytes_max
+    });
+    let count = fitting.count().clamp(1, budget.events_max.max(1));
+    if count >= events.len() { events } else { events.slice(0..count) }
+}
+
+/// How many bytes to read at once for a budget.
+pub(crate) fn chunk_bytes(budget: ReadBudget, left: u64) -> usize {
+    const CHUNK_BYTES_MIN: usize = 64 << 10;
+    const CHUNK_BYTES_MAX: usize = 1 << 20;
+    // Frame headers are read along with the records.
+    let wanted = budget.bytes_max.saturating_add(budget.bytes_max / 2);
+    wanted.clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX).min(to_usize(left))
+}

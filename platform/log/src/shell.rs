@@ -1,88 +1,279 @@
-//! The log as a cheap handle.
+//! The log as a cheap handle: a thread that drives the [`Writer`], with a bounded queue before it, and a thread
+//! that prepares segments and writes indexes and checkpoints beside it.
+//!
+//! What always holds: every append that was taken is answered exactly once, whatever becomes of the threads.
 
-use crate::{
-    AppendError, Corruption, Environment, MaintenanceError, OpenError, Options, ReadBlock, ReadBudget,
-    ReadError, Stats, StreamRead, SubmitError,
-};
+use crate::disk::Environment;
+use crate::error::{AppendError, Corruption, MaintenanceError, OpenError, ReadError, SubmitError};
+use crate::maintenance::Maintenance;
+use crate::options::Options;
+use crate::pending::Pending;
+use crate::prepare::Prepared;
+use crate::queue::{Job, Queue};
+use crate::reader::{ReadBlock, ReadBudget, Reader, StreamRead};
+use crate::state::Shared;
+use crate::stats::Stats;
+use crate::writer::{Writer, stats};
 use annals_event::{Append, EventBatch, LogId, MarkName, Receipt, Sequence, StreamName, Timestamp, Version};
-use std::path::Path;
+use parking_lot::Mutex;
+use std::{
+    path::Path,
+    sync::{Arc, mpsc},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
 
 /// An open log: a cheap handle, to be cloned at will. The last one closes the log when it is dropped.
 #[derive(Clone)]
-pub struct Log {}
+pub struct Log {
+    inner: Arc<Inner>,
+}
 
-/// Deregisters the wait when it is dropped.
+struct Inner {
+    reader: Reader,
+    queue: Arc<Queue>,
+    threads: Mutex<Option<Threads>>,
+}
+
+struct Threads {
+    writer: JoinHandle<Result<(), MaintenanceError>>,
+    maintenance: JoinHandle<()>,
+}
+
+/// A wait for the head to move; dropping it ends the wait.
 #[must_use = "dropping it ends the wait"]
-pub struct HeadWait {}
+pub struct HeadWait {
+    shared: Arc<Shared>,
+    id: Option<u64>,
+}
+
+impl Drop for HeadWait {
+    fn drop(&mut self) {
+        let wake = self.id.and_then(|id| self.shared.waiters.lock().remove(id));
+        // Dropped outside of the lock: it is not known what it holds.
+        drop(wake);
+    }
+}
 
 impl Log {
     /// Opens the log in `folder`, making both when they are missing.
-    pub fn open(_folder: &Path, _options: Options) -> Result<Self, OpenError> {
-        todo!()
+    pub fn open(folder: &Path, options: Options) -> Result<Self, OpenError> {
+        let environment =
+            Environment::real(folder).map_err(|source| OpenError::Io { file: folder.to_owned(), source })?;
+        Self::open_on(environment, options)
     }
+
     /// Opens the log in `environment`.
-    pub fn open_on(_environment: Environment, _options: Options) -> Result<Self, OpenError> {
-        todo!()
+    pub fn open_on(environment: Environment, options: Options) -> Result<Self, OpenError> {
+        let queue = Arc::new(Queue::new(options.queue_appends_max, options.queue_bytes_max));
+        let writer = Writer::open(environment, options)?;
+        let (reader, maintenance) = (writer.reader(), writer.maintenance());
+        let for_writer = queue.clone();
+        let maintenance_thread = spawn("annals-log-prepare", {
+            let queue = queue.clone();
+            move || maintain(&maintenance, &queue)
+        })?;
+        let writer_thread = match spawn("annals-log-write", move || write(writer, &for_writer)) {
+            Ok(thread) => thread,
+            Err(error) => {
+                queue.close();
+                return Err(error);
+            }
+        };
+        let threads = Threads { writer: writer_thread, maintenance: maintenance_thread };
+        Ok(Self { inner: Arc::new(Inner { reader, queue, threads: Mutex::new(Some(threads)) }) })
     }
+
     /// Writes `append` and waits until it is durable.
-    pub fn append(&self, _append: Append) -> Result<Receipt, AppendError> {
-        todo!()
+    pub fn append(&self, append: Append) -> Result<Receipt, AppendError> {
+        let pending = Pending::encode(append, &self.shared().hasher)?;
+        let (done, answer) = mpsc::sync_channel(1);
+        let job = Job::new(pending, move |result| {
+            // The receiver waits below.
+            let _ = done.send(result);
+        });
+        self.inner.queue.push_waiting(job)?;
+        answer.recv().unwrap_or(Err(AppendError::Closed))
     }
+
     /// Takes `append` into the queue; `done` is called from the writer's thread, exactly once, unless this
-    /// returns an error.
+    /// returns an error. It must be quick: the log waits for it. The append is checked and encoded on the
+    /// caller's thread. [`SubmitError::Full`] asks to wait for answers, then to submit again.
     pub fn submit(
         &self,
-        _append: Append,
-        _done: impl FnOnce(Result<Receipt, AppendError>) + Send + 'static,
+        append: Append,
+        done: impl FnOnce(Result<Receipt, AppendError>) + Send + 'static,
     ) -> Result<(), SubmitError> {
-        todo!()
+        let pending = Pending::encode(append, &self.shared().hasher).map_err(AppendError::from)?;
+        self.inner.queue.push(Job::new(pending, done))
     }
+
     /// Events from `from` on, as many as the budget allows, at least one if there is one.
-    pub fn read(&self, _from: Sequence, _budget: ReadBudget) -> Result<ReadBlock, ReadError> {
-        todo!()
+    pub fn read(&self, from: Sequence, budget: ReadBudget) -> Result<ReadBlock, ReadError> {
+        self.inner.reader.read(from, budget)
     }
+
     /// Events of one stream.
-    pub fn read_stream(&self, _stream: &StreamName, _read: StreamRead) -> Result<EventBatch, ReadError> {
-        todo!()
+    pub fn read_stream(&self, stream: &StreamName, read: StreamRead) -> Result<EventBatch, ReadError> {
+        self.inner.reader.read_stream(stream, read)
     }
+
     /// Where the stream is; `ZERO`: it has no events.
-    pub fn stream_version(&self, _stream: &StreamName) -> Version {
-        todo!()
+    pub fn stream_version(&self, stream: &StreamName) -> Version {
+        self.inner.reader.stream_version(stream)
     }
+
     /// Where the mark is; `None`: it was never set.
-    pub fn mark(&self, _mark: &MarkName) -> Option<Sequence> {
-        todo!()
+    pub fn mark(&self, mark: &MarkName) -> Option<Sequence> {
+        self.inner.reader.mark(mark)
     }
+
     /// The last durable event; `ZERO`: there is none.
     pub fn head(&self) -> Sequence {
-        todo!()
+        self.inner.reader.head()
     }
+
     /// The first event that is still there.
     pub fn first(&self) -> Sequence {
-        todo!()
+        self.inner.reader.first()
     }
+
     /// Which log this is.
     pub fn id(&self) -> LogId {
-        todo!()
+        self.inner.reader.id()
     }
+
     /// The first event recorded at or after `time`; the one after the head when there is none.
-    pub fn sequence_at(&self, _time: Timestamp) -> Result<Sequence, ReadError> {
-        todo!()
+    pub fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
+        self.inner.reader.sequence_at(time)
     }
-    /// Calls `wake` with the head as soon as that is past `past`; at once if it already is.
-    pub fn on_head(&self, _past: Sequence, _wake: Box<dyn FnOnce(Sequence) + Send>) -> HeadWait {
-        todo!()
+
+    /// Calls `wake` with the head as soon as that is past `past`; at once, on this thread, if it already is, else
+    /// from the writer's thread. A log that is closed, or stopped, or damaged drops `wake` without calling it
+    /// when nothing more will come.
+    pub fn on_head(&self, past: Sequence, wake: Box<dyn FnOnce(Sequence) + Send>) -> HeadWait {
+        let shared = self.shared().clone();
+        let mut waiters = shared.waiters.lock();
+        let head = self.head();
+        if head > past {
+            drop(waiters);
+            wake(head);
+            return HeadWait { shared, id: None };
+        }
+        // Asked under the waiters' lock: the writer's thread closes first, then lets all waiters go.
+        let id = (!self.inner.queue.is_done()).then(|| waiters.add(past, wake));
+        drop(waiters);
+        HeadWait { shared, id }
     }
+
     /// What the log did since it was opened.
     pub fn stats(&self) -> Stats {
-        todo!()
+        stats(self.shared())
     }
+
     /// The damage that keeps the log from being written, if there is any.
     pub fn corruption(&self) -> Option<Corruption> {
-        todo!()
+        self.inner.reader.corruption()
     }
+
     /// Writes what is queued, a close mark and a checkpoint. Later appends get `Closed`; reads go on.
     pub fn close(&self) -> Result<(), MaintenanceError> {
-        todo!()
+        self.inner.close()
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.inner.reader.shared
+    }
+}
+
+impl Inner {
+    fn close(&self) -> Result<(), MaintenanceError> {
+        self.queue.close();
+        let Some(threads) = self.threads.lock().take() else { return Ok(()) };
+        let panicked = || tracing::error!("a thread of the log panicked");
+        if threads.maintenance.join().is_err() {
+            panicked();
+        }
+        threads.writer.join().unwrap_or_else(|_| {
+            panicked();
+            Ok(())
+        })
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::warn!(%error, "the log was not closed in order; the next open takes longer");
+        }
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, OpenError> {
+    thread::Builder::new().name(name.to_owned()).spawn(run).map_err(OpenError::Thread)
+}
+
+/// The writer's thread: takes all that is queued as one group, again and again. While one group is synced, the
+/// next one gathers.
+fn write(mut writer: Writer, queue: &Queue) -> Result<(), MaintenanceError> {
+    let _closing = LetWaitersGo { queue, shared: writer.reader().shared };
+    while let Some(jobs) = queue.take() {
+        let (pending, answers): (Vec<_>, Vec<_>) = jobs.into_iter().map(Job::split).unzip();
+        let results = writer.commit_pending(pending.into_iter().map(Ok).collect());
+        answers.into_iter().zip(results).for_each(|(answer, result)| answer.give(result));
+    }
+    writer.finish()
+}
+
+/// However the writer's thread ends: nobody waits for it for ever.
+struct LetWaitersGo<'a> {
+    queue: &'a Queue,
+    shared: Arc<Shared>,
+}
+
+impl Drop for LetWaitersGo<'_> {
+    fn drop(&mut self) {
+        self.queue.finish();
+        let waiting = self.shared.waiters.lock().take_all();
+        drop(waiting);
+    }
+}
+
+/// The maintenance thread: prepares the next segment in paced steps, then looks whether there is more to do.
+fn maintain(maintenance: &Maintenance, queue: &Queue) {
+    /// After a failure, and when there is nothing to do.
+    const REST: Duration = Duration::from_millis(100);
+    /// Longest pause between two steps.
+    const PACE_MAX: Duration = Duration::from_millis(20);
+    loop {
+        let begun = Instant::now();
+        let pause = match maintenance.prepare_step() {
+            // As long again as the step took, so that appends have the disk at least half of the time.
+            Ok(Prepared::Working) => begun.elapsed().min(PACE_MAX),
+            Ok(Prepared::Ready) => {
+                tend(maintenance);
+                REST
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the next segment is not prepared; trying again");
+                REST
+            }
+        };
+        if queue.wait_closing(pause) {
+            return;
+        }
+    }
+}
+
+fn tend(maintenance: &Maintenance) {
+    let mut result = maintenance.write_indexes();
+    if result.is_ok() && maintenance.is_checkpoint_due() {
+        result = maintenance.checkpoint();
+    }
+    if let Err(error) = result {
+        tracing::warn!(%error, "an index or a checkpoint was not written; trying again");
     }
 }

@@ -1,52 +1,478 @@
 //! The engine, without threads: what it does depends on its calls and its environment alone.
+//!
+//! What always holds:
+//!
+//! * At most one group is in flight: the next one is written only after the last one's sync.
+//! * No answer leaves before the sync of the group that it may rest on.
+//! * After a failed write or sync nothing is written any more.
 
-use crate::{AppendError, Corruption, Environment, MaintenanceError, OpenError, Options, Reader};
-use annals_event::{Append, Receipt};
+use crate::disk::{DiskFile, DiskLock, Environment};
+use crate::error::{AppendError, Corruption, MaintenanceError, OpenError};
+use crate::files::{PREPARED, maintenance_error, open_error};
+use crate::frame::{Chain, HEADER_BYTES, Kind, LogTag, Position, chain_after};
+use crate::group::{Answer, GROUP_BYTES_MAX, Group, frame_bytes_of, mark_frame};
+use crate::heads::{Heads, StreamHasher};
+use crate::index_cache::IndexCache;
+use crate::maintenance::Maintenance;
+use crate::num::{to_u64, to_usize};
+use crate::options::{Options, planted};
+use crate::pending::Pending;
+use crate::prepare::{Preparation, Prepared, PreparedFile, write_header};
+use crate::reader::Reader;
+use crate::recovery::{Recovered, recover};
+use crate::repeats;
+use crate::segment::{FRAMES_AT, SegmentHeader, SegmentNumber};
+use crate::state::{SegmentFiles, Shared, State};
+use crate::stats::{Stats, add};
+use crate::{lock, num};
+use annals_event::{Append, Conflict, LogId, Receipt, Sequence};
+use parking_lot::{Mutex, RwLock};
+use std::{io, sync::Arc};
+
+/// Kept free at a segment's end for a close mark and the footer.
+const RESERVED_BYTES: u64 = 2 * to_u64(HEADER_BYTES);
+const SEGMENT_BYTES_MIN: u64 = 4 << 10;
+/// Offsets in a segment have 32 bits.
+const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+/// How much larger each segment of a young log is than the one before.
+const SEGMENT_GROWTH: u64 = 4;
 
 /// The only one that writes. Driven by one thread; [`Log`](crate::Log) is a shell around it.
-pub struct Writer {}
+pub struct Writer {
+    shared: Arc<Shared>,
+    maintenance: Arc<Maintenance>,
+    /// The active segment.
+    segment: SegmentHeader,
+    file: Arc<dyn DiskFile>,
+    group: Group,
+    answers: Vec<Answer>,
+    /// The last frame is a close mark.
+    closed: bool,
+    /// Held as long as anything may be written.
+    _lock: Box<dyn DiskLock>,
+}
 
-/// How far the next segment's file is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Prepared {
-    /// There is more to do.
-    Working,
-    /// It is ready to be used.
-    Ready,
+/// What is to become of an append.
+enum Decision {
+    Write,
+    Answer(Result<Receipt, AppendError>),
+    /// To be decided again when the group is synced: it may be a repeat of an append in the group.
+    AfterSync,
 }
 
 impl Writer {
     /// Opens the log in `environment`, making it when it is missing, and recovers what a crash left.
-    pub fn open(_environment: Environment, _options: Options) -> Result<Self, OpenError> {
-        todo!()
+    pub fn open(environment: Environment, options: Options) -> Result<Self, OpenError> {
+        let disk = &*environment.disk;
+        let names = disk.list().map_err(|error| open_error(disk, "", error))?;
+        if !names.iter().any(|name| SegmentNumber::of_file_name(name).is_some()) {
+            crate::recovery::check_new(&environment, &names)?;
+        }
+        let lock = lock::acquire(disk)?;
+        let recovered = match recover(&environment, &options)? {
+            Some(recovered) => recovered,
+            None => create(&environment, &options)?,
+        };
+        Ok(Self::start(environment, options, recovered, lock))
     }
+
+    fn start(
+        environment: Environment,
+        options: Options,
+        recovered: Recovered,
+        lock: Box<dyn DiskLock>,
+    ) -> Self {
+        let Recovered { heads, state, file, closed, checkpointed, segment } = recovered;
+        let (log_id, tag) = (segment.log_id, LogTag::of(segment.log_id));
+        let disk = environment.disk.clone();
+        let preparation = Preparation::new(disk.clone(), next_capacity(&options, &segment));
+        let files = SegmentFiles::new(disk);
+        files.put(segment.number, file.clone());
+        let group = Group::new(tag, segment.base, state.end);
+        let indexes = IndexCache::new(options.index_cache_bytes_max);
+        let shared = Arc::new(Shared {
+            environment,
+            options,
+            log_id,
+            tag,
+            hasher: StreamHasher::of(log_id),
+            heads,
+            state: RwLock::new(state),
+            files,
+            indexes,
+            poison: crate::poison::Poison::default(),
+            counters: crate::stats::Counters::default(),
+            waiters: Mutex::default(),
+            hints: Mutex::default(),
+        });
+        let maintenance = Arc::new(Maintenance::new(shared.clone(), preparation, checkpointed));
+        Self { shared, maintenance, segment, file, group, answers: Vec::new(), closed, _lock: lock }
+    }
+
     /// Writes a group of appends: each is checked against all before it, all are synced together, and only then
     /// is anything answered or visible. The results stand in the order of the appends.
-    pub fn commit(&mut self, _group: Vec<Append>) -> Vec<Result<Receipt, AppendError>> {
-        todo!()
+    pub fn commit(&mut self, group: Vec<Append>) -> Vec<Result<Receipt, AppendError>> {
+        let encode = |append| Pending::encode(append, &self.shared.hasher);
+        let pending = group.into_iter().map(encode).collect();
+        self.commit_pending(pending)
     }
+
+    pub(crate) fn commit_pending(
+        &mut self,
+        group: Vec<Result<Pending, annals_event::InvalidAppend>>,
+    ) -> Vec<Result<Receipt, AppendError>> {
+        for (at, pending) in group.into_iter().enumerate() {
+            match pending {
+                Ok(pending) => self.take(at, &pending),
+                Err(invalid) => self.answers.push((at, Err(invalid.into()))),
+            }
+        }
+        self.flush();
+        self.answers.sort_unstable_by_key(|(at, _)| *at);
+        self.answers.drain(..).map(|(_, answer)| answer).collect()
+    }
+
     /// A reader of what is durable.
     pub fn reader(&self) -> Reader {
-        todo!()
+        Reader { shared: self.shared.clone() }
     }
+
+    /// What the log did since it was opened.
+    pub fn stats(&self) -> Stats {
+        stats(&self.shared)
+    }
+
     /// Does one step (at most 1 MiB, synced) of preparing the next segment's file.
     pub fn prepare_step(&self) -> Result<Prepared, MaintenanceError> {
-        todo!()
+        self.maintenance.prepare_step()
     }
+
     /// Writes the index files of sealed segments that have none yet.
     pub fn write_indexes(&self) -> Result<(), MaintenanceError> {
-        todo!()
+        self.maintenance.write_indexes()
     }
+
     /// Writes a checkpoint.
     pub fn checkpoint(&self) -> Result<(), MaintenanceError> {
-        todo!()
+        self.maintenance.checkpoint()
     }
+
     /// The damage that keeps the log from being written, if there is any.
-    pub fn corruption(&self) -> Option<&Corruption> {
-        todo!()
+    pub fn corruption(&self) -> Option<Corruption> {
+        self.shared.state.read().corruption.clone()
     }
-    /// Writes a close mark and a checkpoint.
-    pub fn close(self) -> Result<(), MaintenanceError> {
-        todo!()
+
+    /// Writes a close mark, index files and a checkpoint. A log that stopped is left as it is.
+    pub fn close(mut self) -> Result<(), MaintenanceError> {
+        self.finish()
+    }
+
+    pub(crate) fn finish(&mut self) -> Result<(), MaintenanceError> {
+        let frozen = self.shared.poison.reason().is_some() || self.corruption().is_some();
+        if frozen || self.closed {
+            return Ok(());
+        }
+        self.maintenance.write_indexes()?;
+        self.write_close_mark().map_err(|error| {
+            self.shared.poison.set(&error);
+            maintenance_error(&*self.shared.environment.disk, &self.segment.number.file_name(), error)
+        })?;
+        self.maintenance.preparation.lock().discard();
+        self.maintenance.checkpoint()
+    }
+
+    pub(crate) fn maintenance(&self) -> Arc<Maintenance> {
+        self.maintenance.clone()
+    }
+
+    fn take(&mut self, at: usize, pending: &Pending) {
+        let mut decision = self.decide(pending);
+        if let Decision::AfterSync = decision {
+            self.flush();
+            decision = self.decide(pending);
+        }
+        let answer = match decision {
+            Decision::Answer(answer) => answer,
+            Decision::Write | Decision::AfterSync => self.write(pending),
+        };
+        self.group.answers.push((at, answer));
+    }
+
+    fn decide(&self, pending: &Pending) -> Decision {
+        if let Some(reason) = self.shared.poison.reason() {
+            return Decision::Answer(Err(AppendError::Poisoned { reason }));
+        }
+        if self.group.has_request(pending.request_id) {
+            return Decision::AfterSync;
+        }
+        let state = self.shared.state.read();
+        if let Some(corruption) = &state.corruption {
+            return Decision::Answer(Err(AppendError::ReadOnly { corruption: corruption.clone() }));
+        }
+        let original = state.window.get(pending.request_id);
+        let conflict = original.is_none().then(|| self.conflict(&state, pending)).flatten();
+        drop(state);
+        match (original, conflict) {
+            (Some(frame), _) => {
+                Decision::Answer(self.repeated(repeats::by_request(&self.reader(), pending, frame)))
+            }
+            (None, Some(conflict)) => self.refuse(pending, conflict),
+            (None, None) => Decision::Write,
+        }
+    }
+
+    /// The first condition of the append that does not hold.
+    fn conflict(&self, state: &State, pending: &Pending) -> Option<Conflict> {
+        for condition in pending.conditions() {
+            let actual = self.group.version(condition.hash);
+            let actual = actual.unwrap_or_else(|| self.shared.heads.version(condition.hash));
+            if !condition.expected.allows(actual) {
+                let (stream, expected) = (condition.stream.clone(), condition.expected);
+                return Some(Conflict::Stream { stream, expected, actual });
+            }
+        }
+        for update in &pending.marks {
+            let actual =
+                self.group.marks.get(&update.mark).or_else(|| state.marks.get(&update.mark)).copied();
+            if actual != update.expected {
+                let (mark, expected) = (update.mark.clone(), update.expected);
+                return Some(Conflict::Mark { mark, expected, actual });
+            }
+        }
+        None
+    }
+
+    /// A conflict is no refusal when the append was made before.
+    fn refuse(&self, pending: &Pending, conflict: Conflict) -> Decision {
+        if repeats::telling_event(pending).is_some_and(|event| self.group.has_event(event)) {
+            return Decision::AfterSync;
+        }
+        match repeats::by_events(&self.reader(), pending) {
+            Ok(Some(receipt)) => Decision::Answer(self.repeated(Ok(receipt))),
+            Ok(None) => {
+                add(&self.shared.counters.conflicts, 1);
+                Decision::Answer(Err(conflict.into()))
+            }
+            Err(error) => Decision::Answer(Err(AppendError::Original(Arc::new(error)))),
+        }
+    }
+
+    fn repeated(&self, answer: Result<Receipt, AppendError>) -> Result<Receipt, AppendError> {
+        add(&self.shared.counters.repeats, u64::from(answer.is_ok()));
+        answer
+    }
+
+    /// Adds the append to the group, making room for it first.
+    fn write(&mut self, pending: &Pending) -> Result<Receipt, AppendError> {
+        let bytes = frame_bytes_of(pending);
+        let fits = |writer: &Self| {
+            let room = writer.segment.capacity_bytes.saturating_sub(RESERVED_BYTES);
+            writer.group.end_offset() + bytes <= room
+        };
+        let full = self.group.bytes.len() + to_usize(bytes) > GROUP_BYTES_MAX;
+        if full || !fits(self) {
+            self.flush();
+        }
+        if !fits(self) {
+            self.rotate(bytes)?;
+        }
+        if let Some(reason) = self.shared.poison.reason() {
+            return Err(AppendError::Poisoned { reason });
+        }
+        let now = self.shared.environment.clock.now_micros();
+        Ok(self.group.push(pending, now, |stream| self.shared.heads.version(stream)))
+    }
+
+    /// Writes and syncs the group, makes it visible, and releases its answers.
+    fn flush(&mut self) {
+        if !self.group.is_empty() {
+            match self.write_group() {
+                Ok(()) => self.publish(),
+                Err(error) => self.fail(&error),
+            }
+        }
+        self.answers.append(&mut self.group.answers);
+        let (base, end) = (self.segment.base, self.shared.state.read().end);
+        self.group.begin(base, end);
+    }
+
+    fn write_group(&self) -> io::Result<()> {
+        self.file.write_at(&self.group.bytes, self.group.offset())?;
+        if planted!(self.shared.options, AcknowledgeBeforeSync) {
+            return Ok(());
+        }
+        self.file.sync_data()
+    }
+
+    /// Makes everyone who waits for the group's sync know that it failed.
+    fn fail(&mut self, error: &io::Error) {
+        let reason = self.shared.poison.set(error);
+        let keeps_refusals = planted!(self.shared.options, RefuseBeforeSync);
+        for (_, answer) in &mut self.group.answers {
+            if !(keeps_refusals && answer.is_err()) {
+                *answer = Err(AppendError::Poisoned { reason: reason.clone() });
+            }
+        }
+    }
+
+    fn publish(&mut self) {
+        self.closed = false;
+        let group = &mut self.group;
+        let bytes = std::mem::take(&mut group.bytes);
+        let counters = &self.shared.counters;
+        add(&counters.groups, 1);
+        add(&counters.syncs, 1);
+        add(&counters.appends, to_u64(group.frames.len()));
+        add(&counters.events, to_u64(group.records.len()));
+        add(&counters.bytes, to_u64(bytes.len()));
+        let head = {
+            let mut state = self.shared.state.write();
+            let first = state.end.next;
+            let mut records = group.records.as_slice();
+            for (frame, chain) in &group.frames {
+                let of_frame = num::from_u32(frame.events).min(records.len());
+                let (here, rest) = records.split_at(of_frame);
+                state.apply(&self.shared.heads, frame, *chain, here);
+                records = rest;
+            }
+            state.marks.extend(group.marks.drain());
+            if !group.offsets.is_empty() {
+                state.tail.push(first, bytes.into(), group.offsets.clone());
+            }
+            state.head()
+        };
+        let due = self.shared.waiters.lock().take_due(head);
+        due.into_iter().for_each(|wake| wake(head));
+    }
+
+    /// Goes on in a new segment. The group is empty and everything before is durable.
+    fn rotate(&mut self, frame_bytes: u64) -> Result<(), AppendError> {
+        if let Some(reason) = self.shared.poison.reason() {
+            return Err(AppendError::Poisoned { reason });
+        }
+        let maintenance = self.maintenance.clone();
+        // Held until the file has its name: nobody else may touch it before.
+        let mut preparation = maintenance.preparation.lock();
+        let no_space =
+            |error: &dyn std::fmt::Display| AppendError::NoSpace { reason: error.to_string().into() };
+        let prepared =
+            preparation.take(FRAMES_AT + frame_bytes + RESERVED_BYTES).map_err(|error| no_space(&error))?;
+        let header = self.next_segment(prepared.bytes);
+        if let Err(error) = self.name_segment(&prepared, &header) {
+            preparation.discard();
+            return Err(no_space(&error));
+        }
+        if let Err(error) = self.seal() {
+            let reason = self.shared.poison.set(&error);
+            return Err(AppendError::Poisoned { reason });
+        }
+        preparation.begin(next_capacity(&self.shared.options, &header));
+        self.begin_segment(header, prepared.file);
+        Ok(())
+    }
+
+    fn next_segment(&self, capacity_bytes: u64) -> SegmentHeader {
+        let end = self.shared.state.read().end;
+        SegmentHeader {
+            number: self.segment.number.next(),
+            log_id: self.shared.log_id,
+            base: end.position.plus(to_u64(HEADER_BYTES)),
+            capacity_bytes,
+            first: end.next,
+            chain: end.chain,
+            recorded_before: end.recorded_at,
+        }
+    }
+
+    /// Until this is done nothing has changed for the log.
+    fn name_segment(&self, prepared: &PreparedFile, header: &SegmentHeader) -> io::Result<()> {
+        write_header(&*prepared.file, header)?;
+        add(&self.shared.counters.syncs, 1);
+        self.shared.environment.disk.rename(PREPARED, &header.number.file_name())
+    }
+
+    /// Makes the next segment's name durable, then ends the active one.
+    fn seal(&self) -> io::Result<()> {
+        if !planted!(self.shared.options, DirectoryNotSynced) {
+            self.shared.environment.disk.sync_dir()?;
+        }
+        let end = self.shared.state.read().end;
+        let footer = mark_frame(Kind::Footer, self.shared.tag, &end).encode();
+        self.file.write_at(&footer, end.position.since(self.segment.base))?;
+        self.file.sync_data()?;
+        add(&self.shared.counters.syncs, 2);
+        Ok(())
+    }
+
+    fn begin_segment(&mut self, header: SegmentHeader, file: Arc<dyn DiskFile>) {
+        self.shared.files.put(header.number, file.clone());
+        let mut state = self.shared.state.write();
+        let index = state.begin_segment(header);
+        state.unindexed.extend(index.map(Arc::new));
+        self.group.begin(header.base, state.end);
+        drop(state);
+        (self.segment, self.file) = (header, file);
+    }
+
+    /// Says that the log was closed in order, and that everything before is durable.
+    fn write_close_mark(&mut self) -> io::Result<()> {
+        let end = self.shared.state.read().end;
+        let offset = end.position.since(self.segment.base);
+        if offset + RESERVED_BYTES > self.segment.capacity_bytes {
+            return Ok(());
+        }
+        let mark = mark_frame(Kind::Close, self.shared.tag, &end);
+        let encoded = mark.encode();
+        self.file.write_at(&encoded, offset)?;
+        self.file.sync_data()?;
+        self.shared.state.write().apply(&self.shared.heads, &mark, chain_after(&encoded), &[]);
+        self.closed = true;
+        Ok(())
     }
 }
+
+pub(crate) fn stats(shared: &Shared) -> Stats {
+    let segments = to_u64(shared.state.read().segments.len());
+    shared.counters.stats(segments)
+}
+
+fn clamped(bytes: u64) -> u64 {
+    bytes.clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX)
+}
+
+/// How long the segment after `active` is made.
+fn next_capacity(options: &Options, active: &SegmentHeader) -> u64 {
+    clamped(options.segment_bytes.min(active.capacity_bytes.saturating_mul(SEGMENT_GROWTH)))
+}
+
+/// Makes a new log: it exists once its first segment has its name.
+fn create(environment: &Environment, options: &Options) -> Result<Recovered, OpenError> {
+    let disk = &*environment.disk;
+    let target = clamped(options.first_segment_bytes.min(options.segment_bytes));
+    let mut preparation = Preparation::new(environment.disk.clone(), target);
+    let prepared = preparation.take(target);
+    let PreparedFile { file, bytes } = prepared.map_err(|error| {
+        let source = io::Error::new(error.source.kind(), error.source);
+        OpenError::Io { file: error.file, source }
+    })?;
+    let id = uuid::Builder::from_random_bytes(environment.entropy.next_u128().to_be_bytes());
+    let segment = SegmentHeader {
+        number: SegmentNumber::FIRST,
+        log_id: LogId::from_uuid(id.into_uuid()),
+        base: Position::new(0),
+        capacity_bytes: bytes,
+        first: Sequence::FIRST,
+        chain: Chain::default(),
+        recorded_before: 0,
+    };
+    let name = segment.number.file_name();
+    let named = write_header(&*file, &segment)
+        .and_then(|()| disk.rename(PREPARED, &name))
+        .and_then(|()| disk.sync_dir());
+    named.map_err(|error| open_error(disk, &name, error))?;
+    let state = State::at_start_of(segment, options);
+    Ok(Recovered { heads: Heads::new(), state, file, closed: false, checkpointed: 0, segment })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! The checkpoint: heads, marks and request ids, so that opening need not go over the whole log. Derived: when it
+//! is missing or damaged, everything is rebuilt from the segments.
+//!
+//! What always holds:
+//!
+//! * All that the checkpoint says was durable when it was written; so a log that ends before `as_of` has lost
+//!   something.
+//! * The heads may be of a later moment than the start of `replay_from`, never later than `as_of`: replaying from
+//!   the start of that segment brings everything to the log's end.
+
+use crate::frame::Position;
+use crate::heads::{Head, Heads, StreamHash};
+use crate::num::{array_at, crc32c, put, to_u64, to_usize, u32_at, u64_at, u128_at};
+use crate::segment::SegmentNumber;
+use crate::state::{Shared, State};
+use crate::window::Request;
+use annals_event::{LogId, MarkName, RequestId, Sequence, Version};
+use bytes::Bytes;
+
+const MAGIC: [u8; 8] = *b"AnnalChk";
+const FORMAT: u32 = 1;
+const HEADER_BYTES: usize = 64;
+const HEAD_BYTES: usize = 32;
+const REQUEST_BYTES: usize = 24;
+const CHECKSUM_BYTES: usize = 4;
+
+/// A checkpoint that was read and is whole.
+pub(crate) struct Checkpoint {
+    bytes: Bytes,
+    pub(crate) log: LogId,
+    /// The segment at whose start a replay begins.
+    pub(crate) replay_from: SegmentNumber,
+    /// Everything before was durable.
+    pub(crate) as_of: Position,
+}
+
+/// The log's state as a checkpoint's bytes; `None` when a segment was begun meanwhile, so that it must be tried
+/// again.
+pub(crate) fn encode(shared: &Shared) -> Option<(SegmentNumber, Vec<u8>)> {
+    let replay_from = shared.state.read().active_segment()?.number;
+    let mut out = vec![0; HEADER_BYTES];
+    let mut heads = 0;
+    shared.heads.for_each(|head| {
+        heads += 1;
+        put_head(head, &mut out);
+    });
+    let state = shared.state.read();
+    if state.active_segment()?.number != replay_from {
+        return None;
+    }
+    for (mark, value) in &state.marks {
+        out.push(u8::try_from(mark.as_str().len()).unwrap_or(u8::MAX));
+        out.extend_from_slice(mark.as_str().as_bytes());
+        out.extend_from_slice(&value.get().to_le_bytes());
+    }
+    for request in state.window.iter() {
+        out.extend_from_slice(request.id.as_bytes());
+        out.extend_from_slice(&request.frame.get().to_le_bytes());
+    }
+    put(&mut out, 0, &MAGIC);
+    put(&mut out, 8, &FORMAT.to_le_bytes());
+    put(&mut out, 12, &replay_from.0.to_le_bytes());
+    put(&mut out, 16, shared.log_id.as_bytes());
+    put(&mut out, 32, &state.end.position.get().to_le_bytes());
+    put(&mut out, 40, &u64::to_le_bytes(heads));
+    put(&mut out, 48, &to_u64(state.marks.len()).to_le_bytes());
+    put(&mut out, 56, &to_u64(state.window.iter().len()).to_le_bytes());
+    drop(state);
+    let crc = crc32c(&out);
+    out.extend_from_slice(&crc.to_le_bytes());
+    Some((replay_from, out))
+}
+
+fn put_head(head: &Head, out: &mut Vec<u8>) {
+    out.extend_from_slice(&head.stream.0.to_le_bytes());
+    out.extend_from_slice(&head.version.get().to_le_bytes());
+    out.extend_from_slice(&head.segment.0.to_le_bytes());
+    out.extend_from_slice(&head.previous_segment.to_le_bytes());
+}
+
+fn head_at(bytes: &[u8], at: usize) -> Head {
+    Head {
+        stream: StreamHash(u128_at(bytes, at)),
+        version: Version::new(u64_at(bytes, at + 16)),
+        segment: SegmentNumber(u32_at(bytes, at + 24)),
+        previous_segment: u32_at(bytes, at + 28),
+    }
+}
+
+impl Checkpoint {
+    /// The checkpoint in `bytes`; `None` when it is damaged or of an unknown format.
+    pub(crate) fn parse(bytes: Bytes) -> Option<Self> {
+        let (body, crc) = bytes.split_last_chunk::<CHECKSUM_BYTES>()?;
+        let known = body.starts_with(&MAGIC) && u32_at(body, 8) == FORMAT;
+        if body.len() < HEADER_BYTES || !known || crc32c(body) != u32::from_le_bytes(*crc) {
+            return None;
+        }
+        Some(Self {
+            log: LogId::from_bytes(array_at(&bytes, 16)),
+            replay_from: SegmentNumber(u32_at(&bytes, 12)),
+            as_of: Position::new(u64_at(&bytes, 32)),
+            bytes,
+        })
+    }
+
+    /// Brings the heads and the state to the checkpoint's; `None` when it is not well-formed.
+    pub(crate) fn restore(&self, heads: &Heads, state: &mut State) -> Option<()> {
+        let bytes = &self.bytes;
+        let head_count = to_usize(u64_at(bytes, 40));
+        let marks_at = HEADER_BYTES.checked_add(head_count.checked_mul(HEAD_BYTES)?)?;
+        bytes.get(HEADER_BYTES..marks_at)?;
+        heads.reserve(head_count);
+        for at in (HEADER_BYTES..marks_at).step_by(HEAD_BYTES) {
+            heads.restore(head_at(bytes, at));
+        }
+        let mut at = marks_at;
+        for _ in 0..u64_at(bytes, 48) {
+            let length = usize::from(*bytes.get(at)?);
+            let name = bytes.get(at + 1..at + 1 + length)?;
+            let mark = MarkName::new(std::str::from_utf8(name).ok()?).ok()?;
+            state.marks.insert(mark, Sequence::new(u64_at(bytes, at + 1 + length)));
+            at += 1 + length + 8;
+        }
+        for _ in 0..u64_at(bytes, 56) {
+            let frame = Position::new(u64_at(bytes, at + 16));
+            state.window.push(Request { id: RequestId::from_bytes(array_at(bytes, at)), frame });
+            at += REQUEST_BYTES;
+        }
+        (at + CHECKSUM_BYTES == bytes.len()).then_some(())
+    }
+}

@@ -1,0 +1,71 @@
+//! Small helpers around files: names, and files that are replaced as a whole.
+
+use crate::disk::Disk;
+use crate::error::{MaintenanceError, OpenError, ReadError};
+use crate::num::to_u64;
+use bytes::Bytes;
+use std::{io, sync::Arc};
+
+pub(crate) const LOCK: &str = "LOCK";
+pub(crate) const CHECKPOINT: &str = "checkpoint";
+/// The next segment, while it is being filled with zeros.
+pub(crate) const PREPARED: &str = "prepared.tmp";
+
+/// Whether the engine may have made a file of this name.
+pub(crate) fn is_known(name: &str) -> bool {
+    let name = name.strip_suffix(".tmp").unwrap_or(name);
+    let numbered = |suffix| {
+        let number: Option<&str> = name.strip_suffix(suffix);
+        number.is_some_and(|number| number.len() == 10 && number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    name == LOCK || name == CHECKPOINT || name == "prepared" || numbered(".segment") || numbered(".index")
+}
+
+/// Reads a whole file.
+pub(crate) fn read_file(disk: &dyn Disk, name: &str) -> io::Result<Bytes> {
+    let file = disk.open(name)?;
+    let mut bytes = vec![0; crate::num::to_usize(file.len()?)];
+    let got = file.read_at(&mut bytes, 0)?;
+    bytes.truncate(got);
+    Ok(bytes.into())
+}
+
+/// Replaces a whole file: after a crash it has its old or its new bytes.
+pub(crate) fn replace_file(disk: &dyn Disk, name: &str, bytes: &[u8]) -> Result<(), MaintenanceError> {
+    let named = |source| maintenance_error(disk, name, source);
+    let draft = format!("{name}.tmp");
+    remove_if_there(disk, &draft).map_err(named)?;
+    let file = disk.create_new(&draft).map_err(named)?;
+    write_in_steps(&*file, bytes).map_err(named)?;
+    disk.rename(&draft, name).map_err(named)?;
+    disk.sync_dir().map_err(named)
+}
+
+/// Synced step by step, so that the syncs of appends do not wait for one big one.
+fn write_in_steps(file: &dyn crate::disk::DiskFile, bytes: &[u8]) -> io::Result<()> {
+    const STEP_BYTES: usize = 4 << 20;
+    let mut at = 0;
+    for step in bytes.chunks(STEP_BYTES) {
+        file.write_at(step, at)?;
+        file.sync_data()?;
+        at += to_u64(step.len());
+    }
+    Ok(())
+}
+
+pub(crate) fn remove_if_there(disk: &dyn Disk, name: &str) -> io::Result<()> {
+    match disk.remove(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+pub(crate) fn maintenance_error(disk: &dyn Disk, name: &str, source: io::Error) -> MaintenanceError {
+    MaintenanceError { file: disk.display(name), source: Arc::new(source) }
+}
+pub(crate) fn open_error(disk: &dyn Disk, name: &str, source: io::Error) -> OpenError {
+    OpenError::Io { file: disk.display(name), source }
+}
+pub(crate) fn read_error(disk: &dyn Disk, name: &str, source: io::Error) -> ReadError {
+    ReadError::Io { file: disk.display(name), source: Arc::new(source) }
+}

@@ -1,0 +1,216 @@
+//! The frame: what one append leaves in a segment. The byte tables are in `format.md`.
+//!
+//! What always holds:
+//!
+//! * A header says where it stands and in which log, so bytes of another place, file or log are never taken for
+//!   a frame.
+//! * The header's checksum is verified before its lengths are believed, and covers the payload's checksum.
+//! * `synced_to` was durable before the first byte of the frame was written.
+
+use crate::num::{array_at, crc32c, i64_at, put, to_u64, u32_at, u64_at, u128_at};
+use annals_event::{LogId, MarkName, RequestId, Sequence};
+
+pub(crate) const HEADER_BYTES: usize = 96;
+/// Frames begin at multiples of this.
+pub(crate) const ALIGN_BYTES: usize = 8;
+pub(crate) const MAGIC: [u8; 4] = *b"AnF1";
+const CHECKSUM_AT: usize = 92;
+/// Digest and the marks' length.
+pub(crate) const PRELUDE_BYTES: usize = 20;
+/// Largest payload: the largest append, and room for its marks.
+pub(crate) const PAYLOAD_BYTES_MAX: usize = (4 << 20) + (64 << 10);
+
+/// A byte of the log, counted over all segments: the segment's base plus the offset in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Position(u64);
+
+impl Position {
+    pub(crate) const fn new(byte: u64) -> Self {
+        Self(byte)
+    }
+    pub(crate) const fn get(self) -> u64 {
+        self.0
+    }
+    pub(crate) const fn plus(self, bytes: u64) -> Self {
+        Self(self.0.saturating_add(bytes))
+    }
+    /// How far `self` lies behind `base`.
+    pub(crate) const fn since(self, base: Self) -> u64 {
+        self.0.saturating_sub(base.0)
+    }
+}
+
+/// A digest of all frame headers up to a place: equal chains mean equal logs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Chain(pub(crate) u128);
+
+/// 64 bits of the log's id, enough to tell a foreign frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LogTag(pub(crate) u64);
+
+impl LogTag {
+    pub(crate) fn of(id: LogId) -> Self {
+        Self(xxhash_rust::xxh3::xxh3_64(id.as_bytes()))
+    }
+}
+
+/// What a frame is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// An append.
+    Append,
+    /// The log was closed in order.
+    Close,
+    /// The segment ends here, and another follows.
+    Footer,
+}
+
+impl Kind {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Append => 1,
+            Self::Close => 2,
+            Self::Footer => 3,
+        }
+    }
+    const fn of(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Self::Append),
+            2 => Some(Self::Close),
+            3 => Some(Self::Footer),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FrameHeader {
+    pub(crate) kind: Kind,
+    pub(crate) log: LogTag,
+    pub(crate) position: Position,
+    pub(crate) synced_to: Position,
+    /// The first event's; for a frame without events, the next event's.
+    pub(crate) first: Sequence,
+    pub(crate) events: u32,
+    pub(crate) payload_bytes: u32,
+    pub(crate) recorded_at: i64,
+    pub(crate) request_id: RequestId,
+    /// The chain before this frame.
+    pub(crate) previous: Chain,
+    pub(crate) payload_crc: u32,
+}
+
+impl FrameHeader {
+    pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
+        let mut bytes = [0; HEADER_BYTES];
+        put(&mut bytes, 0, &MAGIC);
+        put(&mut bytes, 4, &[self.kind.code()]);
+        put(&mut bytes, 8, &self.log.0.to_le_bytes());
+        put(&mut bytes, 16, &self.position.get().to_le_bytes());
+        put(&mut bytes, 24, &self.synced_to.get().to_le_bytes());
+        put(&mut bytes, 32, &self.first.get().to_le_bytes());
+        put(&mut bytes, 40, &self.events.to_le_bytes());
+        put(&mut bytes, 44, &self.payload_bytes.to_le_bytes());
+        put(&mut bytes, 48, &self.recorded_at.to_le_bytes());
+        put(&mut bytes, 56, self.request_id.as_bytes());
+        put(&mut bytes, 72, &self.previous.0.to_le_bytes());
+        put(&mut bytes, 88, &self.payload_crc.to_le_bytes());
+        let crc = crc32c(&bytes[..CHECKSUM_AT]);
+        put(&mut bytes, CHECKSUM_AT, &crc.to_le_bytes());
+        bytes
+    }
+
+    /// The header at the start of `bytes`, if it is whole and stands where it says in the log that it says.
+    pub(crate) fn decode(bytes: &[u8], log: LogTag, position: Position) -> Option<Self> {
+        let bytes: &[u8; HEADER_BYTES] = bytes.first_chunk()?;
+        if !bytes.starts_with(&MAGIC) || crc32c(&bytes[..CHECKSUM_AT]) != u32_at(bytes, CHECKSUM_AT) {
+            return None;
+        }
+        let header = Self {
+            kind: Kind::of(bytes[4])?,
+            log: LogTag(u64_at(bytes, 8)),
+            position: Position::new(u64_at(bytes, 16)),
+            synced_to: Position::new(u64_at(bytes, 24)),
+            first: Sequence::new(u64_at(bytes, 32)),
+            events: u32_at(bytes, 40),
+            payload_bytes: u32_at(bytes, 44),
+            recorded_at: i64_at(bytes, 48),
+            request_id: RequestId::from_bytes(array_at(bytes, 56)),
+            previous: Chain(u128_at(bytes, 72)),
+            payload_crc: u32_at(bytes, 88),
+        };
+        (header.log == log && header.position == position).then_some(header)
+    }
+
+    /// How many bytes of the segment the frame takes.
+    pub(crate) const fn frame_bytes(&self) -> u64 {
+        to_u64(frame_bytes(self.payload_bytes as usize))
+    }
+
+    /// Where the next frame begins.
+    pub(crate) const fn end(&self) -> Position {
+        self.position.plus(self.frame_bytes())
+    }
+
+    /// The first sequence number after the frame's events.
+    pub(crate) fn next(&self) -> Sequence {
+        self.first.plus(u64::from(self.events))
+    }
+}
+
+/// The chain after the frame with this header.
+pub(crate) fn chain_after(header: &[u8; HEADER_BYTES]) -> Chain {
+    Chain(xxhash_rust::xxh3::xxh3_128(header))
+}
+
+/// Bytes of a frame with a payload of this size, padding included.
+pub(crate) const fn frame_bytes(payload_bytes: usize) -> usize {
+    (HEADER_BYTES + payload_bytes).next_multiple_of(ALIGN_BYTES)
+}
+
+/// The payload of an append's frame, taken apart.
+pub(crate) struct AppendPayload<'a> {
+    pub(crate) digest: u128,
+    pub(crate) marks: &'a [u8],
+    /// Where the records begin in the payload.
+    pub(crate) records_at: usize,
+}
+
+impl<'a> AppendPayload<'a> {
+    pub(crate) fn parse(payload: &'a [u8]) -> Option<Self> {
+        let records_at = PRELUDE_BYTES.checked_add(u32_at(payload, 16) as usize)?;
+        let marks = payload.get(PRELUDE_BYTES..records_at)?;
+        Some(Self { digest: u128_at(payload, 0), marks, records_at })
+    }
+
+    /// The marks that the append set; `None` when they are not well-formed.
+    pub(crate) fn marks(&self) -> Option<Vec<(MarkName, Sequence)>> {
+        let (mut rest, mut marks) = (self.marks, Vec::new());
+        while let Some((&length, after)) = rest.split_first() {
+            let (name, after) = after.split_at_checked(usize::from(length))?;
+            let (value, after) = after.split_first_chunk()?;
+            let name = MarkName::new(std::str::from_utf8(name).ok()?).ok()?;
+            marks.push((name, Sequence::new(u64::from_le_bytes(*value))));
+            rest = after;
+        }
+        Some(marks)
+    }
+}
+
+/// Appends the part of an append's payload that stands before its records.
+pub(crate) fn encode_prelude<'a>(
+    digest: u128,
+    marks: impl Iterator<Item = (&'a MarkName, Sequence)>,
+    out: &mut Vec<u8>,
+) {
+    let at = out.len();
+    out.extend_from_slice(&digest.to_le_bytes());
+    out.extend_from_slice(&[0; 4]);
+    for (mark, value) in marks {
+        out.push(u8::try_from(mark.as_str().len()).unwrap_or(u8::MAX));
+        out.extend_from_slice(mark.as_str().as_bytes());
+        out.extend_from_slice(&value.get().to_le_bytes());
+    }
+    let marks_bytes = crate::num::to_u32(out.len() - at - PRELUDE_BYTES);
+    put(out, at + 16, &marks_bytes.to_le_bytes());
+}

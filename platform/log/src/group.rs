@@ -1,0 +1,229 @@
+//! A group of appends on its way to the disk: their frames in one buffer, to be written and synced at once.
+//!
+//! What always holds: the group begins where the log is durable, so every frame's `synced_to` is the group's
+//! start; and answers stay here until the group is synced, because they may rest on it.
+
+use crate::AppendError;
+use crate::frame::{Chain, Position};
+use crate::frame::{FrameHeader, HEADER_BYTES, Kind, LogTag, chain_after, encode_prelude, frame_bytes};
+use crate::heads::StreamHash;
+use crate::index::{IndexedRecord, Posting};
+use crate::num::{crc32c, put, to_u32, to_u64};
+use crate::pending::{Pending, Records, event_id_of};
+use crate::state::LogEnd;
+use annals_event::{MarkName, Receipt, RequestId, Sequence, SequenceRange, Timestamp, Version, record};
+use std::collections::{HashMap, HashSet};
+
+/// Most bytes of frames that are written and synced at once, unless a single frame is larger.
+pub(crate) const GROUP_BYTES_MAX: usize = 8 << 20;
+
+/// Which append of a commit an answer belongs to, and the answer.
+pub(crate) type Answer = (usize, Result<Receipt, AppendError>);
+
+pub(crate) struct Group {
+    log: LogTag,
+    /// The position of the first byte of the segment.
+    base: Position,
+    start: Position,
+    pub(crate) end: LogEnd,
+    pub(crate) bytes: Vec<u8>,
+    /// Each frame with the chain after it.
+    pub(crate) frames: Vec<(FrameHeader, Chain)>,
+    /// The records of all frames.
+    pub(crate) records: Vec<IndexedRecord>,
+    /// Where each record begins in `bytes`.
+    pub(crate) offsets: Vec<u32>,
+    pub(crate) marks: HashMap<MarkName, Sequence>,
+    versions: HashMap<StreamHash, Version>,
+    requests: HashSet<RequestId>,
+    pub(crate) answers: Vec<Answer>,
+}
+
+impl Group {
+    pub(crate) fn new(log: LogTag, base: Position, end: LogEnd) -> Self {
+        Self {
+            log,
+            base,
+            start: end.position,
+            end,
+            bytes: Vec::new(),
+            frames: Vec::new(),
+            records: Vec::new(),
+            offsets: Vec::new(),
+            marks: HashMap::new(),
+            versions: HashMap::new(),
+            requests: HashSet::new(),
+            answers: Vec::new(),
+        }
+    }
+
+    /// Begins the next group where the log is now durable. The answers have been taken before.
+    pub(crate) fn begin(&mut self, base: Position, end: LogEnd) {
+        (self.base, self.start, self.end) = (base, end.position, end);
+        self.bytes.clear();
+        self.frames.clear();
+        self.records.clear();
+        self.offsets.clear();
+        self.marks.clear();
+        self.versions.clear();
+        self.requests.clear();
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+    /// Where the group's bytes belong in the segment's file.
+    pub(crate) fn offset(&self) -> u64 {
+        self.start.since(self.base)
+    }
+    /// Where the group ends in the segment's file.
+    pub(crate) fn end_offset(&self) -> u64 {
+        self.end.position.since(self.base)
+    }
+    /// Where the group leaves the stream; `None`: it does not touch it.
+    pub(crate) fn version(&self, stream: StreamHash) -> Option<Version> {
+        self.versions.get(&stream).copied()
+    }
+    pub(crate) fn has_request(&self, id: RequestId) -> bool {
+        self.requests.contains(&id)
+    }
+    /// Whether the event is in the group.
+    pub(crate) fn has_event(&self, id: [u8; 16]) -> bool {
+        let record = |&at: &u32| self.bytes.get(crate::num::from_u32(at)..).unwrap_or_default();
+        self.offsets.iter().any(|at| event_id_of(record(at)) == id)
+    }
+
+    /// Adds the frame of an append whose conditions hold; `version_of` is where a stream is that the group did
+    /// not touch.
+    pub(crate) fn push(
+        &mut self,
+        pending: &Pending,
+        now: i64,
+        version_of: impl Fn(StreamHash) -> Version,
+    ) -> Receipt {
+        let recorded_at = now.max(self.end.recorded_at);
+        let frame_at = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; HEADER_BYTES]);
+        let marks = pending.marks.iter().map(|update| (&update.mark, update.value));
+        encode_prelude(pending.digest, marks, &mut self.bytes);
+        let versions = self.push_records(pending, recorded_at, version_of);
+        let header = self.finish_frame(frame_at, recorded_at, pending);
+        self.requests.insert(pending.request_id);
+        for update in &pending.marks {
+            self.marks.insert(update.mark.clone(), update.value);
+        }
+        receipt(&header, versions, Repeated::No)
+    }
+
+    fn push_records(
+        &mut self,
+        pending: &Pending,
+        recorded_at: i64,
+        version_of: impl Fn(StreamHash) -> Version,
+    ) -> Vec<Version> {
+        let mut records = Records { rest: &pending.records };
+        let mut sequence = self.end.next;
+        let mut versions = Vec::with_capacity(pending.writes.len());
+        for write in &pending.writes {
+            let stream = write.condition.hash;
+            let mut version = self.version(stream).unwrap_or_else(|| version_of(stream));
+            for bytes in records.by_ref().take(crate::num::from_u32(write.events)) {
+                version = version.next();
+                let at = self.bytes.len();
+                self.bytes.extend_from_slice(bytes);
+                let placed = self.bytes.get_mut(at..).unwrap_or_default();
+                record::set_place(placed, sequence, version, Timestamp::from_micros(recorded_at));
+                let crc = crc32c(placed);
+                let offset = to_u32(crate::num::to_usize(self.start.since(self.base)) + at);
+                let posting = Posting { offset, bytes: to_u32(bytes.len()), crc };
+                self.offsets.push(to_u32(at));
+                self.records.push(IndexedRecord { stream, version, posting });
+                sequence = sequence.next();
+            }
+            self.versions.insert(stream, version);
+            versions.push(version);
+        }
+        versions
+    }
+
+    fn finish_frame(&mut self, frame_at: usize, recorded_at: i64, pending: &Pending) -> FrameHeader {
+        let payload = self.bytes.get(frame_at + HEADER_BYTES..).unwrap_or_default();
+        let header = FrameHeader {
+            kind: Kind::Append,
+            log: self.log,
+            position: self.end.position,
+            synced_to: self.start,
+            first: self.end.next,
+            events: pending.events(),
+            payload_bytes: to_u32(payload.len()),
+            recorded_at,
+            request_id: pending.request_id,
+            previous: self.end.chain,
+            payload_crc: crc32c(payload),
+        };
+        let encoded = header.encode();
+        put(&mut self.bytes, frame_at, &encoded);
+        let padded = frame_bytes(crate::num::from_u32(header.payload_bytes));
+        self.bytes.resize(frame_at + padded, 0);
+        let chain = chain_after(&encoded);
+        self.frames.push((header, chain));
+        self.end = self.end.after(&header, chain);
+        header
+    }
+}
+
+/// A frame without events.
+pub(crate) fn mark_frame(kind: Kind, log: LogTag, end: &LogEnd) -> FrameHeader {
+    FrameHeader {
+        kind,
+        log,
+        position: end.position,
+        synced_to: end.position,
+        first: end.next,
+        events: 0,
+        payload_bytes: 0,
+        recorded_at: end.recorded_at,
+        request_id: RequestId::from_bytes([0; 16]),
+        previous: end.chain,
+        payload_crc: crc32c(&[]),
+    }
+}
+
+/// How many bytes the append's frame will take.
+pub(crate) fn frame_bytes_of(pending: &Pending) -> u64 {
+    let marks: usize = pending.marks.iter().map(|update| 9 + update.mark.as_str().len()).sum();
+    to_u64(frame_bytes(crate::frame::PRELUDE_BYTES + marks + pending.records.len()))
+}
+
+/// Whether a receipt is that of an earlier append.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeated {
+    Yes,
+    No,
+}
+
+/// The receipt of the append that left this frame.
+pub(crate) fn receipt(frame: &FrameHeader, versions: Vec<Version>, repeated: Repeated) -> Receipt {
+    let last = frame.next().previous();
+    Receipt {
+        events: (frame.events > 0).then_some(SequenceRange { first: frame.first, last }),
+        versions,
+        head: last,
+        recorded_at: Timestamp::from_micros(frame.recorded_at),
+        repeated: repeated == Repeated::Yes,
+    }
+}
+
+/// The last version of each stream, given the streams and versions of an append's events in order.
+pub(crate) fn last_versions<'a>(events: impl Iterator<Item = (&'a str, Version)>) -> Vec<Version> {
+    let mut versions: Vec<Version> = Vec::new();
+    let mut stream = None;
+    for (name, version) in events {
+        match versions.last_mut() {
+            Some(last) if stream == Some(name) => *last = version,
+            _ => versions.push(version),
+        }
+        stream = Some(name);
+    }
+    versions
+}

@@ -1,0 +1,153 @@
+//! Where every stream is: 32 bytes a stream in open hash tables, about 48 with their empty places.
+//!
+//! What always holds: a stream's hash is 128 bits of a hash that is keyed by the log's id, so nobody can choose
+//! names that meet; and a head is only ever moved forward.
+
+use crate::segment::SegmentNumber;
+use annals_event::{LogId, StreamName, Version};
+use hashbrown::{HashTable, hash_table::Entry};
+use parking_lot::RwLock;
+
+/// A stream's name, hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct StreamHash(pub(crate) u128);
+
+/// Hashes the names of one log's streams.
+#[derive(Clone)]
+pub(crate) struct StreamHasher {
+    key: [u8; 32],
+}
+
+impl StreamHasher {
+    pub(crate) fn of(log: LogId) -> Self {
+        Self { key: blake3::derive_key("annals log, stream names, format 1", log.as_bytes()) }
+    }
+    pub(crate) fn hash(&self, stream: &str) -> StreamHash {
+        let hash = blake3::keyed_hash(&self.key, stream.as_bytes());
+        StreamHash(crate::num::u128_at(hash.as_bytes(), 0))
+    }
+    pub(crate) fn hash_name(&self, stream: &StreamName) -> StreamHash {
+        self.hash(stream.as_str())
+    }
+}
+
+/// Where one stream is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) stream: StreamHash,
+    pub(crate) version: Version,
+    /// The segment with the last event.
+    pub(crate) segment: SegmentNumber,
+    /// The newest segment before that one with events of the stream; 0: none.
+    pub(crate) previous_segment: u32,
+}
+
+/// Shards, so that a checkpoint copies one while appends go on in the others.
+const SHARDS: usize = 64;
+
+pub(crate) struct Heads {
+    shards: Vec<RwLock<HashTable<Head>>>,
+}
+
+impl Heads {
+    pub(crate) fn new() -> Self {
+        Self { shards: (0..SHARDS).map(|_| RwLock::default()).collect() }
+    }
+
+    pub(crate) fn get(&self, stream: StreamHash) -> Option<Head> {
+        self.shard(stream)?.read().find(low(stream), |head| head.stream == stream).copied()
+    }
+
+    pub(crate) fn version(&self, stream: StreamHash) -> Version {
+        self.get(stream).map_or(Version::ZERO, |head| head.version)
+    }
+
+    /// Moves the stream to `version`, whose event is in `segment`; returns the newest segment before that one
+    /// with events of the stream. Moving to where the stream was before changes nothing.
+    pub(crate) fn advance(&self, stream: StreamHash, version: Version, segment: SegmentNumber) -> u32 {
+        let Some(shard) = self.shard(stream) else { return 0 };
+        let mut shard = shard.write();
+        match shard.entry(low(stream), |head| head.stream == stream, |head| low(head.stream)) {
+            Entry::Occupied(mut entry) => {
+                let head = entry.get_mut();
+                if head.segment < segment {
+                    (head.previous_segment, head.segment) = (head.segment.0, segment);
+                }
+                head.version = head.version.max(version);
+                head.previous_segment
+            }
+            Entry::Vacant(entry) => {
+                entry.insert(Head { stream, version, segment, previous_segment: 0 });
+                0
+            }
+        }
+    }
+
+    /// Puts a head that was read from a checkpoint.
+    pub(crate) fn restore(&self, head: Head) {
+        if let Some(shard) = self.shard(head.stream) {
+            shard.write().insert_unique(low(head.stream), head, |head| low(head.stream));
+        }
+    }
+
+    /// Makes room for `streams` more.
+    pub(crate) fn reserve(&self, streams: usize) {
+        for shard in &self.shards {
+            shard.write().reserve(streams.div_ceil(SHARDS), |head| low(head.stream));
+        }
+    }
+
+    /// Calls `visit` for each head, shard by shard: heads may move forward in between.
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(&Head)) {
+        for shard in &self.shards {
+            shard.read().iter().for_each(&mut visit);
+        }
+    }
+
+    fn shard(&self, stream: StreamHash) -> Option<&RwLock<HashTable<Head>>> {
+        self.shards.get(crate::num::to_usize(high(stream)) % SHARDS)
+    }
+}
+
+fn high(stream: StreamHash) -> u64 {
+    u64::try_from(stream.0 >> 64).unwrap_or(0)
+}
+
+fn low(stream: StreamHash) -> u64 {
+    u64::try_from(stream.0 & u128::from(u64::MAX)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment(n: u32) -> SegmentNumber {
+        SegmentNumber(n)
+    }
+
+    #[test]
+    fn a_head_moves_forward_only_and_remembers_the_segment_before() {
+        let (heads, stream) = (Heads::new(), StreamHash(7));
+        assert_eq!(heads.version(stream), Version::ZERO);
+        assert_eq!(heads.advance(stream, Version::new(1), segment(1)), 0);
+        assert_eq!(heads.advance(stream, Version::new(2), segment(1)), 0);
+        assert_eq!(heads.advance(stream, Version::new(3), segment(4)), 1);
+        assert_eq!(heads.advance(stream, Version::new(2), segment(4)), 1, "replayed: as it was");
+        assert_eq!(heads.version(stream), Version::new(3));
+        assert_eq!(heads.advance(stream, Version::new(4), segment(5)), 4);
+    }
+
+    #[test]
+    fn names_are_hashed_with_the_logs_key() {
+        let log = |n| LogId::from_bytes([n; 16]);
+        let (one, other) = (StreamHasher::of(log(1)), StreamHasher::of(log(2)));
+        assert_ne!(one.hash("a"), other.hash("a"));
+        assert_ne!(one.hash("a"), one.hash("b"));
+        assert_eq!(one.hash("a"), StreamHasher::of(log(1)).hash("a"));
+    }
+
+    #[test]
+    fn a_head_takes_32_bytes() {
+        assert_eq!(size_of::<Head>(), 32);
+    }
+}

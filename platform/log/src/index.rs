@@ -1,0 +1,459 @@
+//! The index of one segment: (stream, version) -> place of the record, and waypoints for finding sequence
+//! numbers and times. The active segment's index is in memory; a sealed segment's is a derived file.
+//!
+//! What always holds:
+//!
+//! * An index file is whole or it is not used: it names its log, its segment and the chain at the segment's end,
+//!   and carries checksums over all its bytes. A file that does not hold is made again from the segment.
+//! * A posting carries the checksum of its record, so a single record is verified without its frame.
+
+use crate::frame::Chain;
+use crate::heads::StreamHash;
+use crate::num::{array_at, crc32c, from_u32, i64_at, put, to_u32, to_u64, u32_at, u64_at, u128_at};
+use crate::segment::SegmentNumber;
+use annals_event::{LogId, Sequence, Version};
+use bytes::Bytes;
+use hashbrown::{HashTable, hash_table::Entry};
+
+const MAGIC: [u8; 8] = *b"AnnalIdx";
+const FORMAT: u32 = 1;
+const HEADER_BYTES: usize = 72;
+const HEADER_CHECKSUM_AT: usize = 68;
+const WAYPOINT_BYTES: usize = 24;
+const STREAM_BYTES: usize = 40;
+const POSTING_BYTES: usize = 12;
+/// How far apart waypoints are at least.
+const WAYPOINT_EVERY_BYTES: u32 = 64 << 10;
+
+/// Where a record is in its segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Posting {
+    pub(crate) offset: u32,
+    pub(crate) bytes: u32,
+    pub(crate) crc: u32,
+}
+
+/// A frame to begin a search at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Waypoint {
+    /// The sequence number of the frame's first event.
+    pub(crate) first: Sequence,
+    pub(crate) recorded_at: i64,
+    /// Where the frame begins in the segment.
+    pub(crate) offset: u32,
+}
+
+/// Versions `from` to `to` of a stream, both included.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VersionRange {
+    pub(crate) from: Version,
+    pub(crate) to: Version,
+}
+
+impl VersionRange {
+    /// Which of `count` postings that begin at version `first` are in the range.
+    fn of_postings(self, first: Version, count: usize) -> std::ops::Range<usize> {
+        let place = |version: u64| crate::num::to_usize(version.saturating_sub(first.get())).min(count);
+        let from = place(self.from.get());
+        from..place(self.to.get().saturating_add(1)).max(from)
+    }
+}
+
+/// What a segment has of a stream.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// The version of the stream's first event in the segment.
+    pub(crate) first_version: Version,
+    /// The newest segment before this one with events of the stream; 0: none.
+    pub(crate) previous_segment: u32,
+    /// The postings that were asked for, in order.
+    pub(crate) postings: Vec<Posting>,
+}
+
+struct ActiveStream {
+    stream: StreamHash,
+    first_version: Version,
+    previous_segment: u32,
+    postings: Postings,
+}
+
+/// Most streams have one event in a segment: those take no allocation.
+enum Postings {
+    One(Posting),
+    Many(Vec<Posting>),
+}
+
+impl Postings {
+    fn push(&mut self, posting: Posting) {
+        match self {
+            Self::One(first) => *self = Self::Many(vec![*first, posting]),
+            Self::Many(postings) => postings.push(posting),
+        }
+    }
+    fn as_slice(&self) -> &[Posting] {
+        match self {
+            Self::One(posting) => std::slice::from_ref(posting),
+            Self::Many(postings) => postings,
+        }
+    }
+}
+
+/// The index of the active segment.
+#[derive(Default)]
+pub(crate) struct ActiveIndex {
+    streams: HashTable<ActiveStream>,
+    postings: usize,
+    waypoints: Vec<Waypoint>,
+}
+
+/// One record, for an index.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IndexedRecord {
+    pub(crate) stream: StreamHash,
+    pub(crate) version: Version,
+    pub(crate) posting: Posting,
+}
+
+fn table_hash(stream: StreamHash) -> u64 {
+    u64::try_from(stream.0 & u128::from(u64::MAX)).unwrap_or(0)
+}
+
+impl ActiveIndex {
+    pub(crate) fn add(&mut self, record: &IndexedRecord, previous_segment: u32) {
+        let stream = record.stream;
+        self.postings += 1;
+        let entry = self.streams.entry(
+            table_hash(stream),
+            |held| held.stream == stream,
+            |held| table_hash(held.stream),
+        );
+        match entry {
+            Entry::Occupied(mut entry) => entry.get_mut().postings.push(record.posting),
+            Entry::Vacant(entry) => {
+                entry.insert(ActiveStream {
+                    stream,
+                    first_version: record.version,
+                    previous_segment,
+                    postings: Postings::One(record.posting),
+                });
+            }
+        }
+    }
+
+    /// Takes the frame as a waypoint if the last one is far enough away.
+    pub(crate) fn pass(&mut self, frame: Waypoint) {
+        let far = |last: &Waypoint| frame.offset.saturating_sub(last.offset) >= WAYPOINT_EVERY_BYTES;
+        if self.waypoints.last().is_none_or(far) {
+            self.waypoints.push(frame);
+        }
+    }
+
+    pub(crate) fn waypoints(&self) -> &[Waypoint] {
+        &self.waypoints
+    }
+
+    pub(crate) fn find(&self, stream: StreamHash, versions: VersionRange) -> Option<Found> {
+        let held = self.streams.find(table_hash(stream), |held| held.stream == stream)?;
+        let postings = held.postings.as_slice();
+        let range = versions.of_postings(held.first_version, postings.len());
+        Some(Found {
+            first_version: held.first_version,
+            previous_segment: held.previous_segment,
+            postings: postings.get(range).unwrap_or_default().to_vec(),
+        })
+    }
+
+    /// Calls `resolve` for the link of each stream that began in an earlier segment.
+    pub(crate) fn relink(&mut self, mut resolve: impl FnMut(StreamHash) -> u32) {
+        for held in self.streams.iter_mut().filter(|held| held.first_version > Version::FIRST) {
+            held.previous_segment = resolve(held.stream);
+        }
+    }
+
+    /// The streams whose link to an earlier segment is needed.
+    pub(crate) fn continued(&self) -> impl Iterator<Item = StreamHash> {
+        self.streams.iter().filter(|held| held.first_version > Version::FIRST).map(|held| held.stream)
+    }
+
+    /// The index as a file.
+    pub(crate) fn seal(self, of: IndexOf) -> SegmentIndex {
+        let mut streams: Vec<ActiveStream> = self.streams.into_iter().collect();
+        streams.sort_unstable_by_key(|held| held.stream);
+        let tables = streams.len() * STREAM_BYTES + self.postings * POSTING_BYTES;
+        let waypoints_end = HEADER_BYTES + self.waypoints.len() * WAYPOINT_BYTES;
+        let mut out = Vec::with_capacity(waypoints_end + tables);
+        out.extend_from_slice(&[0; HEADER_BYTES]);
+        for waypoint in &self.waypoints {
+            out.extend_from_slice(&waypoint.first.get().to_le_bytes());
+            out.extend_from_slice(&waypoint.recorded_at.to_le_bytes());
+            out.extend_from_slice(&waypoint.offset.to_le_bytes());
+            out.extend_from_slice(&[0; 4]);
+        }
+        let mut first_posting = 0;
+        for held in &streams {
+            let count = held.postings.as_slice().len();
+            out.extend_from_slice(&held.stream.0.to_le_bytes());
+            out.extend_from_slice(&held.first_version.get().to_le_bytes());
+            out.extend_from_slice(&to_u32(count).to_le_bytes());
+            out.extend_from_slice(&held.previous_segment.to_le_bytes());
+            out.extend_from_slice(&to_u32(first_posting).to_le_bytes());
+            out.extend_from_slice(&[0; 4]);
+            first_posting += count;
+        }
+        for posting in streams.iter().flat_map(|held| held.postings.as_slice()) {
+            out.extend_from_slice(&posting.offset.to_le_bytes());
+            out.extend_from_slice(&posting.bytes.to_le_bytes());
+            out.extend_from_slice(&posting.crc.to_le_bytes());
+        }
+        let counts =
+            Counts { waypoints: self.waypoints.len(), streams: streams.len(), postings: self.postings };
+        put_header(&mut out, of, counts);
+        SegmentIndex { counts, of, bytes: out.into() }
+    }
+}
+
+/// Which segment an index is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IndexOf {
+    pub(crate) log: LogId,
+    pub(crate) segment: SegmentNumber,
+    /// The chain at the segment's end, so that an index of another history is noticed.
+    pub(crate) chain: Chain,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Counts {
+    waypoints: usize,
+    streams: usize,
+    postings: usize,
+}
+
+fn put_header(out: &mut [u8], of: IndexOf, counts: Counts) {
+    let waypoints_end = HEADER_BYTES + counts.waypoints * WAYPOINT_BYTES;
+    let waypoints_crc = crc32c(out.get(HEADER_BYTES..waypoints_end).unwrap_or_default());
+    let tables_crc = crc32c(out.get(waypoints_end..).unwrap_or_default());
+    put(out, 0, &MAGIC);
+    put(out, 8, &FORMAT.to_le_bytes());
+    put(out, 12, &of.segment.0.to_le_bytes());
+    put(out, 16, of.log.as_bytes());
+    put(out, 32, &to_u32(counts.waypoints).to_le_bytes());
+    put(out, 36, &to_u32(counts.streams).to_le_bytes());
+    put(out, 40, &to_u32(counts.postings).to_le_bytes());
+    put(out, 44, &waypoints_crc.to_le_bytes());
+    put(out, 48, &tables_crc.to_le_bytes());
+    put(out, 52, &of.chain.0.to_le_bytes());
+    let crc = crc32c(out.get(..HEADER_CHECKSUM_AT).unwrap_or_default());
+    put(out, HEADER_CHECKSUM_AT, &crc.to_le_bytes());
+}
+
+/// The index of a sealed segment: the bytes of its file, read where they lie.
+#[derive(Debug)]
+pub(crate) struct SegmentIndex {
+    of: IndexOf,
+    counts: Counts,
+    bytes: Bytes,
+}
+
+impl SegmentIndex {
+    /// The index in `bytes`; `None` when it is damaged or not of this segment.
+    pub(crate) fn parse(bytes: Bytes, of: IndexOf) -> Option<Self> {
+        let header: &[u8; HEADER_BYTES] = bytes.first_chunk()?;
+        let whole = crc32c(&header[..HEADER_CHECKSUM_AT]) == u32_at(header, HEADER_CHECKSUM_AT);
+        if !whole || !header.starts_with(&MAGIC) || u32_at(header, 8) != FORMAT {
+            return None;
+        }
+        let found = IndexOf {
+            segment: SegmentNumber(u32_at(header, 12)),
+            log: LogId::from_bytes(array_at(header, 16)),
+            chain: Chain(u128_at(header, 52)),
+        };
+        let counts = Counts {
+            waypoints: from_u32(u32_at(header, 32)),
+            streams: from_u32(u32_at(header, 36)),
+            postings: from_u32(u32_at(header, 40)),
+        };
+        let (waypoints_crc, tables_crc) = (u32_at(header, 44), u32_at(header, 48));
+        let index = Self { of, counts, bytes };
+        let holds = found == of
+            && index.bytes.len() == index.postings_at() + counts.postings * POSTING_BYTES
+            && crc32c(index.bytes.get(HEADER_BYTES..index.streams_at())?) == waypoints_crc
+            && crc32c(index.bytes.get(index.streams_at()..)?) == tables_crc;
+        holds.then_some(index)
+    }
+
+    pub(crate) const fn of(&self) -> IndexOf {
+        self.of
+    }
+    pub(crate) const fn as_bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    pub(crate) fn find(&self, stream: StreamHash, versions: VersionRange) -> Option<Found> {
+        let entry = self.entry(stream)?;
+        let (first_version, count) = (Version::new(u64_at(entry, 16)), from_u32(u32_at(entry, 24)));
+        let range = versions.of_postings(first_version, count);
+        let base = from_u32(u32_at(entry, 32));
+        let at = |index: usize| {
+            let posting = self.postings_at() + (base + index) * POSTING_BYTES;
+            Posting {
+                offset: u32_at(&self.bytes, posting),
+                bytes: u32_at(&self.bytes, posting + 4),
+                crc: u32_at(&self.bytes, posting + 8),
+            }
+        };
+        Some(Found { first_version, previous_segment: u32_at(entry, 28), postings: range.map(at).collect() })
+    }
+
+    pub(crate) fn contains(&self, stream: StreamHash) -> bool {
+        self.entry(stream).is_some()
+    }
+
+    /// The last waypoint for which `before` holds, given that it holds for the first ones and not for the rest.
+    pub(crate) fn waypoint(&self, before: impl Fn(&Waypoint) -> bool) -> Option<Waypoint> {
+        let count = partition_point(self.counts.waypoints, |index| before(&self.waypoint_at(index)));
+        Some(self.waypoint_at(count.checked_sub(1)?))
+    }
+
+    fn waypoint_at(&self, index: usize) -> Waypoint {
+        let at = HEADER_BYTES + index * WAYPOINT_BYTES;
+        Waypoint {
+            first: Sequence::new(u64_at(&self.bytes, at)),
+            recorded_at: i64_at(&self.bytes, at + 8),
+            offset: u32_at(&self.bytes, at + 16),
+        }
+    }
+
+    fn entry(&self, stream: StreamHash) -> Option<&[u8]> {
+        let at = |index: usize| self.streams_at() + index * STREAM_BYTES;
+        let hash_at = |index: usize| u128_at(&self.bytes, at(index));
+        let index = partition_point(self.counts.streams, |index| hash_at(index) < stream.0);
+        (index < self.counts.streams && hash_at(index) == stream.0)
+            .then(|| self.bytes.get(at(index)..at(index) + STREAM_BYTES))?
+    }
+
+    const fn streams_at(&self) -> usize {
+        HEADER_BYTES + self.counts.waypoints * WAYPOINT_BYTES
+    }
+    const fn postings_at(&self) -> usize {
+        self.streams_at() + self.counts.streams * STREAM_BYTES
+    }
+}
+
+/// How many of `0..count` come first for which `before` holds.
+fn partition_point(count: usize, before: impl Fn(usize) -> bool) -> usize {
+    let (mut from, mut to) = (0, count);
+    while from < to {
+        let middle = from + (to - from) / 2;
+        if before(middle) {
+            from = middle + 1;
+        } else {
+            to = middle;
+        }
+    }
+    from
+}
+
+/// How many bytes an index takes in memory.
+pub(crate) fn weight_bytes(index: &SegmentIndex) -> u64 {
+    to_u64(index.bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of() -> IndexOf {
+        IndexOf { log: LogId::from_bytes([3; 16]), segment: SegmentNumber(2), chain: Chain(99) }
+    }
+
+    fn posting(n: u32) -> Posting {
+        Posting { offset: n, bytes: 60, crc: n * 7 }
+    }
+
+    fn record(stream: u128, version: u64, n: u32) -> IndexedRecord {
+        IndexedRecord { stream: StreamHash(stream), version: Version::new(version), posting: posting(n) }
+    }
+
+    fn index() -> ActiveIndex {
+        let mut index = ActiveIndex::default();
+        index.add(&record(5, 1, 100), 0);
+        index.add(&record(9, 4, 200), 1);
+        index.add(&record(9, 5, 300), 1);
+        index.add(&record(9, 6, 400), 1);
+        for n in 0..10 {
+            let first = Sequence::new(u64::from(n) + 1);
+            index.pass(Waypoint { first, recorded_at: i64::from(n), offset: n * 40_000 });
+        }
+        index
+    }
+
+    fn versions(from: u64, to: u64) -> VersionRange {
+        VersionRange { from: Version::new(from), to: Version::new(to) }
+    }
+
+    #[test]
+    fn the_active_and_the_sealed_index_find_the_same() {
+        let active = index();
+        let sealed = index().seal(of());
+        for stream in [5, 9, 7] {
+            for (from, to) in [(1, 9), (4, 4), (5, 6), (6, 9), (7, 9), (1, 3)] {
+                let stream = StreamHash(stream);
+                let (one, other) =
+                    (active.find(stream, versions(from, to)), sealed.find(stream, versions(from, to)));
+                assert_eq!(one, other);
+            }
+        }
+        let found = sealed.find(StreamHash(9), versions(5, 6)).unwrap();
+        assert_eq!(found.postings, [posting(300), posting(400)]);
+        assert_eq!((found.first_version, found.previous_segment), (Version::new(4), 1));
+        let way = sealed.waypoint(|way| way.first <= Sequence::new(4)).unwrap();
+        assert_eq!((way.first, way.offset), (Sequence::new(3), 80_000));
+    }
+
+    #[test]
+    fn a_flipped_bit_or_a_missing_byte_makes_an_index_unusable() {
+        let bytes = index().seal(of()).as_bytes().to_vec();
+        assert!(SegmentIndex::parse(bytes.clone().into(), of()).is_some());
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(SegmentIndex::parse(flipped.into(), of()).is_none(), "bit {bit}");
+        }
+        for length in 0..bytes.len() {
+            assert!(SegmentIndex::parse(bytes[..length].to_vec().into(), of()).is_none());
+        }
+        let other = IndexOf { segment: SegmentNumber(3), ..of() };
+        assert!(SegmentIndex::parse(bytes.into(), other).is_none());
+    }
+
+    #[test]
+    fn an_index_file_has_these_bytes() {
+        let mut index = ActiveIndex::default();
+        index.add(&record(0x0102, 4, 0x2000), 1);
+        index.pass(Waypoint { first: Sequence::new(7), recorded_at: -1, offset: 512 });
+        let bytes = index.seal(of()).as_bytes().to_vec();
+        let golden = [
+            "416e6e616c496478",
+            "01000000",
+            "02000000",
+            "03030303030303030303030303030303",
+            "01000000",
+            "01000000",
+            "01000000",
+        ];
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        assert_eq!(hex(&bytes[..44]), golden.concat());
+        assert_eq!(hex(&bytes[52..68]), "63000000000000000000000000000000");
+        assert_eq!(hex(&bytes[72..96]), "0700000000000000ffffffffffffffff0002000000000000");
+        let stream = [
+            "02010000000000000000000000000000",
+            "0400000000000000",
+            "01000000",
+            "01000000",
+            "00000000",
+            "00000000",
+        ];
+        assert_eq!(hex(&bytes[96..136]), stream.concat());
+        assert_eq!(hex(&bytes[136..]), "002000003c00000000e00000");
+    }
+}

@@ -1,0 +1,104 @@
+//! The next segment's file, filled with zeros ahead of need: writing over zeros that are already on the disk
+//! needs no metadata, which makes a small commit about 1.5 times faster.
+//!
+//! What always holds: until a file gets a segment's name it is not part of the log. So nothing here can harm the
+//! log: on any failure the file is thrown away, and a later step begins anew.
+
+use crate::disk::{Disk, DiskFile};
+use crate::error::MaintenanceError;
+use crate::files::{PREPARED, maintenance_error, remove_if_there};
+use crate::num::{to_u64, to_usize};
+use crate::segment::SegmentHeader;
+use std::{io, sync::Arc};
+
+/// How much one step fills and syncs: more at once delays the appends' own syncs.
+const STEP_BYTES: usize = 1 << 20;
+
+/// How far the next segment's file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prepared {
+    /// There is more to do.
+    Working,
+    /// It is ready to be used.
+    Ready,
+}
+
+/// The making of the next segment's file.
+pub(crate) struct Preparation {
+    disk: Arc<dyn Disk>,
+    target_bytes: u64,
+    file: Option<Arc<dyn DiskFile>>,
+    filled_bytes: u64,
+}
+
+/// A file that is ready to become a segment.
+pub(crate) struct PreparedFile {
+    pub(crate) file: Arc<dyn DiskFile>,
+    pub(crate) bytes: u64,
+}
+
+impl Preparation {
+    pub(crate) fn new(disk: Arc<dyn Disk>, target_bytes: u64) -> Self {
+        Self { disk, target_bytes, file: None, filled_bytes: 0 }
+    }
+
+    /// Does one step.
+    pub(crate) fn step(&mut self) -> Result<Prepared, MaintenanceError> {
+        if self.file.is_some() && self.filled_bytes >= self.target_bytes {
+            return Ok(Prepared::Ready);
+        }
+        match self.fill() {
+            Ok(()) if self.filled_bytes >= self.target_bytes => Ok(Prepared::Ready),
+            Ok(()) => Ok(Prepared::Working),
+            Err(error) => {
+                self.discard();
+                Err(maintenance_error(&*self.disk, PREPARED, error))
+            }
+        }
+    }
+
+    /// Finishes the file, with room for at least `bytes_min`, and gives it away.
+    pub(crate) fn take(&mut self, bytes_min: u64) -> Result<PreparedFile, MaintenanceError> {
+        self.target_bytes = self.target_bytes.max(bytes_min);
+        while self.step()? == Prepared::Working {}
+        let bytes = self.filled_bytes;
+        let missing = || io::Error::from(io::ErrorKind::NotFound);
+        let file = self.file.take().ok_or_else(|| maintenance_error(&*self.disk, PREPARED, missing()))?;
+        Ok(PreparedFile { file, bytes })
+    }
+
+    /// Begins to prepare another file of `target_bytes`.
+    pub(crate) fn begin(&mut self, target_bytes: u64) {
+        (self.target_bytes, self.file, self.filled_bytes) = (target_bytes, None, 0);
+    }
+
+    /// Throws away what there is, also to give its space back.
+    pub(crate) fn discard(&mut self) {
+        (self.file, self.filled_bytes) = (None, 0);
+        if let Err(error) = remove_if_there(&*self.disk, PREPARED) {
+            tracing::debug!(%error, "a file that was to become a segment stays until the next try");
+        }
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        static ZEROS: [u8; STEP_BYTES] = [0; STEP_BYTES];
+        let file = match &self.file {
+            Some(file) => file.clone(),
+            None => {
+                remove_if_there(&*self.disk, PREPARED)?;
+                self.file.insert(self.disk.create_new(PREPARED)?).clone()
+            }
+        };
+        let step = to_usize(self.target_bytes - self.filled_bytes).min(STEP_BYTES);
+        file.write_at(ZEROS.get(..step).unwrap_or_default(), self.filled_bytes)?;
+        file.sync_data()?;
+        self.filled_bytes += to_u64(step);
+        Ok(())
+    }
+}
+
+/// Writes the segment's header into the prepared file and syncs it. The file is not part of the log yet.
+pub(crate) fn write_header(file: &dyn DiskFile, header: &SegmentHeader) -> io::Result<()> {
+    file.write_at(&header.encode(), 0)?;
+    file.sync_data()
+}

@@ -1,0 +1,189 @@
+//! The bounded queue before the writer.
+//!
+//! What always holds: a job that was taken in is answered exactly once; one that is dropped unanswered, because its
+//! thread died, answers `Closed` by itself.
+
+use crate::error::{AppendError, SubmitError};
+use crate::pending::Pending;
+use annals_event::Receipt;
+use parking_lot::{Condvar, Mutex};
+use std::{collections::VecDeque, time::Duration};
+
+type Done = Box<dyn FnOnce(Result<Receipt, AppendError>) + Send>;
+
+/// An append that waits for the writer, and who waits for it.
+pub(crate) struct Job {
+    pending: Pending,
+    answer: JobAnswer,
+}
+
+/// Whom to answer.
+pub(crate) struct JobAnswer {
+    done: Option<Done>,
+}
+
+impl Job {
+    pub(crate) fn new(
+        pending: Pending,
+        done: impl FnOnce(Result<Receipt, AppendError>) + Send + 'static,
+    ) -> Self {
+        Self { pending, answer: JobAnswer { done: Some(Box::new(done)) } }
+    }
+
+    pub(crate) fn split(self) -> (Pending, JobAnswer) {
+        (self.pending, self.answer)
+    }
+
+    /// Gives up: nobody is answered.
+    fn forget(mut self) {
+        self.answer.done = None;
+    }
+}
+
+impl JobAnswer {
+    pub(crate) fn give(mut self, result: Result<Receipt, AppendError>) {
+        if let Some(done) = self.done.take() {
+            done(result);
+        }
+    }
+}
+
+impl Drop for JobAnswer {
+    fn drop(&mut self) {
+        if let Some(done) = self.done.take() {
+            done(Err(AppendError::Closed));
+        }
+    }
+}
+
+pub(crate) struct Queue {
+    appends_max: usize,
+    bytes_max: usize,
+    waiting: Mutex<Waiting>,
+    filled: Condvar,
+    emptied: Condvar,
+    closing: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    jobs: VecDeque<Job>,
+    bytes: usize,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Open,
+    /// No more jobs are taken in; those that wait are done.
+    Closing,
+    /// The writer is gone.
+    Done,
+}
+
+impl Queue {
+    pub(crate) fn new(appends_max: usize, bytes_max: usize) -> Self {
+        Self {
+            appends_max: appends_max.max(1),
+            bytes_max,
+            waiting: Mutex::default(),
+            filled: Condvar::new(),
+            emptied: Condvar::new(),
+            closing: Condvar::new(),
+        }
+    }
+
+    /// Takes the job in, if there is room.
+    pub(crate) fn push(&self, job: Job) -> Result<(), SubmitError> {
+        let mut waiting = self.waiting.lock();
+        if waiting.stage != Stage::Open {
+            job.forget();
+            return Err(AppendError::Closed.into());
+        }
+        if !self.has_room(&waiting, &job) {
+            job.forget();
+            return Err(SubmitError::Full);
+        }
+        self.put(&mut waiting, job);
+        Ok(())
+    }
+
+    /// Takes the job in as soon as there is room.
+    pub(crate) fn push_waiting(&self, job: Job) -> Result<(), AppendError> {
+        let mut waiting = self.waiting.lock();
+        while waiting.stage == Stage::Open && !self.has_room(&waiting, &job) {
+            self.emptied.wait(&mut waiting);
+        }
+        if waiting.stage != Stage::Open {
+            job.forget();
+            return Err(AppendError::Closed);
+        }
+        self.put(&mut waiting, job);
+        Ok(())
+    }
+
+    /// All jobs that wait, once there is one; `None`: the queue is closed and empty.
+    pub(crate) fn take(&self) -> Option<VecDeque<Job>> {
+        let mut waiting = self.waiting.lock();
+        while waiting.jobs.is_empty() {
+            if waiting.stage != Stage::Open {
+                return None;
+            }
+            self.filled.wait(&mut waiting);
+        }
+        waiting.bytes = 0;
+        self.emptied.notify_all();
+        Some(std::mem::take(&mut waiting.jobs))
+    }
+
+    /// Takes no more jobs in.
+    pub(crate) fn close(&self) {
+        let mut waiting = self.waiting.lock();
+        if waiting.stage == Stage::Open {
+            waiting.stage = Stage::Closing;
+        }
+        drop(waiting);
+        self.wake_all();
+    }
+
+    /// The writer is gone: whoever still waits gets `Closed`.
+    pub(crate) fn finish(&self) {
+        let mut waiting = self.waiting.lock();
+        waiting.stage = Stage::Done;
+        let left = std::mem::take(&mut waiting.jobs);
+        drop(waiting);
+        drop(left);
+        self.wake_all();
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.waiting.lock().stage == Stage::Done
+    }
+
+    /// Pauses for `time`, or until the queue is closed; whether it is.
+    pub(crate) fn wait_closing(&self, time: Duration) -> bool {
+        let mut waiting = self.waiting.lock();
+        if waiting.stage == Stage::Open {
+            self.closing.wait_for(&mut waiting, time);
+        }
+        waiting.stage != Stage::Open
+    }
+
+    fn has_room(&self, waiting: &Waiting, job: &Job) -> bool {
+        let room = waiting.bytes.saturating_add(job.pending.weight_bytes()) <= self.bytes_max;
+        waiting.jobs.len() < self.appends_max && (room || waiting.jobs.is_empty())
+    }
+
+    fn put(&self, waiting: &mut Waiting, job: Job) {
+        waiting.bytes += job.pending.weight_bytes();
+        waiting.jobs.push_back(job);
+        self.filled.notify_one();
+    }
+
+    fn wake_all(&self) {
+        self.filled.notify_all();
+        self.emptied.notify_all();
+        self.closing.notify_all();
+    }
+}

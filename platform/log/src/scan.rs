@@ -1,0 +1,146 @@
+//! Going over the frames of a segment, verifying each.
+
+use crate::disk::DiskFile;
+use crate::frame::{
+    ALIGN_BYTES, Chain, FrameHeader, HEADER_BYTES, LogTag, MAGIC, PAYLOAD_BYTES_MAX, Position, chain_after,
+};
+use crate::num::{crc32c, to_u64, to_usize};
+use std::io;
+
+/// How much is read at a time.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// A part of a segment.
+#[derive(Clone, Copy)]
+pub(crate) struct Extent<'a> {
+    pub(crate) file: &'a dyn DiskFile,
+    pub(crate) log: LogTag,
+    /// The position of the file's first byte.
+    pub(crate) base: Position,
+    /// From which offset.
+    pub(crate) from: u64,
+    /// To which offset.
+    pub(crate) to: u64,
+}
+
+/// What stands at a place.
+pub(crate) enum Scanned<'a> {
+    /// A whole frame.
+    Frame {
+        header: FrameHeader,
+        /// The chain after it.
+        chain: Chain,
+        payload: &'a [u8],
+    },
+    /// Something that is not a whole frame.
+    Bad(&'static str),
+    /// The end of the extent.
+    End,
+}
+
+pub(crate) struct Scanner<'a> {
+    extent: Extent<'a>,
+    at: u64,
+    chunk: Vec<u8>,
+    chunk_at: u64,
+}
+
+impl<'a> Scanner<'a> {
+    pub(crate) const fn new(extent: Extent<'a>) -> Self {
+        Self { extent, at: extent.from, chunk: Vec::new(), chunk_at: extent.from }
+    }
+
+    /// The offset of what `next` will look at.
+    pub(crate) const fn offset(&self) -> u64 {
+        self.at
+    }
+
+    /// What stands at the scanner's place; goes on only over whole frames.
+    pub(crate) fn next(&mut self) -> io::Result<Scanned<'_>> {
+        if self.at >= self.extent.to {
+            return Ok(Scanned::End);
+        }
+        let (log, position) = (self.extent.log, self.extent.base.plus(self.at));
+        let bytes = self.bytes(HEADER_BYTES)?;
+        let Some(header) = FrameHeader::decode(bytes, log, position) else {
+            return Ok(Scanned::Bad("no whole frame begins here"));
+        };
+        let Some(chain) = bytes.first_chunk().map(chain_after) else {
+            return Ok(Scanned::Bad("no whole frame begins here"));
+        };
+        let payload_bytes = crate::num::from_u32(header.payload_bytes);
+        if payload_bytes > PAYLOAD_BYTES_MAX {
+            return Ok(Scanned::Bad("the frame is longer than any frame"));
+        }
+        let frame = HEADER_BYTES + payload_bytes;
+        if crc32c(self.bytes(frame)?.get(HEADER_BYTES..).unwrap_or_default()) != header.payload_crc {
+            return Ok(Scanned::Bad("the frame's payload does not match its checksum"));
+        }
+        let at = to_usize(self.at - self.chunk_at);
+        self.at += header.frame_bytes();
+        let payload = self.chunk.get(at + HEADER_BYTES..at + frame).unwrap_or_default();
+        Ok(Scanned::Frame { header, chain, payload })
+    }
+
+    /// `count` bytes at the scanner's place, or fewer at the end of the extent.
+    fn bytes(&mut self, count: usize) -> io::Result<&[u8]> {
+        let count = count.min(to_usize(self.extent.to - self.at));
+        let at = to_usize(self.at - self.chunk_at);
+        if at + count > self.chunk.len() {
+            let room = to_usize(self.extent.to - self.at).min(CHUNK_BYTES.max(count));
+            self.chunk.resize(room, 0);
+            let got = self.extent.file.read_at(&mut self.chunk, self.at)?;
+            self.chunk.truncate(got);
+            self.chunk_at = self.at;
+        }
+        let at = to_usize(self.at - self.chunk_at);
+        Ok(self.chunk.get(at..(at + count).min(self.chunk.len())).unwrap_or_default())
+    }
+}
+
+/// The last `synced_to` that any whole frame header in the extent carries. Frames are looked for at every place
+/// where one may begin, because after damage nothing says where the next one does. A header alone is enough: its
+/// payload may be torn, its word is not.
+pub(crate) fn last_synced_to(extent: Extent<'_>) -> io::Result<Option<Position>> {
+    let mut last = None;
+    let mut at = extent.from.next_multiple_of(to_u64(ALIGN_BYTES));
+    let mut chunk = vec![0; CHUNK_BYTES];
+    while at < extent.to {
+        let want = to_usize(extent.to - at).min(CHUNK_BYTES);
+        let got = extent.file.read_at(chunk.get_mut(..want).unwrap_or_default(), at)?;
+        let bytes = chunk.get(..got).unwrap_or_default();
+        for (index, candidate) in bytes.chunks_exact(ALIGN_BYTES).enumerate() {
+            if candidate.starts_with(&MAGIC) {
+                let offset = index * ALIGN_BYTES;
+                let position = extent.base.plus(at + to_u64(offset));
+                let header = bytes.get(offset..).unwrap_or_default();
+                let header = FrameHeader::decode(header, extent.log, position);
+                last = last.max(header.map(|header| header.synced_to));
+            }
+        }
+        if got < want || at + to_u64(got) >= extent.to {
+            break;
+        }
+        // Headers may lie across two chunks.
+        at += to_u64(got - HEADER_BYTES);
+    }
+    Ok(last)
+}
+
+/// Where the last byte that is not zero in the extent ends; `from` when there is none.
+pub(crate) fn content_end(extent: Extent<'_>) -> io::Result<u64> {
+    let (mut at, mut end) = (extent.from, extent.from);
+    let mut chunk = vec![0; CHUNK_BYTES];
+    while at < extent.to {
+        let want = to_usize(extent.to - at).min(CHUNK_BYTES);
+        let got = extent.file.read_at(chunk.get_mut(..want).unwrap_or_default(), at)?;
+        if let Some(last) = chunk.get(..got).unwrap_or_default().iter().rposition(|&byte| byte != 0) {
+            end = at + to_u64(last) + 1;
+        }
+        if got < want {
+            break;
+        }
+        at += to_u64(got);
+    }
+    Ok(end)
+}

@@ -1,0 +1,109 @@
+//! Segments: the files that hold the log. A segment begins with a header; when it is full, a footer ends it.
+//!
+//! What always holds:
+//!
+//! * A file has a segment's name only after its header is durable; frames follow only after the name is.
+//! * A segment has a footer only after the next segment's name is durable, and the next segment has frames only
+//!   after the footer is durable. So a footer without a next segment is damage, and so is a frame behind a
+//!   missing footer.
+
+use crate::frame::{Chain, Position};
+use crate::num::{array_at, crc32c, i64_at, put, u32_at, u64_at, u128_at};
+use annals_event::{LogId, Sequence};
+
+pub(crate) const HEADER_BYTES: usize = 512;
+/// [`HEADER_BYTES`], as an offset.
+pub(crate) const FRAMES_AT: u64 = 512;
+pub(crate) const FORMAT: u32 = 1;
+const MAGIC: [u8; 8] = *b"AnnalSeg";
+const CHECKSUM_AT: usize = 508;
+const SUFFIX: &str = ".segment";
+
+/// A segment's number, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SegmentNumber(pub(crate) u32);
+
+impl SegmentNumber {
+    pub(crate) const FIRST: Self = Self(1);
+
+    pub(crate) const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+    pub(crate) fn file_name(self) -> String {
+        format!("{:010}{SUFFIX}", self.0)
+    }
+    pub(crate) fn index_file_name(self) -> String {
+        format!("{:010}.index", self.0)
+    }
+    pub(crate) fn of_file_name(name: &str) -> Option<Self> {
+        let number = Self(name.strip_suffix(SUFFIX)?.parse().ok()?);
+        (number.file_name() == name).then_some(number)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SegmentHeader {
+    pub(crate) number: SegmentNumber,
+    pub(crate) log_id: LogId,
+    /// The position of the segment's first byte.
+    pub(crate) base: Position,
+    /// How long the file was made before it was used.
+    pub(crate) capacity_bytes: u64,
+    /// The sequence number of the first event in the segment, or later.
+    pub(crate) first: Sequence,
+    /// The chain before the segment's first frame.
+    pub(crate) chain: Chain,
+    /// When the last event before the segment was recorded.
+    pub(crate) recorded_before: i64,
+}
+
+/// Why bytes are not a segment's header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadHeader {
+    Damaged,
+    Newer(u32),
+}
+
+impl SegmentHeader {
+    pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
+        let mut bytes = [0; HEADER_BYTES];
+        put(&mut bytes, 0, &MAGIC);
+        put(&mut bytes, 8, &FORMAT.to_le_bytes());
+        put(&mut bytes, 12, &self.number.0.to_le_bytes());
+        put(&mut bytes, 16, self.log_id.as_bytes());
+        put(&mut bytes, 32, &self.base.get().to_le_bytes());
+        put(&mut bytes, 40, &self.capacity_bytes.to_le_bytes());
+        put(&mut bytes, 48, &self.first.get().to_le_bytes());
+        put(&mut bytes, 56, &self.chain.0.to_le_bytes());
+        put(&mut bytes, 72, &self.recorded_before.to_le_bytes());
+        let crc = crc32c(&bytes[..CHECKSUM_AT]);
+        put(&mut bytes, CHECKSUM_AT, &crc.to_le_bytes());
+        bytes
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, BadHeader> {
+        let bytes: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or(BadHeader::Damaged)?;
+        if !bytes.starts_with(&MAGIC) || crc32c(&bytes[..CHECKSUM_AT]) != u32_at(bytes, CHECKSUM_AT) {
+            return Err(BadHeader::Damaged);
+        }
+        match u32_at(bytes, 8) {
+            FORMAT => {}
+            newer if newer > FORMAT => return Err(BadHeader::Newer(newer)),
+            _ => return Err(BadHeader::Damaged),
+        }
+        Ok(Self {
+            number: SegmentNumber(u32_at(bytes, 12)),
+            log_id: LogId::from_bytes(array_at(bytes, 16)),
+            base: Position::new(u64_at(bytes, 32)),
+            capacity_bytes: u64_at(bytes, 40),
+            first: Sequence::new(u64_at(bytes, 48)),
+            chain: Chain(u128_at(bytes, 56)),
+            recorded_before: i64_at(bytes, 72),
+        })
+    }
+
+    /// Where the first frame stands.
+    pub(crate) const fn frames(&self) -> Position {
+        self.base.plus(FRAMES_AT)
+    }
+}

@@ -1,0 +1,198 @@
+//! What the log is: the state that readers share with the writer. All of it is durable.
+//!
+//! What always holds: the state moves under one write lock, group by group, after the group's sync; so a reader
+//! sees all of an append or nothing.
+
+use crate::disk::{Disk, DiskFile, Environment};
+use crate::error::Corruption;
+use crate::frame::{Chain, FrameHeader, HEADER_BYTES, LogTag, Position};
+use crate::heads::{Heads, StreamHasher};
+use crate::index::{ActiveIndex, IndexOf, IndexedRecord, SegmentIndex, Waypoint};
+use crate::index_cache::IndexCache;
+use crate::num::to_u64;
+use crate::options::Options;
+use crate::poison::Poison;
+use crate::segment::{SegmentHeader, SegmentNumber};
+use crate::stats::Counters;
+use crate::tail::Tail;
+use crate::waiters::Waiters;
+use crate::window::{Request, Window};
+use annals_event::{LogId, MarkName, Sequence};
+use parking_lot::{Mutex, RwLock};
+use std::{
+    collections::{HashMap, VecDeque},
+    io,
+    sync::Arc,
+};
+
+/// The end of the log, or of the part of it that is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LogEnd {
+    /// The next event's sequence number.
+    pub(crate) next: Sequence,
+    /// Where the next frame begins.
+    pub(crate) position: Position,
+    pub(crate) chain: Chain,
+    /// When the last event was recorded.
+    pub(crate) recorded_at: i64,
+}
+
+impl LogEnd {
+    /// The end when a segment has just begun.
+    pub(crate) const fn at_start_of(segment: &SegmentHeader) -> Self {
+        Self {
+            next: segment.first,
+            position: segment.frames(),
+            chain: segment.chain,
+            recorded_at: segment.recorded_before,
+        }
+    }
+
+    /// The end after one more frame; `chain` is the chain after it.
+    pub(crate) fn after(self, frame: &FrameHeader, chain: Chain) -> Self {
+        Self {
+            next: frame.next(),
+            position: frame.end(),
+            chain,
+            recorded_at: self.recorded_at.max(frame.recorded_at),
+        }
+    }
+}
+
+pub(crate) struct State {
+    pub(crate) end: LogEnd,
+    /// All segments in order, the active one last; at least one.
+    pub(crate) segments: Arc<Vec<SegmentHeader>>,
+    pub(crate) active: ActiveIndex,
+    /// Indexes of sealed segments whose files are not written yet.
+    pub(crate) unindexed: Vec<Arc<SegmentIndex>>,
+    pub(crate) marks: HashMap<MarkName, Sequence>,
+    pub(crate) window: Window,
+    pub(crate) tail: Tail,
+    /// The damage that ends the readable part of the log.
+    pub(crate) corruption: Option<Corruption>,
+}
+
+impl State {
+    /// The state at the start of `first`, the first segment of a log or the one where a replay begins.
+    pub(crate) fn at_start_of(first: SegmentHeader, options: &Options) -> Self {
+        Self {
+            end: LogEnd::at_start_of(&first),
+            segments: Arc::new(vec![first]),
+            active: ActiveIndex::default(),
+            unindexed: Vec::new(),
+            marks: HashMap::new(),
+            window: Window::new(first.log_id),
+            tail: Tail::new(options.tail_bytes_max),
+            corruption: None,
+        }
+    }
+
+    pub(crate) fn head(&self) -> Sequence {
+        self.end.next.previous()
+    }
+
+    pub(crate) fn active_segment(&self) -> Option<&SegmentHeader> {
+        self.segments.last()
+    }
+
+    /// Takes in a frame; `chain` is the chain after it.
+    pub(crate) fn apply(
+        &mut self,
+        heads: &Heads,
+        frame: &FrameHeader,
+        chain: Chain,
+        records: &[IndexedRecord],
+    ) {
+        let Some(segment) = self.segments.last() else { return };
+        let offset = u32::try_from(frame.position.since(segment.base)).unwrap_or(u32::MAX);
+        for record in records {
+            let previous = heads.advance(record.stream, record.version, segment.number);
+            self.active.add(record, previous);
+        }
+        if frame.events > 0 {
+            self.active.pass(Waypoint { first: frame.first, recorded_at: frame.recorded_at, offset });
+        }
+        if frame.kind == crate::frame::Kind::Append {
+            self.window.push(Request { id: frame.request_id, frame: frame.position });
+        }
+        self.end = self.end.after(frame, chain);
+    }
+
+    /// Goes on in a new segment; returns the index of the one that is full.
+    pub(crate) fn begin_segment(&mut self, segment: SegmentHeader) -> Option<SegmentIndex> {
+        let sealed = self.segments.last().map(|sealed| IndexOf {
+            log: sealed.log_id,
+            segment: sealed.number,
+            chain: segment.chain,
+        });
+        let mut segments = self.segments.to_vec();
+        segments.push(segment);
+        self.segments = Arc::new(segments);
+        self.end = LogEnd::at_start_of(&segment);
+        let index = std::mem::take(&mut self.active);
+        sealed.map(|of| index.seal(of))
+    }
+}
+
+/// Where a sealed segment's footer begins, given the header of the segment after it.
+pub(crate) fn footer_offset(segment: &SegmentHeader, next: &SegmentHeader) -> u64 {
+    next.base.since(segment.base).saturating_sub(to_u64(HEADER_BYTES))
+}
+
+/// All that the threads of an open log share.
+pub(crate) struct Shared {
+    pub(crate) environment: Environment,
+    pub(crate) options: Options,
+    pub(crate) log_id: LogId,
+    pub(crate) tag: LogTag,
+    pub(crate) hasher: StreamHasher,
+    pub(crate) heads: Heads,
+    pub(crate) state: RwLock<State>,
+    pub(crate) files: SegmentFiles,
+    pub(crate) indexes: IndexCache,
+    pub(crate) poison: Poison,
+    pub(crate) counters: Counters,
+    pub(crate) waiters: Mutex<Waiters>,
+    /// Where recent reads ended, so that the next one begins there without a search.
+    pub(crate) hints: Mutex<VecDeque<(Sequence, Position)>>,
+}
+
+/// Open handles of segments, the most recently used ones.
+pub(crate) struct SegmentFiles {
+    disk: Arc<dyn Disk>,
+    open: Mutex<VecDeque<(SegmentNumber, Arc<dyn DiskFile>)>>,
+}
+
+/// How many segments are kept open for reading.
+const SEGMENTS_OPEN_MAX: usize = 64;
+
+impl SegmentFiles {
+    pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
+        Self { disk, open: Mutex::default() }
+    }
+
+    pub(crate) fn get(&self, segment: SegmentNumber) -> io::Result<Arc<dyn DiskFile>> {
+        if let Some(file) = self.find(segment) {
+            return Ok(file);
+        }
+        let file = self.disk.open(&segment.file_name())?;
+        self.put(segment, file.clone());
+        Ok(file)
+    }
+
+    pub(crate) fn put(&self, segment: SegmentNumber, file: Arc<dyn DiskFile>) {
+        let mut open = self.open.lock();
+        open.truncate(SEGMENTS_OPEN_MAX - 1);
+        open.push_front((segment, file));
+    }
+
+    fn find(&self, segment: SegmentNumber) -> Option<Arc<dyn DiskFile>> {
+        let mut open = self.open.lock();
+        let at = open.iter().position(|(number, _)| *number == segment)?;
+        let entry = open.remove(at)?;
+        let file = entry.1.clone();
+        open.push_front(entry);
+        Some(file)
+    }
+}

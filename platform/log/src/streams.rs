@@ -1,0 +1,196 @@
+//! Reading streams: the segments that hold a stream are linked backwards, and each one's index says where its
+//! records are.
+
+use crate::error::ReadError;
+use crate::index::{Found, Posting, SegmentIndex, VersionRange};
+use crate::num::{crc32c, from_u32, to_u32, to_u64};
+use crate::reader::{Direction, Readable, Reader, StreamRead, readable_at};
+use crate::segment::SegmentNumber;
+use crate::state::State;
+use annals_event::{EventBatch, StreamName, Version};
+use std::sync::Arc;
+
+/// Most bytes of records that one read of a stream returns; a single event always fits.
+const READ_BYTES_MAX: usize = 16 << 20;
+/// Records this close to each other are read together with what lies between them.
+const GAP_BYTES_MAX: usize = 4 << 10;
+/// Most bytes of one read from a file.
+const RUN_BYTES_MAX: usize = 1 << 20;
+const BAD_RECORD: &str = "the record does not match its checksum";
+
+/// The place of a record.
+#[derive(Clone, Copy)]
+struct Place {
+    segment: SegmentNumber,
+    posting: Posting,
+}
+
+pub(crate) fn read(reader: &Reader, stream: &StreamName, read: StreamRead) -> Result<EventBatch, ReadError> {
+    let Some((range, found)) = find(reader, stream, read) else { return Ok(EventBatch::empty()) };
+    let mut places = places(reader, stream, range, found)?;
+    if places.len() < crate::num::to_usize(range.to.get() - range.from.get() + 1) {
+        return Err(reader.corrupted(SegmentNumber::FIRST, 0, "events of the stream are missing"));
+    }
+    limit(&mut places, read.direction);
+    let events = read_places(reader, &places)?;
+    Ok(match read.direction {
+        Direction::Forward => events,
+        Direction::Backward => events.reversed(),
+    })
+}
+
+/// A segment to look into.
+enum Step {
+    /// The segment's part was found in memory.
+    Found(SegmentNumber, Found),
+    Indexed(Arc<SegmentIndex>),
+    InFile(Readable),
+}
+
+/// Which versions are asked for, and where the newest of them are.
+fn find(reader: &Reader, stream: &StreamName, read: StreamRead) -> Option<(VersionRange, Step)> {
+    let hash = reader.shared.hasher.hash_name(stream);
+    let state = reader.shared.state.read();
+    let head = reader.shared.heads.get(hash)?;
+    let count = to_u64(read.events_max).min(u64::from(u32::MAX));
+    let (from, to) = match read.direction {
+        Direction::Forward => {
+            let from = read.from.max(Version::FIRST);
+            (from, from.plus(count).previous().min(head.version))
+        }
+        Direction::Backward => {
+            let to = read.from.min(head.version);
+            (Version::new((to.get() + 1).saturating_sub(count).max(1)), to)
+        }
+    };
+    let range = VersionRange { from, to };
+    (count > 0 && from <= to)
+        .then(|| step(&state, hash, range, head.segment))
+        .flatten()
+        .map(|step| (range, step))
+}
+
+fn step(
+    state: &State,
+    hash: crate::heads::StreamHash,
+    range: VersionRange,
+    segment: SegmentNumber,
+) -> Option<Step> {
+    if state.active_segment().is_some_and(|active| active.number == segment) {
+        return state.active.find(hash, range).map(|found| Step::Found(segment, found));
+    }
+    if let Some(index) = state.unindexed.iter().find(|index| index.of().segment == segment) {
+        return Some(Step::Indexed(index.clone()));
+    }
+    let at = state.segments.partition_point(|held| held.number < segment);
+    readable_at(state, at).map(Step::InFile)
+}
+
+/// The places of the versions in `range`, oldest first, going back from `newest`.
+fn places(
+    reader: &Reader,
+    stream: &StreamName,
+    range: VersionRange,
+    newest: Step,
+) -> Result<Vec<Place>, ReadError> {
+    let hash = reader.shared.hasher.hash_name(stream);
+    let mut parts: Vec<(SegmentNumber, Vec<Posting>)> = Vec::new();
+    let mut next = Some(newest);
+    while let Some(step_here) = next.take() {
+        let (segment, found) = match step_here {
+            Step::Found(segment, found) => (segment, Some(found)),
+            Step::Indexed(index) => (index.of().segment, index.find(hash, range)),
+            Step::InFile(readable) => (readable.segment.number, reader.index(&readable)?.find(hash, range)),
+        };
+        let Some(found) = found else { break };
+        parts.push((segment, found.postings));
+        if found.first_version > range.from && found.previous_segment > 0 {
+            let state = reader.shared.state.read();
+            next = step(&state, hash, range, SegmentNumber(found.previous_segment));
+        }
+    }
+    let in_order = parts.into_iter().rev();
+    Ok(in_order
+        .flat_map(|(segment, postings)| postings.into_iter().map(move |posting| Place { segment, posting }))
+        .collect())
+}
+
+/// Cuts the places to what one read may return.
+fn limit(places: &mut Vec<Place>, direction: Direction) {
+    let mut bytes = 0;
+    let mut fits = |place: &Place| {
+        bytes += from_u32(place.posting.bytes);
+        bytes <= READ_BYTES_MAX
+    };
+    match direction {
+        Direction::Forward => {
+            let count = places.iter().take_while(|place| fits(place)).count().max(1);
+            places.truncate(count);
+        }
+        Direction::Backward => {
+            let count = places.iter().rev().take_while(|place| fits(place)).count().max(1);
+            places.drain(..places.len().saturating_sub(count));
+        }
+    }
+}
+
+fn read_places(reader: &Reader, places: &[Place]) -> Result<EventBatch, ReadError> {
+    let mut bytes = Vec::new();
+    let mut offsets = Vec::with_capacity(places.len());
+    for run in places.chunk_by(|place, next| belong_together(place, next)) {
+        for run in split(run) {
+            read_run(reader, run, &mut bytes, &mut offsets)?;
+        }
+    }
+    let damaged = |_| {
+        let first = places.first().map(|place| (place.segment, u64::from(place.posting.offset)));
+        let (segment, offset) = first.unwrap_or((SegmentNumber::FIRST, 0));
+        reader.corrupted(segment, offset, "a record is not well-formed")
+    };
+    EventBatch::parse_at(bytes.into(), offsets).map_err(damaged)
+}
+
+fn belong_together(place: &Place, next: &Place) -> bool {
+    let end = from_u32(place.posting.offset) + from_u32(place.posting.bytes);
+    let gap = from_u32(next.posting.offset).checked_sub(end);
+    place.segment == next.segment && gap.is_some_and(|gap| gap <= GAP_BYTES_MAX)
+}
+
+/// Splits what belongs together into pieces that are not read in one go when they are too long.
+fn split(run: &[Place]) -> impl Iterator<Item = &[Place]> {
+    let mut from = 0;
+    run.chunk_by(move |place, next| {
+        let end = from_u32(next.posting.offset) + from_u32(next.posting.bytes);
+        if from == 0 {
+            from = from_u32(place.posting.offset);
+        }
+        let near = end - from <= RUN_BYTES_MAX;
+        if !near {
+            from = from_u32(next.posting.offset);
+        }
+        near
+    })
+}
+
+/// Reads records that lie close to each other in one segment, and verifies each.
+fn read_run(
+    reader: &Reader,
+    run: &[Place],
+    bytes: &mut Vec<u8>,
+    offsets: &mut Vec<u32>,
+) -> Result<(), ReadError> {
+    let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(()) };
+    let from = from_u32(first.posting.offset);
+    let length = from_u32(last.posting.offset) + from_u32(last.posting.bytes) - from;
+    let read = reader.read_bytes(first.segment, to_u64(from), length)?;
+    for Place { segment, posting } in run {
+        let at = from_u32(posting.offset) - from;
+        let record = read.get(at..at + from_u32(posting.bytes)).unwrap_or_default();
+        if crc32c(record) != posting.crc {
+            return Err(reader.corrupted(*segment, u64::from(posting.offset), BAD_RECORD));
+        }
+        offsets.push(to_u32(bytes.len()));
+        bytes.extend_from_slice(record);
+    }
+    Ok(())
+}
