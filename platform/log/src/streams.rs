@@ -137,7 +137,7 @@ fn limit(places: &mut Vec<Place>, direction: Direction) {
 fn read_places(reader: &Reader, places: &[Place]) -> Result<EventBatch, ReadError> {
     let mut bytes = Vec::new();
     let mut offsets = Vec::with_capacity(places.len());
-    for run in places.chunk_by(|place, next| belong_together(place, next)) {
+    for run in places.chunk_by(belong_together) {
         for run in split(run) {
             read_run(reader, run, &mut bytes, &mut offsets)?;
         }
