@@ -71,9 +71,14 @@ pub enum ReactorError {
     /// The log was not read.
     #[error("the log was not read: {0}")]
     Read(#[from] ReadError),
-    /// The outputs were not appended.
-    #[error("the outputs were not appended: {0}")]
-    Append(AppendError),
+    /// Outputs were not appended.
+    #[error("the outputs of events up to {through} were not appended: {source}")]
+    Append {
+        /// The last of the source events.
+        through: Sequence,
+        /// What the store said.
+        source: AppendError,
+    },
 }
 
 impl ReactorError {
@@ -81,7 +86,7 @@ impl ReactorError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Read(error) | Self::Load(LoadError::Read { source: error, .. }) => error.is_retryable(),
-            Self::Append(error) => error.is_retryable(),
+            Self::Append { source, .. } => source.is_retryable(),
             _ => false,
         }
     }

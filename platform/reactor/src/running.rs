@@ -22,8 +22,8 @@ pub(crate) struct Running<'a, R: Reactor> {
 enum Handled {
     /// So many of its events were handled.
     Events(usize),
-    /// Others wrote to one of the streams: decide again.
-    Contended,
+    /// None, since others wrote to one of the streams, or the append cannot be: decide again, one by one.
+    Refused,
     /// The worker is to stop, and whether the append was done is not known.
     Stopped,
 }
@@ -84,8 +84,8 @@ impl<R: Reactor> Running<'_, R> {
                     (done, single) = (done + handled, single.saturating_sub(handled));
                     delays = Delays::conflict();
                 }
-                Handled::Contended if batch.len() > 1 => single = batch.len(),
-                Handled::Contended => delays.pause(&self.stop).await,
+                Handled::Refused if batch.len() > 1 => single = batch.len(),
+                Handled::Refused => delays.pause(&self.stop).await,
                 Handled::Stopped => return Ok(()),
             }
         }
@@ -98,7 +98,11 @@ impl<R: Reactor> Running<'_, R> {
         let handled = self.react(batch, &span).instrument(span.clone()).await;
         match handled {
             // Another copy's outputs may be why a stream has moved on, or a command is refused.
-            Ok(Handled::Contended) => self.check_mark().await.map(|()| Handled::Contended),
+            Ok(Handled::Refused) => self.check_mark().await.map(|()| Handled::Refused),
+            // One by one the error names the event, and what comes before it is done.
+            Err(ReactorError::Append { source: AppendError::Invalid(_), .. }) if batch.len() > 1 => {
+                Ok(Handled::Refused)
+            }
             Err(error) if !error.is_retryable() => {
                 self.check_mark().await?;
                 Err(error)
@@ -124,7 +128,7 @@ impl<R: Reactor> Running<'_, R> {
         let append = Append { writes: plan.writes, ..Append::with_request_id(RequestId::from_name(&work)) };
         Ok(match self.append(append, through).await? {
             Answer::Done => Handled::Events(plan.sources),
-            Answer::Contended => Handled::Contended,
+            Answer::Contended => Handled::Refused,
             Answer::Stopped => Handled::Stopped,
         })
     }
@@ -133,14 +137,17 @@ impl<R: Reactor> Running<'_, R> {
     async fn append(&mut self, append: Append, through: Sequence) -> Result<Answer, ReactorError> {
         let append = append.set_mark(self.mark.clone(), self.saved, through);
         #[cfg(feature = "planted-bugs")]
-        let append = self.plant(append).await?;
+        let append = self.plant(append, through).await?;
         let (mut delays, mut first) = (Delays::unavailable(), true);
         loop {
             match self.worker.store().append(append.clone()).await {
                 // What is done before this copy asked for it was done by another one.
                 Ok(receipt) if receipt.repeated && first => return Err(self.fenced().await?),
                 Ok(_) => break,
-                Err(AppendError::Conflict(Conflict::Stream { .. })) => return Ok(Answer::Contended),
+                Err(AppendError::Conflict(conflict @ Conflict::Stream { .. })) => {
+                    tracing::debug!(reactor = self.worker.reactor.name(), %conflict, "deciding again");
+                    return Ok(Answer::Contended);
+                }
                 Err(AppendError::Conflict(Conflict::Mark { mark, expected, actual })) => {
                     return Err(ReactorError::Fenced { mark, expected, actual });
                 }
@@ -152,7 +159,7 @@ impl<R: Reactor> Running<'_, R> {
                 Err(error) if error.is_retryable() => {
                     self.worker.wait_out(&error, &mut delays, &self.stop).await
                 }
-                Err(error) => return Err(ReactorError::Append(error)),
+                Err(source) => return Err(ReactorError::Append { through, source }),
             }
             first = false;
         }
@@ -200,12 +207,13 @@ impl<R: Reactor> Running<'_, R> {
 
     /// The planted bug: appends the outputs at once, and leaves the mark for an append of its own.
     #[cfg(feature = "planted-bugs")]
-    async fn plant(&self, mut append: Append) -> Result<Append, ReactorError> {
+    async fn plant(&self, mut append: Append, through: Sequence) -> Result<Append, ReactorError> {
         if self.worker.planted != Some(crate::PlantedBug::MarkOutsideAppend) || append.writes.is_empty() {
             return Ok(append);
         }
         let marks = std::mem::take(&mut append.marks);
-        self.worker.store().append(append).await.map_err(ReactorError::Append)?;
+        let appended = self.worker.store().append(append).await;
+        appended.map_err(|source| ReactorError::Append { through, source })?;
         Ok(Append { marks, ..Append::new() })
     }
 }

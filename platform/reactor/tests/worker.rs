@@ -3,13 +3,13 @@
 
 mod common;
 
-use annals_event::{Append, Category, CorrelationId, EventId, Sequence};
+use annals_event::{Append, Category, CorrelationId, EventId, Sequence, limits};
 use annals_reactor::{Options, ReactorError, ReactorWorker, Rejected, WaitError};
 use annals_store::{EventStore, GappedStore};
 use common::troubled::Troubled;
 use common::{
-    Account, ChargeOrders, LIMIT_CENTS, PATIENCE, append_all, charges, event_of, events, mark, order,
-    repository, run_until, start, worker, writing,
+    Account, ChargeOrders, LIMIT_CENTS, OrderPlaced, PATIENCE, append_all, charges, event_of, events, mark,
+    order, repository, run_until, start, worker, writing,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -157,12 +157,27 @@ async fn outputs_over_the_limit_of_an_append_go_into_several() {
     let store = store();
     let through = append_all(&*store, (0..10).map(|n| order(n, &format!("customer-{n}"), 5))).await;
     let counting = Troubled::not(store.clone());
-    let reactor = ChargeOrders { note_bytes: 900 << 10, ..ChargeOrders::default() };
+    let reactor = ChargeOrders { note_bytes: |_| 900 << 10, ..ChargeOrders::default() };
     let large = ReactorWorker::new(repository(counting.store()), reactor, Options::default());
     run_until(large, through).await;
     let sizes: Vec<_> = writing(counting.appends()).iter().map(Append::event_count).collect();
     assert_eq!(sizes, [8, 8, 4], "four of 900 KiB fit, each with a small one");
     assert_eq!(charges(&*store).await.len(), 20);
+}
+
+#[tokio::test]
+async fn an_output_that_cannot_be_appended_stops_the_worker_and_its_source_is_named() {
+    let store = store();
+    append_all(&*store, [order(1, "ada", 5), order(2, "bob", 6), order(3, "cy", 5)]).await;
+    let placed = events(&*store, "order").await;
+    let note_bytes = |order: &OrderPlaced| if order.cents == 6 { limits::PAYLOAD_BYTES_MAX } else { 0 };
+    let reactor = ChargeOrders { note_bytes, ..ChargeOrders::default() };
+    let error = reacting(&store, reactor).run(Default::default()).await.unwrap_err();
+    assert!(
+        matches!(&error, ReactorError::Append { through, .. } if *through == placed[1].sequence),
+        "{error}"
+    );
+    assert_eq!(charges(&*store).await.len(), 2, "what came before is done, nothing of what comes after");
 }
 
 #[tokio::test]

@@ -109,13 +109,14 @@ impl Aggregate for Account {
 #[derive(Clone)]
 pub struct ChargeOrders {
     pub rejected: Rejected,
-    pub note_bytes: usize,
+    /// How long the note on the charge for an order is.
+    pub note_bytes: fn(&OrderPlaced) -> usize,
     pub categories: Vec<Category>,
 }
 
 impl Default for ChargeOrders {
     fn default() -> Self {
-        Self { rejected: Rejected::Stop, note_bytes: 0, categories: vec![] }
+        Self { rejected: Rejected::Stop, note_bytes: |_| 0, categories: vec![] }
     }
 }
 
@@ -130,7 +131,7 @@ impl Reactor for ChargeOrders {
     }
     fn react(&self, placed: &Recorded<OrderPlaced>) -> Vec<Reaction<Account>> {
         let OrderPlaced { customer, cents } = &placed.event;
-        let note = "x".repeat(self.note_bytes);
+        let note = "x".repeat((self.note_bytes)(&placed.event));
         let house = Charge { cents: 1, note: String::new() };
         vec![Reaction::new(customer, Charge { cents: *cents, note }), Reaction::new("house", house)]
     }
