@@ -1,0 +1,169 @@
+//! Durable appends: one client, many clients, batches; each beside the disk's own figure for the same bytes.
+
+use super::{
+    disk::{self, Shape},
+    load::{self, Load},
+};
+use crate::{
+    measure::{Latencies, lossy, rate, timed},
+    report::Report,
+};
+use annals_event::{ExpectedVersion, record};
+use annals_store::EventStore;
+use annals_store_log::LogStore;
+use anyhow::Result;
+use std::{path::Path, sync::Arc, time::Duration};
+
+const CLIENTS: usize = 64;
+
+/// How much is done of each.
+pub(crate) struct Sizes {
+    pub(crate) single: usize,
+    pub(crate) each_of_64: usize,
+    pub(crate) batched: usize,
+}
+
+struct Names {
+    p50: &'static str,
+    p99: &'static str,
+    p999: &'static str,
+    rate: &'static str,
+}
+
+const DISK: Names = Names {
+    p50: "disk.sync_p50_us",
+    p99: "disk.sync_p99_us",
+    p999: "disk.sync_p999_us",
+    rate: "disk.syncs_per_s",
+};
+const ONE: Names = Names {
+    p50: "append.1.p50_us",
+    p99: "append.1.p99_us",
+    p999: "append.1.p999_us",
+    rate: "append.1.events_per_s",
+};
+const ONE_CONDITIONAL: Names = Names {
+    p50: "append.1.conditional.p50_us",
+    p99: "append.1.conditional.p99_us",
+    p999: "append.1.conditional.p999_us",
+    rate: "append.1.conditional.events_per_s",
+};
+const MANY: Names = Names {
+    p50: "append.64.p50_us",
+    p99: "append.64.p99_us",
+    p999: "append.64.p999_us",
+    rate: "append.64.events_per_s",
+};
+const MANY_CONDITIONAL: Names = Names {
+    p50: "append.64.conditional.p50_us",
+    p99: "append.64.conditional.p99_us",
+    p999: "append.64.conditional.p999_us",
+    rate: "append.64.conditional.events_per_s",
+};
+
+pub(crate) async fn run(report: &mut Report, folder: &Path, sizes: &Sizes) -> Result<()> {
+    let store = LogStore::open(folder.join("append"), annals_store_log::Options::default()).await?;
+    let store: Arc<dyn EventStore> = Arc::new(store);
+    let load = Load::new()?;
+    let bytes = record::encoded_len(&load::stream(0)?, &load.event());
+
+    let disk_times = disk::writes(folder, Shape::Preallocated, bytes, sizes.single)?;
+    let disk_rate = rate(disk_times.len(), disk_times.iter().sum());
+    let disk = Latencies::new(disk_times);
+    let extending = disk::sync_latencies(folder, Shape::Extending, bytes, sizes.single / 2)?;
+    let disk_p50 = disk.quantile_us(0.5);
+    latencies(report, &DISK, &disk, None);
+    report.add(DISK.rate, "1/s", disk_rate, None);
+    report.add("disk.extending.sync_p50_us", "us", extending.quantile_us(0.5), Some(disk_p50));
+
+    for (names, conditional) in [(&ONE, false), (&ONE_CONDITIONAL, true)] {
+        let (times, spent) =
+            timed(client(store.clone(), load.clone(), 1_000, sizes.single, conditional)).await;
+        latencies(report, names, &Latencies::new(times?), Some(&disk));
+        report.add(names.rate, "events/s", rate(sizes.single, spent), Some(disk_rate));
+    }
+    for (names, conditional) in [(&MANY, false), (&MANY_CONDITIONAL, true)] {
+        let (times, spent) = timed(clients(&store, &load, sizes.each_of_64, conditional)).await;
+        latencies(report, names, &Latencies::new(times?), Some(&disk));
+        // At best every sync carries an event of each client.
+        let best = lossy(CLIENTS) / (disk_p50 / 1e6);
+        report.add(names.rate, "events/s", rate(CLIENTS * sizes.each_of_64, spent), Some(best));
+    }
+    for (name, conditional_name, count) in [
+        ("append.batch100.events_per_s", "append.batch100.conditional.events_per_s", 100),
+        ("append.batch1000.events_per_s", "append.batch1000.conditional.events_per_s", 1_000),
+    ] {
+        let batches = sizes.batched / count;
+        let disk: Duration = disk::writes(folder, Shape::Preallocated, bytes * count, batches)?.iter().sum();
+        let disk_rate = rate(batches * count, disk);
+        for (name, conditional) in [(name, false), (conditional_name, true)] {
+            let stream = if conditional { 3_000 + count } else { 5_000 + count };
+            let (done, spent) = timed(batched(&store, &load, stream, count, batches, conditional)).await;
+            done?;
+            report.add(name, "events/s", rate(batches * count, spent), Some(disk_rate));
+        }
+    }
+    Ok(())
+}
+
+fn latencies(report: &mut Report, names: &Names, times: &Latencies, baseline: Option<&Latencies>) {
+    for (name, share) in [(names.p50, 0.5), (names.p99, 0.99), (names.p999, 0.999)] {
+        report.add(
+            name,
+            "us",
+            times.quantile_us(share),
+            baseline.map(|baseline| baseline.quantile_us(share)),
+        );
+    }
+}
+
+/// One client that awaits each of its appends.
+async fn client(
+    store: Arc<dyn EventStore>,
+    load: Load,
+    stream: usize,
+    count: usize,
+    conditional: bool,
+) -> Result<Vec<Duration>> {
+    let stream = load::stream(if conditional { stream + 100_000 } else { stream })?;
+    let mut times = Vec::with_capacity(count);
+    for version in 0..count {
+        let expected = if conditional { load::at(version)? } else { ExpectedVersion::Any };
+        let append = load.append(&stream, 1, expected);
+        let (receipt, spent) = timed(store.append(append)).await;
+        receipt?;
+        times.push(spent);
+    }
+    Ok(times)
+}
+
+async fn clients(
+    store: &Arc<dyn EventStore>,
+    load: &Load,
+    count: usize,
+    conditional: bool,
+) -> Result<Vec<Duration>> {
+    let start = |n| tokio::spawn(client(store.clone(), load.clone(), 2_000 + n, count, conditional));
+    let running: Vec<_> = (0..CLIENTS).map(start).collect();
+    let mut times = Vec::with_capacity(CLIENTS * count);
+    for client in running {
+        times.extend(client.await??);
+    }
+    Ok(times)
+}
+
+async fn batched(
+    store: &Arc<dyn EventStore>,
+    load: &Load,
+    stream: usize,
+    count: usize,
+    batches: usize,
+    conditional: bool,
+) -> Result<()> {
+    let stream = load::stream(stream)?;
+    for batch in 0..batches {
+        let expected = if conditional { load::at(batch * count)? } else { ExpectedVersion::Any };
+        store.append(load.append(&stream, count, expected)).await?;
+    }
+    Ok(())
+}
