@@ -2,7 +2,7 @@
 
 use crate::error;
 use annals_event::{EventBatch, Sequence, Timestamp, Version};
-use annals_log::{Log, ReadBlock, ReadBudget, StreamRead};
+use annals_log::{Log, ReadBudget, StreamRead};
 use annals_store::{Direction, Follow, LogPage, ReadError, ReadLog, ReadStream, StreamPage};
 use async_trait::async_trait;
 use tokio::sync::oneshot;
@@ -19,15 +19,11 @@ impl Pages {
 
     pub(crate) async fn of_log(&self, read: ReadLog) -> Result<LogPage, ReadError> {
         let (from, budget) = asked(&read);
-        let head = self.log.head();
-        if from > head {
-            return Ok(LogPage { events: EventBatch::empty(), through: read.from.previous(), head });
+        if from > self.log.head() {
+            // Nothing is there, or it has just come and is in memory: no disk is needed to say so.
+            return page(&self.log, &read, from, budget);
         }
-        blocking(&self.log, move |log| {
-            let block = log.read(from, budget).map_err(|failed| error::read(failed, from))?;
-            Ok(log_page(&read, block, log.head()))
-        })
-        .await
+        blocking(&self.log, move |log| page(log, &read, from, budget)).await
     }
 
     pub(crate) async fn of_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
@@ -86,14 +82,16 @@ fn asked(read: &ReadLog) -> (Sequence, ReadBudget) {
     (read.from.max(Sequence::FIRST), budget)
 }
 
-/// `head` must have been read after the block, so that it does not lie below it.
-fn log_page(read: &ReadLog, block: ReadBlock, head: Sequence) -> LogPage {
+fn page(log: &Log, read: &ReadLog, from: Sequence, budget: ReadBudget) -> Result<LogPage, ReadError> {
+    let block = log.read(from, budget).map_err(|failed| error::read(failed, from))?;
+    // Asked for after the block, so that it does not lie below it.
+    let head = log.head();
     let seen = block.events.last().map_or(Sequence::ZERO, |event| event.sequence());
     let events = match read.filter.is_all() {
         true => block.events,
         false => block.events.filter(|event| read.filter.accepts(event)),
     };
-    LogPage { events, through: seen.max(read.from.previous()), head }
+    Ok(LogPage { events, through: seen.max(read.from.previous()), head })
 }
 
 fn stream_read(read: &ReadStream) -> StreamRead {

@@ -1,0 +1,8 @@
+//! What the store over the embedded log keeps beyond the conformance suite.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod closing;
+mod damage;
+mod queue;
+mod restart;
+mod support;
