@@ -62,7 +62,7 @@ pub mod event {
 pub mod store {
     pub use annals_store::{
         AppendError, Capabilities, Damage, Delivery, Direction, EventStore, Filter, GappedStore, Head,
-        LogPage, ReadError, ReadLog, ReadStream, StreamPage, Subscribe, Subscription,
+        LogPage, ReadError, ReadLog, ReadStream, StreamPage, Subscribe, Subscription, causes,
     };
 }
 
@@ -74,13 +74,37 @@ pub mod aggregate {
     };
 }
 
+/// Reactions: events in, commands for a service's own aggregates out, exactly once.
+pub mod reactor {
+    pub use annals_reactor::{
+        Options, Reaction, Reactor, ReactorError, ReactorHandle, ReactorWorker, Rejected, WaitError,
+    };
+}
+
 /// Read models: rows folded from events.
 pub mod projection {
     pub use annals_projection::{
-        ApplyError, Cells, Column, ColumnKind, ColumnType, KeyColumn, SEQUENCE_COLUMN, SqlProjection,
-        SqlTable, SqlTransaction, Table, TableError, TableKey, TableProjection, TableSchema, Value,
-        ValueError, cell,
+        ApplyError, Catalog, Cells, Column, ColumnKind, ColumnType, FoldVersion, GenerationEntry,
+        GenerationError, GenerationId, GenerationState, GenerationStatus, KeyColumn, Live, ModelError,
+        ModelName, OnError, Progress, Projector, ProjectorError, ProjectorHandle, ProjectorOptions,
+        ProjectorState, ReadModel, ReadModelBuilder, Reader, ReaderError, Readers, SEQUENCE_COLUMN,
+        SchemaHash, SnapshotPolicy, SqlProjection, SqlTable, SqlTransaction, Table, TableError, TableKey,
+        TableProjection, TableSchema, Value, ValueError, WaitError, cell,
     };
+}
+
+/// Replays: a read model rebuilt from any sequence number while it is queried.
+pub mod replay {
+    pub use annals_replay::{
+        Difference, Failure, HostError, PassedOver, Phase, Plan, Progress, Promotion, ReadModelHost, Replay,
+        ReplayCommand, ReplayError, ReplayEvent, ReplayId, ReplayMode, ReplayRefused, ReplayRequest,
+        ReplayStatus, ReplayWorker, Replays, RowSample, WorkerError, WorkerOptions,
+    };
+}
+
+/// The embedded log as an event store: the default.
+pub mod store_log {
+    pub use annals_store_log::{CloseError, Log, LogStore, OpenError, Options, Stats};
 }
 
 /// OpenTelemetry: set-up, trace contexts, spans.

@@ -27,12 +27,22 @@ impl<'a> Column<'a> {
         }
         let name = name.unwrap_or_else(|| LitStr::new(&ident.unraw().to_string(), ident.span()));
         stored_name::check_identifier("column", &name)?;
+        if role == Role::Key && is_option(&field.ty) {
+            let wrong = "a key cannot be NULL: two rows without it could not be told apart; take a type without Option";
+            return Err(Error::new_spanned(&field.ty, wrong));
+        }
         Ok(Self { field: ident, ty: &field.ty, name, role })
     }
 
     pub(crate) fn is_key(&self) -> bool {
         self.role == Role::Key
     }
+}
+
+/// Told from the name alone, for a better message than the compiler's.
+fn is_option(ty: &Type) -> bool {
+    let Type::Path(path) = ty else { return false };
+    path.path.segments.last().is_some_and(|segment| segment.ident == "Option")
 }
 
 fn read_one(meta: &ParseNestedMeta<'_>, role: &mut Role, name: &mut Option<LitStr>) -> Result<()> {
