@@ -1,1 +1,134 @@
-fn main() {}
+//! `annals-event-store`: serves the log in a folder until it is told to stop.
+
+use annals_event_store::{Limits, Options, Service};
+use annals_store_log::LogStore;
+use anyhow::{Context, bail};
+use clap::Parser;
+use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// Serves the shared log: services append events to it and read them, over gRPC (annals.v1.EventStore); people look at
+/// /health and /v1/head over HTTP on the same port.
+///
+/// Prints its address on standard output once it serves; everything else goes to standard error. Ctrl-C or SIGTERM
+/// ends it in order: answers under way are given, the log is closed. Nothing that was answered is lost by any other
+/// end either.
+///
+/// There is no authentication yet: whoever reaches the port reads and writes the log.
+///
+/// Spans are exported when OTEL_EXPORTER_OTLP_ENDPOINT names a collector. RUST_LOG says what is logged.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 110)]
+struct Arguments {
+    /// The log's folder; made when it is missing. One process at a time can have it
+    #[arg(long, value_name = "DIR", env = "ANNALS_DATA")]
+    data: PathBuf,
+
+    /// The address to listen on. The default is a free port that only this machine reaches; 0.0.0.0:7400 is a fixed port
+    /// that all reach
+    #[arg(long, value_name = "ADDR", env = "ANNALS_LISTEN", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+
+    /// Serve a damaged log for reading what lies below the damage. Without it the server does not start
+    #[arg(long)]
+    serve_damaged: bool,
+
+    /// Connections at once; more wait
+    #[arg(long, value_name = "N", default_value_t = Limits::CONNECTIONS_MAX_DEFAULT, value_parser = at_least_one)]
+    connections_max: usize,
+
+    /// Subscriptions at once; more are refused
+    #[arg(long, value_name = "N", default_value_t = Limits::SUBSCRIPTIONS_MAX_DEFAULT, value_parser = at_least_one)]
+    subscriptions_max: usize,
+
+    /// Milliseconds that a request may take
+    #[arg(long, value_name = "MS", default_value_t = Limits::REQUEST_MS_MAX_DEFAULT, value_parser = clap::value_parser!(u64).range(1..))]
+    request_ms_max: u64,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("it must be at least 1".into()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("it must be a whole number".into()),
+    }
+}
+
+impl Arguments {
+    fn options(&self) -> Options {
+        let limits = Limits {
+            connections_max: self.connections_max,
+            subscriptions_max: self.subscriptions_max,
+            request_time_max: Duration::from_millis(self.request_ms_max),
+            ..Limits::default()
+        };
+        Options { listen: self.listen, limits }
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where nobody reads standard error there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "annals-event-store: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let telemetry = annals_telemetry::init(annals_telemetry::Options::from_env("annals-event-store"))?;
+    let shutdown = shut_down_at_a_signal()?;
+    let store = open(&arguments).await?;
+    let served = serve(arguments.options(), store.clone(), shutdown).await;
+    let closed = store.close().await;
+    if let Err(error) = telemetry.shutdown().await {
+        warn!(%error, "the end of telemetry");
+    }
+    served?;
+    Ok(closed?)
+}
+
+async fn open(arguments: &Arguments) -> anyhow::Result<LogStore> {
+    let store = LogStore::open(&arguments.data, annals_store_log::Options::default()).await?;
+    match store.damage() {
+        Some(damage) if arguments.serve_damaged => {
+            warn!(%damage, "the log is damaged: it is served for reading only");
+        }
+        Some(damage) => bail!(
+            "the log is damaged: {damage}; restore it from a backup, or read what is intact with --serve-damaged"
+        ),
+        None => {}
+    }
+    Ok(store)
+}
+
+async fn serve(options: Options, store: LogStore, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let service = Service::bind(options, Arc::new(store)).await?;
+    let address = service.address();
+    // For whoever started this and asked for port 0. A closed standard output is no reason not to serve.
+    let _ = writeln!(std::io::stdout(), "listening on http://{address}");
+    info!(%address, "serving the log");
+    service.run(shutdown).await;
+    Ok(())
+}
+
+/// A token that is cancelled by Ctrl-C or SIGTERM.
+fn shut_down_at_a_signal() -> anyhow::Result<CancellationToken> {
+    let listen = |kind| signal(kind).context("cannot listen for signals");
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let shutdown = CancellationToken::new();
+    let signalled = shutdown.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        signalled.cancel();
+    });
+    Ok(shutdown)
+}

@@ -1,0 +1,138 @@
+//! One connection: find out which HTTP it speaks, and serve it within its limits.
+//!
+//! The protocol is told from the first bytes here and not by hyper, which would wait for them for ever.
+
+use crate::Limits;
+use axum::{Router, body::Body};
+use hyper::{
+    Request,
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::{future::Future, io, io::Cursor, pin::pin};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+/// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
+const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Largest headers of one request, in bytes.
+const HEADER_BYTES_MAX: u32 = 16 << 10;
+/// Most headers of one HTTP/1 request.
+const HEADERS_MAX: usize = 64;
+/// How much of one request's body the caller may send ahead, in bytes.
+const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+/// How much of all requests' bodies of one connection the caller may send ahead, in bytes.
+const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// How much of one answer waits for the caller to take it, in bytes.
+const SEND_BUFFER_BYTES_MAX: usize = 256 << 10;
+/// Requests that the caller may give up before they were looked at (CVE-2023-44487).
+const PENDING_RESETS_MAX: usize = 32;
+/// Bad requests on a connection before it is closed (CVE-2025-8671).
+const LOCAL_RESETS_MAX: usize = 256;
+
+/// Why a connection ended before its time. Of interest to whoever looks for a bad client; nothing is lost.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectionError {
+    #[error("it said nothing in time")]
+    Silent,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
+}
+
+/// Serves a connection until it ends, or `shutdown` and the answers under way are done.
+pub(crate) async fn serve(
+    stream: TcpStream,
+    router: Router,
+    limits: &Limits,
+    shutdown: CancellationToken,
+) -> Result<(), ConnectionError> {
+    stream.set_nodelay(true)?;
+    let (mut reader, writer) = stream.into_split();
+    let opening = timeout(limits.header_time_max, read_opening(&mut reader));
+    let Some(opening) = shutdown.run_until_cancelled(opening).await else { return Ok(()) };
+    let opening = opening.map_err(|_| ConnectionError::Silent)??;
+    let is_http2 = opening == HTTP2_PREFACE;
+    let io = tokio::io::join(Cursor::new(opening).chain(reader), writer);
+    if is_http2 {
+        serve_http2(io, router, limits, shutdown).await
+    } else {
+        serve_http1(io, router, limits, shutdown).await
+    }
+}
+
+/// Reads until it is clear whether HTTP/2 is spoken, and gives what was read.
+async fn read_opening(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    let mut opening = Vec::with_capacity(HTTP2_PREFACE.len());
+    while opening.len() < HTTP2_PREFACE.len() && HTTP2_PREFACE.starts_with(&opening) {
+        let missing = HTTP2_PREFACE.len() - opening.len();
+        let mut part = (&mut *reader).take(u64::try_from(missing).unwrap_or(0));
+        if part.read_buf(&mut opening).await? == 0 {
+            break;
+        }
+    }
+    Ok(opening)
+}
+
+async fn serve_http2(
+    io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    limits: &Limits,
+    shutdown: CancellationToken,
+) -> Result<(), ConnectionError> {
+    let service = service_fn(move |request| answer(router.clone(), request));
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(limits.keepalive_interval)
+        .keep_alive_timeout(limits.keepalive_time_max)
+        .max_concurrent_streams(limits.streams_per_connection_max)
+        .max_header_list_size(HEADER_BYTES_MAX)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_send_buf_size(SEND_BUFFER_BYTES_MAX)
+        .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
+        .max_local_error_reset_streams(LOCAL_RESETS_MAX);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
+    if let Some(ended) = shutdown.run_until_cancelled(connection.as_mut()).await {
+        return Ok(ended?);
+    }
+    connection.as_mut().graceful_shutdown();
+    Ok(connection.await?)
+}
+
+async fn serve_http1(
+    io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    limits: &Limits,
+    shutdown: CancellationToken,
+) -> Result<(), ConnectionError> {
+    let service = service_fn(move |request| answer(router.clone(), request));
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_time_max)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(usize::try_from(HEADER_BYTES_MAX).unwrap_or(usize::MAX));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
+    if let Some(ended) = shutdown.run_until_cancelled(connection.as_mut()).await {
+        return Ok(ended?);
+    }
+    connection.as_mut().graceful_shutdown();
+    Ok(connection.await?)
+}
+
+fn answer(
+    router: Router,
+    request: Request<Incoming>,
+) -> impl Future<Output = Result<axum::response::Response, std::convert::Infallible>> {
+    router.oneshot(request.map(Body::new))
+}

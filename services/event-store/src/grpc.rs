@@ -1,0 +1,114 @@
+//! The methods of `annals.v1.EventStore`: convert, ask the store, convert back.
+
+use crate::{
+    Limits, page,
+    subscription::{self, Messages},
+};
+use annals_event::{Append, InvalidAppend, MarkName, Timestamp};
+use annals_store::{EventStore, ReadError, ReadLog, ReadStream, Subscribe};
+use annals_wire::{
+    InvalidMessage,
+    limits::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX},
+    status, v1,
+};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+use v1::event_store_server::{EventStore as Methods, EventStoreServer};
+
+/// Most events of a stream in one answer: the store reads them before they are cut to size.
+const STREAM_EVENTS_MAX: usize = 1_000;
+/// Most bytes of the log that one answer looks at.
+const LOG_BYTES_MAX: usize = annals_wire::limits::PAGE_BYTES_MAX;
+
+pub(crate) struct LogMethods {
+    store: Arc<dyn EventStore>,
+    subscriptions: Arc<Semaphore>,
+    shutdown: CancellationToken,
+}
+
+/// The gRPC service over `store`, with both message limits set.
+pub(crate) fn server(
+    store: Arc<dyn EventStore>,
+    limits: &Limits,
+    shutdown: CancellationToken,
+) -> EventStoreServer<LogMethods> {
+    let subscriptions = Arc::new(Semaphore::new(limits.subscriptions_max));
+    EventStoreServer::new(LogMethods { store, subscriptions, shutdown })
+        .max_decoding_message_size(REQUEST_BYTES_MAX)
+        .max_encoding_message_size(RESPONSE_BYTES_MAX)
+}
+
+type Answer<T> = Result<Response<T>, Status>;
+
+fn answer<T>(result: Result<T, ReadError>) -> Answer<T> {
+    result.map(Response::new).map_err(|error| status::of_read_error(&error))
+}
+
+/// The request as the store takes it.
+fn read<M, T: TryFrom<M, Error = InvalidMessage>>(request: Request<M>) -> Result<T, Status> {
+    T::try_from(request.into_inner()).map_err(|error| bad_read(&error))
+}
+
+fn bad_read(error: &impl ToString) -> Status {
+    status::of_read_error(&ReadError::Invalid { reason: error.to_string() })
+}
+
+#[tonic::async_trait]
+impl Methods for LogMethods {
+    type SubscribeStream = Messages;
+
+    async fn append(&self, request: Request<v1::AppendRequest>) -> Answer<v1::AppendResponse> {
+        let refused = |error: InvalidMessage| InvalidAppend::Refused { reason: error.to_string() };
+        let append = Append::try_from(request.into_inner()).map_err(|error| refused(error).into());
+        let append = append.map_err(|error| status::of_append_error(&error))?;
+        let receipt = self.store.append(append).await;
+        receipt.map(|receipt| Response::new(receipt.into())).map_err(|error| status::of_append_error(&error))
+    }
+
+    async fn read_stream(&self, request: Request<v1::ReadStreamRequest>) -> Answer<v1::ReadStreamResponse> {
+        let mut read: ReadStream = read(request)?;
+        read.events_max = read.events_max.min(STREAM_EVENTS_MAX);
+        answer(self.store.read_stream(read).await.and_then(|page| page::of_stream(&page)))
+    }
+
+    async fn read_log(&self, request: Request<v1::ReadLogRequest>) -> Answer<v1::ReadLogResponse> {
+        let mut read: ReadLog = read(request)?;
+        read.bytes_max = read.bytes_max.min(LOG_BYTES_MAX);
+        answer(self.store.read_log(read).await.and_then(|page| page::of_log(&page)))
+    }
+
+    async fn subscribe(&self, request: Request<v1::SubscribeRequest>) -> Answer<Messages> {
+        let subscribe: Subscribe = read(request)?;
+        let full = |_| Status::resource_exhausted("too many subscriptions at once; end one, or try later");
+        let permit = Arc::clone(&self.subscriptions).try_acquire_owned().map_err(full)?;
+        let subscription = self.store.subscribe(subscribe).await;
+        let messages =
+            |subscription| subscription::messages(subscription, permit, self.shutdown.child_token());
+        answer(subscription.map(messages))
+    }
+
+    async fn head(&self, _: Request<v1::HeadRequest>) -> Answer<v1::HeadResponse> {
+        answer(self.store.head().await.map(Into::into))
+    }
+
+    async fn get_mark(&self, request: Request<v1::GetMarkRequest>) -> Answer<v1::GetMarkResponse> {
+        let mark = MarkName::new(request.into_inner().mark).map_err(|error| bad_read(&error))?;
+        let sequence = self.store.mark(&mark).await;
+        answer(sequence.map(|at| v1::GetMarkResponse { sequence: at.map(Into::into) }))
+    }
+
+    async fn sequence_at(&self, request: Request<v1::SequenceAtRequest>) -> Answer<v1::SequenceAtResponse> {
+        let time = Timestamp::from_micros(request.into_inner().time_us);
+        let sequence = self.store.sequence_at(time).await;
+        answer(sequence.map(|at| v1::SequenceAtResponse { sequence: at.get() }))
+    }
+
+    async fn get_capabilities(
+        &self,
+        _: Request<v1::GetCapabilitiesRequest>,
+    ) -> Answer<v1::GetCapabilitiesResponse> {
+        Ok(Response::new(self.store.capabilities().into()))
+    }
+}

@@ -1,0 +1,70 @@
+//! HTTP: health, and where the log is.
+
+use crate::problem::Problem;
+use annals_store::{EventStore, Head};
+use axum::{Json, Router, extract::State, routing::get};
+use serde::Serialize;
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// A store that takes longer to say where its head is, which is in memory, is not ready.
+const READY_TIME_MAX: Duration = Duration::from_secs(2);
+
+#[derive(Clone)]
+struct Log {
+    store: Arc<dyn EventStore>,
+    shutdown: CancellationToken,
+}
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+}
+
+#[derive(Serialize)]
+struct HeadBody {
+    log_id: String,
+    first: u64,
+    last: u64,
+}
+
+impl From<Head> for HeadBody {
+    fn from(head: Head) -> Self {
+        Self { log_id: head.log_id.to_string(), first: head.first.get(), last: head.last.get() }
+    }
+}
+
+/// `/health/live`: the process answers. `/health/ready`, also `/health`: the log can be read and the server is not
+/// going away. `/v1/head`: which log it is, and where it begins and ends.
+pub(crate) fn router(store: Arc<dyn EventStore>, shutdown: CancellationToken) -> Router {
+    Router::new()
+        .route("/health", get(ready))
+        .route("/health/live", get(live))
+        .route("/health/ready", get(ready))
+        .route("/v1/head", get(head))
+        .with_state(Log { store, shutdown })
+}
+
+async fn live() -> Json<Health> {
+    Json(Health { status: "live" })
+}
+
+async fn ready(State(log): State<Log>) -> Result<Json<Health>, Problem> {
+    if log.shutdown.is_cancelled() {
+        return Err(Problem::unavailable("the server is shutting down"));
+    }
+    log.head().await.map(|_| Json(Health { status: "ready" }))
+}
+
+async fn head(State(log): State<Log>) -> Result<Json<HeadBody>, Problem> {
+    log.head().await.map(|head| Json(head.into()))
+}
+
+impl Log {
+    async fn head(&self) -> Result<Head, Problem> {
+        match tokio::time::timeout(READY_TIME_MAX, self.store.head()).await {
+            Ok(head) => head.map_err(Into::into),
+            Err(_) => Err(Problem::unavailable(format!("the log did not answer within {READY_TIME_MAX:?}"))),
+        }
+    }
+}

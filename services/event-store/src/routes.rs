@@ -1,0 +1,89 @@
+//! Everything that the server answers, as one router: what goes around each request stands here.
+
+use crate::{Limits, grpc, http, problem::Problem};
+use annals_event::LogId;
+use annals_store::{EventStore, ReadError};
+use annals_wire::status;
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, Uri},
+    middleware::{self, Next},
+    response::Response,
+};
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+/// The request header that names the log that the caller means.
+pub const LOG_ID_HEADER: &str = "annals-log-id";
+
+const GRPC_PATHS: &str = "/annals.v1.EventStore/{method}";
+
+/// What a request is held against before it reaches the store.
+#[derive(Clone)]
+struct Gate {
+    log_id: LogId,
+    request_time_max: Duration,
+}
+
+/// The log's gRPC methods and HTTP pages, to be merged into a process's own router. The connection's limits are the
+/// server's business. `shutdown` ends the subscriptions.
+///
+/// Asks the store which log it is.
+pub async fn routes(
+    store: Arc<dyn EventStore>,
+    limits: &Limits,
+    shutdown: CancellationToken,
+) -> Result<Router, ReadError> {
+    let gate = Gate { log_id: store.head().await?.log_id, request_time_max: limits.request_time_max };
+    let grpc = Router::new()
+        .route_service(GRPC_PATHS, grpc::server(Arc::clone(&store), limits, shutdown.clone()))
+        .layer(middleware::from_fn_with_state(gate, admit));
+    Ok(grpc.merge(http::router(store, shutdown)))
+}
+
+/// What the server answers where there is nothing.
+pub(crate) async fn nothing_here() -> Problem {
+    Problem::not_found()
+}
+
+/// Lets a gRPC request in: for the right log, in the caller's trace, in bounded time.
+async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    if let Err(error) = gate.check_log(request.headers()) {
+        return refusal(&error);
+    }
+    let span = span_of(request.uri(), request.headers());
+    let answer = tokio::time::timeout(gate.request_time_max, next.run(request).instrument(span)).await;
+    answer.unwrap_or_else(|_| refusal(&gate.too_slow()))
+}
+
+fn span_of(uri: &Uri, headers: &HeaderMap) -> tracing::Span {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    annals_telemetry::rpc_server_span(uri.path().trim_start_matches('/'), header)
+}
+
+fn refusal(error: &ReadError) -> Response {
+    status::of_read_error(error).into_http::<Body>()
+}
+
+impl Gate {
+    fn check_log(&self, headers: &HeaderMap) -> Result<(), ReadError> {
+        let Some(wanted) = headers.get(LOG_ID_HEADER) else { return Ok(()) };
+        let wanted = wanted.to_str().ok().and_then(|text| text.parse::<LogId>().ok());
+        if wanted == Some(self.log_id) {
+            return Ok(());
+        }
+        let wanted = wanted.map_or("no log id at all".to_owned(), |id| id.to_string());
+        let reason = format!(
+            "the request is for another log ({wanted}) than the one served here ({}); positions mean nothing in it",
+            self.log_id
+        );
+        Err(ReadError::Invalid { reason })
+    }
+
+    fn too_slow(&self) -> ReadError {
+        ReadError::Unavailable { reason: format!("no answer within {:?}", self.request_time_max) }
+    }
+}

@@ -1,0 +1,11 @@
+//! The log over the network: real servers, real sockets, and the client that services use.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod conformance;
+mod errors;
+mod floods;
+mod http;
+mod program;
+mod restarts;
+mod support;
+mod tracing;

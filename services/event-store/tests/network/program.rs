@@ -1,0 +1,189 @@
+//! The program itself: real processes, real signals, real folders.
+
+use crate::support::{client_options, one_event, stream};
+use annals_event::Sequence;
+use annals_store::{AppendError, EventStore, Filter, ReadLog, ReadStream, Subscribe};
+use annals_store_grpc::GrpcStore;
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    process::{Output, Stdio},
+};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+use tokio_util::task::TaskTracker;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_annals-event-store");
+
+struct Program {
+    child: Child,
+    url: String,
+}
+
+impl Program {
+    async fn start(data: &Path, listen: &str) -> Self {
+        Self::of(command(data, listen)).await
+    }
+
+    async fn of(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = lines.next_line().await.unwrap().expect("the program ended before it served");
+        let url = line.strip_prefix("listening on ").unwrap().to_owned();
+        Self { child, url }
+    }
+
+    async fn client(&self) -> GrpcStore {
+        GrpcStore::connect(&self.url, client_options()).await.unwrap()
+    }
+
+    fn listen(&self) -> String {
+        self.url.trim_start_matches("http://").to_owned()
+    }
+
+    /// kill -9.
+    async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    async fn signal(mut self, name: &str) -> bool {
+        let id = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args([name, &id]).status().await.unwrap().success());
+        self.child.wait().await.unwrap().success()
+    }
+}
+
+fn command(data: &Path, listen: &str) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.arg("--data").arg(data).args(["--listen", listen]).env("RUST_LOG", "error");
+    command
+}
+
+async fn fails(data: &Path, listen: &str) -> String {
+    let Output { status, stderr, .. } = command(data, listen).output().await.unwrap();
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(1), "{stderr}");
+    assert_eq!(stderr.trim_end().lines().count(), 1, "{stderr}");
+    stderr
+}
+
+#[tokio::test]
+async fn a_signal_ends_it_in_order_and_a_restart_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    for (round, name) in (1_u64..).zip(["-INT", "-TERM"]) {
+        let program = Program::start(folder.path(), "127.0.0.1:0").await;
+        let client = program.client().await;
+        let receipt = client.append(one_event("a")).await.unwrap();
+        assert_eq!(receipt.head, Sequence::new(round));
+        let mut open =
+            client.subscribe(Subscribe { from: Sequence::FIRST, filter: Filter::all() }).await.unwrap();
+        open.next().await.unwrap();
+        assert!(program.signal(name).await, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_in_use_and_a_port_in_use_are_one_clear_sentence_each() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let program = Program::start(folder.path(), "127.0.0.1:0").await;
+    let sentence = fails(folder.path(), "127.0.0.1:0").await;
+    assert!(sentence.contains("is in use by another process"), "{sentence}");
+    let sentence = fails(other.path(), &program.listen()).await;
+    let expected = format!("{} is in use by another process", program.listen());
+    assert!(sentence.contains(&expected), "{sentence}");
+}
+
+#[tokio::test]
+async fn a_folder_of_something_else_is_one_clear_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("thesis.odt"), "precious").unwrap();
+    let sentence = fails(folder.path(), "127.0.0.1:0").await;
+    assert!(sentence.contains("is not a log"), "{sentence}");
+    let file = folder.path().join("thesis.odt");
+    let sentence = fails(&file, "127.0.0.1:0").await;
+    assert!(sentence.starts_with("annals-event-store: "), "{sentence}");
+}
+
+#[tokio::test]
+async fn a_damaged_log_is_one_clear_sentence_and_is_served_for_reading_when_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::start(folder.path(), "127.0.0.1:0").await;
+    let client = program.client().await;
+    for _ in 0..200 {
+        client.append(one_event("a")).await.unwrap();
+    }
+    assert!(program.signal("-TERM").await);
+    damage(folder.path());
+    let sentence = fails(folder.path(), "127.0.0.1:0").await;
+    assert!(sentence.contains("damaged"), "{sentence}");
+    assert!(sentence.contains(&folder.path().display().to_string()), "{sentence}");
+
+    let mut asked = command(folder.path(), "127.0.0.1:0");
+    asked.arg("--serve-damaged");
+    let program = Program::of(asked).await;
+    let client = program.client().await;
+    let page = client.read_log(ReadLog { events_max: 10, ..ReadLog::from(Sequence::FIRST) }).await.unwrap();
+    assert_eq!(page.events.len(), 10);
+    let refused = client.append(one_event("a")).await.unwrap_err();
+    assert!(matches!(&refused, AppendError::Corrupted(_)), "{refused}");
+}
+
+/// Changes one byte in the middle of the events of the largest file that has some.
+fn damage(folder: &Path) {
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let with_events =
+        files.filter(|path| path.is_file()).max_by_key(|path| fs::metadata(path).unwrap().len());
+    let path = with_events.unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    let needle = b"happened";
+    let found: Vec<_> = bytes.windows(needle.len()).enumerate().filter(|(_, at)| at == needle).collect();
+    let at = found[found.len() / 2].0;
+    bytes[at] ^= 1;
+    fs::OpenOptions::new().write(true).open(&path).unwrap().write_all(&bytes).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_again_and_again_it_loses_nothing_and_doubles_nothing() {
+    const KILLS: u64 = 12;
+    const WRITERS: usize = 8;
+    const APPENDS_A_WRITER: usize = 120;
+    let folder = tempfile::tempdir().unwrap();
+    let mut program = Program::start(folder.path(), "127.0.0.1:0").await;
+    let client = program.client().await;
+    let all = WRITERS * APPENDS_A_WRITER;
+
+    let writers = TaskTracker::new();
+    for writer in 0..WRITERS {
+        let client = client.clone();
+        writers.spawn(async move {
+            for _ in 0..APPENDS_A_WRITER {
+                client.append(one_event(&format!("writer-{writer}"))).await.unwrap();
+            }
+        });
+    }
+    writers.close();
+    let everything = Subscribe { from: Sequence::FIRST, filter: Filter::all() };
+    let mut subscription = client.subscribe(everything).await.unwrap();
+    let mut seen = Vec::new();
+    let share = all / (usize::try_from(KILLS).unwrap() + 1);
+    while seen.len() < all {
+        let before = seen.len() / share;
+        let delivery = subscription.next().await.unwrap();
+        seen.extend(delivery.events.iter().map(|event| event.sequence().get()));
+        // Each time another share was seen, the server dies in the middle of what comes next.
+        if seen.len() / share > before && seen.len() < all {
+            let listen = program.listen();
+            program.kill().await;
+            program = Program::start(folder.path(), &listen).await;
+        }
+    }
+    writers.wait().await;
+    assert_eq!(seen, (1..=u64::try_from(all).unwrap()).collect::<Vec<_>>());
+    for writer in 0..WRITERS {
+        let read = ReadStream::forward(stream(&format!("writer-{writer}")));
+        assert_eq!(client.read_stream(read).await.unwrap().events.len(), APPENDS_A_WRITER);
+    }
+}

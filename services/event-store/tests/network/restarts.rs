@@ -1,0 +1,208 @@
+//! The server is stopped, killed and replaced while clients append and read.
+
+use crate::support::{Server, client_options, event, one_event, stream};
+use annals_event::{Append, ExpectedVersion, LogId, MarkName, Receipt, Sequence, Timestamp};
+use annals_store::{
+    AppendError, Capabilities, EventStore, Filter, GappedStore, Head, LogPage, ReadError, ReadLog,
+    ReadStream, StreamPage, Subscribe, Subscription,
+};
+use annals_store_grpc::{GrpcStore, Options};
+use async_trait::async_trait;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+fn from_the_start() -> Subscribe {
+    Subscribe { from: Sequence::FIRST, filter: Filter::all() }
+}
+
+async fn sequences(store: &GappedStore) -> Vec<Sequence> {
+    let page = store.read_log(ReadLog { events_max: usize::MAX, ..ReadLog::from(Sequence::FIRST) }).await;
+    page.unwrap().events.iter().map(|event| event.sequence()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscription_misses_nothing_and_sees_nothing_twice_while_the_server_is_killed_again_and_again() {
+    const ROUNDS: usize = 20;
+    const EVENTS_A_ROUND: usize = 50;
+    let store = GappedStore::new();
+    let mut server = Server::start(Arc::new(store.clone())).await;
+    let mut subscription = server.client().await.subscribe(from_the_start()).await.unwrap();
+    let mut seen = Vec::new();
+    for round in 1..=ROUNDS {
+        for _ in 0..EVENTS_A_ROUND {
+            store.append(one_event("a")).await.unwrap();
+        }
+        // Killed in the middle of a round's deliveries, or at the head.
+        let wanted = round * EVENTS_A_ROUND - if round % 2 == 0 { EVENTS_A_ROUND / 2 } else { 0 };
+        while seen.len() < wanted {
+            let delivery = subscription.next().await.unwrap();
+            seen.extend(delivery.events.iter().map(|event| event.sequence()));
+        }
+        let address = server.address;
+        server.kill().await;
+        server = Server::start_at(address, Arc::new(store.clone())).await;
+    }
+    while seen.len() < ROUNDS * EVENTS_A_ROUND {
+        let delivery = subscription.next().await.unwrap();
+        seen.extend(delivery.events.iter().map(|event| event.sequence()));
+    }
+    assert_eq!(seen, sequences(&store).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn appends_are_written_exactly_once_while_the_server_is_killed_again_and_again() {
+    const WRITERS: usize = 16;
+    const APPENDS_A_WRITER: usize = 60;
+    const KILLS: usize = 15;
+    let store = GappedStore::new();
+    let mut server = Server::start(Arc::new(store.clone())).await;
+    let client = server.client().await;
+    let writers = TaskTracker::new();
+    for writer in 0..WRITERS {
+        let client = client.clone();
+        writers.spawn(async move {
+            for _ in 0..APPENDS_A_WRITER {
+                client.append(one_event(&format!("writer-{writer}"))).await.unwrap();
+            }
+        });
+    }
+    writers.close();
+    let all = WRITERS * APPENDS_A_WRITER;
+    for kill in 1..=KILLS {
+        // Each kill waits for its share of the appends, so that all of them hit a busy server.
+        let share = u64::try_from(all * kill / (KILLS + 1)).unwrap();
+        while u64::try_from(sequences(&store).await.len()).unwrap() < share {
+            tokio::task::yield_now().await;
+        }
+        let address = server.address;
+        server.kill().await;
+        server = Server::start_at(address, Arc::new(store.clone())).await;
+    }
+    writers.wait().await;
+    assert_eq!(sequences(&store).await.len(), all);
+    for writer in 0..WRITERS {
+        let page = store.read_stream(ReadStream::forward(stream(&format!("writer-{writer}")))).await.unwrap();
+        assert_eq!(page.events.len(), APPENDS_A_WRITER);
+    }
+}
+
+/// Writes each append and then answers only when it has leave to.
+struct Slow {
+    store: GappedStore,
+    written: Arc<Semaphore>,
+    leave: Arc<Semaphore>,
+}
+
+impl Slow {
+    fn over(store: &GappedStore) -> Self {
+        let none = || Arc::new(Semaphore::new(0));
+        Self { store: store.clone(), written: none(), leave: none() }
+    }
+}
+
+#[async_trait]
+impl EventStore for Slow {
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+    async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
+        let receipt = self.store.append(append).await;
+        self.written.add_permits(1);
+        self.leave.acquire().await.unwrap().forget();
+        receipt
+    }
+    async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
+        self.store.read_stream(read).await
+    }
+    async fn read_log(&self, read: ReadLog) -> Result<LogPage, ReadError> {
+        self.store.read_log(read).await
+    }
+    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
+        self.store.subscribe(subscribe).await
+    }
+    async fn head(&self) -> Result<Head, ReadError> {
+        self.store.head().await
+    }
+    async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
+        self.store.mark(mark).await
+    }
+    async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
+        self.store.sequence_at(time).await
+    }
+}
+
+#[tokio::test]
+async fn an_append_whose_answer_was_lost_gets_it_from_the_next_server() {
+    let store = GappedStore::new();
+    let slow = Slow::over(&store);
+    let written = Arc::clone(&slow.written);
+    let server = Server::start(Arc::new(slow)).await;
+    let (address, client) = (server.address, server.client().await);
+    let appending = tokio::spawn(async move { client.append(one_event("a")).await });
+    written.acquire().await.unwrap().forget();
+    server.kill().await;
+    let _server = Server::start_at(address, Arc::new(store.clone())).await;
+    let receipt = appending.await.unwrap().unwrap();
+    assert!(receipt.repeated);
+    assert_eq!(sequences(&store).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_stops_answers_what_is_under_way_and_ends_subscriptions() {
+    let store = GappedStore::new();
+    let slow = Slow::over(&store);
+    let (written, leave) = (Arc::clone(&slow.written), Arc::clone(&slow.leave));
+    let server = Server::start(Arc::new(slow)).await;
+    let options = Options { retry_time_max: Duration::from_millis(20), ..client_options() };
+    let client = GrpcStore::connect(&server.url(), options).await.unwrap();
+    let mut subscription = client.subscribe(from_the_start()).await.unwrap();
+    assert!(subscription.next().await.unwrap().events.is_empty());
+    let appending = tokio::spawn(async move { client.append(one_event("a")).await });
+    written.acquire().await.unwrap().forget();
+
+    let stopping = tokio::spawn(server.stop());
+    // Whatever came before it, the end comes within bounded time although the append is still under way.
+    let ended = loop {
+        match subscription.next().await {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert!(ended.is_retryable(), "{ended}");
+    assert!(!stopping.is_finished());
+    leave.add_permits(1);
+    assert!(!appending.await.unwrap().unwrap().repeated);
+    stopping.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_stays_away_is_unavailable_in_bounded_time() {
+    let server = Server::start(Arc::new(GappedStore::new())).await;
+    let options = Options { retry_time_max: Duration::from_millis(50), ..client_options() };
+    let client = GrpcStore::connect(&server.url(), options).await.unwrap();
+    let mut subscription = client.subscribe(from_the_start()).await.unwrap();
+    subscription.next().await.unwrap();
+    server.kill().await;
+    assert!(matches!(client.append(one_event("a")).await, Err(AppendError::Unavailable { .. })));
+    assert!(matches!(client.head().await, Err(ReadError::Unavailable { .. })));
+    assert!(matches!(subscription.next().await, Err(ReadError::Unavailable { .. })));
+}
+
+#[tokio::test]
+async fn a_server_that_comes_back_with_another_log_is_refused() {
+    let server = Server::start(Arc::new(GappedStore::new())).await;
+    let (address, client) = (server.address, server.client().await);
+    let mut subscription = client.subscribe(from_the_start()).await.unwrap();
+    subscription.next().await.unwrap();
+    server.kill().await;
+    let other = GappedStore::new();
+    let _server = Server::start_at(address, Arc::new(other.clone())).await;
+    let append = Append::to(stream("a"), ExpectedVersion::Any, vec![event()]);
+    let error = client.append(append).await.unwrap_err();
+    assert!(matches!(&error, AppendError::Invalid(_)), "{error}");
+    assert!(error.to_string().contains("for another log"), "{error}");
+    assert!(matches!(subscription.next().await, Err(ReadError::Invalid { .. })));
+    assert_eq!(sequences(&other).await, []);
+    assert_ne!(client.log_id(), LogId::from_bytes([0; 16]));
+}

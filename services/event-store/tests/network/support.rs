@@ -1,0 +1,80 @@
+//! A real server on a free port of this machine, that can be stopped, killed and started again at its address.
+
+use annals_event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
+use annals_event_store::{Limits, Options, Service};
+use annals_store::EventStore;
+use annals_store_grpc::GrpcStore;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    shutdown: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+impl Server {
+    pub(crate) async fn start(store: Arc<dyn EventStore>) -> Self {
+        Self::start_with(store, Options::loopback()).await
+    }
+
+    pub(crate) async fn start_with(store: Arc<dyn EventStore>, options: Options) -> Self {
+        let service = Service::bind(options, store).await.unwrap();
+        let (address, shutdown) = (service.address(), CancellationToken::new());
+        let running = tokio::spawn(service.run(shutdown.clone()));
+        Self { address, shutdown, running }
+    }
+
+    pub(crate) async fn start_at(address: SocketAddr, store: Arc<dyn EventStore>) -> Self {
+        Self::start_with(store, Options { listen: address, limits: Limits::default() }).await
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) async fn client(&self) -> GrpcStore {
+        GrpcStore::connect(&self.url(), client_options()).await.unwrap()
+    }
+
+    /// Ends in order, as at a signal.
+    pub(crate) async fn stop(mut self) {
+        self.shutdown.cancel();
+        (&mut self.running).await.unwrap();
+    }
+
+    /// Ends in the middle of everything, as far as anybody outside can see: all connections break.
+    pub(crate) async fn kill(mut self) {
+        self.running.abort();
+        assert!((&mut self.running).await.unwrap_err().is_cancelled());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.running.abort();
+    }
+}
+
+/// Waits that are short enough for tests and long enough for a restart on a busy machine.
+pub(crate) fn client_options() -> annals_store_grpc::Options {
+    annals_store_grpc::Options {
+        retry_delay_min: Duration::from_millis(2),
+        retry_delay_max: Duration::from_millis(20),
+        ..annals_store_grpc::Options::default()
+    }
+}
+
+pub(crate) fn stream(name: &str) -> StreamName {
+    StreamName::new(name).unwrap()
+}
+
+pub(crate) fn event() -> NewEvent {
+    NewEvent::json(EventType::new("happened").unwrap(), "{}")
+}
+
+/// One event to `name`, whatever its version.
+pub(crate) fn one_event(name: &str) -> Append {
+    Append::to(stream(name), ExpectedVersion::Any, vec![event()])
+}
