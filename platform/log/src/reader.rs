@@ -84,24 +84,10 @@ impl Reader {
     /// Events from `from` on, as many as the budget allows, at least one if there is one.
     pub fn read(&self, from: Sequence, budget: ReadBudget) -> Result<ReadBlock, ReadError> {
         let from = from.max(Sequence::FIRST);
-        let start = {
-            let state = self.shared.state.read();
-            if from > state.head() {
-                return match &state.corruption {
-                    Some(corruption) => Err(ReadError::Corrupted(corruption.clone())),
-                    None => Ok(ReadBlock { events: EventBatch::empty(), next: from }),
-                };
-            }
-            let first = first_of(&state);
-            if from < first {
-                return Err(ReadError::BelowStart { first });
-            }
-            if let Some(batches) = state.tail.read(from, budget.bytes_max) {
-                drop(state);
-                return Ok(from_memory(batches, from, budget));
-            }
-            self.start(&state, from)
-        };
+        if let Some(block) = self.read_recent(from, budget)? {
+            return Ok(block);
+        }
+        let start = self.start(&self.shared.state.read(), from);
         let (readable, offset) = match start {
             Some(Start::At(readable, offset)) => (readable, offset),
             Some(Start::InIndex(readable)) => {
@@ -114,6 +100,25 @@ impl Reader {
         let (block, resume) = blocks::read(self, &readable, offset, from, budget)?;
         self.remember(block.next, resume);
         Ok(block)
+    }
+
+    /// The same as far as it can be told from memory, without waiting for the disk; `None`: ask [`Self::read`].
+    pub fn read_recent(&self, from: Sequence, budget: ReadBudget) -> Result<Option<ReadBlock>, ReadError> {
+        let from = from.max(Sequence::FIRST);
+        let state = self.shared.state.read();
+        if from > state.head() {
+            return match &state.corruption {
+                Some(corruption) => Err(ReadError::Corrupted(corruption.clone())),
+                None => Ok(Some(ReadBlock { events: EventBatch::empty(), next: from })),
+            };
+        }
+        let first = first_of(&state);
+        if from < first {
+            return Err(ReadError::BelowStart { first });
+        }
+        let batches = state.tail.read(from, budget.bytes_max);
+        drop(state);
+        Ok(batches.map(|batches| from_memory(batches, from, budget)))
     }
 
     /// Events of one stream.

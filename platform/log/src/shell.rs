@@ -113,6 +113,11 @@ impl Log {
         self.inner.reader.read(from, budget)
     }
 
+    /// The same as far as it can be told from memory, without waiting for the disk; `None`: ask [`Self::read`].
+    pub fn read_recent(&self, from: Sequence, budget: ReadBudget) -> Result<Option<ReadBlock>, ReadError> {
+        self.inner.reader.read_recent(from, budget)
+    }
+
     /// Events of one stream.
     pub fn read_stream(&self, stream: &StreamName, read: StreamRead) -> Result<EventBatch, ReadError> {
         self.inner.reader.read_stream(stream, read)
@@ -277,3 +282,6 @@ fn tend(maintenance: &Maintenance) {
         tracing::warn!(%error, "an index or a checkpoint was not written; trying again");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use crate::error;
 use annals_event::{EventBatch, Sequence, Timestamp, Version};
-use annals_log::{Log, ReadBudget, StreamRead};
+use annals_log::{Log, ReadBlock, ReadBudget, StreamRead};
 use annals_store::{Direction, Follow, LogPage, ReadError, ReadLog, ReadStream, StreamPage};
 use async_trait::async_trait;
 use tokio::sync::oneshot;
@@ -17,13 +17,18 @@ impl Pages {
         Self { log }
     }
 
+    /// A page of the log: from memory at once, or else from the disk.
     pub(crate) async fn of_log(&self, read: ReadLog) -> Result<LogPage, ReadError> {
         let (from, budget) = asked(&read);
-        if from > self.log.head() {
-            // Nothing is there, or it has just come and is in memory: no disk is needed to say so.
-            return page(&self.log, &read, from, budget);
+        let failed = move |failed| error::read(failed, from);
+        if let Some(block) = self.log.read_recent(from, budget).map_err(failed)? {
+            return Ok(log_page(&read, block, self.log.head()));
         }
-        blocking(&self.log, move |log| page(log, &read, from, budget)).await
+        blocking(&self.log, move |log| {
+            let block = log.read(from, budget).map_err(failed)?;
+            Ok(log_page(&read, block, log.head()))
+        })
+        .await
     }
 
     pub(crate) async fn of_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
@@ -82,16 +87,14 @@ fn asked(read: &ReadLog) -> (Sequence, ReadBudget) {
     (read.from.max(Sequence::FIRST), budget)
 }
 
-fn page(log: &Log, read: &ReadLog, from: Sequence, budget: ReadBudget) -> Result<LogPage, ReadError> {
-    let block = log.read(from, budget).map_err(|failed| error::read(failed, from))?;
-    // Asked for after the block, so that it does not lie below it.
-    let head = log.head();
+/// `head` must have been read after the block, so that it does not lie below it.
+fn log_page(read: &ReadLog, block: ReadBlock, head: Sequence) -> LogPage {
     let seen = block.events.last().map_or(Sequence::ZERO, |event| event.sequence());
     let events = match read.filter.is_all() {
         true => block.events,
         false => block.events.filter(|event| read.filter.accepts(event)),
     };
-    Ok(LogPage { events, through: seen.max(read.from.previous()), head })
+    LogPage { events, through: seen.max(read.from.previous()), head }
 }
 
 fn stream_read(read: &ReadStream) -> StreamRead {
