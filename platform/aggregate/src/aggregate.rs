@@ -25,5 +25,28 @@ pub trait Aggregate: Default + Clone + Send + Sync + 'static {
 
 /// The stream of the aggregate with this id.
 pub fn stream_of<A: Aggregate>(id: &str) -> Result<StreamName, InvalidName> {
+    const { assert!(is_category(A::CATEGORY), "Aggregate::CATEGORY needs at least one character and has no '-'") };
     StreamName::of(A::CATEGORY, id)
+}
+
+const fn is_category(text: &str) -> bool {
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        if *first == b'-' {
+            return false;
+        }
+        rest = tail;
+    }
+    !text.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_category;
+
+    #[test]
+    fn a_category_has_no_dash() {
+        assert!(is_category("order") && is_category("$replay"));
+        assert!(!is_category("") && !is_category("order-line") && !is_category("order-"));
+    }
 }

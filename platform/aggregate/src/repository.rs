@@ -162,7 +162,7 @@ impl<A: Aggregate> Repository<A> {
         let metadata = self.metadata(context, &span);
         let append = prepare(&request, stream, &current, &events, &metadata)
             .map_err(|source| ExecuteError::Encode { stream: stream.clone(), source })?;
-        match self.append(append.clone()).instrument(span).await {
+        match self.append(&append).instrument(span).await {
             Ok(receipt) => Ok(Attempt::Done(self.finish(stream, current, events, &append, &receipt).await)),
             Err(AppendError::Conflict(conflict)) => Ok(Attempt::Conflict(conflict)),
             Err(source @ AppendError::RequestIdReused { .. }) => {
@@ -199,7 +199,7 @@ impl<A: Aggregate> Repository<A> {
         metadata
     }
 
-    async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
+    async fn append(&self, append: &Append) -> Result<Receipt, AppendError> {
         let answer = || self.reader.store.append(append.clone());
         let answered = retry::while_unavailable(answer, AppendError::is_retryable).await;
         if answered.as_ref().is_err_and(|error| !matches!(error, AppendError::Conflict(_))) {

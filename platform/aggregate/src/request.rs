@@ -152,3 +152,19 @@ pub(crate) fn decode<E: Event>(event: &EventRef<'_>, upcasters: &Upcasters) -> R
     };
     Ok(upcasters.decode(event).map_err(named)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_requests_ids_are_its_own_on_each_stream_and_never_change() {
+        let request = Request::Named(RequestId::from_bytes([7; 16]));
+        let (stream, other) = (StreamName::new("order-1").unwrap(), StreamName::new("order-2").unwrap());
+        assert_eq!(request.append_id(&stream).to_string(), "afa8ae15-68aa-5f0b-9c63-559274a877fc");
+        assert_eq!(request.event_id(&stream, 0).to_string(), "07070707-0707-74e6-a188-2c48ce54564b");
+        assert_ne!(request.append_id(&stream), request.append_id(&other));
+        assert_ne!(request.event_id(&stream, 0), request.event_id(&other, 0));
+        assert_ne!(request.event_id(&stream, 0), request.event_id(&stream, 1));
+    }
+}
