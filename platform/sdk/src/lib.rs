@@ -84,12 +84,14 @@ pub mod reactor {
 /// Read models: rows folded from events.
 pub mod projection {
     pub use annals_projection::{
-        ApplyError, Catalog, Cells, Column, ColumnKind, ColumnType, FoldVersion, GenerationEntry,
-        GenerationError, GenerationId, GenerationState, GenerationStatus, KeyColumn, Live, ModelError,
-        ModelName, OnError, Progress, Projector, ProjectorError, ProjectorHandle, ProjectorOptions,
-        ProjectorState, ReadModel, ReadModelBuilder, Reader, ReaderError, Readers, SEQUENCE_COLUMN,
-        SchemaHash, SnapshotPolicy, SqlProjection, SqlTable, SqlTransaction, Table, TableError, TableKey,
-        TableProjection, TableSchema, Value, ValueError, WaitError, cell,
+        ApplyError, Catalog, Cells, Column, ColumnKind, ColumnType, CompareOptions, Comparison, Completeness,
+        EventError, FoldError, FoldVersion, GenerationEntry, GenerationError, GenerationId, GenerationState,
+        GenerationStatus, Generations, InvalidIdentifier, KeyColumn, Live, ModelError, ModelName, OnError,
+        Progress, Projector, ProjectorError, ProjectorHandle, ProjectorOptions, ProjectorState, ReadModel,
+        ReadModelBuilder, Reader, ReaderError, Readers, RowDifference, SEQUENCE_COLUMN, SchemaHash,
+        SnapshotError, SnapshotFolder, SnapshotManifest, SnapshotPolicy, SqlProjection, SqlTable,
+        SqlTransaction, Table, TableComparison, TableError, TableKey, TableProjection, TableSchema, Value,
+        ValueError, WaitError, cell,
     };
 }
 
@@ -122,7 +124,8 @@ pub mod prelude {
     pub use crate::aggregate::testing::given;
     pub use crate::aggregate::{Aggregate, Context, Repository, Upcasters};
     pub use crate::event::{Event, Recorded, Sequence, Version};
-    pub use crate::projection::{ApplyError, SqlProjection, Table, TableProjection};
+    pub use crate::projection::{ApplyError, ReadModel, SqlProjection, Table, TableProjection};
+    pub use crate::reactor::{Reaction, Reactor};
     pub use crate::store::EventStore;
     // The derives have the traits' names.
     pub use annals_derive::{Event, Table};
