@@ -1,4 +1,4 @@
-//! A store that makes trouble: at one chosen call it kills its caller, fails, or loses the answer; or it holds a
+//! A store that makes trouble: at one chosen call, or at many, it kills its caller, fails, or loses the answer; or it holds a
 //! caller back until it is let go. The log behind it is a real one.
 
 use annals_event::{Append, MarkName, Receipt, Sequence, Timestamp};
@@ -44,8 +44,40 @@ pub enum Call {
 #[derive(Clone)]
 pub struct Troubled {
     inner: Arc<dyn EventStore>,
-    trouble: Option<(usize, Trouble)>,
+    when: When,
     shared: Arc<Shared>,
+}
+
+#[derive(Clone, Copy)]
+enum When {
+    Never,
+    At(usize, Trouble),
+    Often { seed: u64 },
+}
+
+impl When {
+    fn trouble(self, call: usize) -> Option<Trouble> {
+        match self {
+            Self::Never => None,
+            Self::At(at, trouble) => (at == call).then_some(trouble),
+            Self::Often { seed } => {
+                let drawn = mixed(seed.wrapping_add(u64::try_from(call).unwrap()));
+                let trouble = usize::try_from(drawn >> 32).unwrap() % (4 * CALLS_PER_TROUBLE);
+                Trouble::CRASHES.get(trouble).copied()
+            }
+        }
+    }
+}
+
+/// How many calls go well for one that does not, of each kind of crash.
+const CALLS_PER_TROUBLE: usize = 6;
+
+/// SplitMix64.
+fn mixed(seed: u64) -> u64 {
+    let z = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 #[derive(Default)]
@@ -59,11 +91,15 @@ struct Shared {
 impl Troubled {
     /// Makes no trouble, only counts.
     pub fn not(inner: Arc<dyn EventStore>) -> Self {
-        Self { inner, trouble: None, shared: Arc::default() }
+        Self { inner, when: When::Never, shared: Arc::default() }
     }
     /// Makes `trouble` at the call with this number, from 0.
     pub fn at(inner: Arc<dyn EventStore>, call: usize, trouble: Trouble) -> Self {
-        Self { trouble: Some((call, trouble)), ..Self::not(inner) }
+        Self { when: When::At(call, trouble), ..Self::not(inner) }
+    }
+    /// Makes trouble of every kind now and then; the same seed, the same calls.
+    pub fn often(inner: Arc<dyn EventStore>, seed: u64) -> Self {
+        Self { when: When::Often { seed }, ..Self::not(inner) }
     }
     pub fn store(&self) -> Arc<dyn EventStore> {
         Arc::new(self.clone())
@@ -95,8 +131,7 @@ impl Troubled {
             calls.push(call);
             calls.len() - 1
         };
-        let trouble = self.trouble.filter(|(at, _)| *at == number).map(|(_, trouble)| trouble);
-        match trouble {
+        match self.when.trouble(number) {
             None => done.await,
             Some(Trouble::KillBefore) => self.kill().await,
             Some(Trouble::KillAfter) => {
