@@ -1,7 +1,9 @@
 //! Reading blocks of frames from a segment's file.
 
 use crate::error::ReadError;
-use crate::frame::{AppendPayload, FrameHeader, HEADER_BYTES, Kind, PAYLOAD_BYTES_MAX, Position};
+use crate::frame::{
+    AppendPayload, BAD_PADDING, FrameHeader, HEADER_BYTES, Kind, PAYLOAD_BYTES_MAX, Position, is_padding,
+};
 use crate::num::{crc32c, from_u32, to_u32, to_u64, to_usize};
 use crate::pending::Records;
 use crate::reader::{BAD_PAYLOAD, NO_FRAME, ReadBlock, ReadBudget, Readable, Reader, chunk_bytes};
@@ -79,36 +81,55 @@ fn take(
     let mut taken =
         Taken { offsets: Vec::new(), record_bytes: 0, next: from, resume: chunk.at, stop: Stop::Done };
     while taken.resume < readable.end {
-        let at = to_usize(taken.resume - chunk.at);
-        let bytes = chunk.bytes.get(at..).unwrap_or_default();
-        if bytes.len() < HEADER_BYTES {
-            taken.stop = Stop::Needs(HEADER_BYTES);
-            break;
+        match take_next(reader, readable, chunk, budget, &mut taken) {
+            Ok(true) => {}
+            Ok(false) => break,
+            // What lies below the damage first; the next read names it.
+            Err(_) if !taken.offsets.is_empty() => break,
+            Err(error) => return Err(error),
         }
-        let damaged = |what| reader.corrupted(readable.segment.number, taken.resume, what);
-        let position = readable.segment.base.plus(taken.resume);
-        let header = FrameHeader::decode(bytes, reader.shared.tag, position)
-            .filter(|header| from_u32(header.payload_bytes) <= PAYLOAD_BYTES_MAX)
-            .ok_or_else(|| damaged(NO_FRAME))?;
-        let whole = HEADER_BYTES + from_u32(header.payload_bytes);
-        let Some(payload) = bytes.get(HEADER_BYTES..whole) else {
-            taken.stop = Stop::Needs(whole);
-            break;
-        };
-        if header.next() > from {
-            if crc32c(payload) != header.payload_crc {
-                return Err(damaged(BAD_PAYLOAD));
-            }
-            let taken_all = take_frame(&header, payload, at, budget, &mut taken).ok_or_else(|| {
-                reader.corrupted(readable.segment.number, position.since(readable.segment.base), BAD_RECORDS)
-            })?;
-            if !taken_all {
-                break;
-            }
-        }
-        taken.resume += header.frame_bytes();
     }
     Ok(taken)
+}
+
+/// Takes the frame at the place to read on from; false: `taken.stop` says why it did not.
+fn take_next(
+    reader: &Reader,
+    readable: &Readable,
+    chunk: &Chunk,
+    budget: ReadBudget,
+    taken: &mut Taken,
+) -> Result<bool, ReadError> {
+    let (at, offset) = (to_usize(taken.resume - chunk.at), taken.resume);
+    let bytes = chunk.bytes.get(at..).unwrap_or_default();
+    if bytes.len() < HEADER_BYTES {
+        taken.stop = Stop::Needs(HEADER_BYTES);
+        return Ok(false);
+    }
+    let damaged = |what| reader.corrupted(readable.segment.number, offset, what);
+    let position = readable.segment.base.plus(offset);
+    let header = FrameHeader::decode(bytes, reader.shared.tag, position)
+        .filter(|header| from_u32(header.payload_bytes) <= PAYLOAD_BYTES_MAX)
+        .ok_or_else(|| damaged(NO_FRAME))?;
+    let whole = to_usize(header.frame_bytes());
+    let Some(body) = bytes.get(HEADER_BYTES..whole) else {
+        taken.stop = Stop::Needs(whole);
+        return Ok(false);
+    };
+    if header.next() > taken.next {
+        let (payload, padding) = body.split_at_checked(from_u32(header.payload_bytes)).unwrap_or_default();
+        if !is_padding(padding) {
+            return Err(damaged(BAD_PADDING));
+        }
+        if crc32c(payload) != header.payload_crc {
+            return Err(damaged(BAD_PAYLOAD));
+        }
+        if !take_frame(&header, payload, at, budget, taken).ok_or_else(|| damaged(BAD_RECORDS))? {
+            return Ok(false);
+        }
+    }
+    taken.resume += header.frame_bytes();
+    Ok(true)
 }
 
 /// Takes the records of a frame at `frame_at` in the chunk; `Some(false)`: the budget did not allow all of them,

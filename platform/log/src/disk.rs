@@ -35,7 +35,7 @@ pub trait Disk: Send + Sync {
     /// Locks the whole folder against every other opener, by way of the file `name`, which is made when it is
     /// missing; `WouldBlock` when another has it. Dropping the lock unlocks.
     fn lock(&self, name: &str) -> io::Result<Box<dyn DiskLock>>;
-    /// What a person calls the file, for messages.
+    /// What a person calls the file, for messages; an empty name stands for the folder.
     fn display(&self, name: &str) -> PathBuf;
 }
 
@@ -155,7 +155,7 @@ impl Disk for RealDisk {
         }
     }
     fn display(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        if name.is_empty() { self.folder.clone() } else { self.folder.join(name) }
     }
 }
 

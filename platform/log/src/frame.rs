@@ -163,6 +163,14 @@ pub(crate) fn chain_after(header: &[u8; HEADER_BYTES]) -> Chain {
     Chain(xxhash_rust::xxh3::xxh3_128(header))
 }
 
+/// What is wrong with a frame whose padding fails [`is_padding`].
+pub(crate) const BAD_PADDING: &str = "the frame's padding is not zero";
+
+/// Whether the bytes behind a payload, which no checksum covers, are what they must be.
+pub(crate) fn is_padding(bytes: &[u8]) -> bool {
+    bytes.iter().all(|&byte| byte == 0)
+}
+
 /// Bytes of a frame with a payload of this size, padding included.
 pub(crate) const fn frame_bytes(payload_bytes: usize) -> usize {
     (HEADER_BYTES + payload_bytes).next_multiple_of(ALIGN_BYTES)
@@ -213,4 +221,114 @@ pub(crate) fn encode_prelude<'a>(
     }
     let marks_bytes = crate::num::to_u32(out.len() - at - PRELUDE_BYTES);
     put(out, at + 16, &marks_bytes.to_le_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn header() -> FrameHeader {
+        FrameHeader {
+            kind: Kind::Append,
+            log: LogTag::of(LogId::from_bytes([7; 16])),
+            position: Position::new(0x0201),
+            synced_to: Position::new(0x0200),
+            first: Sequence::new(5),
+            events: 2,
+            payload_bytes: 300,
+            recorded_at: -2,
+            request_id: RequestId::from_bytes([9; 16]),
+            previous: Chain(0x0304),
+            payload_crc: 0x0506,
+        }
+    }
+
+    #[test]
+    fn a_frame_header_has_these_bytes() {
+        let golden = [
+            "416e4631",
+            "01000000",
+            "73ca807dec7f8afe",
+            "0102000000000000",
+            "0002000000000000",
+            "0500000000000000",
+            "02000000",
+            "2c010000",
+            "feffffffffffffff",
+            "09090909090909090909090909090909",
+            "04030000000000000000000000000000",
+            "06050000",
+        ];
+        let bytes = header().encode();
+        assert_eq!(hex(&bytes[..CHECKSUM_AT]), golden.concat());
+        assert_eq!(crc32c(b"123456789"), 0xe306_9283, "CRC32C, by its check value");
+        assert_eq!(bytes[CHECKSUM_AT..], crc32c(&bytes[..CHECKSUM_AT]).to_le_bytes());
+        assert_eq!(format!("{:032x}", chain_after(&bytes).0), "6c173f40a6c07ec9e48f214984b02bd4");
+    }
+
+    #[test]
+    fn the_payload_before_the_records_has_these_bytes() {
+        let mark = MarkName::new("m/1").unwrap();
+        let mut bytes = Vec::new();
+        encode_prelude(1, [(&mark, Sequence::new(8))].into_iter(), &mut bytes);
+        assert_eq!(
+            hex(&bytes),
+            "01000000000000000000000000000000".to_owned() + "0c000000" + "036d2f31" + "0800000000000000"
+        );
+        let payload = AppendPayload::parse(&bytes).unwrap();
+        assert_eq!((payload.digest, payload.records_at), (1, bytes.len()));
+        assert_eq!(payload.marks().unwrap(), [(mark, Sequence::new(8))]);
+    }
+
+    #[test]
+    fn a_header_with_a_flipped_bit_is_none() {
+        let (header, bytes) = (header(), header().encode());
+        for bit in 0..HEADER_BYTES * 8 {
+            let mut flipped = bytes;
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(FrameHeader::decode(&flipped, header.log, header.position), None, "bit {bit}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_header_goes_there_and_back_in_its_own_place_only(
+            kind in prop_oneof![Just(Kind::Append), Just(Kind::Close), Just(Kind::Footer)],
+            (log, position, synced_to) in any::<(u64, u64, u64)>(),
+            (first, events, payload_bytes) in any::<(u64, u32, u32)>(),
+            (recorded_at, request_id, previous, payload_crc) in any::<(i64, [u8; 16], u128, u32)>(),
+        ) {
+            let header = FrameHeader {
+                kind,
+                log: LogTag(log),
+                position: Position::new(position),
+                synced_to: Position::new(synced_to),
+                first: Sequence::new(first),
+                events,
+                payload_bytes,
+                recorded_at,
+                request_id: RequestId::from_bytes(request_id),
+                previous: Chain(previous),
+                payload_crc,
+            };
+            let bytes = header.encode();
+            prop_assert_eq!(FrameHeader::decode(&bytes, header.log, header.position), Some(header));
+            let elsewhere = Position::new(position.wrapping_add(8));
+            prop_assert_eq!(FrameHeader::decode(&bytes, header.log, elsewhere), None);
+            prop_assert_eq!(FrameHeader::decode(&bytes, LogTag(log ^ 1), header.position), None);
+        }
+
+        #[test]
+        fn any_bytes_can_be_looked_at(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = FrameHeader::decode(&bytes, LogTag(0), Position::new(0));
+            if let Some(payload) = AppendPayload::parse(&bytes) {
+                let _ = payload.marks();
+            }
+        }
+    }
 }

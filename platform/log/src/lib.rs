@@ -8,6 +8,10 @@
 //! * Bytes that were once durable are never taken for a torn tail: damage is named, and nothing is deleted.
 //! * After a failed write or sync of the commit path nothing more is written until the log is reopened.
 
+/// The format of a log's folder, byte by byte.
+#[doc = include_str!("../format.md")]
+pub mod format {}
+
 mod blocks;
 mod checkpoint;
 mod disk;

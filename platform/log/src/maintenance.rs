@@ -41,6 +41,7 @@ impl Maintenance {
         if self.is_frozen() {
             return Ok(());
         }
+        let _drafting = self.shared.drafting.lock();
         let oldest = || self.shared.state.read().unindexed.first().cloned();
         while let Some(index) = oldest() {
             self.write_index(&index)?;
@@ -70,6 +71,7 @@ impl Maintenance {
         // A segment that begins meanwhile makes it void; segments are long, so the next try holds.
         const TRIES: usize = 8;
         if let Some((segment, bytes)) = (0..TRIES).find_map(|_| checkpoint::encode(&self.shared)) {
+            let _drafting = self.shared.drafting.lock();
             replace_file(&*self.shared.environment.disk, CHECKPOINT, &bytes)?;
             self.checkpointed.store(segment.0, Ordering::Relaxed);
         }

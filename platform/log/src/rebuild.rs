@@ -50,6 +50,7 @@ fn rebuild(reader: &Reader, readable: &Readable) -> Result<Arc<SegmentIndex>, Re
     active.relink(|stream| links.get(&stream).copied().unwrap_or(0));
     let index = Arc::new(active.seal(index_of(readable)));
     let disk = &*reader.shared.environment.disk;
+    let _drafting = reader.shared.drafting.lock();
     let frozen = reader.shared.poison.reason().is_some() || reader.corruption().is_some();
     if !frozen && let Err(error) = replace_file(disk, &number.index_file_name(), index.as_bytes()) {
         tracing::warn!(%error, "the segment's index was not written; it stays in memory");

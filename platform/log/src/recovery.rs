@@ -182,9 +182,10 @@ impl<'a> Recovery<'a> {
         self.segments.partition_point(|segment| segment.number < number)
     }
 
-    /// Checks the footers of the segments before the one at `start`, which are not gone over.
+    /// Checks the footers of the segments before the one at `start`, which are not gone over. A checkpoint that lets
+    /// a replay begin in a segment was written after the footer before that was synced.
     fn check_footers(&self, start: usize) -> Result<Option<Corruption>, OpenError> {
-        for pair in self.segments.windows(2).take(start.saturating_sub(1)) {
+        for pair in self.segments.windows(2).take(start) {
             if let [segment, next] = pair
                 && !self.has_footer(segment, next)?
             {
@@ -221,14 +222,15 @@ impl<'a> Recovery<'a> {
         (replayed.synced_to, replayed.is_fresh, replayed.closed) = (segment.frames(), true, false);
         let length = replayed.file.len().map_err(|error| self.io(segment.number, error))?;
         let next = self.segments.get(at + 1);
-        if length < segment.capacity_bytes {
-            return Ok(Some(self.corruption(segment.number, length, "the file is shorter than it was made")));
-        }
-        let to = next.map_or(length, |next| footer_offset(segment, next));
+        // A file is made in its full length before it gets its name. What is left of it can still be read.
+        let cut = (length < segment.capacity_bytes)
+            .then(|| self.corruption(segment.number, length, "the file is shorter than it was made"));
+        let to = next.map_or(length, |next| footer_offset(segment, next)).min(length);
         let file = replayed.file.clone();
         let extent = Extent { file: &*file, log: self.tag, base: segment.base, from: FRAMES_AT, to };
         match (self.replay_frames(extent, segment, next, replayed, durable_to)?, next) {
             (Ending::Corrupted(corruption), _) => Ok(Some(corruption)),
+            _ if cut.is_some() => Ok(cut),
             (Ending::Torn, _) => Ok(None),
             (Ending::Whole, Some(next)) => self.check_footer(at, segment, next, replayed),
             (Ending::Whole, None) => Ok(None),

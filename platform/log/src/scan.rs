@@ -2,7 +2,8 @@
 
 use crate::disk::DiskFile;
 use crate::frame::{
-    ALIGN_BYTES, Chain, FrameHeader, HEADER_BYTES, LogTag, MAGIC, PAYLOAD_BYTES_MAX, Position, chain_after,
+    ALIGN_BYTES, BAD_PADDING, Chain, FrameHeader, HEADER_BYTES, LogTag, MAGIC, PAYLOAD_BYTES_MAX, Position,
+    chain_after, is_padding,
 };
 use crate::num::{crc32c, to_u64, to_usize};
 use std::io;
@@ -72,13 +73,18 @@ impl<'a> Scanner<'a> {
         if payload_bytes > PAYLOAD_BYTES_MAX {
             return Ok(Scanned::Bad("the frame is longer than any frame"));
         }
-        let frame = HEADER_BYTES + payload_bytes;
-        if crc32c(self.bytes(frame)?.get(HEADER_BYTES..).unwrap_or_default()) != header.payload_crc {
+        let payload_end = HEADER_BYTES + payload_bytes;
+        let bytes = self.bytes(to_usize(header.frame_bytes()))?;
+        let (whole, padding) = bytes.split_at_checked(payload_end).unwrap_or_default();
+        if crc32c(whole.get(HEADER_BYTES..).unwrap_or_default()) != header.payload_crc {
             return Ok(Scanned::Bad("the frame's payload does not match its checksum"));
+        }
+        if !is_padding(padding) {
+            return Ok(Scanned::Bad(BAD_PADDING));
         }
         let at = to_usize(self.at - self.chunk_at);
         self.at += header.frame_bytes();
-        let payload = self.chunk.get(at + HEADER_BYTES..at + frame).unwrap_or_default();
+        let payload = self.chunk.get(at + HEADER_BYTES..at + payload_end).unwrap_or_default();
         Ok(Scanned::Frame { header, chain, payload })
     }
 

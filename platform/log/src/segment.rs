@@ -107,3 +107,64 @@ impl SegmentHeader {
         self.base.plus(FRAMES_AT)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> SegmentHeader {
+        SegmentHeader {
+            number: SegmentNumber(2),
+            log_id: LogId::from_bytes([7; 16]),
+            base: Position::new(0x1000),
+            capacity_bytes: 0x2000,
+            first: Sequence::new(9),
+            chain: Chain(0x0304),
+            recorded_before: -2,
+        }
+    }
+
+    #[test]
+    fn a_segment_header_has_these_bytes() {
+        let golden = [
+            "416e6e616c536567",
+            "01000000",
+            "02000000",
+            "07070707070707070707070707070707",
+            "0010000000000000",
+            "0020000000000000",
+            "0900000000000000",
+            "04030000000000000000000000000000",
+            "feffffffffffffff",
+        ];
+        let bytes = header().encode();
+        let hex: String = bytes[..80].iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, golden.concat());
+        assert!(bytes[80..CHECKSUM_AT].iter().all(|&byte| byte == 0));
+        assert_eq!(bytes[CHECKSUM_AT..], crc32c(&bytes[..CHECKSUM_AT]).to_le_bytes());
+        assert_eq!(SegmentHeader::decode(&bytes), Ok(header()));
+    }
+
+    #[test]
+    fn a_damaged_header_and_one_of_a_later_release_are_told_apart() {
+        let bytes = header().encode();
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes;
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(SegmentHeader::decode(&flipped), Err(BadHeader::Damaged), "bit {bit}");
+        }
+        let mut newer = bytes;
+        put(&mut newer, 8, &2_u32.to_le_bytes());
+        let crc = crc32c(&newer[..CHECKSUM_AT]);
+        put(&mut newer, CHECKSUM_AT, &crc.to_le_bytes());
+        assert_eq!(SegmentHeader::decode(&newer), Err(BadHeader::Newer(2)));
+    }
+
+    #[test]
+    fn only_a_segments_own_name_is_its_name() {
+        assert_eq!(SegmentNumber::of_file_name("0000000012.segment"), Some(SegmentNumber(12)));
+        for name in ["12.segment", "+000000012.segment", "0000000012.segment.tmp", "0000000012.index"] {
+            assert_eq!(SegmentNumber::of_file_name(name), None, "{name}");
+        }
+    }
+}

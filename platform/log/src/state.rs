@@ -20,7 +20,7 @@ use crate::window::{Request, Window};
 use annals_event::{LogId, MarkName, Sequence};
 use parking_lot::{Mutex, RwLock};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     io,
     sync::Arc,
 };
@@ -66,7 +66,8 @@ pub(crate) struct State {
     pub(crate) active: ActiveIndex,
     /// Indexes of sealed segments whose files are not written yet.
     pub(crate) unindexed: Vec<Arc<SegmentIndex>>,
-    pub(crate) marks: HashMap<MarkName, Sequence>,
+    /// In order, so that equal logs write equal checkpoints.
+    pub(crate) marks: BTreeMap<MarkName, Sequence>,
     pub(crate) window: Window,
     pub(crate) tail: Tail,
     /// The damage that ends the readable part of the log.
@@ -81,7 +82,7 @@ impl State {
             segments: Arc::new(vec![first]),
             active: ActiveIndex::default(),
             unindexed: Vec::new(),
-            marks: HashMap::new(),
+            marks: BTreeMap::new(),
             window: Window::new(first.log_id),
             tail: Tail::new(options.tail_bytes_max),
             corruption: None,
@@ -154,6 +155,8 @@ pub(crate) struct Shared {
     pub(crate) poison: Poison,
     pub(crate) counters: Counters,
     pub(crate) waiters: Mutex<Waiters>,
+    /// Held while a derived file is replaced: two drafts of one file would meet.
+    pub(crate) drafting: Mutex<()>,
     /// Where recent reads ended, so that the next one begins there without a search.
     pub(crate) hints: Mutex<VecDeque<(Sequence, Position)>>,
 }

@@ -103,6 +103,7 @@ impl Writer {
             poison: crate::poison::Poison::default(),
             counters: crate::stats::Counters::default(),
             waiters: Mutex::default(),
+            drafting: Mutex::default(),
             hints: Mutex::default(),
         });
         let maintenance = Arc::new(Maintenance::new(shared.clone(), preparation, checkpointed));
@@ -309,7 +310,9 @@ impl Writer {
         let reason = self.shared.poison.set(error);
         let keeps_refusals = planted!(self.shared.options, RefuseBeforeSync);
         for (_, answer) in &mut self.group.answers {
-            if !(keeps_refusals && answer.is_err()) {
+            // These rest on no sync, and tell more: nothing was written.
+            let stands = matches!(answer, Err(AppendError::Invalid(_) | AppendError::NoSpace { .. }));
+            if !(stands || keeps_refusals && answer.is_err()) {
                 *answer = Err(AppendError::Poisoned { reason: reason.clone() });
             }
         }
