@@ -15,6 +15,8 @@ pub(crate) struct Running<'a, R: Reactor> {
     pub(crate) filter: Filter,
     /// Where the mark is. Never ahead of the position.
     pub(crate) saved: Option<Sequence>,
+    /// Whether the last append was never answered, so that the mark may be further than is known.
+    pub(crate) unanswered: bool,
     pub(crate) stop: CancellationToken,
 }
 
@@ -96,6 +98,9 @@ impl<R: Reactor> Running<'_, R> {
     async fn handle_batch(&mut self, batch: &EventBatch) -> Result<Handled, ReactorError> {
         let span = batch_span(self.worker.reactor.name(), Run::Live);
         let handled = self.react(batch, &span).instrument(span.clone()).await;
+        if handled.is_err() {
+            span.record("otel.status_code", "error");
+        }
         match handled {
             // Another copy's outputs may be why a stream has moved on, or a command is refused.
             Ok(Handled::Refused) => self.check_mark().await.map(|()| Handled::Refused),
@@ -154,6 +159,7 @@ impl<R: Reactor> Running<'_, R> {
                 Err(AppendError::RequestIdReused { .. }) => return Err(self.fenced().await?),
                 Err(error) if error.is_retryable() && self.stop.is_cancelled() => {
                     tracing::warn!(reactor = self.worker.reactor.name(), %error, "stopping without an answer");
+                    self.unanswered = true;
                     return Ok(Answer::Stopped);
                 }
                 Err(error) if error.is_retryable() => {
@@ -182,7 +188,7 @@ impl<R: Reactor> Running<'_, R> {
     /// Saves what was passed over since. When the store is away, the events are looked at again next time.
     pub(crate) async fn save_at_end(&mut self) -> Result<(), ReactorError> {
         let position = self.position();
-        if position > self.saved.unwrap_or_default() {
+        if position > self.saved.unwrap_or_default() && !self.unanswered {
             self.append(Append::new(), position).await?;
         }
         Ok(())

@@ -75,7 +75,7 @@ impl<R: Reactor> ReactorWorker<R> {
         let filter = filter(&self.reactor)?;
         let Some(saved) = self.read_mark(&mark, &stop).await? else { return Ok(()) };
         self.position.send_replace(saved.unwrap_or_default());
-        let mut running = Running { worker: &self, mark, filter, saved, stop };
+        let mut running = Running { worker: &self, mark, filter, saved, unanswered: false, stop };
         running.follow_on().await?;
         running.save_at_end().await
     }

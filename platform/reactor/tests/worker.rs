@@ -6,7 +6,7 @@ mod common;
 use annals_event::{Append, Category, CorrelationId, EventId, Sequence, limits};
 use annals_reactor::{Options, ReactorError, ReactorWorker, Rejected, WaitError};
 use annals_store::{EventStore, GappedStore};
-use common::troubled::Troubled;
+use common::troubled::{Call, Trouble, Troubled};
 use common::{
     Account, ChargeOrders, LIMIT_CENTS, OrderPlaced, PATIENCE, append_all, charges, event_of, events, mark,
     order, repository, run_until, start, worker, writing,
@@ -109,6 +109,25 @@ async fn an_orderly_end_saves_all_progress() {
     let saved = store.mark(&mark()).await.unwrap().unwrap();
     assert!(saved >= through, "{saved}");
     assert_eq!(outputs.len(), 2);
+}
+
+#[tokio::test]
+async fn an_orderly_end_without_an_answer_is_no_error_and_loses_nothing() {
+    let store = store();
+    let visited = append_all(&*store, [event_of("visit-1", "visit.begun", "{}")]).await;
+    // Calls: mark, subscribe, next, next, two loads, append.
+    let troubled = Troubled::at(store.clone(), 6, Trouble::HoldAndLoseAnswer);
+    let (handle, stop, task) = start(worker(troubled.store(), 10));
+    handle.wait_for(visited, PATIENCE).await.unwrap();
+    let placed = append_all(&*store, [order(1, "ada", 5)]).await;
+    troubled.hit().await;
+    stop.cancel();
+    troubled.release();
+    task.await.unwrap().unwrap();
+    assert_eq!(troubled.calls()[6..], [Call::Append], "nothing is added to what is in doubt");
+    assert_eq!(store.mark(&mark()).await.unwrap(), Some(placed));
+    run_until(worker(store.clone(), 10), placed).await;
+    assert_eq!(charges(&*store).await.len(), 2);
 }
 
 #[tokio::test]

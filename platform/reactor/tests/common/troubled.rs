@@ -26,6 +26,8 @@ pub enum Trouble {
     LoseAnswer,
     /// The call is held back until it is let go.
     Hold,
+    /// The same, and then its answer is lost.
+    HoldAndLoseAnswer,
 }
 
 impl Trouble {
@@ -144,11 +146,20 @@ impl Troubled {
                 Err(unavailable("the answer was lost".into()))
             }
             Some(Trouble::Hold) => {
-                self.shared.hit.notify_one();
-                self.shared.release.notified().await;
+                self.hold().await;
                 done.await
             }
+            Some(Trouble::HoldAndLoseAnswer) => {
+                self.hold().await;
+                let _ = done.await;
+                Err(unavailable("the answer was lost".into()))
+            }
         }
+    }
+
+    async fn hold(&self) {
+        self.shared.hit.notify_one();
+        self.shared.release.notified().await;
     }
 
     async fn kill<T>(&self) -> T {
