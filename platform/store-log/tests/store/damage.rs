@@ -1,25 +1,28 @@
 //! Damage is named with file and offset, what lies below it is read, and nothing is taken for another error.
 
-use super::support::{SEGMENT_BYTES, append, log, open, write};
+use super::support::{append, log, open, write};
 use annals_store::{EventStore, Filter, ReadError, Subscribe};
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// The files of whole segments, in the order of their names.
+/// The segments, the oldest first.
 fn segments(folder: &Path) -> Vec<PathBuf> {
-    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap());
-    let whole = files.filter(|file| file.metadata().unwrap().len() >= SEGMENT_BYTES);
-    let mut paths: Vec<PathBuf> = whole.map(|file| file.path()).collect();
-    paths.sort();
-    paths
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let mut segments: Vec<PathBuf> =
+        files.filter(|path| path.extension() == Some("segment".as_ref())).collect();
+    segments.sort();
+    segments
 }
 
-fn flip(file: &Path, at: usize) {
+/// Changes one bit in the middle of the file; gives its place.
+fn damage(file: &Path) -> u64 {
     let mut bytes = fs::read(file).unwrap();
-    bytes[at] ^= 1;
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
     fs::write(file, bytes).unwrap();
+    u64::try_from(middle).unwrap()
 }
 
 #[tokio::test]
@@ -32,8 +35,10 @@ async fn damage_in_a_sealed_segment_is_named_and_what_lies_below_is_read() {
     let whole = log(&store).await.0;
     store.close().await.unwrap();
     drop(store);
-    let damaged = segments(folder.path())[1].clone();
-    flip(&damaged, 30_000);
+    let segments = segments(folder.path());
+    assert!(segments.len() >= 4, "the log went through several segments");
+    let damaged = segments[1].clone();
+    let place = damage(&damaged);
 
     let store = open(folder.path()).await;
     let (below, error) = log(&store).await;
@@ -41,7 +46,7 @@ async fn damage_in_a_sealed_segment_is_named_and_what_lies_below_is_read() {
     assert_eq!(below, whole[..below.len()]);
     let Some(ReadError::Corrupted(damage)) = error else { panic!("the damage was not seen: {error:?}") };
     assert!(damaged.ends_with(Path::new(&damage.place).file_name().unwrap()), "{damage}");
-    assert!(damage.offset.is_some_and(|offset| offset <= 30_000), "{damage}");
+    assert!(damage.offset.is_some_and(|offset| offset <= place), "{damage}");
 
     let last = below.last().unwrap().sequence;
     let mut behind = store.subscribe(Subscribe::after(last, Filter::all())).await.unwrap();

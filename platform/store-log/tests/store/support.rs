@@ -26,10 +26,8 @@ pub(crate) async fn append(store: &LogStore, append: Append) -> Receipt {
     store.append(append).await.unwrap()
 }
 
-pub(crate) const SEGMENT_BYTES: u64 = 64 << 10;
-
 pub(crate) fn small_segments() -> Options {
-    Options::with_segment_bytes(SEGMENT_BYTES)
+    Options::with_segment_bytes(64 << 10)
 }
 
 pub(crate) async fn open(folder: &Path) -> LogStore {
