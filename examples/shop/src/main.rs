@@ -1,3 +1,16 @@
-//! Runs the shop.
+//! Runs the shop: three microservices, one log, read models, a replay, a trace. `--help` tells the rest.
 
-fn main() {}
+use annals_shop::options::Options;
+use clap::Parser;
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match annals_shop::run::run(Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("annals-shop: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

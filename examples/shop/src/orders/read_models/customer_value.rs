@@ -3,10 +3,11 @@
 //! An order counts from when it is placed. One whose payment is refused is taken back; a refund takes back the
 //! revenue alone. The days of the first and last purchase stay as they were, whatever became of the orders.
 
+use super::sales::SaleEvent;
 use crate::day::Day;
 use crate::ids::CustomerId;
 use crate::money::Cents;
-use crate::orders::events::{OrderEvent, Placement};
+use crate::orders::events::Placement;
 use annals::Table;
 use annals::event::Recorded;
 use annals::projection::{ApplyError, TableProjection};
@@ -37,33 +38,33 @@ pub struct CustomerValue {
 pub struct CustomerValues;
 
 impl TableProjection for CustomerValues {
-    type Event = OrderEvent;
+    type Event = SaleEvent;
     type Row = CustomerValue;
 
-    fn keys(&self, event: &Recorded<OrderEvent>) -> Vec<CustomerId> {
-        match &event.event {
-            OrderEvent::Placed(placement) => vec![placement.customer_id.clone()],
-            OrderEvent::PaymentRefused(refused) => vec![refused.placement.customer_id.clone()],
-            OrderEvent::Refunded(refund) => vec![refund.customer_id.clone()],
-            OrderEvent::Paid { .. } | OrderEvent::Shipped { .. } | OrderEvent::Delivered { .. } => vec![],
-        }
+    fn keys(&self, event: &Recorded<SaleEvent>) -> Vec<CustomerId> {
+        let customer = match &event.event {
+            SaleEvent::Placed(placement) => &placement.customer_id,
+            SaleEvent::Refused(refused) => &refused.placement.customer_id,
+            SaleEvent::Refunded(refund) => &refund.customer_id,
+        };
+        vec![customer.clone()]
     }
 
     fn fold(
         &self,
         row: &mut Option<CustomerValue>,
         key: &CustomerId,
-        event: &Recorded<OrderEvent>,
+        event: &Recorded<SaleEvent>,
     ) -> Result<(), ApplyError> {
-        if let OrderEvent::Placed(placement) = &event.event {
+        if let SaleEvent::Placed(placement) = &event.event {
             row.get_or_insert_with(|| CustomerValue::new(placement)).add(placement);
             return Ok(());
         }
         let row = row.as_mut().ok_or_else(|| ApplyError::new(format!("customer {key} never ordered")))?;
         match &event.event {
-            OrderEvent::PaymentRefused(refused) => row.take_back(&refused.placement),
-            OrderEvent::Refunded(refund) => row.earn(-refund.amount_cents.get()),
-            _ => {}
+            SaleEvent::Placed(_) => {}
+            SaleEvent::Refused(refused) => row.take_back(&refused.placement),
+            SaleEvent::Refunded(refund) => row.earn(-refund.amount_cents.get()),
         }
         Ok(())
     }

@@ -1,11 +1,14 @@
 //! A row a day: how much was sold of the orders placed on it. Written with plain SQL, as a report that somebody
 //! else may query with plain SQL.
 
+use super::sales::SaleEvent;
 use crate::day::Day;
-use crate::orders::events::{OrderEvent, Placement};
+use crate::money::Cents;
+use crate::orders::events::Placement;
 use annals::event::Recorded;
 use annals::projection::{ApplyError, SqlProjection, SqlTable, SqlTransaction};
 use async_trait::async_trait;
+use serde::Serialize;
 
 const DAILY_SALES: SqlTable = SqlTable {
     name: "daily_sales",
@@ -26,6 +29,19 @@ const ADD: &str = "INSERT INTO daily_sales (day, orders, items, revenue_cents, a
         revenue_cents = revenue_cents + ?4,
         annals_sequence = ?5";
 
+/// A row of `daily_sales`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DaySales {
+    /// The day.
+    pub day: Day,
+    /// How many orders.
+    pub orders: i64,
+    /// How many CDs.
+    pub items: i64,
+    /// How much money.
+    pub revenue_cents: Cents,
+}
+
 /// Folds orders into the sales of their days.
 #[derive(Clone, Copy, Debug)]
 pub struct DailySales;
@@ -40,7 +56,7 @@ struct Change<'e> {
 
 #[async_trait]
 impl SqlProjection for DailySales {
-    type Event = OrderEvent;
+    type Event = SaleEvent;
 
     fn tables(&self) -> Vec<SqlTable> {
         vec![DAILY_SALES]
@@ -48,10 +64,10 @@ impl SqlProjection for DailySales {
 
     async fn apply(
         &self,
-        event: &Recorded<OrderEvent>,
+        event: &Recorded<SaleEvent>,
         transaction: &mut SqlTransaction<'_>,
     ) -> Result<(), ApplyError> {
-        let Some(change) = change(&event.event) else { return Ok(()) };
+        let change = change(&event.event);
         let sequence = i64::try_from(event.sequence.get()).map_err(ApplyError::new)?;
         sqlx::query(ADD)
             .bind(change.day.as_str())
@@ -65,15 +81,14 @@ impl SqlProjection for DailySales {
     }
 }
 
-fn change(event: &OrderEvent) -> Option<Change<'_>> {
+fn change(event: &SaleEvent) -> Change<'_> {
     match event {
-        OrderEvent::Placed(placement) => Some(Change::of(placement, 1)),
-        OrderEvent::PaymentRefused(refused) => Some(Change::of(&refused.placement, -1)),
-        OrderEvent::Refunded(refund) => {
+        SaleEvent::Placed(placement) => Change::of(placement, 1),
+        SaleEvent::Refused(refused) => Change::of(&refused.placement, -1),
+        SaleEvent::Refunded(refund) => {
             let revenue_cents = -refund.amount_cents.get();
-            Some(Change { day: &refund.ordered_on, orders: 0, items: 0, revenue_cents })
+            Change { day: &refund.ordered_on, orders: 0, items: 0, revenue_cents }
         }
-        OrderEvent::Paid { .. } | OrderEvent::Shipped { .. } | OrderEvent::Delivered { .. } => None,
     }
 }
 

@@ -3,3 +3,68 @@
 pub mod customer_value;
 pub mod daily_sales;
 pub mod order_summary;
+pub mod sales;
+
+use super::queries::Queries;
+use crate::tasks::Tasks;
+use annals::projection::{
+    Catalog, ModelError, Projector, ProjectorHandle, ProjectorOptions, ReadModel, SnapshotPolicy,
+};
+use annals::store::EventStore;
+use anyhow::Result;
+use std::sync::Arc;
+
+/// The read model of customers' values.
+pub const CUSTOMER_VALUE: &str = "customer_value";
+/// After how many events a read model is snapshotted.
+const SNAPSHOT_EVERY_EVENTS: u64 = 1_000;
+/// How many snapshots are kept: a replay begins with the nearest one below.
+const SNAPSHOTS_KEPT: usize = 64;
+
+/// The read models.
+#[derive(Clone, Debug)]
+pub struct ReadModels {
+    /// A row an order.
+    pub order_summary: ReadModel,
+    /// A row a customer.
+    pub customer_value: ReadModel,
+    /// A row a day.
+    pub daily_sales: ReadModel,
+}
+
+impl ReadModels {
+    /// The read models as this program folds them.
+    pub fn new() -> Result<Self, ModelError> {
+        Ok(Self {
+            order_summary: ReadModel::builder("order_summary")?
+                .table(order_summary::OrderSummaries)
+                .build()?,
+            customer_value: ReadModel::builder(CUSTOMER_VALUE)?
+                .table(customer_value::CustomerValues)
+                .build()?,
+            daily_sales: ReadModel::builder("daily_sales")?.sql(daily_sales::DailySales).build()?,
+        })
+    }
+}
+
+/// Starts to fold `store` into the read models.
+pub async fn start(store: Arc<dyn EventStore>, catalog: Catalog, tasks: &mut Tasks) -> Result<Queries> {
+    let ReadModels { order_summary, customer_value, daily_sales } = ReadModels::new()?;
+    let options = |model| {
+        ProjectorOptions::new(catalog.clone(), model, store.clone())
+            .snapshots(SnapshotPolicy::every(SNAPSHOT_EVERY_EVENTS).keep(SNAPSHOTS_KEPT))
+    };
+    Ok(Queries {
+        order_summary: project(options(order_summary), tasks).await?,
+        customer_value: project(options(customer_value), tasks).await?,
+        daily_sales: project(options(daily_sales), tasks).await?,
+        store,
+    })
+}
+
+async fn project(options: ProjectorOptions, tasks: &mut Tasks) -> Result<ProjectorHandle> {
+    let projector = Projector::open(options).await?;
+    let handle = projector.handle();
+    tasks.spawn("a projector of orders", |stop| projector.run(stop));
+    Ok(handle)
+}

@@ -1,0 +1,104 @@
+//! What the main job tells at its end: for people, or as one JSON object for programs.
+
+use crate::money::Cents;
+use serde::Serialize;
+use std::fmt;
+use std::path::PathBuf;
+
+/// The report.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// Orders in the read models.
+    pub orders: i64,
+    /// Customers in the read models.
+    pub customers: i64,
+    /// CDs that they ordered.
+    pub items: i64,
+    /// What they paid.
+    pub revenue_cents: Cents,
+    /// What the log wrote in this run.
+    #[serde(flatten)]
+    pub log: LogReport,
+    /// How long the job took.
+    pub seconds: f64,
+    /// Whether the data folder had orders before.
+    pub resumed: bool,
+    /// What came of the file.
+    pub feed: FeedReport,
+    /// The tree of causes of one order.
+    pub trace: TraceReport,
+    /// Where the shop serves HTTP.
+    pub listen: String,
+    /// Where the data is.
+    pub data_dir: PathBuf,
+}
+
+/// What the log wrote since it was opened. A log in another process does not tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LogReport {
+    /// Events.
+    pub events: Option<u64>,
+    /// Appends.
+    pub appends: Option<u64>,
+    /// Groups of appends that were written together.
+    pub groups: Option<u64>,
+    /// Syncs that made them durable.
+    pub syncs: Option<u64>,
+}
+
+/// What came of the file of purchases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct FeedReport {
+    /// Orders that were new.
+    pub placed: u64,
+    /// Orders that were known.
+    pub known: u64,
+    /// Lines that are no purchase.
+    pub bad_lines: u64,
+    /// How long the file took.
+    pub seconds: f64,
+    /// How long the reactions and read models took after the last order was answered.
+    pub settle_seconds: f64,
+}
+
+/// How the events of one order caused each other.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct TraceReport {
+    /// The order.
+    pub order: String,
+    /// The services that took part, in the order in which they did.
+    pub services: Vec<String>,
+    /// How many events.
+    pub events: usize,
+    /// From the first event to the last.
+    pub milliseconds: f64,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { orders, customers, items, revenue_cents, log, feed, .. } = self;
+        writeln!(f, "{orders} orders by {customers} customers: {items} items for {revenue_cents} dollars")?;
+        writeln!(f, "log      {log}")?;
+        writeln!(f, "feed     {feed}")?;
+        write!(f, "in all   {:.1} s", self.seconds)
+    }
+}
+
+impl fmt::Display for LogReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { events: Some(events), appends: Some(appends), groups: Some(groups), syncs: Some(syncs) } =
+            self
+        else {
+            return f.write_str("in another process");
+        };
+        write!(f, "{events} events in {appends} appends, {groups} groups and {syncs} syncs")
+    }
+}
+
+impl fmt::Display for FeedReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { placed, known, bad_lines, seconds, settle_seconds } = self;
+        write!(f, "{placed} orders placed, {known} known, {bad_lines} bad lines")?;
+        write!(f, " in {seconds:.1} s; all settled {settle_seconds:.1} s later")
+    }
+}

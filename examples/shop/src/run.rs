@@ -1,0 +1,92 @@
+//! The program: starts the shop, does the main job, serves on, stops in order.
+
+use crate::feed::PurchaseFile;
+use crate::folder::DataFolder;
+use crate::job::Job;
+use crate::options::Options;
+use crate::report::Report;
+use crate::shop::{self, Running, Shop};
+use annals::telemetry;
+use anyhow::{Result, bail};
+use tokio::signal;
+
+/// Runs the program.
+pub async fn run(options: Options) -> Result<()> {
+    let telemetry = telemetry::init(telemetry_options())?;
+    let result = run_shop(&options).await;
+    if let Err(error) = telemetry.shutdown().await {
+        tracing::warn!(%error, "the last spans are lost");
+    }
+    result
+}
+
+/// Only warnings are logged when nobody says otherwise: the job tells its steps itself.
+fn telemetry_options() -> telemetry::Options {
+    let log_filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
+    let log_filter = log_filter.unwrap_or_else(|| "warn".to_owned());
+    telemetry::Options { log_filter, ..telemetry::Options::from_env("annals-shop") }
+}
+
+async fn run_shop(options: &Options) -> Result<()> {
+    // What can be refused is refused before anything is touched.
+    let purchases = PurchaseFile::open(&options.purchases)?;
+    let folder = DataFolder::take(&options.data)?;
+    let data_dir = folder.path().to_owned();
+    let (shop, mut running) = shop::start(folder, options).await?;
+    let resumed = shop.resumed;
+    let place = data_dir.display();
+    match resumed {
+        true => eprintln!("data     {place}, resumed where it was left"),
+        false => eprintln!("data     {place}, new"),
+    }
+    eprintln!("serving  {}", shop.url());
+    let job = Job { shop: shop.clone(), purchases, data_dir, resumed };
+    let result = work(options, &shop, job, &mut running).await;
+    let stopped = running.stop().await;
+    result.and(stopped)
+}
+
+async fn work(options: &Options, shop: &Shop, job: Job, running: &mut Running) -> Result<()> {
+    let report = tokio::select! {
+        report = job.run() => report?,
+        error = running.failure() => return Err(error),
+        () = asked_to_stop() => bail!("stopped before the job was done; run again to go on"),
+    };
+    tell(options, &report)?;
+    if options.once {
+        return Ok(());
+    }
+    eprintln!("serving  {} until Ctrl-C; try: curl -s {}/customers/0001", shop.url(), shop.url());
+    tokio::select! {
+        error = running.failure() => Err(error),
+        () = asked_to_stop() => {
+            eprintln!("stopping");
+            Ok(())
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the report is what the program is run for")]
+fn tell(options: &Options, report: &Report) -> Result<()> {
+    match options.json {
+        true => println!("{}", serde_json::to_string(report)?),
+        false => println!("{report}"),
+    }
+    Ok(())
+}
+
+/// Ctrl-C, or the signal with which a supervisor stops a service.
+async fn asked_to_stop() {
+    let terminated = async {
+        match signal::unix::signal(signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}

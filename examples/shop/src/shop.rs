@@ -1,0 +1,101 @@
+//! The whole shop in one process: a store, three services, one HTTP listener.
+
+use crate::folder::DataFolder;
+use crate::health::{self, Health};
+use crate::http;
+use crate::options::Options;
+use crate::orders::{self, queries::Queries};
+use crate::store::Store;
+use crate::tasks::Tasks;
+use crate::{payments, shipping};
+use annals::event::Sequence;
+use annals::projection::Catalog;
+use annals::reactor::ReactorHandle;
+use anyhow::{Context, Result};
+use axum::Router;
+use std::net::SocketAddr;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// A running shop, for those who use it. Cloning it is cheap.
+#[derive(Clone)]
+pub struct Shop {
+    /// Its events.
+    pub store: Store,
+    /// Where it serves HTTP.
+    pub address: SocketAddr,
+    /// Whether the log had events when the shop was started.
+    pub resumed: bool,
+    /// Its questions and read models.
+    pub queries: Queries,
+    /// Its reactors, by the services' names.
+    pub reactors: Vec<(&'static str, ReactorHandle)>,
+}
+
+/// A running shop, for the one who stops it.
+pub struct Running {
+    serving: Tasks,
+    working: Tasks,
+    store: Store,
+    _folder: DataFolder,
+}
+
+/// Starts the shop in the folder.
+pub async fn start(folder: DataFolder, options: &Options) -> Result<(Shop, Running)> {
+    let listener = listen(options.listen).await?;
+    let address = listener.local_addr()?;
+    let store = Store::open(&folder, options.store.as_deref()).await?;
+    let resumed = store.events().head().await?.last > Sequence::ZERO;
+    let catalog = Catalog::open(folder.read_models()).await?;
+    let (mut serving, mut working) = (Tasks::new(), Tasks::new());
+    let orders = orders::start(store.events(), catalog, &mut working).await?;
+    let payments = payments::start(store.events(), &mut working);
+    let shipping = shipping::start(store.events(), &mut working);
+    let reactors = vec![
+        (orders::SERVICE, orders.reactor),
+        (payments::SERVICE, payments.reactor),
+        (shipping::SERVICE, shipping.reactor),
+    ];
+    let queries = orders.queries;
+    let health = Health { store: store.events(), queries: queries.clone(), reactors: reactors.clone() };
+    let services = orders.routes.merge(payments.routes).merge(shipping.routes);
+    let routes = http::finish(services.merge(health::routes(health)));
+    serving.spawn("the HTTP server", |stop| serve(listener, routes, stop));
+    let shop = Shop { store: store.clone(), address, resumed, queries, reactors };
+    Ok((shop, Running { serving, working, store, _folder: folder }))
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener> {
+    let listening = TcpListener::bind(address).await;
+    listening.with_context(|| format!("cannot listen on {address}; choose another address with --listen"))
+}
+
+async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) -> std::io::Result<()> {
+    axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+impl Shop {
+    /// The address as a URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Running {
+    /// Waits until a part of the shop ends that nobody asked to, and says why.
+    pub async fn failure(&mut self) -> anyhow::Error {
+        tokio::select! {
+            error = self.serving.failure() => error,
+            error = self.working.failure() => error,
+        }
+    }
+
+    /// Stops in order: no new requests, then no new reactions and folds, then the log.
+    pub async fn stop(self) -> Result<()> {
+        let Self { serving, working, store, _folder } = self;
+        let served = serving.stop().await;
+        let worked = working.stop().await;
+        store.close().await?;
+        served.and(worked)
+    }
+}

@@ -1,0 +1,83 @@
+//! Background work that is started together and stopped together.
+//!
+//! A task that ends before it was asked to is a failure of the whole, with the task's name and reason.
+
+use anyhow::{Context, Result, anyhow};
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How long tasks may take to stop once they are asked to. A crash is safe, so an end by force is.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Running tasks.
+#[derive(Debug, Default)]
+pub struct Tasks {
+    stop: CancellationToken,
+    running: JoinSet<(&'static str, Result<()>)>,
+}
+
+impl Tasks {
+    /// No tasks.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Runs a task under this name until the token that it is given is cancelled.
+    pub fn spawn<F, E>(&mut self, name: &'static str, task: impl FnOnce(CancellationToken) -> F)
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<anyhow::Error> + Send + 'static,
+    {
+        let task = task(self.stop.clone());
+        self.running.spawn(async move { (name, task.await.map_err(Into::into)) });
+    }
+
+    /// Waits until a task ends that nobody asked to, and says why.
+    pub async fn failure(&mut self) -> anyhow::Error {
+        match self.running.join_next().await {
+            Some(Ok((name, Err(error)))) => error.context(format!("{name} stopped")),
+            Some(Ok((name, Ok(())))) => anyhow!("{name} stopped by itself"),
+            Some(Err(panic)) => anyhow!("a part of the shop crashed: {panic}"),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Asks all tasks to stop and waits until they have.
+    pub async fn stop(mut self) -> Result<()> {
+        self.stop.cancel();
+        tokio::time::timeout(STOP_TIMEOUT, self.drain()).await.context("some parts did not stop in time")?
+    }
+
+    async fn drain(&mut self) -> Result<()> {
+        while let Some(ended) = self.running.join_next().await {
+            let (name, result) = ended.map_err(|panic| anyhow!("a part of the shop crashed: {panic}"))?;
+            result.with_context(|| format!("{name} failed while stopping"))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn tasks_run_until_they_are_stopped() {
+        let mut tasks = Tasks::new();
+        tasks.spawn("waiter", async |stop: CancellationToken| {
+            stop.cancelled().await;
+            anyhow::Ok(())
+        });
+        tasks.stop().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_task_that_ends_by_itself_is_a_failure_with_its_name() {
+        let mut tasks = Tasks::new();
+        tasks.spawn("reader", async |_| Err(anyhow!("the disk is gone")));
+        assert_eq!(format!("{:#}", tasks.failure().await), "reader stopped: the disk is gone");
+        tasks.spawn("writer", async |_| anyhow::Ok(()));
+        assert_eq!(tasks.failure().await.to_string(), "writer stopped by itself");
+    }
+}

@@ -1,0 +1,178 @@
+//! The HTTP APIs of the running shop.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+#[expect(dead_code, reason = "each test file uses a part of it")]
+mod support;
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use support::{TestShop, order};
+
+#[tokio::test]
+async fn an_order_is_placed_once_and_a_repeat_gets_the_original_token() {
+    let data = tempfile::tempdir().unwrap();
+    let shop = TestShop::start(data.path()).await;
+    let first = shop.post("/orders", order("o-1", 2_933)).await;
+    assert_eq!(first.status, StatusCode::CREATED);
+    assert_eq!(first.body["order_id"], "o-1");
+    shop.settle().await;
+    let again = shop.post("/orders", order("o-1", 2_933)).await;
+    assert_eq!(again.status, StatusCode::OK);
+    assert_eq!(again.body, first.body, "also after the order went on");
+    let other = shop.post("/orders", order("o-1", 2_934)).await;
+    other.assert_problem(StatusCode::CONFLICT, "order o-1 was placed before with other content");
+    shop.stop().await;
+}
+
+#[tokio::test]
+async fn an_order_without_an_id_gets_one_and_can_be_read_with_its_token() {
+    let data = tempfile::tempdir().unwrap();
+    let shop = TestShop::start(data.path()).await;
+    let mut wish = order("", 100);
+    wish.as_object_mut().unwrap().remove("order_id");
+    let placed = shop.post("/orders", wish).await;
+    let (id, token) = (placed.body["order_id"].as_str().unwrap(), &placed.body["token"]);
+    let summary = shop.get(&format!("/orders/{id}?wait_for={token}")).await;
+    assert_eq!(summary.assert_ok()["total_cents"], 100);
+    let customer = shop.get(&format!("/customers/0001?wait_for={token}")).await;
+    let expected = json!({
+        "customer_id": "0001", "orders": 1, "items": 2, "revenue_cents": 100,
+        "first_purchase": "1997-01-18", "last_purchase": "1997-01-18",
+    });
+    assert_eq!(customer.assert_ok(), &expected);
+    let sales = shop.get(&format!("/sales/1997-01-18?wait_for={token}")).await;
+    assert_eq!(sales.assert_ok()["revenue_cents"], 100);
+    shop.stop().await;
+}
+
+#[tokio::test]
+async fn a_paid_order_is_shipped_delivered_and_refunded() {
+    let data = tempfile::tempdir().unwrap();
+    let shop = TestShop::start(data.path()).await;
+    shop.post("/orders", order("o-1", 2_933)).await.assert_ok();
+    shop.post("/orders", order("o-2", 1_000)).await.assert_ok();
+    shop.settle().await;
+    let state = async |shop: &TestShop| {
+        let body = shop.get("/orders/o-1").await.body;
+        (body["payment"].as_str().unwrap().to_owned(), body["parcel"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(state(&shop).await, ("paid".to_owned(), "shipped".to_owned()));
+    shop.post("/shipments/o-1/delivery", Value::Null).await.assert_ok();
+    shop.post("/payments/o-1/refund", Value::Null).await.assert_ok();
+    shop.settle().await;
+    assert_eq!(state(&shop).await, ("refunded".to_owned(), "delivered".to_owned()));
+    assert_eq!(shop.get("/payments/o-1").await.assert_ok()["status"], "refunded");
+    assert_eq!(shop.get("/shipments/o-1").await.assert_ok()["status"], "delivered");
+    let totals = json!({"orders": 2, "customers": 1, "items": 4, "revenue_cents": 1_000});
+    assert_eq!(shop.get("/totals").await.assert_ok(), &totals);
+    assert_eq!(shop.get("/sales/1997-01-18").await.assert_ok()["revenue_cents"], 1_000);
+    shop.stop().await;
+}
+
+#[tokio::test]
+async fn a_refused_payment_takes_the_sale_back_and_ships_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let shop = TestShop::start(data.path()).await;
+    shop.post("/orders", order("dear", 1_000_001)).await.assert_ok();
+    shop.settle().await;
+    let summary = shop.get("/orders/dear").await;
+    assert_eq!((&summary.body["payment"], &summary.body["parcel"]), (&json!("refused"), &json!("pending")));
+    let payment = shop.get("/payments/dear").await;
+    assert_eq!(payment.assert_ok()["status"], "refused");
+    assert!(payment.body["reason"].as_str().unwrap().contains("limit"));
+    shop.get("/shipments/dear").await.assert_problem(StatusCode::NOT_FOUND, "no shipment");
+    let refund = shop.post("/payments/dear/refund", Value::Null).await;
+    refund.assert_problem(StatusCode::CONFLICT, "nothing was charged");
+    let totals = json!({"orders": 0, "customers": 0, "items": 0, "revenue_cents": 0});
+    assert_eq!(shop.get("/totals").await.assert_ok(), &totals);
+    shop.stop().await;
+}
+
+#[tokio::test]
+async fn a_free_order_is_paid_and_shipped() {
+    let data = tempfile::tempdir().unwrap();
+    let shop = TestShop::start(data.path()).await;
+    shop.post("/orders", order("gift", 0)).await.assert_ok();
+    shop.settle().await;
+    let summary = shop.get("/orders/gift").await;
+    assert_eq!((&summary.body["payment"], &summary.body["parcel"]), (&json!("paid"), &json!("shipped")));
+    shop.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_gets_a_problem_that_says_what_to_change() {
+    let data = tempfile::tempdir().unwrap();
+    let shop = TestShop::start(data.path()).await;
+    let changed = |field: &str, value: Value| {
+        let mut wish = order("o-1", 100);
+        wish[field] = value;
+        wish
+    };
+    let (bad, rule) = (StatusCode::UNPROCESSABLE_ENTITY, StatusCode::UNPROCESSABLE_ENTITY);
+    for (field, value, status, detail) in [
+        ("items", json!(0), rule, "an order has 1 to"),
+        ("total_cents", json!(-1), rule, "an order costs 0 to"),
+        ("total_cents", json!(29.33), bad, "total_cents"),
+        ("ordered_on", json!("1997-02-29"), bad, "YYYY-MM-DD"),
+        ("order_id", json!("../../etc"), bad, "is not an order id"),
+        ("customer_id", json!("'; drop table customer_value"), bad, "is not a customer id"),
+        ("price", json!(1), bad, "unknown field `price`"),
+    ] {
+        shop.post("/orders", changed(field, value)).await.assert_problem(status, detail);
+    }
+    shop.get("/orders/nobody").await.assert_problem(StatusCode::NOT_FOUND, "there is no order nobody");
+    shop.get("/customers/9999").await.assert_problem(StatusCode::NOT_FOUND, "customer 9999");
+    shop.get("/sales/yesterday").await.assert_problem(StatusCode::BAD_REQUEST, "YYYY-MM-DD");
+    shop.get("/orders?limit=0").await.assert_problem(StatusCode::BAD_REQUEST, "1 to 500");
+    shop.get("/orders?limit=501").await.assert_problem(StatusCode::BAD_REQUEST, "1 to 500");
+    shop.get("/orders?page=2").await.assert_problem(StatusCode::BAD_REQUEST, "unknown field `page`");
+    shop.get("/customers/0001?wait_for=soon").await.assert_problem(StatusCode::BAD_REQUEST, "wait_for");
+    shop.post("/payments/nobody/refund", Value::Null)
+        .await
+        .assert_problem(StatusCode::NOT_FOUND, "no payment");
+    let delivery = shop.post("/shipments/nobody/delivery", Value::Null).await;
+    delivery.assert_problem(StatusCode::NOT_FOUND, "no shipment");
+    shop.get("/nothing").await.assert_problem(StatusCode::NOT_FOUND, "/nothing");
+    shop.post("/health", json!({})).await.assert_problem(StatusCode::METHOD_NOT_ALLOWED, "POST");
+    assert_eq!(shop.get("/health").await.assert_ok()["status"], "ok");
+    shop.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_that_was_never_given_is_refused_instead_of_waited_for() {
+    let data = tempfile::tempdir().unwrap();
+    let shop = TestShop::start(data.path()).await;
+    let answer = shop.get("/customers/0001?wait_for=1000000").await;
+    answer.assert_problem(StatusCode::BAD_REQUEST, "never given");
+    shop.stop().await;
+}
+
+#[tokio::test]
+async fn a_list_is_read_page_by_page_in_the_order_of_its_keys() {
+    let data = tempfile::tempdir().unwrap();
+    let shop = TestShop::start(data.path()).await;
+    for id in ["c", "a", "e", "b", "d"] {
+        shop.post("/orders", order(id, 100)).await.assert_ok();
+    }
+    shop.settle().await;
+    let ids = |body: &Value| -> Vec<String> {
+        let rows = body["rows"].as_array().unwrap().iter();
+        rows.map(|row| row["order_id"].as_str().unwrap().to_owned()).collect()
+    };
+    let first = shop.get("/orders?limit=3&customer_id=0001").await;
+    assert_eq!(
+        (ids(&first.body), &first.body["more"]),
+        (vec!["a".into(), "b".into(), "c".into()], &json!(true))
+    );
+    let rest = shop.get("/orders?limit=3&after=c").await;
+    assert_eq!((ids(&rest.body), &rest.body["more"]), (vec!["d".into(), "e".into()], &json!(false)));
+    assert_eq!(ids(&shop.get("/orders?customer_id=0002").await.body), Vec::<String>::new());
+    shop.stop().await;
+}

@@ -1,0 +1,94 @@
+//! A shop in a temporary folder, and a client of it.
+
+use annals_shop::folder::DataFolder;
+use annals_shop::options::Options;
+use annals_shop::shop::{self, Running, Shop};
+use clap::Parser;
+use reqwest::{Client, Response, StatusCode};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+pub const PURCHASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/purchases.csv");
+
+pub struct TestShop {
+    pub shop: Shop,
+    running: Running,
+    http: Client,
+}
+
+/// An answer, taken apart.
+pub struct Answer {
+    pub status: StatusCode,
+    pub content_type: String,
+    pub body: Value,
+}
+
+impl TestShop {
+    pub async fn start(data: &Path) -> Self {
+        let data = data.to_str().unwrap();
+        let options = Options::parse_from(["annals-shop", "--data", data, "--listen", "127.0.0.1:0"]);
+        let folder = DataFolder::take(&options.data).unwrap();
+        let (shop, running) = shop::start(folder, &options).await.unwrap();
+        let http = Client::builder().no_proxy().build().unwrap();
+        Self { shop, running, http }
+    }
+
+    pub async fn stop(self) {
+        self.running.stop().await.unwrap();
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        let request = self.http.get(format!("{}{path}", self.shop.url()));
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        let request = self.http.post(format!("{}{path}", self.shop.url())).json(&body);
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    /// Waits until all that was asked for has led to all that it leads to.
+    pub async fn settle(&self) {
+        annals_shop::job::settle::settle(&self.shop).await.unwrap();
+    }
+}
+
+impl Answer {
+    async fn of(response: Response) -> Self {
+        let status = response.status();
+        let content_type = response.headers()["content-type"].to_str().unwrap().to_owned();
+        let body = response.bytes().await.unwrap();
+        Self { status, content_type, body: serde_json::from_slice(&body).unwrap_or_default() }
+    }
+
+    #[track_caller]
+    pub fn assert_ok(&self) -> &Value {
+        assert!(self.status.is_success(), "{}: {}", self.status, self.body);
+        &self.body
+    }
+
+    #[track_caller]
+    pub fn assert_problem(&self, status: StatusCode, detail: &str) {
+        assert_eq!(self.status, status, "{}", self.body);
+        assert_eq!(self.content_type, "application/problem+json");
+        assert_eq!(self.body["status"], status.as_u16());
+        let told = self.body["detail"].as_str().unwrap();
+        assert!(told.contains(detail), "{told}");
+    }
+}
+
+/// An order of two CDs under this id.
+pub fn order(id: &str, total_cents: i64) -> Value {
+    json!({
+        "order_id": id, "customer_id": "0001", "ordered_on": "1997-01-18", "items": 2, "total_cents": total_cents,
+    })
+}
+
+/// The header and the first `lines` purchases of the file, as a file in `folder`.
+pub fn slice(folder: &Path, lines: usize) -> PathBuf {
+    let text = std::fs::read_to_string(PURCHASES).unwrap();
+    let slice: Vec<_> = text.lines().take(1 + lines).collect();
+    let path = folder.join(format!("first-{lines}.csv"));
+    std::fs::write(&path, slice.join("\n")).unwrap();
+    path
+}
