@@ -45,13 +45,12 @@ impl ProjectorHandle {
             progress.checkpoint >= token || matches!(progress.state, ProjectorState::Stopped { .. })
         };
         // Waits for the board first: opening a view that cannot contain the token would be in vain.
-        let waiting = tokio::time::timeout(timeout, news.wait_for(arrived)).await;
-        if let Ok(Ok(progress)) = &waiting
-            && progress.checkpoint < token
-        {
+        let waited = tokio::time::timeout(timeout, news.wait_for(arrived)).await;
+        // Only the place is kept: what `waited` borrows would lock the board.
+        let arrived_at = waited.ok().and_then(Result::ok).map(|progress| progress.checkpoint);
+        if arrived_at.is_some_and(|checkpoint| checkpoint < token) {
             return self.stopped(token).await;
         }
-        drop(waiting);
         // The board may not know what another process folded.
         self.readers.wait_for(token, Duration::ZERO).await
     }
