@@ -1,0 +1,187 @@
+//! A power cut after every operation, and after operations of the recovery from it.
+
+use crate::judge::{Depth, Judge, Verdict, Violation};
+use crate::session::{End, Session, Setup, live};
+use crate::workload::Clients;
+use annals_event::Append;
+use annals_log::sim::{Random, SimDisk, Survival};
+use std::sync::Arc;
+
+/// Crash images that were recovered and judged.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Images(pub u64);
+
+/// How thorough a search is.
+#[derive(Clone, Copy)]
+pub struct Effort {
+    /// Survivors that are tried for each cut.
+    pub survivors: u64,
+    /// Of so many survivors, one is also cut in recovery and lives on after it.
+    pub deep_every: u64,
+}
+
+/// Cuts the power after every operation of the life that `setup` describes.
+pub fn cut_everywhere(setup: &Setup, effort: Effort, images: &mut Images) -> Verdict {
+    for last in 0.. {
+        let cut = Cut::after(setup, last)?;
+        for survivor in 0..effort.survivors {
+            let survival = match survivor {
+                0 => Survival::Everything,
+                1 => Survival::Nothing,
+                seed => Survival::Seeded(setup.seed << 32 ^ last << 8 ^ seed),
+            };
+            let deep = (last + survivor).is_multiple_of(effort.deep_every);
+            cut.judge_image(survival, deep, images).map_err(|violation| cut.explain(survival, violation))?;
+        }
+        if cut.disk.is_reachable() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// A life that a power cut ended.
+struct Cut<'a> {
+    setup: &'a Setup,
+    disk: SimDisk,
+    judge: Judge,
+    clients: Clients,
+    last: u64,
+    end: End,
+}
+
+impl<'a> Cut<'a> {
+    fn after(setup: &'a Setup, last: u64) -> Verdict<Self> {
+        let (disk, mut judge, mut clients) = (SimDisk::new(), Judge::default(), Clients::new(setup.seed));
+        disk.cut_power_after(last);
+        let end = live(setup, &disk, &mut judge, &mut clients)
+            .map_err(|violation| Violation(format!("seed {}: {}", setup.seed, violation.0)))?;
+        Ok(Self { setup, disk, judge, clients, last, end })
+    }
+
+    fn explain(&self, survival: Survival, violation: Violation) -> Violation {
+        let (seed, last, io, end) = (self.setup.seed, self.last, self.disk.last_io(), self.end);
+        Violation(format!("seed {seed}, cut after {last} ({io:?}, {end:?}), {survival:?}: {}", violation.0))
+    }
+
+    fn judge_image(&self, survival: Survival, deep: bool, images: &mut Images) -> Verdict {
+        let found = self.disk.crashed(survival);
+        let writer = self.setup.open_sound(&found)?;
+        let operations = found.ios();
+        let mut judge = self.judge.clone();
+        judge.check_recovered(&writer.reader(), if deep { Depth::Full } else { Depth::Quick })?;
+        images.0 += 1;
+        if deep {
+            self.cut_recovery(survival, operations, images)?;
+            self.live_on(
+                &found,
+                Session {
+                    disk: &found,
+                    writer,
+                    judge: &mut judge,
+                    clients: &mut self.clients.clone(),
+                    random: Random::new(self.last),
+                },
+                images,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Cuts the power again after every operation of the recovery.
+    fn cut_recovery(&self, survival: Survival, operations: u64, images: &mut Images) -> Verdict {
+        for last in 0..=operations {
+            let again = self.disk.crashed(survival);
+            again.cut_power_after(last);
+            let mut judge = self.judge.clone();
+            if let Ok(writer) = self.setup.open(&again)
+                && again.is_reachable()
+            {
+                // Somebody has a look before the power goes.
+                again.cut_power_after(u64::MAX);
+                judge.check_recovered(&writer.reader(), Depth::Quick)?;
+            }
+            let survival = Survival::Seeded(self.last << 20 ^ last);
+            let writer = self.setup.open_sound(&again.crashed(survival))?;
+            judge.check_recovered(&writer.reader(), Depth::Quick).map_err(|violation| {
+                Violation(format!("cut again after {last} in recovery: {}", violation.0))
+            })?;
+            images.0 += 1;
+        }
+        Ok(())
+    }
+
+    /// Clients that got no answer try again, others come, and then the power goes once more.
+    fn live_on(&self, found: &SimDisk, mut session: Session<'_>, images: &mut Images) -> Verdict {
+        let unanswered: Vec<Arc<Append>> = self.judge.doubts();
+        for (at, append) in unanswered.iter().enumerate() {
+            session.commit(std::slice::from_ref(append))?;
+            // What stands behind the first retry may be older than it.
+            self.judge_again(found, session.judge, at as u64, images)?;
+        }
+        session.work(4)?;
+        session.judge.check_running(&session.writer.reader(), Depth::Quick)?;
+        self.judge_again(found, session.judge, 99, images)
+    }
+
+    fn judge_again(&self, disk: &SimDisk, judge: &Judge, salt: u64, images: &mut Images) -> Verdict {
+        let found = disk.crashed(Survival::Seeded(self.last << 16 ^ salt));
+        let writer = self.setup.open_sound(&found)?;
+        images.0 += 1;
+        judge
+            .clone()
+            .check_recovered(&writer.reader(), Depth::Full)
+            .map_err(|violation| Violation(format!("after living on and another cut: {}", violation.0)))
+    }
+}
+
+/// The seed at which random searches begin.
+const FIRST_SEED: u64 = 1_000;
+/// Images of the quick run.
+const IMAGES_QUICK: u64 = 20_000;
+
+fn images_wanted() -> u64 {
+    std::env::var("ANNALS_CRASH_IMAGES")
+        .map_or(IMAGES_QUICK, |number| number.parse().expect("a number of images"))
+}
+
+#[test]
+fn a_power_cut_after_any_operation_and_again_in_recovery_loses_nothing_and_invents_nothing() {
+    let mut images = Images::default();
+    let effort = Effort { survivors: 6, deep_every: 7 };
+    let mut seeds = 0;
+    while images.0 < images_wanted() {
+        cut_everywhere(&Setup::seeded(FIRST_SEED + seeds), effort, &mut images).unwrap();
+        seeds += 1;
+    }
+    println!("{} crash images of {seeds} seeds judged", images.0);
+}
+
+#[test]
+fn the_workload_rotates_segments_and_meets_every_kind_of_answer() {
+    for seed in FIRST_SEED..FIRST_SEED + 4 {
+        let (setup, disk) = (Setup::seeded(seed), SimDisk::new());
+        let (mut judge, mut clients) = (Judge::default(), Clients::new(seed));
+        let end = live(&setup, &disk, &mut judge, &mut clients).unwrap();
+        assert!(matches!(end, End::Idle | End::Closed));
+        let segments = disk.files().iter().filter(|name| name.ends_with(".segment")).count();
+        assert!(segments >= 3, "two rotations, not {segments} segments");
+    }
+}
+
+#[test]
+fn the_same_seed_does_the_same_twice() {
+    let run = |seed| {
+        let (setup, disk) = (Setup::seeded(seed), SimDisk::new());
+        let (mut judge, mut clients) = (Judge::default(), Clients::new(seed));
+        live(&setup, &disk, &mut judge, &mut clients).unwrap();
+        let found = disk.crashed(Survival::Seeded(seed));
+        let writer = setup.open_sound(&found).unwrap();
+        judge.check_recovered(&writer.reader(), Depth::Full).unwrap();
+        (disk.trace(), disk.ios(), found.trace(), found.ios())
+    };
+    for seed in 0..10 {
+        assert_eq!(run(seed), run(seed));
+        assert_ne!(run(seed), run(seed + 1));
+    }
+}

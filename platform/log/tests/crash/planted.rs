@@ -1,0 +1,70 @@
+//! Each planted bug is caught by the suite that is there to catch it, and the suite passes without the bug.
+
+use crate::crashes::{Effort, Images, cut_everywhere};
+use crate::damage::zero_sectors_of_the_active_segment;
+use crate::faults::fail_everywhere;
+use crate::judge::Verdict;
+use crate::session::Setup;
+use annals_log::PlantedBug;
+use annals_log::sim::{FaultKind, Lasts};
+
+/// Seeds that a suite gets to catch a bug; the sound engine must pass them all.
+const SEEDS: std::ops::Range<u64> = 0..4;
+
+#[track_caller]
+fn catches(bug: PlantedBug, suite: impl Fn(Setup) -> Verdict) {
+    let setup = |seed, planted_bug| {
+        let mut setup = Setup { groups: 14, ..Setup::seeded(seed) };
+        setup.options.planted_bug = planted_bug;
+        setup
+    };
+    for seed in SEEDS {
+        suite(setup(seed, None)).expect("the engine without the bug passes");
+    }
+    let caught = SEEDS.into_iter().find_map(|seed| suite(setup(seed, Some(bug))).err());
+    let Some(violation) = caught else { panic!("{bug:?} was not caught") };
+    println!("{bug:?} is caught: {}", violation.0);
+}
+
+fn power_cuts(setup: Setup) -> Verdict {
+    cut_everywhere(&setup, Effort { survivors: 6, deep_every: 3 }, &mut Images::default())
+}
+
+fn failing_disks(setup: Setup) -> Verdict {
+    fail_everywhere(&setup, Lasts::Once, FaultKind::Medium, &mut Images::default())
+}
+
+#[test]
+fn acknowledging_before_the_sync_is_caught() {
+    catches(PlantedBug::AcknowledgeBeforeSync, power_cuts);
+}
+
+#[test]
+fn answering_a_refusal_before_the_sync_it_rests_on_is_caught() {
+    catches(PlantedBug::RefuseBeforeSync, failing_disks);
+}
+
+#[test]
+fn taking_a_valid_sibling_of_a_torn_frame_for_corruption_is_caught() {
+    catches(PlantedBug::SiblingFrameIsCorruption, power_cuts);
+}
+
+#[test]
+fn taking_a_zero_sector_in_the_middle_for_the_end_is_caught() {
+    catches(PlantedBug::ZeroSectorEndsLog, |setup| zero_sectors_of_the_active_segment(setup).map(|_| ()));
+}
+
+#[test]
+fn leaving_a_stale_tail_in_place_is_caught() {
+    catches(PlantedBug::TailNotWiped, power_cuts);
+}
+
+#[test]
+fn trusting_the_page_cache_in_recovery_is_caught() {
+    catches(PlantedBug::RecoveryTrustsCache, failing_disks);
+}
+
+#[test]
+fn not_syncing_the_directory_is_caught() {
+    catches(PlantedBug::DirectoryNotSynced, power_cuts);
+}
