@@ -37,6 +37,15 @@ impl Maintenance {
         self.preparation.lock().step()
     }
 
+    /// Whether the active segment is fuller than the next one's file: then appends may have to wait for it.
+    pub(crate) fn is_preparation_behind(&self) -> bool {
+        let (filled, target) = self.preparation.lock().progress_bytes();
+        let state = self.shared.state.read();
+        let Some(active) = state.active_segment() else { return false };
+        let used = state.end.position.since(active.base);
+        used.saturating_mul(target) > filled.saturating_mul(active.capacity_bytes)
+    }
+
     pub(crate) fn write_indexes(&self) -> Result<(), MaintenanceError> {
         if self.is_frozen() {
             return Ok(());

@@ -42,6 +42,11 @@ impl Preparation {
         Self { disk, target_bytes, file: None, filled_bytes: 0 }
     }
 
+    /// How much is filled, and how much is to be.
+    pub(crate) const fn progress_bytes(&self) -> (u64, u64) {
+        (self.filled_bytes, self.target_bytes)
+    }
+
     /// Does one step.
     pub(crate) fn step(&mut self) -> Result<Prepared, MaintenanceError> {
         if self.file.is_some() && self.filled_bytes >= self.target_bytes {

@@ -1,7 +1,7 @@
 //! The indexes of sealed segments: from memory, from their files, or made again from the segments.
 
 use crate::error::ReadError;
-use crate::files::{read_file, replace_file};
+use crate::files::{read_error, read_file, replace_file};
 use crate::frame::{AppendPayload, Kind};
 use crate::heads::StreamHash;
 use crate::index::{ActiveIndex, IndexOf, SegmentIndex, Waypoint};
@@ -30,10 +30,31 @@ pub(crate) fn index(reader: &Reader, readable: &Readable) -> Result<Arc<SegmentI
     let stored = read_file(disk, &number.index_file_name()).ok();
     let index = match stored.and_then(|bytes| SegmentIndex::parse(bytes, of)) {
         Some(index) => Arc::new(index),
-        None => rebuild(reader, readable)?,
+        None => {
+            rebuild_earlier(reader, readable)?;
+            rebuild(reader, readable)?
+        }
     };
     shared.indexes.put(index.clone());
     Ok(index)
+}
+
+/// Makes the missing indexes of earlier segments again, oldest first: each one's links need those before it.
+fn rebuild_earlier(reader: &Reader, readable: &Readable) -> Result<(), ReadError> {
+    let disk = &*reader.shared.environment.disk;
+    let names = disk.list().map_err(|error| read_error(disk, "", error))?;
+    let names: HashSet<String> = names.into_iter().collect();
+    let segments = reader.shared.state.read().segments.clone();
+    let earlier = segments.iter().take_while(|segment| segment.number < readable.segment.number);
+    for (at, segment) in earlier.enumerate() {
+        let held =
+            reader.shared.state.read().unindexed.iter().any(|index| index.of().segment == segment.number);
+        if !held && !names.contains(&segment.number.index_file_name()) {
+            let before = readable_at(&reader.shared.state.read(), at);
+            before.map_or(Ok(()), |before| rebuild(reader, &before).map(drop))?;
+        }
+    }
+    Ok(())
 }
 
 fn index_of(readable: &Readable) -> IndexOf {

@@ -346,11 +346,14 @@ impl<'a> Recovery<'a> {
         })
     }
 
-    /// Keeps the index of a segment that has just been gone over, if its file is not there.
+    /// Keeps the index of a segment that has just been gone over, if its file is not there. When too many are
+    /// missing, those that are needed are made again one by one.
     fn keep_index(&self, state: &mut State, index: Option<SegmentIndex>) {
+        const UNINDEXED_MAX: usize = 4;
         let missing =
             |index: &SegmentIndex| !self.index_files.contains(index.of().segment.index_file_name().as_str());
-        state.unindexed.extend(index.filter(missing).map(Arc::new));
+        let room = state.unindexed.len() < UNINDEXED_MAX;
+        state.unindexed.extend(index.filter(|index| room && missing(index)).map(Arc::new));
     }
 
     fn has_footer(&self, segment: &SegmentHeader, next: &SegmentHeader) -> Result<bool, OpenError> {

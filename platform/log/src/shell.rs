@@ -154,8 +154,8 @@ impl Log {
     }
 
     /// Calls `wake` with the head as soon as that is past `past`; at once, on this thread, if it already is, else
-    /// from the writer's thread. A log that is closed, or stopped, or damaged drops `wake` without calling it
-    /// when nothing more will come.
+    /// from the writer's thread. When nothing more will come, because the log was closed or stopped after a failed
+    /// write, `wake` is dropped without being called.
     pub fn on_head(&self, past: Sequence, wake: Box<dyn FnOnce(Sequence) + Send>) -> HeadWait {
         let shared = self.shared().clone();
         let mut waiters = shared.waiters.lock();
@@ -165,8 +165,9 @@ impl Log {
             wake(head);
             return HeadWait { shared, id: None };
         }
-        // Asked under the waiters' lock: the writer's thread closes first, then lets all waiters go.
-        let id = (!self.inner.queue.is_done()).then(|| waiters.add(past, wake));
+        // Asked under the waiters' lock: whoever ends the writing says so first, then lets all waiters go.
+        let ended = self.inner.queue.is_done() || shared.poison.reason().is_some();
+        let id = (!ended).then(|| waiters.add(past, wake));
         drop(waiters);
         HeadWait { shared, id }
     }
@@ -196,6 +197,11 @@ impl Inner {
         self.queue.close();
         let Some(threads) = self.threads.lock().take() else { return Ok(()) };
         let panicked = || tracing::error!("a thread of the log panicked");
+        let here = thread::current().id();
+        if [threads.writer.thread(), threads.maintenance.thread()].iter().any(|thread| thread.id() == here) {
+            // The last handle was dropped by an answer: this thread ends by itself, it cannot wait for itself.
+            return Ok(());
+        }
         if threads.maintenance.join().is_err() {
             panicked();
         }
@@ -256,6 +262,7 @@ fn maintain(maintenance: &Maintenance, queue: &Queue) {
     loop {
         let begun = Instant::now();
         let pause = match maintenance.prepare_step() {
+            Ok(Prepared::Working) if maintenance.is_preparation_behind() => Duration::ZERO,
             // As long again as the step took, so that appends have the disk at least half of the time.
             Ok(Prepared::Working) => begun.elapsed().min(PACE_MAX),
             Ok(Prepared::Ready) => {

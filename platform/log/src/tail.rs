@@ -7,12 +7,22 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 
 /// The events of one group.
-struct TailGroup {
+pub(crate) struct TailGroup {
     first: Sequence,
     /// The sequence number after the last event.
     next: Sequence,
     bytes: usize,
     events: EventBatch,
+}
+
+impl TailGroup {
+    /// The group that begins at `first`; `offsets` are where its records begin in `bytes`. `None`: they do not read;
+    /// the engine wrote them itself, but then they are better read from disk.
+    pub(crate) fn new(first: Sequence, bytes: Bytes, offsets: Vec<u32>) -> Option<Self> {
+        let next = first.plus(crate::num::to_u64(offsets.len()));
+        let size = bytes.len();
+        Some(Self { first, next, bytes: size, events: EventBatch::parse_at(bytes, offsets).ok()? })
+    }
 }
 
 pub(crate) struct Tail {
@@ -29,20 +39,13 @@ impl Tail {
         Self { groups: VecDeque::new(), bytes: 0, bytes_max }
     }
 
-    /// Adds the events of a group that begins at `first`; `offsets` are where its records begin in `bytes`.
-    pub(crate) fn push(&mut self, first: Sequence, bytes: Bytes, offsets: Vec<u32>) {
-        let count = crate::num::to_u64(offsets.len());
-        let size = bytes.len();
-        let Ok(events) = EventBatch::parse_at(bytes, offsets) else {
-            // The engine wrote these records itself; if they do not read, they are better read from disk.
-            self.clear();
-            return;
-        };
-        if self.groups.back().is_some_and(|last| last.next != first) {
+    /// Adds the events of a group.
+    pub(crate) fn push(&mut self, group: TailGroup) {
+        if self.groups.back().is_some_and(|last| last.next != group.first) {
             self.clear();
         }
-        self.groups.push_back(TailGroup { first, next: first.plus(count), bytes: size, events });
-        self.bytes += size;
+        self.bytes += group.bytes;
+        self.groups.push_back(group);
         while self.bytes > self.bytes_max
             && let Some(oldest) = self.groups.pop_front()
         {
@@ -107,7 +110,7 @@ mod tests {
             let sequence = Sequence::new(first + n);
             record::set_place(&mut bytes[at..], sequence, Version::FIRST, Timestamp::default());
         }
-        tail.push(Sequence::new(first), bytes.into(), offsets);
+        tail.push(TailGroup::new(Sequence::new(first), bytes.into(), offsets).unwrap());
     }
 
     fn read(tail: &Tail, from: u64, events_max: usize) -> Option<Vec<u64>> {

@@ -24,6 +24,7 @@ use crate::repeats;
 use crate::segment::{FRAMES_AT, SegmentHeader, SegmentNumber};
 use crate::state::{SegmentFiles, Shared, State};
 use crate::stats::{Stats, add};
+use crate::tail::TailGroup;
 use crate::{lock, num};
 use annals_event::{Append, Conflict, LogId, Receipt, Sequence};
 use parking_lot::{Mutex, RwLock};
@@ -308,6 +309,8 @@ impl Writer {
     /// Makes everyone who waits for the group's sync know that it failed.
     fn fail(&mut self, error: &io::Error) {
         let reason = self.shared.poison.set(error);
+        let waiting = self.shared.waiters.lock().take_all();
+        drop(waiting);
         let keeps_refusals = planted!(self.shared.options, RefuseBeforeSync);
         for (_, answer) in &mut self.group.answers {
             // These rest on no sync, and tell more: nothing was written.
@@ -328,9 +331,10 @@ impl Writer {
         add(&counters.appends, to_u64(group.frames.len()));
         add(&counters.events, to_u64(group.records.len()));
         add(&counters.bytes, to_u64(bytes.len()));
+        let first = group.frames.first().map_or(group.end.next, |(frame, _)| frame.first);
+        let recent = TailGroup::new(first, bytes.into(), group.offsets.clone());
         let head = {
             let mut state = self.shared.state.write();
-            let first = state.end.next;
             let mut records = group.records.as_slice();
             for (frame, chain) in &group.frames {
                 let of_frame = num::from_u32(frame.events).min(records.len());
@@ -339,8 +343,8 @@ impl Writer {
                 records = rest;
             }
             state.marks.extend(group.marks.drain());
-            if !group.offsets.is_empty() {
-                state.tail.push(first, bytes.into(), group.offsets.clone());
+            if let Some(recent) = recent.filter(|_| !group.records.is_empty()) {
+                state.tail.push(recent);
             }
             state.head()
         };
