@@ -143,7 +143,11 @@ impl Aggregate for Replay {
             Do::Retire => self.retire(),
             Do::Plan(plan) => self.step(Phase::Requested, || self.planned(plan)),
             Do::Restore { generation } => {
-                let snapshot = self.plan.as_ref().and_then(|plan| plan.snapshot);
+                let snapshot = self
+                    .plan
+                    .as_ref()
+                    .and_then(|plan| plan.snapshot.as_ref())
+                    .map(|snapshot| snapshot.sequence);
                 self.step(Phase::Planned, || vec![ReplayEvent::RestoringBegun { generation, snapshot }])
             }
             Do::Fold { checkpoint } => {

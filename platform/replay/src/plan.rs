@@ -21,15 +21,15 @@ pub enum ReplayMode {
 /// What a replay would do, as the worker that hosts the read model sees it. A promise of nothing: the log grows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The sequence number of the snapshot to start from; `None`: start empty.
-    pub snapshot: Option<u64>,
-    /// Snapshots that were not chosen, and why.
+    /// The snapshot to start from; `None`: start empty.
+    pub snapshot: Option<PlannedSnapshot>,
+    /// Newer snapshots that were not chosen, and why.
     pub passed_over: Vec<PassedOver>,
     /// The first sequence number that is folded.
     pub fold_from: u64,
     /// The end of the log when the plan was made.
     pub head: u64,
-    /// At most so many events are between the two.
+    /// About so many events of the read model are between the two.
     pub events: u64,
     /// About so many bytes of records are read.
     pub log_bytes: u64,
@@ -41,11 +41,20 @@ pub struct Plan {
     pub refusal: Option<String>,
 }
 
+/// A snapshot that a plan starts from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedSnapshot {
+    /// Its name.
+    pub name: String,
+    /// The last sequence number in it.
+    pub sequence: u64,
+}
+
 /// A snapshot that a plan does not use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PassedOver {
-    /// The snapshot.
-    pub sequence: u64,
+    /// Its name.
+    pub name: String,
     /// Why not.
     pub reason: String,
 }

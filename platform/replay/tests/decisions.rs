@@ -3,14 +3,21 @@
 
 use annals_aggregate::testing::given;
 use annals_replay::{
-    Difference, Failure, Phase, Plan, Replay, ReplayCommand, ReplayEvent, ReplayMode, ReplayRefused,
+    Difference, Failure, Phase, Plan, PlannedSnapshot, Replay, ReplayCommand, ReplayEvent, ReplayMode,
+    ReplayRefused,
 };
 
 fn requested(mode: ReplayMode) -> ReplayEvent {
     ReplayEvent::Requested { read_model: "customers".into(), from: 100, mode }
 }
 fn plan() -> Plan {
-    Plan { snapshot: Some(90), fold_from: 91, head: 200, events: 110, ..Plan::default() }
+    Plan {
+        snapshot: Some(PlannedSnapshot { name: "90".into(), sequence: 90 }),
+        fold_from: 91,
+        head: 200,
+        events: 110,
+        ..Plan::default()
+    }
 }
 fn refused(phase: Phase) -> impl FnOnce(&ReplayRefused) -> bool {
     move |error| matches!(error, ReplayRefused::WrongPhase { phase: at, .. } if *at == phase)
