@@ -52,6 +52,10 @@ payments
 shipping
   GET  /shipments/{order_id}
   POST /shipments/{order_id}/delivery
+replays
+  POST /replays                       {read_model, from, mode: plan | build | promote_if_identical | promote}
+  GET  /replays, GET /replays/{id}
+  POST /replays/{id}/promote, cancel, rollback, retire
 shop
   GET  /health
 ";

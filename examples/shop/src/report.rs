@@ -25,6 +25,8 @@ pub struct Report {
     pub resumed: bool,
     /// What came of the file.
     pub feed: FeedReport,
+    /// The replay.
+    pub replay: ReplayReport,
     /// The tree of causes of one order.
     pub trace: TraceReport,
     /// Where the shop serves HTTP.
@@ -61,6 +63,29 @@ pub struct FeedReport {
     pub settle_seconds: f64,
 }
 
+/// How one read model was rebuilt.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ReplayReport {
+    /// Which read model.
+    pub read_model: String,
+    /// From which sequence number on.
+    pub from: u64,
+    /// The snapshot that it began with; 0: none.
+    pub snapshot_sequence: u64,
+    /// Events that were folded.
+    pub events: u64,
+    /// How long it took, from the request to the promotion.
+    pub seconds: f64,
+    /// How fast.
+    pub events_per_second: f64,
+    /// Whether the rebuilt rows are complete and equal to the live ones.
+    pub verified: bool,
+    /// Whether the rebuilt rows are live now.
+    pub promoted: bool,
+    /// Queries that were answered, and checked, meanwhile.
+    pub queries: u64,
+}
+
 /// How the events of one order caused each other.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct TraceReport {
@@ -76,11 +101,10 @@ pub struct TraceReport {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { orders, customers, items, revenue_cents, log, feed, .. } = self;
+        let Self { orders, customers, items, revenue_cents, log, seconds, .. } = self;
         writeln!(f, "{orders} orders by {customers} customers: {items} items for {revenue_cents} dollars")?;
-        writeln!(f, "log      {log}")?;
-        writeln!(f, "feed     {feed}")?;
-        write!(f, "in all   {:.1} s", self.seconds)
+        writeln!(f, "the log wrote {log}")?;
+        write!(f, "done in {seconds:.1} s; the data is in {}", self.data_dir.display())
     }
 }
 
@@ -100,5 +124,16 @@ impl fmt::Display for FeedReport {
         let Self { placed, known, bad_lines, seconds, settle_seconds } = self;
         write!(f, "{placed} orders placed, {known} known, {bad_lines} bad lines")?;
         write!(f, " in {seconds:.1} s; all settled {settle_seconds:.1} s later")
+    }
+}
+
+impl fmt::Display for ReplayReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { read_model, from, snapshot_sequence, events, seconds, queries, .. } = self;
+        let word = |yes, word| if yes { word } else { "NOT " };
+        write!(f, "{read_model} from {from} on, snapshot at {snapshot_sequence}, {events} events")?;
+        write!(f, " in {seconds:.2} s, {:.0} a second; ", self.events_per_second)?;
+        write!(f, "{}verified, ", word(self.verified, ""))?;
+        write!(f, "{}promoted; {queries} queries answered meanwhile", word(self.promoted, ""))
     }
 }

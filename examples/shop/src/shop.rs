@@ -11,9 +11,11 @@ use crate::{payments, shipping};
 use annals::event::Sequence;
 use annals::projection::Catalog;
 use annals::reactor::ReactorHandle;
+use annals::replay::{ReadModelHost, ReplayWorker, Replays, WorkerOptions};
 use anyhow::{Context, Result};
 use axum::Router;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +30,8 @@ pub struct Shop {
     pub resumed: bool,
     /// Its questions and read models.
     pub queries: Queries,
+    /// The replays of its read models.
+    pub replays: Replays,
     /// Its reactors, by the services' names.
     pub reactors: Vec<(&'static str, ReactorHandle)>,
 }
@@ -56,13 +60,24 @@ pub async fn start(folder: DataFolder, options: &Options) -> Result<(Shop, Runni
         (payments::SERVICE, payments.reactor),
         (shipping::SERVICE, shipping.reactor),
     ];
-    let queries = orders.queries;
+    let (queries, replays) = (orders.queries, replay(&store, orders.hosts, &mut working));
     let health = Health { store: store.events(), queries: queries.clone(), reactors: reactors.clone() };
     let services = orders.routes.merge(payments.routes).merge(shipping.routes);
-    let routes = http::finish(services.merge(health::routes(health)));
+    let platform = health::routes(health).merge(annals_replay_controller::routes(replays.clone()));
+    let routes = http::finish(services.merge(platform));
     serving.spawn("the HTTP server", |stop| serve(listener, routes, stop));
-    let shop = Shop { store: store.clone(), address, resumed, queries, reactors };
+    let shop = Shop { store: store.clone(), address, resumed, queries, replays, reactors };
     Ok((shop, Running { serving, working, store, _folder: folder }))
+}
+
+/// Carries out replays of these read models.
+fn replay(store: &Store, hosts: Vec<Arc<dyn ReadModelHost>>, tasks: &mut Tasks) -> Replays {
+    let replays = Replays::new(store.events());
+    let (following, worker) =
+        (replays.clone(), ReplayWorker::new(replays.clone(), hosts, WorkerOptions::default()));
+    tasks.spawn("the list of replays", async move |stop| following.run(stop).await);
+    tasks.spawn("the replay worker", |stop| worker.run(stop));
+    replays
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener> {

@@ -85,22 +85,23 @@ pub mod reactor {
 pub mod projection {
     pub use annals_projection::{
         ApplyError, Catalog, Cells, Column, ColumnKind, ColumnType, CompareOptions, Comparison, Completeness,
-        EventError, FoldError, FoldVersion, GenerationEntry, GenerationError, GenerationId, GenerationState,
-        GenerationStatus, Generations, InvalidIdentifier, KeyColumn, Live, ModelError, ModelName, OnError,
-        Progress, Projector, ProjectorError, ProjectorHandle, ProjectorOptions, ProjectorState, ReadModel,
-        ReadModelBuilder, Reader, ReaderError, Readers, RowDifference, SEQUENCE_COLUMN, SchemaHash,
-        SnapshotError, SnapshotFolder, SnapshotManifest, SnapshotPolicy, SqlProjection, SqlTable,
-        SqlTransaction, Table, TableComparison, TableError, TableKey, TableProjection, TableSchema, Value,
-        ValueError, WaitError, cell,
+        EventError, FoldControl, FoldError, FoldOutcome, FoldStopped, FoldVersion, GenerationEntry,
+        GenerationError, GenerationId, GenerationState, GenerationStatus, Generations, InvalidIdentifier,
+        KeyColumn, Live, ModelError, ModelName, OnError, Origin, Progress, Projector, ProjectorError,
+        ProjectorHandle, ProjectorOptions, ProjectorState, ReadModel, ReadModelBuilder, Reader, ReaderError,
+        Readers, RowDifference, SEQUENCE_COLUMN, SchemaHash, SnapshotError, SnapshotFolder, SnapshotManifest,
+        SnapshotPolicy, SqlProjection, SqlTable, SqlTransaction, Table, TableComparison, TableError,
+        TableKey, TableProjection, TableSchema, Until, Value, ValueError, WaitError, cell,
     };
 }
 
 /// Replays: a read model rebuilt from any sequence number while it is queried.
 pub mod replay {
     pub use annals_replay::{
-        Difference, Failure, HostError, PassedOver, Phase, Plan, Progress, Promotion, ReadModelHost, Replay,
-        ReplayCommand, ReplayError, ReplayEvent, ReplayId, ReplayMode, ReplayRefused, ReplayRequest,
-        ReplayStatus, ReplayWorker, Replays, RowSample, WorkerError, WorkerOptions,
+        Difference, Failure, GenerationsHost, HostError, PassedOver, Phase, Plan, PlannedSnapshot, Progress,
+        Promotion, ReadModelHost, Replay, ReplayCommand, ReplayError, ReplayEvent, ReplayId, ReplayMode,
+        ReplayRefused, ReplayRequest, ReplayStatus, ReplayWorker, Replays, RowSample, WorkerError,
+        WorkerOptions,
     };
 }
 
@@ -122,9 +123,12 @@ pub mod telemetry {
 /// What nearly every service needs.
 pub mod prelude {
     pub use crate::aggregate::testing::given;
-    pub use crate::aggregate::{Aggregate, Context, Repository, Upcasters};
+    pub use crate::aggregate::{Aggregate, Context, ExecuteError, Repository, Upcasters};
     pub use crate::event::{Event, Recorded, Sequence, Version};
-    pub use crate::projection::{ApplyError, ReadModel, SqlProjection, Table, TableProjection};
+    pub use crate::projection::{
+        ApplyError, Catalog, Projector, ProjectorHandle, ProjectorOptions, ReadModel, SqlProjection, Table,
+        TableProjection,
+    };
     pub use crate::reactor::{Reaction, Reactor};
     pub use crate::store::EventStore;
     // The derives have the traits' names.

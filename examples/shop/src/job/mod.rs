@@ -1,6 +1,8 @@
 //! The main job: feed the purchases, wait for all that they cause, total, rebuild a read model under queries, and
 //! show how one order's events caused each other.
 
+pub mod query_loop;
+pub mod replay;
 pub mod settle;
 pub mod trace;
 
@@ -35,6 +37,7 @@ impl Job {
         let begun = Instant::now();
         let (fed, feed) = feed(&shop, purchases).await?;
         let totals = checked_totals(&shop.queries, settle::settle(&shop).await?).await?;
+        let replay = replay::replay(&shop).await?;
         let trace = trace_one(&shop, &fed).await?;
         let Totals { orders, customers, items, revenue_cents } = totals;
         let (log, seconds, listen) = (shop.store.report(), begun.elapsed().as_secs_f64(), shop.url());
@@ -47,6 +50,7 @@ impl Job {
             seconds,
             resumed,
             feed,
+            replay,
             trace,
             listen,
             data_dir,

@@ -14,10 +14,12 @@ use crate::tasks::Tasks;
 use annals::aggregate::Repository;
 use annals::projection::Catalog;
 use annals::reactor::{Options, ReactorHandle, ReactorWorker};
+use annals::replay::ReadModelHost;
 use annals::store::EventStore;
 use axum::Router;
 use order::Order;
 use queries::Queries;
+use read_models::Started;
 use std::sync::Arc;
 
 /// The service's name, which stands in each of its events.
@@ -31,6 +33,8 @@ pub struct Orders {
     pub reactor: ReactorHandle,
     /// Its read models.
     pub queries: Queries,
+    /// Its read models, as replays see them.
+    pub hosts: Vec<Arc<dyn ReadModelHost>>,
 }
 
 /// Starts the service on `store`, with its read models in `catalog`.
@@ -39,11 +43,11 @@ pub async fn start(
     catalog: Catalog,
     tasks: &mut Tasks,
 ) -> anyhow::Result<Orders> {
-    let queries = read_models::start(store.clone(), catalog, tasks).await?;
+    let Started { queries, hosts } = read_models::start(store.clone(), catalog, tasks).await?;
     let orders = Repository::<Order>::new(store).service(SERVICE);
     let worker = ReactorWorker::new(orders.clone(), reactor::FollowOrders, Options::default());
     let reactor = worker.handle();
     tasks.spawn("the reactor of orders", |stop| worker.run(stop));
     let routes = api::routes(api::OrdersApi { orders, queries: queries.clone() });
-    Ok(Orders { routes, reactor, queries })
+    Ok(Orders { routes, reactor, queries, hosts })
 }

@@ -11,10 +11,10 @@ use crate::orders::events::Placement;
 use annals::Table;
 use annals::event::Recorded;
 use annals::projection::{ApplyError, TableProjection};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A row of `customer_value`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Table)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Table)]
 #[table(name = "customer_value")]
 pub struct CustomerValue {
     /// The customer.

@@ -8,8 +8,9 @@ pub mod sales;
 use super::queries::Queries;
 use crate::tasks::Tasks;
 use annals::projection::{
-    Catalog, ModelError, Projector, ProjectorHandle, ProjectorOptions, ReadModel, SnapshotPolicy,
+    Catalog, Generations, ModelError, Projector, ProjectorHandle, ProjectorOptions, ReadModel, SnapshotPolicy,
 };
+use annals::replay::{GenerationsHost, ReadModelHost};
 use annals::store::EventStore;
 use anyhow::Result;
 use std::sync::Arc;
@@ -47,19 +48,33 @@ impl ReadModels {
     }
 }
 
+/// The read models, running.
+pub struct Started {
+    /// What they answer.
+    pub queries: Queries,
+    /// What a replay needs of each.
+    pub hosts: Vec<Arc<dyn ReadModelHost>>,
+}
+
 /// Starts to fold `store` into the read models.
-pub async fn start(store: Arc<dyn EventStore>, catalog: Catalog, tasks: &mut Tasks) -> Result<Queries> {
+pub async fn start(store: Arc<dyn EventStore>, catalog: Catalog, tasks: &mut Tasks) -> Result<Started> {
     let ReadModels { order_summary, customer_value, daily_sales } = ReadModels::new()?;
+    let host = |model: &ReadModel| -> Arc<dyn ReadModelHost> {
+        let generations = Generations::new(catalog.clone(), model.clone(), store.clone());
+        Arc::new(GenerationsHost::new(generations))
+    };
+    let hosts = [&order_summary, &customer_value, &daily_sales].map(host).to_vec();
     let options = |model| {
         ProjectorOptions::new(catalog.clone(), model, store.clone())
             .snapshots(SnapshotPolicy::every(SNAPSHOT_EVERY_EVENTS).keep(SNAPSHOTS_KEPT))
     };
-    Ok(Queries {
+    let queries = Queries {
         order_summary: project(options(order_summary), tasks).await?,
         customer_value: project(options(customer_value), tasks).await?,
         daily_sales: project(options(daily_sales), tasks).await?,
-        store,
-    })
+        store: store.clone(),
+    };
+    Ok(Started { queries, hosts })
 }
 
 async fn project(options: ProjectorOptions, tasks: &mut Tasks) -> Result<ProjectorHandle> {
