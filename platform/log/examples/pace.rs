@@ -14,6 +14,7 @@ use std::{
     hint::black_box,
     os::unix::fs::FileExt,
     path::Path,
+    sync::atomic::{AtomicU64, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -24,14 +25,14 @@ const BATCH: usize = 1_000;
 fn main() {
     let folder = std::env::args().nth(1).map_or_else(std::env::temp_dir, Into::into);
     let folder = tempfile::tempdir_in(folder).unwrap();
-    let disk = raw(folder.path(), 512, ROUNDS);
-    println!("disk: write + fdatasync of 512 bytes: p50 {disk:?}");
-
     let log = Log::open(&folder.path().join("log"), Options::default()).unwrap();
-    settle();
-    let mut times: Vec<Duration> =
-        (0..ROUNDS).map(|n| timed(|| append(&log, &format!("one-{n}"), 1))).collect();
-    let p50 = median(&mut times);
+
+    // Turn by turn, so that both meet the same machine.
+    let raw = Raw::new(folder.path(), ROUNDS * 512);
+    let (mut disk, mut times): (Vec<_>, Vec<_>) =
+        (0..ROUNDS).map(|n| (raw.write(512), timed(|| append(&log, &format!("one-{n}"), 1)))).unzip();
+    let (disk, p50) = (median(&mut disk), median(&mut times));
+    println!("disk: write + fdatasync of 512 bytes: p50 {disk:?}");
     println!("1 client: p50 {p50:?}, {:.2} of the disk's", ratio(p50, disk));
 
     let (clients, each) = (64, 4_000);
@@ -53,17 +54,15 @@ fn main() {
     );
     println!("  target: {:.0} events/s (0.8 x 64 / p50)", 0.8 * 64.0 / p50.as_secs_f64());
 
-    let bytes = BATCH * 250;
-    let raw_batch = raw(folder.path(), bytes, 200);
-    let before = log.stats().bytes;
-    let mut times: Vec<Duration> =
-        (0..400).map(|n| timed(|| append(&log, &format!("b-{n}"), BATCH))).collect();
-    let frame = (log.stats().bytes - before) / 400;
-    let p50 = median(&mut times);
+    let (bytes, batches) = (BATCH * 227, 400);
+    let raw = Raw::new(folder.path(), bytes * batches);
+    let (mut disk, mut times): (Vec<_>, Vec<_>) =
+        (0..batches).map(|n| (raw.write(bytes), timed(|| append(&log, &format!("b-{n}"), BATCH)))).unzip();
+    let (disk, p50) = (median(&mut disk), median(&mut times));
     println!(
-        "batches of {BATCH} ({frame} bytes): {:.0} events/s, {:.2} of the disk's rate",
+        "batches of {BATCH}: {:.0} events/s, {:.2} of the disk's rate",
         rate(BATCH, p50),
-        ratio(raw_batch, p50)
+        ratio(disk, p50)
     );
 
     let budget = ReadBudget { bytes_max: 1 << 20, events_max: usize::MAX };
@@ -129,32 +128,30 @@ fn read_all(log: &Log, budget: ReadBudget, decoded: bool) -> usize {
     }
 }
 
-/// What the disk does without a log: the median of writing and syncing over zeros that are there already.
-fn raw(folder: &Path, bytes: usize, rounds: usize) -> Duration {
-    let path = folder.join("raw");
-    let file = File::create(&path).unwrap();
-    let zeros = vec![0; 1 << 20];
-    let rounds = rounds.min((256 << 20) / bytes);
-    for step in 0..=(bytes * rounds) >> 20 {
-        file.write_all_at(&zeros, (step as u64) << 20).unwrap();
-    }
-    file.sync_all().unwrap();
-    settle();
-    let data = vec![7; bytes];
-    let round = |n: usize| {
-        timed(|| {
-            file.write_all_at(&data, (n * bytes) as u64).unwrap();
-            file.sync_data().unwrap();
-        })
-    };
-    let mut times: Vec<Duration> = (0..rounds).map(round).collect();
-    std::fs::remove_file(path).unwrap();
-    median(&mut times)
+/// What the disk does without a log: writing and syncing over zeros that are there already.
+struct Raw {
+    file: File,
+    at: AtomicU64,
 }
 
-/// Lets the disk come to rest, so that one measurement does not pay for another.
-fn settle() {
-    thread::sleep(Duration::from_millis(500));
+impl Raw {
+    fn new(folder: &Path, room_bytes: usize) -> Self {
+        let file = File::create(folder.join("raw")).unwrap();
+        let zeros = vec![0; 1 << 20];
+        for step in 0..=room_bytes >> 20 {
+            file.write_all_at(&zeros, (step as u64) << 20).unwrap();
+        }
+        file.sync_all().unwrap();
+        Self { file, at: AtomicU64::new(0) }
+    }
+
+    fn write(&self, bytes: usize) -> Duration {
+        let data = vec![7; bytes];
+        timed(|| {
+            self.file.write_all_at(&data, self.at.fetch_add(bytes as u64, Ordering::Relaxed)).unwrap();
+            self.file.sync_data().unwrap();
+        })
+    }
 }
 
 fn timed<T>(mut run: impl FnMut() -> T) -> Duration {

@@ -129,3 +129,55 @@ impl Checkpoint {
         (at + CHECKSUM_BYTES == bytes.len()).then_some(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Environment, Options, Writer, files, files::CHECKPOINT};
+    use annals_event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
+
+    fn checkpointed() -> (tempfile::TempDir, Bytes) {
+        let folder = tempfile::tempdir().unwrap();
+        let environment = Environment::real(folder.path()).unwrap();
+        let mut writer = Writer::open(environment.clone(), Options::with_segment_bytes(4 << 10)).unwrap();
+        let event = NewEvent::json(EventType::new("t").unwrap(), "{}");
+        let append = Append::to(StreamName::new("a").unwrap(), ExpectedVersion::Any, vec![event]).set_mark(
+            MarkName::new("m").unwrap(),
+            None,
+            Sequence::new(7),
+        );
+        let append = Append { request_id: RequestId::from_bytes([5; 16]), ..append };
+        writer.commit(vec![append]).pop().unwrap().unwrap();
+        writer.checkpoint().unwrap();
+        let bytes = files::read_file(&*environment.disk, CHECKPOINT).unwrap();
+        (folder, bytes)
+    }
+
+    #[test]
+    fn a_checkpoint_has_these_bytes() {
+        let (_folder, bytes) = checkpointed();
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        assert_eq!(hex(&bytes[..16]), ["416e6e616c43686b", "01000000", "01000000"].concat());
+        assert_eq!(u64_at(&bytes, 32), 512 + 192, "the header, and one frame");
+        let (streams, marks, requests) = (u64_at(&bytes, 40), u64_at(&bytes, 48), u64_at(&bytes, 56));
+        assert_eq!((streams, marks, requests), (1, 1, 1));
+        assert_eq!(hex(&bytes[80..96]), ["0100000000000000", "01000000", "00000000"].concat());
+        assert_eq!(hex(&bytes[96..106]), ["016d", "0700000000000000"].concat());
+        assert_eq!(hex(&bytes[106..130]), ["05".repeat(16), "0002000000000000".to_owned()].concat());
+        assert_eq!(bytes[130..], crc32c(&bytes[..130]).to_le_bytes());
+    }
+
+    #[test]
+    fn a_flipped_bit_or_a_missing_byte_makes_a_checkpoint_unusable() {
+        let (_folder, bytes) = checkpointed();
+        assert!(Checkpoint::parse(bytes.clone()).is_some());
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.to_vec();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(Checkpoint::parse(flipped.into()).is_none(), "bit {bit}");
+        }
+        for length in 0..bytes.len() {
+            assert!(Checkpoint::parse(bytes.slice(..length)).is_none());
+        }
+    }
+}

@@ -1,4 +1,23 @@
-//! The embedded log engine: segments, group commit, recovery, stream index.
+//! The embedded log engine: segments, group commit, recovery, stream index. Synchronous; one process, one writer.
+//!
+//! ```
+//! use annals_event::{Append, EventType, ExpectedVersion, NewEvent, Sequence, StreamName};
+//! use annals_log::{Log, Options, ReadBudget};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let folder = folder.path();
+//! let log = Log::open(folder, Options::default())?;
+//! let placed = NewEvent::json(EventType::new("order.placed")?, r#"{"cents":1200}"#);
+//! let receipt = log.append(Append::to(StreamName::new("order-1")?, ExpectedVersion::NoStream, vec![placed]))?;
+//! assert_eq!(receipt.head, Sequence::FIRST); // durable, and visible to every reader
+//!
+//! let block = log.read(Sequence::FIRST, ReadBudget { bytes_max: 1 << 20, events_max: 100 })?;
+//! assert_eq!(block.events.first().map(|event| event.stream()), Some("order-1"));
+//! log.close()?;
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! What always holds:
 //!
@@ -7,6 +26,14 @@
 //! * Sequence numbers are dense from 1, in commit order; nothing appears below a readable position.
 //! * Bytes that were once durable are never taken for a torn tail: damage is named, and nothing is deleted.
 //! * After a failed write or sync of the commit path nothing more is written until the log is reopened.
+//!
+//! What it is not: replicated, sharded, or a queue. Every stream takes about 48 bytes of memory, so one log holds
+//! about 100 million streams; beyond one disk a system has several logs. It does not protect its files from those
+//! who can write to its folder.
+//!
+//! [`format`] says what is in the files. The way of an append: [`Log`] encodes it on its caller's thread and
+//! queues it, [`Writer`] checks it and adds its frame to a group, writes and syncs the group, publishes it in the
+//! state that [`Reader`]s share, and only then answers.
 
 /// The format of a log's folder, byte by byte.
 #[doc = include_str!("../format.md")]
@@ -14,9 +41,11 @@ pub mod format {}
 
 mod blocks;
 mod checkpoint;
+mod create;
 mod disk;
 mod error;
 mod files;
+mod folder;
 mod frame;
 mod group;
 mod heads;
@@ -32,6 +61,7 @@ mod prepare;
 mod queue;
 mod reader;
 mod rebuild;
+mod records;
 mod recovery;
 mod repair;
 mod repeats;

@@ -6,6 +6,7 @@ use crate::error::MaintenanceError;
 use crate::files::{CHECKPOINT, replace_file};
 use crate::index::SegmentIndex;
 use crate::prepare::{Preparation, Prepared};
+use crate::segment::SegmentHeader;
 use crate::state::Shared;
 use parking_lot::Mutex;
 use std::sync::{
@@ -35,6 +36,19 @@ impl Maintenance {
             return Ok(Prepared::Ready);
         }
         self.preparation.lock().step()
+    }
+
+    /// Does one step if the active segment is so full that the next one will be needed: a log that is hardly used
+    /// stays small.
+    pub(crate) fn prepare_if_needed(&self) -> Result<Prepared, MaintenanceError> {
+        const USED_SHARE_MIN: u64 = 4;
+        let needed = {
+            let state = self.shared.state.read();
+            let used = |active: &SegmentHeader| state.end.position.since(active.base);
+            let state = state.active_segment();
+            state.is_some_and(|active| used(active).saturating_mul(USED_SHARE_MIN) > active.capacity_bytes)
+        };
+        if needed { self.prepare_step() } else { Ok(Prepared::Ready) }
     }
 
     /// Whether the active segment is fuller than the next one's file: then appends may have to wait for it.
@@ -71,6 +85,12 @@ impl Maintenance {
         let active = self.shared.state.read().active_segment().map_or(0, |segment| segment.number.0);
         let since = active.saturating_sub(self.checkpointed.load(Ordering::Relaxed));
         since >= self.shared.options.checkpoint_segments.max(1)
+    }
+
+    /// Whether a replay from the last checkpoint begins in the active segment: sooner it cannot.
+    pub(crate) fn is_checkpoint_current(&self) -> bool {
+        let active = self.shared.state.read().active_segment().map_or(0, |segment| segment.number.0);
+        active == self.checkpointed.load(Ordering::Relaxed)
     }
 
     pub(crate) fn checkpoint(&self) -> Result<(), MaintenanceError> {

@@ -7,7 +7,7 @@ use crate::heads::StreamHash;
 use crate::index::{ActiveIndex, IndexOf, SegmentIndex, Waypoint};
 use crate::num::to_u32;
 use crate::reader::{Readable, Reader, readable_at};
-use crate::recovery::records_in;
+use crate::records::records_in;
 use crate::scan::{Extent, Scanned, Scanner};
 use crate::segment::FRAMES_AT;
 use std::{

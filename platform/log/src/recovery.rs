@@ -12,18 +12,18 @@
 use crate::checkpoint::Checkpoint;
 use crate::disk::{DiskFile, Environment};
 use crate::error::{Corruption, OpenError};
-use crate::files::{CHECKPOINT, is_known, open_error, read_file};
+use crate::files::{CHECKPOINT, open_error, read_file};
+use crate::folder::{check_new, missing_segment, read_headers};
 use crate::frame::{AppendPayload, Chain, FrameHeader, HEADER_BYTES, Kind, LogTag, Position};
 use crate::heads::{Heads, StreamHasher};
-use crate::index::{IndexedRecord, Posting, SegmentIndex};
-use crate::num::{crc32c, to_u32, to_u64};
+use crate::index::{IndexedRecord, SegmentIndex};
+use crate::num::to_u64;
 use crate::options::{Options, planted};
+use crate::records::records_in;
 use crate::repair;
 use crate::scan::{Extent, Scanned, Scanner, last_synced_to};
-use crate::segment::{self, BadHeader, FRAMES_AT, SegmentHeader, SegmentNumber};
+use crate::segment::{FRAMES_AT, SegmentHeader, SegmentNumber};
 use crate::state::{State, footer_offset};
-use annals_event::EventBatch;
-use bytes::Bytes;
 use std::{collections::HashSet, sync::Arc};
 
 /// A log as it was found, and mended.
@@ -50,22 +50,6 @@ pub(crate) fn recover(environment: &Environment, options: &Options) -> Result<Op
     }
     let recovery = Recovery::begin(environment, options, &names, &numbers)?;
     recovery.run().map(Some)
-}
-
-/// Whether a log may be made in a folder without segments.
-pub(crate) fn check_new(environment: &Environment, names: &[String]) -> Result<(), OpenError> {
-    let disk = &*environment.disk;
-    if let Some(file) = names.iter().find(|name| !is_known(name)) {
-        return Err(OpenError::NotALog { folder: disk.display(""), file: file.clone() });
-    }
-    match names.iter().find(|name| *name == CHECKPOINT || name.ends_with(".index")) {
-        None => Ok(()),
-        Some(_) => Err(OpenError::Corrupted(Corruption {
-            file: disk.display(&SegmentNumber::FIRST.file_name()),
-            offset: 0,
-            what: "the segment is missing",
-        })),
-    }
 }
 
 struct Recovery<'a> {
@@ -429,99 +413,4 @@ impl<'a> Recovery<'a> {
     fn corruption(&self, segment: SegmentNumber, offset: u64, what: &'static str) -> Corruption {
         Corruption { file: self.environment.disk.display(&segment.file_name()), offset, what }
     }
-}
-
-fn missing_segment(environment: &Environment, number: SegmentNumber) -> Corruption {
-    let file = environment.disk.display(&number.file_name());
-    Corruption { file, offset: 0, what: "the segment is missing" }
-}
-
-/// The headers of the segments, in order, up to the first that is missing, damaged or out of place.
-fn read_headers(
-    environment: &Environment,
-    numbers: &[SegmentNumber],
-) -> Result<(Vec<SegmentHeader>, Option<Corruption>), OpenError> {
-    let disk = &*environment.disk;
-    let mut segments: Vec<SegmentHeader> = Vec::with_capacity(numbers.len());
-    let mut expected = SegmentNumber::FIRST;
-    for &number in numbers {
-        let name = number.file_name();
-        let damaged = |what| Corruption { file: disk.display(&name), offset: 0, what };
-        if number != expected {
-            return Ok((segments, Some(missing_segment(environment, expected))));
-        }
-        let mut bytes = [0; segment::HEADER_BYTES];
-        let read = disk.open(&name).and_then(|file| file.read_at(&mut bytes, 0));
-        read.map_err(|error| open_error(disk, &name, error))?;
-        let header = match SegmentHeader::decode(&bytes) {
-            Ok(header) => header,
-            Err(BadHeader::Damaged) => {
-                return Ok((segments, Some(damaged("the segment's header is damaged"))));
-            }
-            Err(BadHeader::Newer(format)) => {
-                let file = disk.display(&name);
-                return Err(OpenError::NewerFormat { file, format, known: segment::FORMAT });
-            }
-        };
-        if header.number != number {
-            return Ok((segments, Some(damaged("the file holds another segment"))));
-        }
-        if segments.last().is_some_and(|before| !follows(before, &header)) {
-            return Ok((segments, Some(damaged("it does not follow the segment before it"))));
-        }
-        segments.push(header);
-        expected = number.next();
-    }
-    Ok((segments, None))
-}
-
-/// What can be said without going over the frames.
-fn follows(before: &SegmentHeader, header: &SegmentHeader) -> bool {
-    let least = before.frames().plus(to_u64(HEADER_BYTES));
-    let most = before.base.plus(before.capacity_bytes);
-    header.log_id == before.log_id
-        && header.first >= before.first
-        && (least..=most).contains(&header.base)
-        && header.recorded_before >= before.recorded_before
-}
-
-/// The records of a frame, for an index; `follows` says whether a version is possible.
-pub(crate) fn records_in(
-    hasher: &StreamHasher,
-    header: &FrameHeader,
-    payload: &[u8],
-    records_at: usize,
-    offset: u64,
-    follows: impl Fn(crate::heads::StreamHash, annals_event::Version) -> bool,
-) -> Result<Vec<IndexedRecord>, &'static str> {
-    const BAD: &str = "the frame's records do not match its header";
-    let bytes = Bytes::copy_from_slice(payload.get(records_at..).unwrap_or_default());
-    let events = EventBatch::parse(bytes).map_err(|_| BAD)?;
-    if events.len() != crate::num::from_u32(header.events) {
-        return Err(BAD);
-    }
-    let mut records: Vec<IndexedRecord> = Vec::with_capacity(events.len());
-    let mut at = crate::num::to_usize(offset) + HEADER_BYTES + records_at;
-    let mut sequence = header.first;
-    let mut last = None;
-    for event in events.iter() {
-        let (stream, version) = match last {
-            Some((name, hash)) if name == event.stream() => (hash, event.version()),
-            _ => (hasher.hash(event.stream()), event.version()),
-        };
-        let dense = match (last, records.last()) {
-            (Some((_, hash)), Some(before)) if hash == stream => version == before.version.next(),
-            _ => follows(stream, version),
-        };
-        if event.sequence() != sequence || !dense {
-            return Err(BAD);
-        }
-        let bytes = event.as_bytes();
-        let posting = Posting { offset: to_u32(at), bytes: to_u32(bytes.len()), crc: crc32c(bytes) };
-        records.push(IndexedRecord { stream, version, posting });
-        last = Some((event.stream(), stream));
-        at += bytes.len();
-        sequence = sequence.next();
-    }
-    Ok(records)
 }

@@ -177,6 +177,11 @@ impl Log {
         stats(self.shared())
     }
 
+    /// The reading half of the log, on its own: it does not keep the log from being closed.
+    pub fn reader(&self) -> Reader {
+        self.inner.reader.clone()
+    }
+
     /// The damage that keeps the log from being written, if there is any.
     pub fn corruption(&self) -> Option<Corruption> {
         self.inner.reader.corruption()
@@ -255,13 +260,15 @@ impl Drop for LetWaitersGo<'_> {
 
 /// The maintenance thread: prepares the next segment in paced steps, then looks whether there is more to do.
 fn maintain(maintenance: &Maintenance, queue: &Queue) {
-    /// After a failure, and when there is nothing to do.
+    /// When there is nothing to do.
     const REST: Duration = Duration::from_millis(100);
+    /// After a failure: a full disk is not filled again and again. An append that needs the file tries at once.
+    const REST_AFTER_FAILURE: Duration = Duration::from_secs(5);
     /// Longest pause between two steps.
     const PACE_MAX: Duration = Duration::from_millis(20);
     loop {
         let begun = Instant::now();
-        let pause = match maintenance.prepare_step() {
+        let pause = match maintenance.prepare_if_needed() {
             Ok(Prepared::Working) if maintenance.is_preparation_behind() => Duration::ZERO,
             // As long again as the step took, so that appends have the disk at least half of the time.
             Ok(Prepared::Working) => begun.elapsed().min(PACE_MAX),
@@ -271,7 +278,7 @@ fn maintain(maintenance: &Maintenance, queue: &Queue) {
             }
             Err(error) => {
                 tracing::warn!(%error, "the next segment is not prepared; trying again");
-                REST
+                REST_AFTER_FAILURE
             }
         };
         if queue.wait_closing(pause) {

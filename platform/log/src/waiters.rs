@@ -35,3 +35,27 @@ impl Waiters {
         std::mem::take(&mut self.waiting).into_values().map(|(_, wake)| wake).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn each_wait_is_due_once_the_head_is_past_its_place() {
+        let (mut waiters, (wake, woken)) = (Waiters::default(), mpsc::channel());
+        let mut wait = |past: u64| {
+            let wake = wake.clone();
+            waiters.add(Sequence::new(past), Box::new(move |head| wake.send((past, head.get())).unwrap()))
+        };
+        let given_up = wait(1);
+        let waits: Vec<u64> = (1..=3).map(&mut wait).collect();
+        assert!(!waits.contains(&given_up));
+        drop(waiters.remove(given_up));
+        let head = Sequence::new(3);
+        waiters.take_due(head).into_iter().for_each(|wake| wake(head));
+        assert!(waiters.take_due(head).is_empty(), "each is woken once");
+        assert_eq!(woken.try_iter().collect::<Vec<_>>(), [(1, 3), (2, 3)]);
+        assert_eq!(waiters.take_all().len(), 1);
+    }
+}

@@ -6,12 +6,13 @@
 //! * No answer leaves before the sync of the group that it may rest on.
 //! * After a failed write or sync nothing is written any more.
 
+use crate::create::{create, next_capacity};
 use crate::disk::{DiskFile, DiskLock, Environment};
 use crate::error::{AppendError, Corruption, MaintenanceError, OpenError};
 use crate::files::{PREPARED, maintenance_error, open_error};
-use crate::frame::{Chain, HEADER_BYTES, Kind, LogTag, Position, chain_after};
+use crate::frame::{HEADER_BYTES, Kind, LogTag, chain_after};
 use crate::group::{Answer, GROUP_BYTES_MAX, Group, frame_bytes_of, mark_frame};
-use crate::heads::{Heads, StreamHasher};
+use crate::heads::StreamHasher;
 use crate::index_cache::IndexCache;
 use crate::maintenance::Maintenance;
 use crate::num::{to_u64, to_usize};
@@ -26,17 +27,12 @@ use crate::state::{SegmentFiles, Shared, State};
 use crate::stats::{Stats, add};
 use crate::tail::TailGroup;
 use crate::{lock, num};
-use annals_event::{Append, Conflict, LogId, Receipt, Sequence};
+use annals_event::{Append, Conflict, Receipt};
 use parking_lot::{Mutex, RwLock};
 use std::{io, sync::Arc};
 
 /// Kept free at a segment's end for a close mark and the footer.
 const RESERVED_BYTES: u64 = 2 * to_u64(HEADER_BYTES);
-const SEGMENT_BYTES_MIN: u64 = 4 << 10;
-/// Offsets in a segment have 32 bits.
-const SEGMENT_BYTES_MAX: u64 = 1 << 30;
-/// How much larger each segment of a young log is than the one before.
-const SEGMENT_GROWTH: u64 = 4;
 
 /// The only one that writes. Driven by one thread; [`Log`](crate::Log) is a shell around it.
 pub struct Writer {
@@ -67,7 +63,7 @@ impl Writer {
         let disk = &*environment.disk;
         let names = disk.list().map_err(|error| open_error(disk, "", error))?;
         if !names.iter().any(|name| SegmentNumber::of_file_name(name).is_some()) {
-            crate::recovery::check_new(&environment, &names)?;
+            crate::folder::check_new(&environment, &names)?;
         }
         let lock = lock::acquire(disk)?;
         let recovered = match recover(&environment, &options)? {
@@ -171,7 +167,7 @@ impl Writer {
 
     pub(crate) fn finish(&mut self) -> Result<(), MaintenanceError> {
         let frozen = self.shared.poison.reason().is_some() || self.corruption().is_some();
-        if frozen || self.closed {
+        if frozen || self.closed && self.maintenance.is_checkpoint_current() {
             return Ok(());
         }
         self.maintenance.write_indexes()?;
@@ -425,7 +421,7 @@ impl Writer {
     fn write_close_mark(&mut self) -> io::Result<()> {
         let end = self.shared.state.read().end;
         let offset = end.position.since(self.segment.base);
-        if offset + RESERVED_BYTES > self.segment.capacity_bytes {
+        if self.closed || offset + RESERVED_BYTES > self.segment.capacity_bytes {
             return Ok(());
         }
         let mark = mark_frame(Kind::Close, self.shared.tag, &end);
@@ -441,44 +437,6 @@ impl Writer {
 pub(crate) fn stats(shared: &Shared) -> Stats {
     let segments = to_u64(shared.state.read().segments.len());
     shared.counters.stats(segments)
-}
-
-fn clamped(bytes: u64) -> u64 {
-    bytes.clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX)
-}
-
-/// How long the segment after `active` is made.
-fn next_capacity(options: &Options, active: &SegmentHeader) -> u64 {
-    clamped(options.segment_bytes.min(active.capacity_bytes.saturating_mul(SEGMENT_GROWTH)))
-}
-
-/// Makes a new log: it exists once its first segment has its name.
-fn create(environment: &Environment, options: &Options) -> Result<Recovered, OpenError> {
-    let disk = &*environment.disk;
-    let target = clamped(options.first_segment_bytes.min(options.segment_bytes));
-    let mut preparation = Preparation::new(environment.disk.clone(), target);
-    let prepared = preparation.take(target);
-    let PreparedFile { file, bytes } = prepared.map_err(|error| {
-        let source = io::Error::new(error.source.kind(), error.source);
-        OpenError::Io { file: error.file, source }
-    })?;
-    let id = uuid::Builder::from_random_bytes(environment.entropy.next_u128().to_be_bytes());
-    let segment = SegmentHeader {
-        number: SegmentNumber::FIRST,
-        log_id: LogId::from_uuid(id.into_uuid()),
-        base: Position::new(0),
-        capacity_bytes: bytes,
-        first: Sequence::FIRST,
-        chain: Chain::default(),
-        recorded_before: 0,
-    };
-    let name = segment.number.file_name();
-    let named = write_header(&*file, &segment)
-        .and_then(|()| disk.rename(PREPARED, &name))
-        .and_then(|()| disk.sync_dir());
-    named.map_err(|error| open_error(disk, &name, error))?;
-    let state = State::at_start_of(segment, options);
-    Ok(Recovered { heads: Heads::new(), state, file, closed: false, checkpointed: 0, segment })
 }
 
 #[cfg(test)]
