@@ -103,9 +103,11 @@ pub struct RealDisk {
 impl RealDisk {
     /// Opens `folder`, making it when it is missing.
     pub fn open(folder: &Path) -> io::Result<Self> {
-        if !folder.exists() {
-            std::fs::create_dir_all(folder)?;
-            sync_parent(folder)?;
+        let is_missing = |ancestor: &&Path| !ancestor.as_os_str().is_empty() && !ancestor.exists();
+        let missing: Vec<&Path> = folder.ancestors().take_while(is_missing).collect();
+        std::fs::create_dir_all(folder)?;
+        for made in missing {
+            sync_parent(made)?;
         }
         Ok(Self { folder: folder.to_owned(), handle: File::open(folder)? })
     }
@@ -218,5 +220,37 @@ pub struct SystemEntropy;
 impl Entropy for SystemEntropy {
     fn next_u128(&self) -> u128 {
         uuid::Uuid::new_v4().as_u128()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_made_with_all_that_is_missing_above_it() {
+        let above = tempfile::tempdir().unwrap();
+        let folder = above.path().join("a/b/c");
+        for _ in 0..2 {
+            let disk = RealDisk::open(&folder).unwrap();
+            assert!(disk.list().unwrap().is_empty());
+            assert_eq!(disk.display(""), folder);
+        }
+        std::fs::write(above.path().join("file"), "").unwrap();
+        assert!(RealDisk::open(&above.path().join("file")).is_err());
+    }
+
+    #[test]
+    fn a_read_beyond_the_end_gives_what_there_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = RealDisk::open(folder.path()).unwrap();
+        let file = disk.create_new("f").unwrap();
+        file.write_at(b"abc", 2).unwrap();
+        let mut buffer = [9; 8];
+        assert_eq!(file.read_at(&mut buffer, 1).unwrap(), 4);
+        assert_eq!(&buffer[..4], b"\0abc");
+        assert_eq!(file.read_at(&mut buffer, 5).unwrap(), 0);
+        assert!(disk.create_new("f").is_err());
+        assert!(disk.open("g").is_err());
     }
 }

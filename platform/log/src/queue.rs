@@ -4,6 +4,7 @@
 //! thread died, answers `Closed` by itself.
 
 use crate::error::{AppendError, SubmitError};
+use crate::group::GROUP_BYTES_MAX;
 use crate::pending::Pending;
 use annals_event::Receipt;
 use parking_lot::{Condvar, Mutex};
@@ -123,8 +124,9 @@ impl Queue {
         Ok(())
     }
 
-    /// All jobs that wait, once there is one; `None`: the queue is closed and empty.
-    pub(crate) fn take(&self) -> Option<VecDeque<Job>> {
+    /// The jobs that wait, oldest first, about as many as one group may hold, once there is one; `None`: the queue
+    /// is closed and empty.
+    pub(crate) fn take(&self) -> Option<Vec<Job>> {
         let mut waiting = self.waiting.lock();
         while waiting.jobs.is_empty() {
             if waiting.stage != Stage::Open {
@@ -132,9 +134,17 @@ impl Queue {
             }
             self.filled.wait(&mut waiting);
         }
-        waiting.bytes = 0;
+        let mut bytes = 0;
+        let fits = |job: &&Job| {
+            bytes += job.pending.weight_bytes();
+            bytes <= GROUP_BYTES_MAX
+        };
+        let count = waiting.jobs.iter().take_while(fits).count().max(1);
+        let jobs: Vec<Job> = waiting.jobs.drain(..count).collect();
+        let taken: usize = jobs.iter().map(|job| job.pending.weight_bytes()).sum();
+        waiting.bytes = waiting.bytes.saturating_sub(taken);
         self.emptied.notify_all();
-        Some(std::mem::take(&mut waiting.jobs))
+        Some(jobs)
     }
 
     /// Takes no more jobs in.
