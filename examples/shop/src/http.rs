@@ -8,12 +8,16 @@ use annals::telemetry;
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, MatchedPath, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 use tracing::Instrument;
 
+/// How long a request may take; well above [`WAIT_TIMEOUT`](crate::orders::queries::WAIT_TIMEOUT). What a slow client
+/// holds is let go then.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a request's body may be.
 pub const BODY_BYTES_MAX: usize = 16 * 1024;
 
@@ -84,7 +88,9 @@ async fn trace(route: Option<MatchedPath>, request: Request, next: Next) -> Resp
     let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let span = telemetry::server_span(request.method().as_str(), route, header);
-    let response = next.run(request).instrument(span.clone()).await;
+    let answer = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).instrument(span.clone()).await;
+    let too_slow = || Problem::unavailable("the request took too long; repeat it").into_response();
+    let response = answer.unwrap_or_else(|_| too_slow());
     telemetry::record_status(&span, response.status().as_u16());
     response
 }

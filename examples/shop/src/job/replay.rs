@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// How often the progress bar is brought up to date.
 const PROGRESS_EVERY: Duration = Duration::from_millis(50);
+/// Of so many snapshots that the plan does not use the reason is told; there may be dozens.
+const PASSED_OVER_TOLD: usize = 3;
 
 /// Replays the customers' values from the middle of the log.
 pub async fn replay(shop: &Shop) -> Result<ReplayReport> {
@@ -131,8 +133,12 @@ impl std::fmt::Display for Planned<'_> {
         if let Some(estimated_ms) = plan.estimated_ms {
             write!(f, ", about {estimated_ms} ms")?;
         }
-        plan.passed_over
-            .iter()
-            .try_for_each(|passed| write!(f, "; snapshot {} passed over: {}", passed.name, passed.reason))
+        for passed in plan.passed_over.iter().take(PASSED_OVER_TOLD) {
+            write!(f, "\n         not from {}: {}", passed.name, passed.reason)?;
+        }
+        match plan.passed_over.len().saturating_sub(PASSED_OVER_TOLD) {
+            0 => Ok(()),
+            more => write!(f, "\n         nor from {more} others"),
+        }
     }
 }

@@ -25,8 +25,14 @@ pub struct Answer {
 
 impl TestShop {
     pub async fn start(data: &Path) -> Self {
+        Self::start_with(data, &[]).await
+    }
+
+    /// With more options.
+    pub async fn start_with(data: &Path, more: &[&str]) -> Self {
         let data = data.to_str().unwrap();
-        let options = Options::parse_from(["annals-shop", "--data", data, "--listen", "127.0.0.1:0"]);
+        let options = ["annals-shop", "--data", data, "--listen", "127.0.0.1:0"];
+        let options = Options::parse_from(options.iter().chain(more));
         let folder = DataFolder::take(&options.data).unwrap();
         let (shop, running) = shop::start(folder, &options).await.unwrap();
         let http = Client::builder().no_proxy().build().unwrap();

@@ -1,0 +1,80 @@
+//! The shop on an event store that runs elsewhere, and its traces across HTTP.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+#[expect(dead_code, reason = "each test file uses a part of it")]
+mod support;
+
+use annals::store_log::{LogStore, Options as LogOptions};
+use annals::telemetry;
+use annals_event_store::{Options as ServerOptions, Service};
+use annals_shop::job::trace;
+use reqwest::Client;
+use std::path::Path;
+use std::sync::Arc;
+use support::{TestShop, order};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+/// An event store with a log of its own, on a free port.
+struct Server {
+    address: String,
+    stop: CancellationToken,
+    serving: JoinHandle<()>,
+    log: LogStore,
+}
+
+impl Server {
+    async fn start(folder: &Path) -> Self {
+        let log = LogStore::open(folder, LogOptions::default()).await.unwrap();
+        let service = Service::bind(ServerOptions::loopback(), Arc::new(log.clone())).await.unwrap();
+        let (address, stop) = (format!("http://{}", service.address()), CancellationToken::new());
+        let serving = tokio::spawn(service.run(stop.clone()));
+        Self { address, stop, serving, log }
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.serving.await.unwrap();
+        self.log.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_shop_runs_on_a_store_in_another_place_and_a_request_and_its_events_share_a_trace() {
+    let telemetry = telemetry::init(telemetry::Options::new("test")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("server")).await;
+    let shop = TestShop::start_with(&folder.path().join("shop"), &["--store", &server.address]).await;
+    let request = Client::builder().no_proxy().build().unwrap().post(format!("{}/orders", shop.shop.url()));
+    let traced = request.header("traceparent", format!("00-{TRACE_ID}-00f067aa0ba902b7-01"));
+    let placed = traced.json(&order("o-1", 2_933)).send().await.unwrap();
+    assert!(placed.status().is_success());
+    shop.settle().await;
+    let summary = shop.get("/orders/o-1").await;
+    assert_eq!(summary.assert_ok()["parcel"], "shipped");
+
+    let (tree, report) =
+        trace::trace(shop.shop.store.events().as_ref(), &"o-1".parse().unwrap()).await.unwrap();
+    assert_eq!(
+        (report.events, report.services.as_slice()),
+        (7, &["orders", "payments", "shipping"].map(str::to_owned)[..])
+    );
+    let [placed, effects @ ..] = tree.events() else { panic!("the tree is empty") };
+    assert_eq!(placed.trace_id.as_deref(), Some(TRACE_ID));
+    for effect in effects {
+        let of_its_own = effect.trace_id.as_deref().is_some_and(|id| id != TRACE_ID);
+        assert!(of_its_own, "{} is linked, never parented", effect.event_type);
+    }
+    shop.stop().await;
+    server.stop().await;
+    telemetry.shutdown().await.unwrap();
+}

@@ -1,0 +1,123 @@
+//! Replays of the shop's read models: from anywhere they end with the same rows, and a fold that is wrong is found.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+#[expect(dead_code, reason = "each test file uses a part of it")]
+mod support;
+
+use annals::event::Recorded;
+use annals::projection::{
+    ApplyError, Catalog, CompareOptions, FoldControl, GenerationId, Generations, Origin, ReadModel,
+    TableProjection, Until, Value as Cell,
+};
+use annals_shop::feed::client::OrdersClient;
+use annals_shop::feed::{PurchaseFile, progress_bar};
+use annals_shop::ids::CustomerId;
+use annals_shop::orders::read_models::customer_value::{CustomerValue, CustomerValues};
+use annals_shop::orders::read_models::sales::SaleEvent;
+use serde_json::{Value, json};
+use std::path::Path;
+use support::{TestShop, slice};
+
+/// A shop with the first purchases of the file, a refund and a refusal.
+async fn fed(data: &Path) -> TestShop {
+    let shop = TestShop::start(data).await;
+    let client = OrdersClient::new(&shop.shop.url()).unwrap();
+    let purchases = PurchaseFile::open(&slice(data, 400)).unwrap();
+    let fed = purchases.feed(&client, &progress_bar()).await.unwrap();
+    shop.post("/orders", support::order("dear", 1_000_001)).await.assert_ok();
+    shop.settle().await;
+    let first = fed.first.unwrap().order_id;
+    shop.post(&format!("/payments/{first}/refund"), Value::Null).await.assert_ok();
+    shop.settle().await;
+    shop
+}
+
+/// Replays and waits for the end.
+async fn replay(shop: &TestShop, read_model: &str, from: u64) -> Value {
+    let wish = json!({"read_model": read_model, "from": from, "mode": "promote_if_identical"});
+    let requested = shop.post("/replays", wish).await;
+    let id = requested.assert_ok()["id"].as_str().unwrap().to_owned();
+    shop.shop.replays.settled(id.parse().unwrap()).await;
+    shop.get(&format!("/replays/{id}")).await.body
+}
+
+#[tokio::test]
+async fn replays_of_each_read_model_from_anywhere_end_with_identical_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let shop = fed(folder.path()).await;
+    let head = shop.shop.store.events().head().await.unwrap().last.get();
+    let totals = shop.get("/totals").await.body;
+    for read_model in ["order_summary", "customer_value", "daily_sales"] {
+        for from in [1, head / 2, head] {
+            let done = replay(&shop, read_model, from).await;
+            assert_eq!(done["phase"], "promoted", "{read_model} from {from}: {done}");
+            let difference = &done["difference"];
+            for change in ["added", "removed", "changed"] {
+                assert_eq!(difference[change], 0, "{read_model} from {from}: {done}");
+            }
+            assert!(difference["same"].as_u64().unwrap() > 0);
+        }
+    }
+    assert_eq!(shop.get("/totals").await.body, totals);
+    // The promoted generations are kept up to date like the ones before.
+    let placed = shop.post("/orders", support::order("later", 100)).await;
+    let token = &placed.assert_ok()["token"];
+    let order = shop.get(&format!("/orders/later?wait_for={token}")).await;
+    assert_eq!(order.assert_ok()["total_cents"], 100);
+    shop.stop().await;
+}
+
+/// The fold of customers' values with a bug: one customer's orders count twice.
+struct Wrong;
+
+const WRONGED: &str = "0007";
+
+impl TableProjection for Wrong {
+    type Event = SaleEvent;
+    type Row = CustomerValue;
+
+    fn keys(&self, event: &Recorded<SaleEvent>) -> Vec<CustomerId> {
+        CustomerValues.keys(event)
+    }
+
+    fn fold(
+        &self,
+        row: &mut Option<CustomerValue>,
+        key: &CustomerId,
+        event: &Recorded<SaleEvent>,
+    ) -> Result<(), ApplyError> {
+        CustomerValues.fold(row, key, event)?;
+        if let Some(row) = row.as_mut().filter(|_| key.as_str() == WRONGED) {
+            row.orders += 1;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_fold_shows_in_the_comparison_as_exactly_the_wrong_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let shop = fed(folder.path()).await;
+    let right = shop.get(&format!("/customers/{WRONGED}")).await.assert_ok()["orders"].as_i64().unwrap();
+    let wrong = ReadModel::builder("customer_value").unwrap().fold_version(2).table(Wrong).build().unwrap();
+    let catalog = Catalog::open(folder.path().join("read-models")).await.unwrap();
+    let generations = Generations::new(catalog, wrong, shop.shop.store.events());
+    let candidate = GenerationId::generate();
+    generations.create(candidate, Origin::Empty).await.unwrap();
+    generations.fold_to(candidate, Until::Head, FoldControl::default()).await.unwrap();
+    let compared = generations.compare(candidate, CompareOptions::default()).await.unwrap().unwrap();
+    let [table] = compared.tables.as_slice() else { panic!("one table was expected: {compared:?}") };
+    assert_eq!((table.added, table.removed, table.changed), (0, 0, 1));
+    let row = &table.samples[0];
+    assert_eq!(row.key, [("customer_id".to_owned(), Cell::Text(WRONGED.to_owned()))]);
+    let orders = |count| Some(vec![("orders".to_owned(), Cell::Integer(count))]);
+    assert_eq!((&row.live, &row.candidate), (&orders(right), &orders(2 * right)));
+    shop.stop().await;
+}
