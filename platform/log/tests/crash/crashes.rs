@@ -4,8 +4,12 @@ use crate::judge::{Depth, Judge, Verdict, Violation};
 use crate::session::{End, Session, Setup, live};
 use crate::workload::Clients;
 use annals_event::Append;
-use annals_log::sim::{Random, SimDisk, Survival};
-use std::sync::Arc;
+use annals_log::Writer;
+use annals_log::sim::{Fault, FaultKind, Lasts, Random, SimDisk, Survival};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 /// Crash images that were recovered and judged.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,6 +39,22 @@ pub fn cut_everywhere(setup: &Setup, effort: Effort, images: &mut Images) -> Ver
         }
         if cut.disk.is_reachable() {
             return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Cuts the power after every operation; each time the clients try again, and then it goes once more.
+pub fn retry_everywhere(setup: &Setup, survivors: u64, images: &mut Images) -> Verdict {
+    for last in 0.. {
+        let cut = Cut::after(setup, last)?;
+        if cut.disk.is_reachable() {
+            return Ok(());
+        }
+        for seed in 0..survivors {
+            let survival = Survival::Seeded(setup.seed << 32 ^ last << 8 ^ seed);
+            let tried_again = cut.start_again(&cut.disk.crashed(survival), cut.judge.clone(), images);
+            tried_again.map_err(|violation| cut.explain(survival, violation))?;
         }
     }
     Ok(())
@@ -73,17 +93,8 @@ impl<'a> Cut<'a> {
         images.0 += 1;
         if deep {
             self.cut_recovery(survival, operations, images)?;
-            self.live_on(
-                &found,
-                Session {
-                    disk: &found,
-                    writer,
-                    judge: &mut judge,
-                    clients: &mut self.clients.clone(),
-                    random: Random::new(self.last),
-                },
-                images,
-            )?;
+            self.fail_recovery(survival, operations, images)?;
+            self.live_on(&found, writer, judge, images)?;
         }
         Ok(())
     }
@@ -111,17 +122,43 @@ impl<'a> Cut<'a> {
         Ok(())
     }
 
+    /// Lets every operation of the recovery fail, then starts again on the same page cache.
+    fn fail_recovery(&self, survival: Survival, operations: u64, images: &mut Images) -> Verdict {
+        for at in 1..=operations {
+            let failing = self.disk.crashed(survival);
+            failing.plan(Some(Fault { at, lasts: Lasts::Once, kind: FaultKind::Medium }));
+            let mut judge = self.judge.clone();
+            if let Ok(writer) = self.setup.open(&failing) {
+                judge.check_recovered(&writer.reader(), Depth::Quick)?;
+            }
+            let again = failing.restarted();
+            self.start_again(&again, judge, images).map_err(|violation| {
+                let io = failing.last_io();
+                Violation(format!("after operation {at} of recovery failed (last {io:?}): {}", violation.0))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn start_again(&self, disk: &SimDisk, mut judge: Judge, images: &mut Images) -> Verdict {
+        let writer = self.setup.open_sound(disk)?;
+        judge.check_recovered(&writer.reader(), Depth::Quick)?;
+        self.live_on(disk, writer, judge, images)
+    }
+
     /// Clients that got no answer try again, others come, and then the power goes once more.
-    fn live_on(&self, found: &SimDisk, mut session: Session<'_>, images: &mut Images) -> Verdict {
+    fn live_on(&self, disk: &SimDisk, writer: Writer, mut judge: Judge, images: &mut Images) -> Verdict {
+        let (judge, clients) = (&mut judge, &mut self.clients.clone());
+        let mut session = Session { disk, writer, judge, clients, random: Random::new(self.last) };
         let unanswered: Vec<Arc<Append>> = self.judge.doubts();
         for (at, append) in unanswered.iter().enumerate() {
             session.commit(std::slice::from_ref(append))?;
             // What stands behind the first retry may be older than it.
-            self.judge_again(found, session.judge, at as u64, images)?;
+            self.judge_again(disk, session.judge, at as u64, images)?;
         }
         session.work(4)?;
         session.judge.check_running(&session.writer.reader(), Depth::Quick)?;
-        self.judge_again(found, session.judge, 99, images)
+        self.judge_again(disk, session.judge, 99, images)
     }
 
     fn judge_again(&self, disk: &SimDisk, judge: &Judge, salt: u64, images: &mut Images) -> Verdict {
@@ -147,14 +184,21 @@ fn images_wanted() -> u64 {
 
 #[test]
 fn a_power_cut_after_any_operation_and_again_in_recovery_loses_nothing_and_invents_nothing() {
-    let mut images = Images::default();
+    let (judged, seeds) = (AtomicU64::new(0), AtomicU64::new(FIRST_SEED));
     let effort = Effort { survivors: 6, deep_every: 7 };
-    let mut seeds = 0;
-    while images.0 < images_wanted() {
-        cut_everywhere(&Setup::seeded(FIRST_SEED + seeds), effort, &mut images).unwrap();
-        seeds += 1;
-    }
-    println!("{} crash images of {seeds} seeds judged", images.0);
+    let search = || {
+        while judged.load(Relaxed) < images_wanted() {
+            let mut images = Images::default();
+            let setup = Setup::seeded(seeds.fetch_add(1, Relaxed));
+            cut_everywhere(&setup, effort, &mut images).unwrap();
+            judged.fetch_add(images.0, Relaxed);
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        (0..threads).for_each(|_| drop(scope.spawn(search)));
+    });
+    println!("{} crash images of {} seeds judged", judged.into_inner(), seeds.into_inner() - FIRST_SEED);
 }
 
 #[test]

@@ -261,7 +261,7 @@ fn same_marks(model: &Model, doubts: &[Doubt], reader: &Reader) -> bool {
 }
 
 /// Whether two records are equal in all but the time.
-fn same_record(due: Option<&[u8]>, found: &[u8]) -> bool {
+pub fn same_record(due: Option<&[u8]>, found: &[u8]) -> bool {
     due.is_some_and(|due| due.len() == found.len() && due[..32] == found[..32] && due[40..] == found[40..])
 }
 

@@ -35,7 +35,7 @@ impl Setup {
     /// Small segments, so that a short run rotates several times; all else is drawn from the seed.
     pub fn seeded(seed: u64) -> Self {
         let mut random = Random::new(seed);
-        let mut options = Options::with_segment_bytes(8192 << random.below(2));
+        let mut options = Options::with_segment_bytes(4096 << random.below(3));
         options.checkpoint_segments = 1 + random.below(2) as u32;
         options.tail_bytes_max = 1 << (9 + random.below(6));
         options.index_cache_bytes_max = 1 << (9 + random.below(6));
