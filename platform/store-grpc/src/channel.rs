@@ -3,6 +3,7 @@
 use crate::Options;
 use annals_event::LogId;
 use annals_wire::{
+    LOG_ID_HEADER,
     limits::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX},
     v1::event_store_client::EventStoreClient,
 };
@@ -13,8 +14,6 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-/// The request header that names the log that the caller means.
-const LOG_ID_HEADER: &str = "annals-log-id";
 /// How much of one answer the server may send ahead of the reader, in bytes.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 /// How much of all answers on one connection the server may send ahead, in bytes. Larger than a few answers that

@@ -31,3 +31,6 @@ pub mod v1 {
 
 pub use event::event_batch;
 pub use invalid::InvalidMessage;
+
+/// The request header with the UUID of the log that the caller means. Who holds another log refuses.
+pub const LOG_ID_HEADER: &str = "annals-log-id";

@@ -2,7 +2,7 @@
 
 use crate::{
     Limits, page,
-    subscription::{self, Messages},
+    subscription::{Messages, Sender},
 };
 use annals_event::{Append, InvalidAppend, MarkName, Timestamp};
 use annals_store::{EventStore, ReadError, ReadLog, ReadStream, Subscribe};
@@ -83,10 +83,8 @@ impl Methods for LogMethods {
         let subscribe: Subscribe = read(request)?;
         let full = |_| Status::resource_exhausted("too many subscriptions at once; end one, or try later");
         let permit = Arc::clone(&self.subscriptions).try_acquire_owned().map_err(full)?;
-        let subscription = self.store.subscribe(subscribe).await;
-        let messages =
-            |subscription| subscription::messages(subscription, permit, self.shutdown.child_token());
-        answer(subscription.map(messages))
+        let (store, shutdown) = (Arc::clone(&self.store), self.shutdown.clone());
+        answer(Sender::open(store, subscribe, permit, shutdown).await.map(Sender::messages))
     }
 
     async fn head(&self, _: Request<v1::HeadRequest>) -> Answer<v1::HeadResponse> {

@@ -12,7 +12,6 @@
 //!   answers that are under way.
 //!
 //! [`Service`] is a server of its own; [`routes`] are for a process that serves more than the log on one port.
-//!
 
 mod connection;
 mod grpc;
@@ -25,5 +24,5 @@ mod service;
 mod subscription;
 
 pub use limits::Limits;
-pub use routes::{LOG_ID_HEADER, routes};
+pub use routes::routes;
 pub use service::{Options, ServeError, Service};

@@ -9,14 +9,14 @@ pub(crate) struct Cut {
     /// The events.
     pub(crate) events: Vec<v1::RecordedEvent>,
     /// The place in the batch of the first event that did not fit.
-    pub(crate) rest: Option<usize>,
+    rest: Option<usize>,
 }
 
-/// Cuts a message out of `batch`, beginning at the place `from`.
-pub(crate) fn cut(batch: &EventBatch, from: usize, bytes_max: usize) -> Result<Cut, DecodeError> {
+/// Cuts a message from the beginning of `batch`.
+pub(crate) fn cut(batch: &EventBatch, bytes_max: usize) -> Result<Cut, DecodeError> {
     let mut events = Vec::new();
     let mut bytes = 0_usize;
-    for (at, event) in batch.iter().enumerate().skip(from) {
+    for (at, event) in batch.iter().enumerate() {
         bytes = bytes.saturating_add(event.as_bytes().len());
         if bytes > bytes_max && !events.is_empty() {
             return Ok(Cut { events, rest: Some(at) });
@@ -26,15 +26,17 @@ pub(crate) fn cut(batch: &EventBatch, from: usize, bytes_max: usize) -> Result<C
     Ok(Cut { events, rest: None })
 }
 
-/// What a cut left over, if anything: the first such event.
-fn first_left<'a>(batch: &'a EventBatch, cut: &Cut) -> Option<EventRef<'a>> {
-    cut.rest.and_then(|at| batch.get(at))
+impl Cut {
+    /// The first event of `batch` that did not fit, if there is one.
+    pub(crate) fn first_left<'a>(&self, batch: &'a EventBatch) -> Option<EventRef<'a>> {
+        self.rest.and_then(|at| batch.get(at))
+    }
 }
 
 /// The answer that says `page`, or its beginning.
 pub(crate) fn of_stream(page: &StreamPage) -> Result<v1::ReadStreamResponse, ReadError> {
-    let cut = cut(&page.events, 0, PAGE_BYTES_MAX)?;
-    let next = first_left(&page.events, &cut).map(|event| event.version()).or(page.next);
+    let cut = cut(&page.events, PAGE_BYTES_MAX)?;
+    let next = cut.first_left(&page.events).map(|event| event.version()).or(page.next);
     Ok(v1::ReadStreamResponse {
         events: cut.events,
         version: page.version.get(),
@@ -44,8 +46,8 @@ pub(crate) fn of_stream(page: &StreamPage) -> Result<v1::ReadStreamResponse, Rea
 
 /// The answer that says `page`, or its beginning.
 pub(crate) fn of_log(page: &LogPage) -> Result<v1::ReadLogResponse, ReadError> {
-    let cut = cut(&page.events, 0, PAGE_BYTES_MAX)?;
-    let before_rest = first_left(&page.events, &cut).map(|event| event.sequence().previous());
+    let cut = cut(&page.events, PAGE_BYTES_MAX)?;
+    let before_rest = cut.first_left(&page.events).map(|event| event.sequence().previous());
     let through = before_rest.unwrap_or(page.through).get();
     Ok(v1::ReadLogResponse { events: cut.events, through, head: page.head.get() })
 }
@@ -92,9 +94,9 @@ mod tests {
     #[test]
     fn an_event_larger_than_a_page_goes_alone() {
         let events = batch(&[limits::PAYLOAD_BYTES_MAX, 1]);
-        let first = cut(&events, 0, 1_000).unwrap();
+        let first = cut(&events, 1_000).unwrap();
         assert_eq!((first.events.len(), first.rest), (1, Some(1)));
-        let second = cut(&events, 1, 1_000).unwrap();
+        let second = cut(&events.slice(1..2), 1_000).unwrap();
         assert_eq!((second.events.len(), second.rest), (1, None));
     }
 }

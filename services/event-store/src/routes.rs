@@ -3,7 +3,7 @@
 use crate::{Limits, grpc, http, problem::Problem};
 use annals_event::LogId;
 use annals_store::{EventStore, ReadError};
-use annals_wire::status;
+use annals_wire::{LOG_ID_HEADER, status};
 use axum::{
     Router,
     body::Body,
@@ -15,9 +15,6 @@ use axum::{
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
-
-/// The request header that names the log that the caller means.
-pub const LOG_ID_HEADER: &str = "annals-log-id";
 
 const GRPC_PATHS: &str = "/annals.v1.EventStore/{method}";
 

@@ -1,62 +1,103 @@
 //! A subscription on its way out: read from the store only when the subscriber takes the next message.
+//!
+//! At the head the store's own subscription waits for events. Behind it, small pages are read: a subscriber that
+//! stalls keeps a message in the send buffer and nothing else, however much there is for it. What did not fit into
+//! a message is not kept either; it is read again.
 
 use crate::page::cut;
-use annals_store::{Delivery, ReadError, Subscription};
+use annals_event::Sequence;
+use annals_store::{Delivery, EventStore, Filter, ReadError, ReadLog, Subscribe, Subscription};
 use annals_wire::{status, v1};
 use futures::stream::{self, BoxStream, StreamExt};
+use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-/// About so many bytes of events are sent in one message: a stalled subscriber holds one message in the server's
-/// send buffer, and a small one keeps that small.
+/// About so many bytes of events are read, and sent, at once.
 const MESSAGE_BYTES_MAX: usize = 128 << 10;
 
 /// Messages to a subscriber.
 pub(crate) type Messages = BoxStream<'static, Result<v1::SubscribeResponse, Status>>;
 
-struct Sender {
-    subscription: Subscription,
-    /// A delivery of which a part was sent, and the place of the first event that was not.
-    begun: Option<(Delivery, usize)>,
+/// A subscription that was admitted.
+pub(crate) struct Sender {
+    store: Arc<dyn EventStore>,
+    filter: Filter,
+    /// The first sequence number that no message has told about.
+    from: Sequence,
+    /// `None`: behind the head.
+    live: Option<Subscription>,
+    /// Whether there was a message: only the first one comes without news.
+    begun: bool,
     shutdown: CancellationToken,
     /// One of the subscriptions that there may be at once.
     _permit: OwnedSemaphorePermit,
 }
 
-/// The messages of `subscription`. They end with an error: the store's, or that the server shuts down.
-pub(crate) fn messages(
-    subscription: Subscription,
-    permit: OwnedSemaphorePermit,
-    shutdown: CancellationToken,
-) -> Messages {
-    let sender = Sender { subscription, begun: None, shutdown, _permit: permit };
-    let step = async |sender: Option<Sender>| {
-        let mut sender = sender?;
-        match sender.next().await {
-            Ok(message) => Some((Ok(message), Some(sender))),
-            Err(error) => Some((Err(status::of_read_error(&error)), None)),
-        }
-    };
-    stream::unfold(Some(sender), step).boxed()
-}
-
 impl Sender {
-    async fn next(&mut self) -> Result<v1::SubscribeResponse, ReadError> {
-        let (delivery, from) = match self.begun.take() {
-            Some(begun) => begun,
-            None => (self.delivery().await?, 0),
-        };
-        let cut = cut(&delivery.events, from, MESSAGE_BYTES_MAX)?;
-        let rest = cut.rest.and_then(|at| Some((at, delivery.events.get(at)?.sequence())));
-        let through = rest.map_or(delivery.through, |(_, sequence)| sequence.previous()).get();
-        let message = v1::SubscribeResponse { events: cut.events, through, head: delivery.head.get() };
-        self.begun = rest.map(|(at, _)| (delivery, at));
-        Ok(message)
+    /// Subscribes to the store.
+    pub(crate) async fn open(
+        store: Arc<dyn EventStore>,
+        subscribe: Subscribe,
+        permit: OwnedSemaphorePermit,
+        shutdown: CancellationToken,
+    ) -> Result<Self, ReadError> {
+        let live = Some(store.subscribe(subscribe.clone()).await?);
+        let Subscribe { from, filter } = subscribe;
+        Ok(Self { store, filter, from, live, begun: false, shutdown, _permit: permit })
     }
 
-    async fn delivery(&mut self) -> Result<Delivery, ReadError> {
-        let next = self.shutdown.run_until_cancelled(self.subscription.next()).await;
-        next.unwrap_or_else(|| Err(ReadError::Unavailable { reason: "the server is shutting down".into() }))
+    /// The messages. They end with an error: the store's, or that the server shuts down.
+    pub(crate) fn messages(self) -> Messages {
+        let step = async |sender: Option<Self>| {
+            let mut sender = sender?;
+            match sender.next().await {
+                Ok(message) => Some((Ok(message), Some(sender))),
+                Err(error) => Some((Err(status::of_read_error(&error)), None)),
+            }
+        };
+        stream::unfold(Some(self), step).boxed()
+    }
+
+    async fn next(&mut self) -> Result<v1::SubscribeResponse, ReadError> {
+        let shutdown = self.shutdown.clone();
+        let ended = || Err(ReadError::Unavailable { reason: "the server is shutting down".into() });
+        let delivery = shutdown.run_until_cancelled(self.news()).await.unwrap_or_else(ended)?;
+        let cut = cut(&delivery.events, MESSAGE_BYTES_MAX)?;
+        let before_rest = cut.first_left(&delivery.events).map(|event| event.sequence().previous());
+        let through = before_rest.unwrap_or(delivery.through);
+        if through < delivery.head {
+            self.live = None;
+        }
+        self.from = self.from.max(through.next());
+        let (through, head) = (through.get(), delivery.head.get());
+        Ok(v1::SubscribeResponse { events: cut.events, through, head })
+    }
+
+    /// The next delivery that tells the subscriber something.
+    async fn news(&mut self) -> Result<Delivery, ReadError> {
+        loop {
+            let delivery = match &mut self.live {
+                Some(live) => live.next().await?,
+                None => self.page().await?,
+            };
+            if !self.begun || !delivery.events.is_empty() || delivery.through >= self.from {
+                self.begun = true;
+                return Ok(delivery);
+            }
+        }
+    }
+
+    /// A page from behind the head. With the last one the subscription becomes live again.
+    async fn page(&mut self) -> Result<Delivery, ReadError> {
+        let read =
+            ReadLog { bytes_max: MESSAGE_BYTES_MAX, ..ReadLog::filtered(self.from, self.filter.clone()) };
+        let page: Delivery = self.store.read_log(read).await?.into();
+        if page.is_caught_up() {
+            let subscribe = Subscribe::after(page.through, self.filter.clone());
+            self.live = Some(self.store.subscribe(subscribe).await?);
+        }
+        Ok(page)
     }
 }

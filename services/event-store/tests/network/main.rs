@@ -5,7 +5,6 @@ mod conformance;
 mod errors;
 mod floods;
 mod http;
-mod program;
 mod restarts;
 mod support;
 mod tracing;

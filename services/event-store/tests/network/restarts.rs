@@ -26,7 +26,7 @@ async fn a_subscription_misses_nothing_and_sees_nothing_twice_while_the_server_i
     const ROUNDS: usize = 20;
     const EVENTS_A_ROUND: usize = 50;
     let store = GappedStore::new();
-    let mut server = Server::start(Arc::new(store.clone())).await;
+    let mut server = Server::start_to_restart(Arc::new(store.clone())).await;
     let mut subscription = server.client().await.subscribe(from_the_start()).await.unwrap();
     let mut seen = Vec::new();
     for round in 1..=ROUNDS {
@@ -56,7 +56,7 @@ async fn appends_are_written_exactly_once_while_the_server_is_killed_again_and_a
     const APPENDS_A_WRITER: usize = 60;
     const KILLS: usize = 15;
     let store = GappedStore::new();
-    let mut server = Server::start(Arc::new(store.clone())).await;
+    let mut server = Server::start_to_restart(Arc::new(store.clone())).await;
     let client = server.client().await;
     let writers = TaskTracker::new();
     for writer in 0..WRITERS {
@@ -137,7 +137,7 @@ async fn an_append_whose_answer_was_lost_gets_it_from_the_next_server() {
     let store = GappedStore::new();
     let slow = Slow::over(&store);
     let written = Arc::clone(&slow.written);
-    let server = Server::start(Arc::new(slow)).await;
+    let server = Server::start_to_restart(Arc::new(slow)).await;
     let (address, client) = (server.address, server.client().await);
     let appending = tokio::spawn(async move { client.append(one_event("a")).await });
     written.acquire().await.unwrap().forget();
@@ -153,7 +153,7 @@ async fn a_server_that_stops_answers_what_is_under_way_and_ends_subscriptions() 
     let store = GappedStore::new();
     let slow = Slow::over(&store);
     let (written, leave) = (Arc::clone(&slow.written), Arc::clone(&slow.leave));
-    let server = Server::start(Arc::new(slow)).await;
+    let server = Server::start_to_restart(Arc::new(slow)).await;
     let options = Options { retry_time_max: Duration::from_millis(20), ..client_options() };
     let client = GrpcStore::connect(&server.url(), options).await.unwrap();
     let mut subscription = client.subscribe(from_the_start()).await.unwrap();
@@ -178,7 +178,7 @@ async fn a_server_that_stops_answers_what_is_under_way_and_ends_subscriptions() 
 
 #[tokio::test]
 async fn a_server_that_stays_away_is_unavailable_in_bounded_time() {
-    let server = Server::start(Arc::new(GappedStore::new())).await;
+    let server = Server::start_to_restart(Arc::new(GappedStore::new())).await;
     let options = Options { retry_time_max: Duration::from_millis(50), ..client_options() };
     let client = GrpcStore::connect(&server.url(), options).await.unwrap();
     let mut subscription = client.subscribe(from_the_start()).await.unwrap();
@@ -191,7 +191,7 @@ async fn a_server_that_stays_away_is_unavailable_in_bounded_time() {
 
 #[tokio::test]
 async fn a_server_that_comes_back_with_another_log_is_refused() {
-    let server = Server::start(Arc::new(GappedStore::new())).await;
+    let server = Server::start_to_restart(Arc::new(GappedStore::new())).await;
     let (address, client) = (server.address, server.client().await);
     let mut subscription = client.subscribe(from_the_start()).await.unwrap();
     subscription.next().await.unwrap();

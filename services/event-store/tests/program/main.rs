@@ -1,6 +1,13 @@
 //! The program itself: real processes, real signals, real folders.
+//!
+//! A test binary of its own: a process that is being started holds copies of its parent's sockets for a moment, and
+//! the other tests take theirs back at once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
-use crate::support::{client_options, one_event, stream};
+#[allow(dead_code, reason = "a part of it is for servers within the test's process")]
+#[path = "../network/support.rs"]
+mod support;
+
 use annals_event::Sequence;
 use annals_store::{AppendError, EventStore, Filter, ReadLog, ReadStream, Subscribe};
 use annals_store_grpc::GrpcStore;
@@ -10,6 +17,7 @@ use std::{
     path::Path,
     process::{Output, Stdio},
 };
+use support::{client_options, lasting_address, one_event, stream};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
@@ -151,7 +159,7 @@ async fn killed_again_and_again_it_loses_nothing_and_doubles_nothing() {
     const WRITERS: usize = 8;
     const APPENDS_A_WRITER: usize = 120;
     let folder = tempfile::tempdir().unwrap();
-    let mut program = Program::start(folder.path(), "127.0.0.1:0").await;
+    let mut program = Program::start(folder.path(), &lasting_address().to_string()).await;
     let client = program.client().await;
     let all = WRITERS * APPENDS_A_WRITER;
 
