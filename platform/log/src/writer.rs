@@ -6,10 +6,15 @@
 //! * No answer leaves before the sync of the group that it may rest on.
 //! * After a failed write or sync nothing is written any more.
 
+mod decide;
+mod rotate;
+#[cfg(test)]
+mod tests;
+
 use crate::create::{create, next_capacity};
 use crate::disk::{DiskFile, DiskLock, Environment};
 use crate::error::{AppendError, Corruption, MaintenanceError, OpenError};
-use crate::files::{PREPARED, maintenance_error, open_error};
+use crate::files::{maintenance_error, open_error};
 use crate::frame::{HEADER_BYTES, Kind, LogTag, chain_after};
 use crate::group::{Answer, GROUP_BYTES_MAX, Group, frame_bytes_of, mark_frame};
 use crate::heads::StreamHasher;
@@ -18,16 +23,16 @@ use crate::maintenance::Maintenance;
 use crate::num::{to_u64, to_usize};
 use crate::options::{Options, planted};
 use crate::pending::Pending;
-use crate::prepare::{Preparation, Prepared, PreparedFile, write_header};
+use crate::prepare::{Preparation, Prepared};
 use crate::reader::Reader;
 use crate::recovery::{Recovered, recover};
-use crate::repeats;
-use crate::segment::{FRAMES_AT, SegmentHeader, SegmentNumber};
-use crate::state::{SegmentFiles, Shared, State};
+use crate::segment::{SegmentHeader, SegmentNumber};
+use crate::state::{SegmentFiles, Shared};
 use crate::stats::{Stats, add};
 use crate::tail::TailGroup;
 use crate::{lock, num};
-use annals_event::{Append, Conflict, Receipt};
+use annals_event::{Append, Receipt};
+use decide::Decision;
 use parking_lot::{Mutex, RwLock};
 use std::{io, sync::Arc};
 
@@ -47,14 +52,6 @@ pub struct Writer {
     closed: bool,
     /// Held as long as anything may be written.
     _lock: Box<dyn DiskLock>,
-}
-
-/// What is to become of an append.
-enum Decision {
-    Write,
-    Answer(Result<Receipt, AppendError>),
-    /// To be decided again when the group is synced: it may be a repeat of an append in the group.
-    AfterSync,
 }
 
 impl Writer {
@@ -196,70 +193,6 @@ impl Writer {
         self.group.answers.push((at, answer));
     }
 
-    fn decide(&self, pending: &Pending) -> Decision {
-        if let Some(reason) = self.shared.poison.reason() {
-            return Decision::Answer(Err(AppendError::Poisoned { reason }));
-        }
-        if self.group.has_request(pending.request_id) {
-            return Decision::AfterSync;
-        }
-        let state = self.shared.state.read();
-        if let Some(corruption) = &state.corruption {
-            return Decision::Answer(Err(AppendError::ReadOnly { corruption: corruption.clone() }));
-        }
-        let original = state.window.get(pending.request_id);
-        let conflict = original.is_none().then(|| self.conflict(&state, pending)).flatten();
-        drop(state);
-        match (original, conflict) {
-            (Some(frame), _) => {
-                Decision::Answer(self.repeated(repeats::by_request(&self.reader(), pending, frame)))
-            }
-            (None, Some(conflict)) => self.refuse(pending, conflict),
-            (None, None) => Decision::Write,
-        }
-    }
-
-    /// The first condition of the append that does not hold.
-    fn conflict(&self, state: &State, pending: &Pending) -> Option<Conflict> {
-        for condition in pending.conditions() {
-            let actual = self.group.version(condition.hash);
-            let actual = actual.unwrap_or_else(|| self.shared.heads.version(condition.hash));
-            if !condition.expected.allows(actual) {
-                let (stream, expected) = (condition.stream.clone(), condition.expected);
-                return Some(Conflict::Stream { stream, expected, actual });
-            }
-        }
-        for update in &pending.marks {
-            let actual =
-                self.group.marks.get(&update.mark).or_else(|| state.marks.get(&update.mark)).copied();
-            if actual != update.expected {
-                let (mark, expected) = (update.mark.clone(), update.expected);
-                return Some(Conflict::Mark { mark, expected, actual });
-            }
-        }
-        None
-    }
-
-    /// A conflict is no refusal when the append was made before.
-    fn refuse(&self, pending: &Pending, conflict: Conflict) -> Decision {
-        if repeats::telling_event(pending).is_some_and(|event| self.group.has_event(event)) {
-            return Decision::AfterSync;
-        }
-        match repeats::by_events(&self.reader(), pending) {
-            Ok(Some(receipt)) => Decision::Answer(self.repeated(Ok(receipt))),
-            Ok(None) => {
-                add(&self.shared.counters.conflicts, 1);
-                Decision::Answer(Err(conflict.into()))
-            }
-            Err(error) => Decision::Answer(Err(AppendError::Original(Arc::new(error)))),
-        }
-    }
-
-    fn repeated(&self, answer: Result<Receipt, AppendError>) -> Result<Receipt, AppendError> {
-        add(&self.shared.counters.repeats, u64::from(answer.is_ok()));
-        answer
-    }
-
     /// Adds the append to the group, making room for it first.
     fn write(&mut self, pending: &Pending) -> Result<Receipt, AppendError> {
         let bytes = frame_bytes_of(pending);
@@ -348,75 +281,6 @@ impl Writer {
         due.into_iter().for_each(|wake| wake(head));
     }
 
-    /// Goes on in a new segment. The group is empty and everything before is durable.
-    fn rotate(&mut self, frame_bytes: u64) -> Result<(), AppendError> {
-        if let Some(reason) = self.shared.poison.reason() {
-            return Err(AppendError::Poisoned { reason });
-        }
-        let maintenance = self.maintenance.clone();
-        // Held until the file has its name: nobody else may touch it before.
-        let mut preparation = maintenance.preparation.lock();
-        let no_space =
-            |error: &dyn std::fmt::Display| AppendError::NoSpace { reason: error.to_string().into() };
-        let prepared =
-            preparation.take(FRAMES_AT + frame_bytes + RESERVED_BYTES).map_err(|error| no_space(&error))?;
-        let header = self.next_segment(prepared.bytes);
-        if let Err(error) = self.name_segment(&prepared, &header) {
-            preparation.discard();
-            return Err(no_space(&error));
-        }
-        if let Err(error) = self.seal() {
-            let reason = self.shared.poison.set(&error);
-            return Err(AppendError::Poisoned { reason });
-        }
-        preparation.begin(next_capacity(&self.shared.options, &header));
-        self.begin_segment(header, prepared.file);
-        Ok(())
-    }
-
-    fn next_segment(&self, capacity_bytes: u64) -> SegmentHeader {
-        let end = self.shared.state.read().end;
-        SegmentHeader {
-            number: self.segment.number.next(),
-            log_id: self.shared.log_id,
-            base: end.position.plus(to_u64(HEADER_BYTES)),
-            capacity_bytes,
-            first: end.next,
-            chain: end.chain,
-            recorded_before: end.recorded_at,
-        }
-    }
-
-    /// Until this is done nothing has changed for the log.
-    fn name_segment(&self, prepared: &PreparedFile, header: &SegmentHeader) -> io::Result<()> {
-        write_header(&*prepared.file, header)?;
-        add(&self.shared.counters.syncs, 1);
-        self.shared.environment.disk.rename(PREPARED, &header.number.file_name())
-    }
-
-    /// Makes the next segment's name durable, then ends the active one.
-    fn seal(&self) -> io::Result<()> {
-        if !planted!(self.shared.options, DirectoryNotSynced) {
-            self.shared.environment.disk.sync_dir()?;
-        }
-        let end = self.shared.state.read().end;
-        let footer = mark_frame(Kind::Footer, self.shared.tag, &end).encode();
-        self.file.write_at(&footer, end.position.since(self.segment.base))?;
-        self.file.sync_data()?;
-        add(&self.shared.counters.syncs, 2);
-        Ok(())
-    }
-
-    fn begin_segment(&mut self, header: SegmentHeader, file: Arc<dyn DiskFile>) {
-        self.shared.files.put(header.number, file.clone());
-        let mut state = self.shared.state.write();
-        let index = state.begin_segment(header);
-        state.unindexed.extend(index.map(Arc::new));
-        self.group.begin(header.base, state.end);
-        drop(state);
-        (self.segment, self.file) = (header, file);
-    }
-
     /// Says that the log was closed in order, and that everything before is durable.
     fn write_close_mark(&mut self) -> io::Result<()> {
         let end = self.shared.state.read().end;
@@ -438,6 +302,3 @@ pub(crate) fn stats(shared: &Shared) -> Stats {
     let segments = to_u64(shared.state.read().segments.len());
     shared.counters.stats(segments)
 }
-
-#[cfg(test)]
-mod tests;
