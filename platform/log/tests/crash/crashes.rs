@@ -1,6 +1,6 @@
 //! A power cut after every operation, and after operations of the recovery from it.
 
-use crate::judge::{Depth, Judge, Verdict, Violation};
+use crate::judge::{Depth, Heard, Judge, Verdict, Violation};
 use crate::session::{End, Session, Setup, live};
 use crate::workload::Clients;
 use annals_event::Append;
@@ -210,6 +210,8 @@ fn the_workload_rotates_segments_and_meets_every_kind_of_answer() {
         assert!(matches!(end, End::Idle | End::Closed));
         let segments = disk.files().iter().filter(|name| name.ends_with(".segment")).count();
         assert!(segments >= 3, "two rotations, not {segments} segments");
+        let Heard { written, repeated, refused, id_reused } = judge.heard;
+        assert!([written, repeated, refused, id_reused].iter().all(|heard| *heard > 0), "{:?}", judge.heard);
     }
 }
 

@@ -52,6 +52,27 @@ impl Answer {
     }
 }
 
+/// How often clients heard what.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Heard {
+    pub written: u64,
+    pub repeated: u64,
+    pub refused: u64,
+    pub id_reused: u64,
+}
+
+impl Heard {
+    fn note(&mut self, answer: &Answer) {
+        match answer {
+            Answer::Written(receipt) if receipt.repeated => self.repeated += 1,
+            Answer::Written(_) => self.written += 1,
+            Answer::Refused(_) => self.refused += 1,
+            Answer::IdReused => self.id_reused += 1,
+            Answer::NotWritten | Answer::Unknown => {}
+        }
+    }
+}
+
 /// An append of a group of which not everything is known.
 #[derive(Clone)]
 struct Doubt {
@@ -62,6 +83,7 @@ struct Doubt {
 #[derive(Clone, Default)]
 pub struct Judge {
     pub model: Model,
+    pub heard: Heard,
     doubts: Vec<Doubt>,
 }
 
@@ -70,6 +92,7 @@ impl Judge {
     pub fn answered(&mut self, group: &[Arc<Append>], answers: &[Answer]) -> Verdict {
         must!(group.len() == answers.len(), "{} appends, {} answers", group.len(), answers.len());
         for (append, answer) in group.iter().zip(answers) {
+            self.heard.note(answer);
             // A large group is written in parts: what was answered before the first doubt is as good as ever.
             if self.doubts.is_empty() && !matches!(answer, Answer::Unknown) {
                 step(&mut self.model, append, answer)?;
