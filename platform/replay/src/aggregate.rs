@@ -3,7 +3,7 @@
 //! ```text
 //!  request ─ Requested ─ Planned ─ Restoring ─ Folding ─ CatchingUp ─ Verifying ─ Ready ─ Promoting ─ Promoted
 //!                │          └ a dry run ends here                            promote ┘         │
-//!                └──── cancel, or a failure, until Ready ─ Cancelled | Failed      roll back ─ RollingBack ─ RolledBack
+//!                └──── cancel until Ready, or a failure ─ Cancelled | Failed       roll back ─ RollingBack ─ RolledBack
 //! ```
 //!
 //! * The worker's steps and an operator's words race for the stream's next version; whoever comes second is
@@ -32,12 +32,32 @@ pub struct Replay {
     pub difference: Option<Difference>,
     /// What was live before the candidate.
     pub replaced: Option<String>,
-    /// The generation that is not needed any more was removed.
+    /// The generation that is not needed any more was given up.
     pub discarded: bool,
-    /// Why it failed.
+    /// Why the generation that is not needed any more could not be given up: it is still there.
+    pub discard_failure: Option<String>,
+    /// Why it failed; of a promoted one, why it was not rolled back.
     pub failure: Option<Failure>,
     /// How far behind the log the former generation was when it was rolled back to.
     pub rolled_back_behind: Option<u64>,
+}
+
+/// A generation that nobody needs any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Garbage<'a> {
+    /// A candidate that never was live: nobody reads it.
+    Candidate(&'a str),
+    /// One that was live: somebody may still be reading it.
+    Former(&'a str),
+}
+
+impl<'a> Garbage<'a> {
+    /// The generation's id.
+    pub const fn generation(self) -> &'a str {
+        match self {
+            Self::Candidate(generation) | Self::Former(generation) => generation,
+        }
+    }
 }
 
 /// What can be asked of a replay, by an operator or by the worker that carries it out.
@@ -87,8 +107,8 @@ pub enum ReplayCommand {
     RecordVerified(Difference),
     /// The worker: the candidate is live.
     RecordPromoted {
-        /// What was live before.
-        replaced: String,
+        /// What was live before; `None`: it was given up meanwhile.
+        replaced: Option<String>,
         /// The last sequence number in the candidate.
         checkpoint: u64,
     },
@@ -97,10 +117,20 @@ pub enum ReplayCommand {
         /// How many sequence numbers it is behind the log.
         behind: u64,
     },
-    /// The worker: what is not needed any more was removed.
+    /// The worker: what is not needed any more was given up.
     RecordDiscarded,
     /// The worker: it cannot be done.
     Fail {
+        /// Why.
+        reason: String,
+    },
+    /// The worker: the former generation cannot be made live again.
+    FailRollback {
+        /// Why.
+        reason: String,
+    },
+    /// The worker: what is not needed any more cannot be given up.
+    FailDiscard {
         /// Why.
         reason: String,
     },
@@ -171,6 +201,8 @@ impl Aggregate for Replay {
             }
             Do::RecordDiscarded => Ok(self.discarded()),
             Do::Fail { reason } => self.fail(reason),
+            Do::FailRollback { reason } => self.fail_rollback(reason),
+            Do::FailDiscard { reason } => Ok(self.fail_discard(reason)),
         }
     }
 
@@ -197,10 +229,17 @@ impl Aggregate for Replay {
             }
             ReplayEvent::PromotionRequested {} => self.phase = Phase::Promoting,
             ReplayEvent::Promoted { replaced, .. } => {
-                self.replaced = Some(replaced.clone());
+                self.replaced.clone_from(replaced);
                 self.phase = Phase::Promoted;
             }
-            ReplayEvent::RollbackRequested {} => self.phase = Phase::RollingBack,
+            ReplayEvent::RollbackRequested {} => {
+                self.failure = None;
+                self.phase = Phase::RollingBack;
+            }
+            ReplayEvent::RollbackFailed { reason } => {
+                self.failure = Some(Failure { phase: self.phase, reason: reason.clone() });
+                self.phase = Phase::Promoted;
+            }
             ReplayEvent::RolledBack { behind, .. } => {
                 self.rolled_back_behind = Some(*behind);
                 self.phase = Phase::RolledBack;
@@ -208,6 +247,7 @@ impl Aggregate for Replay {
             ReplayEvent::Retired { .. } => self.phase = Phase::Retired,
             ReplayEvent::Cancelled {} => self.phase = Phase::Cancelled,
             ReplayEvent::Discarded { .. } => self.discarded = true,
+            ReplayEvent::DiscardFailed { reason, .. } => self.discard_failure = Some(reason.clone()),
             ReplayEvent::Failed { failure } => {
                 self.failure = Some(failure.clone());
                 self.phase = Phase::Failed;
@@ -227,18 +267,27 @@ impl Replay {
         }
     }
 
-    /// The generation that is not needed any more and was not removed yet.
-    pub fn garbage(&self) -> Option<&str> {
-        let garbage = match self.phase {
-            Phase::Cancelled | Phase::Failed => self.candidate.as_deref(),
-            Phase::Retired => self.replaced.as_deref(),
+    /// The generation that is not needed any more and was not given up yet.
+    pub fn garbage(&self) -> Option<Garbage<'_>> {
+        if self.discarded || self.discard_failure.is_some() {
+            return None;
+        }
+        match self.phase {
+            Phase::Cancelled | Phase::Failed => self.candidate.as_deref().map(Garbage::Candidate),
+            Phase::Retired => self.replaced.as_deref().map(Garbage::Former),
             _ => None,
-        };
-        garbage.filter(|_| !self.discarded)
+        }
+    }
+
+    /// Whether an operator may still end it, and an error does.
+    pub(crate) fn can_end_early(&self) -> bool {
+        use Phase::{CatchingUp, Folding, Planned, Ready, Requested, Restoring, Verifying};
+        matches!(self.phase, Requested | Planned | Restoring | Folding | CatchingUp | Verifying | Ready)
     }
 
     fn discarded(&self) -> Vec<ReplayEvent> {
-        let discarded = |generation: &str| ReplayEvent::Discarded { generation: generation.to_owned() };
+        let discarded =
+            |garbage: Garbage<'_>| ReplayEvent::Discarded { generation: garbage.generation().into() };
         self.garbage().map(discarded).into_iter().collect()
     }
 
@@ -289,10 +338,11 @@ impl Replay {
     }
 
     fn roll_back(&self) -> Result<Vec<ReplayEvent>, ReplayRefused> {
-        match self.phase {
-            Phase::Promoted => Ok(vec![ReplayEvent::RollbackRequested {}]),
-            Phase::RollingBack | Phase::RolledBack => Ok(vec![]),
-            phase => Err(refused(phase, "only a promoted one can be rolled back")),
+        match (self.phase, &self.replaced) {
+            (Phase::Promoted, Some(_)) => Ok(vec![ReplayEvent::RollbackRequested {}]),
+            (Phase::Promoted, None) => Err(refused(Phase::Promoted, "what it replaced is gone")),
+            (Phase::RollingBack | Phase::RolledBack, _) => Ok(vec![]),
+            (phase, _) => Err(refused(phase, "only a promoted one can be rolled back")),
         }
     }
 
@@ -309,16 +359,27 @@ impl Replay {
     fn fail(&self, reason: String) -> Result<Vec<ReplayEvent>, ReplayRefused> {
         match self.phase {
             Phase::Failed => Ok(vec![]),
-            phase if self.can_end_early() => {
+            phase if self.can_end_early() || phase == Phase::Promoting => {
                 Ok(vec![ReplayEvent::Failed { failure: Failure { phase, reason } }])
             }
             phase => Err(refused(phase, "it has ended already")),
         }
     }
 
-    fn can_end_early(&self) -> bool {
-        use Phase::{CatchingUp, Folding, Planned, Ready, Requested, Restoring, Verifying};
-        matches!(self.phase, Requested | Planned | Restoring | Folding | CatchingUp | Verifying | Ready)
+    fn fail_rollback(&self, reason: String) -> Result<Vec<ReplayEvent>, ReplayRefused> {
+        match self.phase {
+            Phase::RollingBack => Ok(vec![ReplayEvent::RollbackFailed { reason }]),
+            Phase::Promoted => Ok(vec![]),
+            phase => Err(refused(phase, "nobody asked for a rollback")),
+        }
+    }
+
+    fn fail_discard(&self, reason: String) -> Vec<ReplayEvent> {
+        let failed = |garbage: Garbage<'_>| ReplayEvent::DiscardFailed {
+            generation: garbage.generation().into(),
+            reason,
+        };
+        self.garbage().map(failed).into_iter().collect()
     }
 
     /// A step of the worker out of the phase `before`; in a later phase it was done already.

@@ -1,8 +1,12 @@
 //! All replays, folded from the log as it grows. Kept in memory: replays are few.
+//!
+//! A replay's state comes here on two ways, each at its stream's version: from the log, and at once from whoever
+//! has just said or loaded something. The greater version counts, so that nobody who said something has to wait
+//! for the log to bring it back.
 
 use crate::{Phase, Replay, ReplayEvent, WorkerError};
 use annals_aggregate::{Aggregate, Upcasters};
-use annals_event::{Category, EventRef, Sequence, StreamName};
+use annals_event::{Category, EventRef, Sequence, StreamName, Version};
 use annals_store::{Delivery, EventStore, Filter, ReadError, Subscribe};
 use serde::Serialize;
 use std::{
@@ -51,107 +55,131 @@ pub(crate) struct Directory(Arc<Shared>);
 
 struct Shared {
     store: Arc<dyn EventStore>,
-    replays: Mutex<BTreeMap<ReplayId, Replay>>,
-    through: watch::Sender<Sequence>,
+    replays: Mutex<BTreeMap<ReplayId, Entry>>,
+    /// Says that a replay changed.
+    news: watch::Sender<()>,
+    /// How far the log was followed. Who has the lock follows it; others stand by.
+    followed: tokio::sync::Mutex<Sequence>,
+}
+
+/// A replay, and the last event of its stream that is in it.
+#[derive(Default)]
+struct Entry {
+    replay: Replay,
+    version: Version,
 }
 
 impl Directory {
     pub(crate) fn new(store: Arc<dyn EventStore>) -> Self {
-        let through = watch::Sender::new(Sequence::ZERO);
-        Self(Arc::new(Shared { store, replays: Mutex::default(), through }))
+        let (replays, news) = (Mutex::default(), watch::Sender::new(()));
+        Self(Arc::new(Shared { store, replays, news, followed: tokio::sync::Mutex::new(Sequence::ZERO) }))
     }
 
-    /// Follows the log until cancelled. A store that is away for a while is waited for.
+    /// Follows the log until cancelled. A store that is away for a while is waited for. Of several at the same time
+    /// one follows, and the next takes over when it ends.
     pub(crate) async fn follow(&self, cancel: &CancellationToken) -> Result<(), WorkerError> {
-        while let Some(followed) = cancel.run_until_cancelled(self.follow_once()).await {
-            match followed {
+        cancel.run_until_cancelled(self.follow_on()).await.unwrap_or(Ok(()))
+    }
+
+    async fn follow_on(&self) -> Result<(), WorkerError> {
+        let mut through = self.0.followed.lock().await;
+        loop {
+            match self.follow_once(&mut through).await {
                 Err(WorkerError::Follow(error)) if error.is_retryable() => {
                     tracing::warn!(%error, "the replays cannot be followed; trying again");
-                    cancel.run_until_cancelled(tokio::time::sleep(FOLLOW_RETRY)).await;
+                    tokio::time::sleep(FOLLOW_RETRY).await;
                 }
-                Err(error) => return Err(error),
-                Ok(()) => {}
+                ended => return ended,
             }
         }
-        Ok(())
     }
 
-    async fn follow_once(&self) -> Result<(), WorkerError> {
+    async fn follow_once(&self, through: &mut Sequence) -> Result<(), WorkerError> {
         let category = Category::new(Replay::CATEGORY)
             .map_err(|error| ReadError::Invalid { reason: error.to_string() })?;
         let filter = Filter { categories: vec![category], ..Filter::all() };
-        let through = *self.0.through.borrow();
-        let mut subscription = self.0.store.subscribe(Subscribe::after(through, filter)).await?;
+        let mut subscription = self.0.store.subscribe(Subscribe::after(*through, filter)).await?;
         loop {
-            self.take_in(&subscription.next().await?)?;
+            let delivery = subscription.next().await?;
+            self.take_in(&delivery)?;
+            *through = delivery.through;
         }
     }
 
     fn take_in(&self, delivery: &Delivery) -> Result<(), WorkerError> {
-        let mut replays = self.replays();
         for event in delivery.events.iter() {
-            if let Some((id, decoded)) = decode(&event)? {
-                replays.entry(id).or_default().evolve(&decoded);
+            let Some(id) = replay_of(&event) else { continue };
+            let decoded = Upcasters::new().decode::<ReplayEvent>(&event);
+            let decoded = decoded.map_err(|error| WorkerError::Event(format!("{event:?}: {error}")))?;
+            let mut replays = self.replays();
+            let entry = replays.entry(id).or_default();
+            if event.version() > entry.version {
+                entry.version = event.version();
+                decoded.iter().for_each(|event| entry.replay.evolve(event));
             }
         }
-        drop(replays);
-        self.0.through.send_replace(delivery.through);
+        self.0.news.send_replace(());
         Ok(())
     }
 
-    /// Waits until `answer` gives something, now or after a change.
-    pub(crate) async fn wait_for<T>(
-        &self,
-        mut answer: impl FnMut(&BTreeMap<ReplayId, Replay>) -> Option<T>,
-    ) -> T {
-        let mut through = self.0.through.subscribe();
+    /// Takes in what somebody knows of a replay before the log brings it. A stream without events is no replay.
+    pub(crate) fn learn(&self, id: ReplayId, replay: &Replay, version: Version) {
+        if version == Version::ZERO {
+            return;
+        }
+        let mut replays = self.replays();
+        let entry = replays.entry(id).or_default();
+        if version > entry.version {
+            *entry = Entry { replay: replay.clone(), version };
+        }
+        drop(replays);
+        self.0.news.send_replace(());
+    }
+
+    /// Waits until `answer` gives something of a replay, the oldest first, now or after a change.
+    async fn first<T>(&self, answer: impl Fn(ReplayId, &Replay) -> Option<T>) -> T {
+        let mut news = self.0.news.subscribe();
         loop {
-            through.borrow_and_update();
-            if let Some(answer) = answer(&self.replays()) {
-                return answer;
+            news.borrow_and_update();
+            let found = self.replays().iter().find_map(|(id, entry)| answer(*id, &entry.replay));
+            if let Some(found) = found {
+                return found;
             }
             // The sender lives as long as `self`.
-            let _ = through.changed().await;
+            let _ = news.changed().await;
         }
     }
 
-    /// Waits until everything up to `sequence` is in the directory.
-    pub(crate) async fn contains(&self, sequence: Sequence) {
-        let _ = self.0.through.subscribe().wait_for(|through| *through >= sequence).await;
+    /// The replay, once it is as wanted.
+    pub(crate) async fn once(&self, id: ReplayId, wanted: impl Fn(&Replay) -> bool) -> Replay {
+        self.first(|at, replay| (at == id && wanted(replay)).then(|| replay.clone())).await
     }
 
     /// The oldest replay of this read model that a worker has something to do for.
     pub(crate) async fn next_work(&self, read_model: &str) -> ReplayId {
-        let due = |(_, replay): &(&ReplayId, &Replay)| replay.read_model == read_model && replay.is_due();
-        self.wait_for(|replays| replays.iter().find(due).map(|(id, _)| *id)).await
+        self.first(|id, replay| (replay.read_model == read_model && replay.is_due()).then_some(id)).await
     }
 
     /// Waits until the replay was ended from outside.
     pub(crate) async fn ended(&self, id: ReplayId) {
-        let ended = |replay: &Replay| matches!(replay.phase, Phase::Cancelled | Phase::Failed);
-        self.wait_for(|replays| replays.get(&id).is_some_and(ended).then_some(())).await;
+        self.once(id, |replay| matches!(replay.phase, Phase::Cancelled | Phase::Failed)).await;
     }
 
     pub(crate) fn get(&self, id: ReplayId) -> Option<Replay> {
-        self.replays().get(&id).cloned()
+        self.replays().get(&id).map(|entry| entry.replay.clone())
     }
 
     pub(crate) fn all(&self) -> Vec<(ReplayId, Replay)> {
-        self.replays().iter().map(|(id, replay)| (*id, replay.clone())).collect()
+        self.replays().iter().map(|(id, entry)| (*id, entry.replay.clone())).collect()
     }
 
-    fn replays(&self) -> MutexGuard<'_, BTreeMap<ReplayId, Replay>> {
+    fn replays(&self) -> MutexGuard<'_, BTreeMap<ReplayId, Entry>> {
         // Every change to the map is one insert or one fold: it is whole also after a panic elsewhere.
         self.0.replays.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The replay that the event belongs to. Events of types or streams that this release does not know are passed over.
-fn decode(event: &EventRef<'_>) -> Result<Option<(ReplayId, ReplayEvent)>, WorkerError> {
-    let stream = StreamName::new(event.stream()).map_err(|error| WorkerError::Event(error.to_string()))?;
-    let decoded = Upcasters::new().decode(event);
-    let Some(decoded) = decoded.map_err(|error| WorkerError::Event(format!("{event:?}: {error}")))? else {
-        return Ok(None);
-    };
-    Ok(stream.id().parse().ok().map(|id| (id, decoded)))
+/// The replay that the event belongs to; `None`: its stream is no replay's.
+fn replay_of(event: &EventRef<'_>) -> Option<ReplayId> {
+    StreamName::new(event.stream()).ok()?.id().parse().ok()
 }

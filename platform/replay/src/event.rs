@@ -57,8 +57,8 @@ pub enum ReplayEvent {
     Promoted {
         /// The candidate.
         generation: String,
-        /// What was live before it.
-        replaced: String,
+        /// What was live before it; `None`: it was given up meanwhile.
+        replaced: Option<String>,
         /// The last sequence number in it when it became live.
         checkpoint: u64,
     },
@@ -71,6 +71,11 @@ pub enum ReplayEvent {
         /// How many sequence numbers it was behind the log.
         behind: u64,
     },
+    /// What was live before cannot be made live again. The promoted generation stays.
+    RollbackFailed {
+        /// Why.
+        reason: String,
+    },
     /// Nobody wants what was replaced any more: it is being removed, and there is no way back to it.
     Retired {
         /// The generation that is gone.
@@ -78,10 +83,18 @@ pub enum ReplayEvent {
     },
     /// Somebody stopped it before it was promoted.
     Cancelled {},
-    /// The files of a generation that nobody needs any more were removed.
+    /// A generation that nobody needs any more was given up: nothing can be done with it, and its files are gone or
+    /// go when the last that may still read them is done.
     Discarded {
         /// The generation.
         generation: String,
+    },
+    /// A generation that nobody needs any more could not be given up. It is still there.
+    DiscardFailed {
+        /// The generation.
+        generation: String,
+        /// Why.
+        reason: String,
     },
     /// It cannot be done. The live generation is untouched.
     Failed {
@@ -102,9 +115,11 @@ impl ReplayEvent {
     const PROMOTED: &str = "replay.promoted";
     const ROLLBACK_REQUESTED: &str = "replay.rollback_requested";
     const ROLLED_BACK: &str = "replay.rolled_back";
+    const ROLLBACK_FAILED: &str = "replay.rollback_failed";
     const RETIRED: &str = "replay.retired";
     const CANCELLED: &str = "replay.cancelled";
     const DISCARDED: &str = "replay.discarded";
+    const DISCARD_FAILED: &str = "replay.discard_failed";
     const FAILED: &str = "replay.failed";
 }
 
@@ -123,9 +138,11 @@ impl Event for ReplayEvent {
         (Self::PROMOTED, 1),
         (Self::ROLLBACK_REQUESTED, 1),
         (Self::ROLLED_BACK, 1),
+        (Self::ROLLBACK_FAILED, 1),
         (Self::RETIRED, 1),
         (Self::CANCELLED, 1),
         (Self::DISCARDED, 1),
+        (Self::DISCARD_FAILED, 1),
         (Self::FAILED, 1),
     ];
 
@@ -142,9 +159,11 @@ impl Event for ReplayEvent {
             Self::Promoted { .. } => Self::PROMOTED,
             Self::RollbackRequested {} => Self::ROLLBACK_REQUESTED,
             Self::RolledBack { .. } => Self::ROLLED_BACK,
+            Self::RollbackFailed { .. } => Self::ROLLBACK_FAILED,
             Self::Retired { .. } => Self::RETIRED,
             Self::Cancelled {} => Self::CANCELLED,
             Self::Discarded { .. } => Self::DISCARDED,
+            Self::DiscardFailed { .. } => Self::DISCARD_FAILED,
             Self::Failed { .. } => Self::FAILED,
         }
     }

@@ -1,8 +1,9 @@
 //! What a replay needs of the read model that it rebuilds.
 
-use crate::{Difference, Plan};
+use crate::{Difference, Garbage, Plan};
 use annals_event::Sequence;
 use async_trait::async_trait;
+use std::{any::Any, fmt};
 use tokio_util::sync::CancellationToken;
 
 /// A read model that this process hosts, as a replay sees it. Generations are named by their ids.
@@ -12,6 +13,10 @@ use tokio_util::sync::CancellationToken;
 pub trait ReadModelHost: Send + Sync + 'static {
     /// The read model's name.
     fn read_model(&self) -> &str;
+
+    /// Takes the right to carry out replays of the read model; `None`: another worker has it, here or in another
+    /// process. It is given back when the lease is dropped, and when the process ends in whatever way.
+    async fn lease(&self) -> Result<Option<Lease>, HostError>;
 
     /// What a replay from `from` on would do. Touches nothing.
     async fn plan(&self, from: Sequence) -> Result<Plan, HostError>;
@@ -43,15 +48,31 @@ pub trait ReadModelHost: Send + Sync + 'static {
     /// Makes `former` live again in place of `candidate`. Returns how many sequence numbers it is behind the log.
     async fn roll_back(&self, candidate: &str, former: &str) -> Result<u64, HostError>;
 
-    /// Removes a generation that is not live. One that is not there is removed already.
-    async fn discard(&self, generation: &str) -> Result<(), HostError>;
+    /// Gives up a generation that is not live. One that is not there is given up already.
+    async fn discard(&self, garbage: Garbage<'_>) -> Result<(), HostError>;
+}
+
+/// The right to carry out replays of one read model: whatever a host holds for it, given back when it is dropped.
+pub struct Lease(Box<dyn Any + Send>);
+
+impl Lease {
+    /// A lease that is held for as long as `held` is.
+    pub fn new(held: impl Any + Send) -> Self {
+        Self(Box::new(held))
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Lease").field(&self.0.type_id()).finish()
+    }
 }
 
 /// What a promotion did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Promotion {
-    /// The generation that was live before.
-    pub replaced: String,
+    /// The generation that was live before; `None`: it was given up meanwhile.
+    pub replaced: Option<String>,
     /// The last sequence number in the candidate when it became live.
     pub checkpoint: Sequence,
 }

@@ -24,14 +24,15 @@ mod host;
 mod plan;
 mod progress;
 mod replays;
+mod step;
 mod worker;
 
-pub use aggregate::{Replay, ReplayCommand, ReplayRefused};
+pub use aggregate::{Garbage, Replay, ReplayCommand, ReplayRefused};
 pub use directory::ReplayId;
 pub use error::{ReplayError, WorkerError};
 pub use event::ReplayEvent;
 pub use generations::GenerationsHost;
-pub use host::{HostError, Promotion, ReadModelHost};
+pub use host::{HostError, Lease, Promotion, ReadModelHost};
 pub use plan::{Difference, Failure, PassedOver, Phase, Plan, PlannedSnapshot, ReplayMode, RowSample};
 pub use progress::Progress;
 pub use replays::{ReplayRequest, ReplayStatus, Replays};

@@ -23,7 +23,7 @@ pub enum ReplayMode {
 pub struct Plan {
     /// The snapshot to start from; `None`: start empty.
     pub snapshot: Option<PlannedSnapshot>,
-    /// Newer snapshots that were not chosen, and why.
+    /// Newer snapshots that were not chosen, and why; at most [`Plan::PASSED_OVER_MAX`].
     pub passed_over: Vec<PassedOver>,
     /// The first sequence number that is folded.
     pub fold_from: u64,
@@ -39,6 +39,11 @@ pub struct Plan {
     pub estimated_ms: Option<u64>,
     /// Why it cannot be done; the replay is refused. `None`: it can.
     pub refusal: Option<String>,
+}
+
+impl Plan {
+    /// How many snapshots that were passed over a plan names.
+    pub const PASSED_OVER_MAX: usize = 20;
 }
 
 /// A snapshot that a plan starts from.
@@ -74,18 +79,28 @@ pub struct Difference {
     pub same: u64,
     /// Events that the candidate has seen; proven equal to the log's own count and sum over the same range.
     pub complete_events: u64,
-    /// Some of the rows that differ.
+    /// Some of the rows that differ; at most [`Difference::SAMPLES_MAX`].
     pub samples: Vec<RowSample>,
 }
 
 impl Difference {
+    /// How many rows that differ are given as samples.
+    pub const SAMPLES_MAX: usize = 50;
+
     /// Whether no row differs.
     pub fn is_none(&self) -> bool {
         self.added == 0 && self.removed == 0 && self.changed == 0
     }
 }
 
-/// One row that differs.
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { added, removed, changed, same, .. } = self;
+        write!(f, "rows added: {added}, removed: {removed}, changed: {changed}, the same: {same}")
+    }
+}
+
+/// One row that differs. Long values are cut, so that the event fits into the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowSample {
     /// Its table.

@@ -1,3 +1,5 @@
+//! How far a candidate is, how fast it goes, and how long it still takes.
+
 use serde::Serialize;
 use std::time::Instant;
 
@@ -45,6 +47,9 @@ impl Meter {
 }
 
 fn remaining_ms(events: u64, events_per_second: f64) -> Option<u64> {
+    if events == 0 {
+        return Some(0);
+    }
     let seconds = lossy(events) / events_per_second;
     std::time::Duration::try_from_secs_f64(seconds).ok().and_then(|time| u64::try_from(time.as_millis()).ok())
 }
@@ -66,5 +71,6 @@ mod tests {
         let beyond = meter.at(260);
         assert_eq!((beyond.done, beyond.total, beyond.remaining_ms), (160, 160, Some(0)));
         assert_eq!(Meter::new(0, 0, 10).at(0).remaining_ms, None);
+        assert_eq!(Meter::new(0, 10, 10).at(10).remaining_ms, Some(0), "nothing is left, whatever the rate");
     }
 }

@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Asks for replays and decides about them. Cloning it is cheap.
 ///
-/// It works wherever the log is reachable: the worker that carries a replay out may be in another process.
-/// [`run`](Self::run) has to run for what it says to be up to date.
+/// It works wherever the log is reachable: the worker that carries a replay out may be in another process. What is
+/// said here is seen here at once. For what happens elsewhere the log has to be followed, by
+/// [`run`](Self::run) or by a [`ReplayWorker`](crate::ReplayWorker) that was made with a clone of this.
 #[derive(Clone)]
 pub struct Replays {
     pub(crate) repository: Repository<Replay>,
@@ -31,6 +32,13 @@ pub struct ReplayRequest {
     pub from: Sequence,
     /// How far the replay goes by itself.
     pub mode: ReplayMode,
+}
+
+impl ReplayRequest {
+    /// Rebuild this read model from the first event on, and wait with the candidate for somebody to promote it.
+    pub fn new(read_model: impl Into<String>) -> Self {
+        Self { read_model: read_model.into(), from: Sequence::FIRST, mode: ReplayMode::Build }
+    }
 }
 
 /// Where a replay is.
@@ -51,12 +59,15 @@ impl Replays {
         Self { repository, directory: Directory::new(store), board: Board::default() }
     }
 
-    /// Follows the replays until cancelled.
+    /// Follows the replays until cancelled. A worker in the same process does it as well; both may run.
     pub async fn run(&self, cancel: CancellationToken) -> Result<(), WorkerError> {
         self.directory.follow(&cancel).await
     }
 
     /// Asks for a replay. Repeating it with the same id asks once.
+    ///
+    /// Nobody can know here which read models there are: a replay of one that no worker hosts stays requested until one
+    /// does, or until it is cancelled.
     pub async fn request(
         &self,
         id: ReplayId,
@@ -95,8 +106,8 @@ impl Replays {
 
     async fn say(&self, id: ReplayId, command: ReplayCommand, context: Context) -> Result<(), ReplayError> {
         let executed = self.repository.execute(&id.to_string(), command, context).await;
-        let token = executed.map_err(|error| ReplayError::of(id, error))?.token;
-        self.directory.contains(token).await;
+        let executed = executed.map_err(|error| ReplayError::of(id, error))?;
+        self.directory.learn(id, &executed.state, executed.version);
         Ok(())
     }
 
@@ -115,8 +126,7 @@ impl Replays {
     /// Waits until a worker has planned the replay or refused it.
     pub async fn planned(&self, id: ReplayId) -> Result<Plan, ReplayStatus> {
         let planned = |replay: &Replay| !matches!(replay.phase, Phase::Unknown | Phase::Requested);
-        let replay =
-            self.directory.wait_for(|all| all.get(&id).filter(|replay| planned(replay)).cloned()).await;
+        let replay = self.directory.once(id, planned).await;
         match replay.plan.clone().filter(|plan| plan.refusal.is_none()) {
             Some(plan) => Ok(plan),
             None => Err(ReplayStatus { id, replay, progress: None }),
@@ -127,8 +137,6 @@ impl Replays {
     /// failed, or a dry run is planned.
     pub async fn settled(&self, id: ReplayId) -> ReplayStatus {
         let settled = |replay: &Replay| replay.phase != Phase::Unknown && !replay.is_due();
-        let replay =
-            self.directory.wait_for(|all| all.get(&id).filter(|replay| settled(replay)).cloned()).await;
-        ReplayStatus { id, replay, progress: None }
+        ReplayStatus { id, replay: self.directory.once(id, settled).await, progress: None }
     }
 }

@@ -1,10 +1,11 @@
 //! The worker's side: carries out the replays of the read models that this process hosts, one at a time each.
+//! Several workers may host one read model: the one with the lease works, and when it is gone another goes on.
 
 use crate::{
-    Progress, ReadModelHost, ReplayId, Replays, WorkerError,
+    Lease, Progress, ReadModelHost, ReplayId, Replays, WorkerError,
     drive::{Drive, Stopped},
 };
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -24,6 +25,8 @@ pub struct WorkerOptions {
     pub retry_max: Duration,
     /// The candidate is verified once it is at most so many sequence numbers behind the live generation.
     pub caught_up_within: u64,
+    /// How often one looks whether the lease of another worker is free.
+    pub standby_every: Duration,
 }
 
 impl Default for WorkerOptions {
@@ -33,6 +36,7 @@ impl Default for WorkerOptions {
             retry_min: Duration::from_millis(50),
             retry_max: Duration::from_secs(10),
             caught_up_within: 1_000,
+            standby_every: Duration::from_millis(500),
         }
     }
 }
@@ -45,32 +49,46 @@ pub struct ReplayWorker {
 }
 
 impl ReplayWorker {
-    /// A worker for the replays of `hosts`. [`Replays::run`] has to run beside it.
+    /// A worker for the replays of `hosts`.
     pub fn new(replays: Replays, hosts: Vec<Arc<dyn ReadModelHost>>, options: WorkerOptions) -> Self {
         Self { replays, hosts, options }
     }
 
     /// Works until cancelled. What was not finished then, goes on from there when a worker runs again.
     pub async fn run(self, cancel: CancellationToken) -> Result<(), WorkerError> {
-        let hosts = self.hosts.iter().map(|host| self.serve(host, &cancel));
-        try_join_all(hosts).await.map(|_| ())
+        let hosts = self.hosts.iter().map(|host| self.serve(host.as_ref(), &cancel));
+        try_join(self.replays.run(cancel.clone()), try_join_all(hosts)).await.map(|_| ())
     }
 
-    async fn serve(
-        &self,
-        host: &Arc<dyn ReadModelHost>,
-        cancel: &CancellationToken,
-    ) -> Result<(), WorkerError> {
-        let directory = &self.replays.directory;
-        while let Some(id) = cancel.run_until_cancelled(directory.next_work(host.read_model())).await {
-            let drive = Drive::new(id, host.as_ref(), &self.replays, &self.options, cancel);
-            match drive.run().await {
+    async fn serve(&self, host: &dyn ReadModelHost, cancel: &CancellationToken) -> Result<(), WorkerError> {
+        while let Some((id, lease)) = cancel.run_until_cancelled(self.next(host)).await {
+            let (replays, options) = (&self.replays, &self.options);
+            let driven = Drive { id, host, replays, options, shutdown: cancel }.run().await;
+            drop(lease);
+            match driven {
                 Ok(()) => {}
                 Err(Stopped::Shutdown) => return Ok(()),
                 Err(Stopped::Broken(error)) => return Err(error),
             }
         }
         Ok(())
+    }
+
+    /// The next replay of the host's read model, and the right to carry it out. Another worker may have done it
+    /// before the lease was free.
+    async fn next(&self, host: &dyn ReadModelHost) -> (ReplayId, Lease) {
+        loop {
+            let id = self.replays.directory.next_work(host.read_model()).await;
+            match host.lease().await {
+                Ok(Some(lease)) => return (id, lease),
+                Ok(None) => tracing::debug!(replay = %id, "another worker is at it"),
+                Err(error) => {
+                    let read_model = host.read_model();
+                    tracing::warn!(read_model, %error, "its lease cannot be taken; trying again");
+                }
+            }
+            tokio::time::sleep(self.options.standby_every).await;
+        }
     }
 }
 

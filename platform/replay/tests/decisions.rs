@@ -42,7 +42,11 @@ fn ready() -> Vec<ReplayEvent> {
 fn promoted() -> Vec<ReplayEvent> {
     let mut events = ready();
     events.push(ReplayEvent::PromotionRequested {});
-    events.push(ReplayEvent::Promoted { generation: "g2".into(), replaced: "g1".into(), checkpoint: 210 });
+    events.push(ReplayEvent::Promoted {
+        generation: "g2".into(),
+        replaced: Some("g1".into()),
+        checkpoint: 210,
+    });
     events
 }
 
@@ -154,4 +158,51 @@ fn a_promoted_replay_is_rolled_back_or_its_predecessor_is_retired() {
         .then([ReplayEvent::Retired { generation: "g1".into() }])
         .when(ReplayCommand::RollBack)
         .then_error_that(refused(Phase::Retired));
+}
+
+#[test]
+fn a_rollback_that_is_not_possible_leaves_what_was_promoted() {
+    let failed = ReplayCommand::FailRollback { reason: "it is gone".into() };
+    let state = given::<Replay>(promoted())
+        .when(ReplayCommand::RollBack)
+        .then([ReplayEvent::RollbackRequested {}])
+        .when(failed.clone())
+        .then([ReplayEvent::RollbackFailed { reason: "it is gone".into() }])
+        .when(failed)
+        .then_nothing()
+        .state();
+    assert_eq!((state.phase, state.is_due()), (Phase::Promoted, false));
+    assert_eq!(state.failure.unwrap().reason, "it is gone");
+}
+
+#[test]
+fn a_promotion_that_is_not_possible_fails_the_replay_and_its_candidate_is_given_up() {
+    let mut promoting = ready();
+    promoting.push(ReplayEvent::PromotionRequested {});
+    let failure = Failure { phase: Phase::Promoting, reason: "other fold".into() };
+    given::<Replay>(promoting)
+        .when(ReplayCommand::Fail { reason: "other fold".into() })
+        .then([ReplayEvent::Failed { failure }])
+        .when(ReplayCommand::RecordDiscarded)
+        .then([ReplayEvent::Discarded { generation: "g2".into() }]);
+}
+
+#[test]
+fn a_generation_that_cannot_be_given_up_is_not_tried_for_ever() {
+    let mut cancelled = ready();
+    cancelled.push(ReplayEvent::Cancelled {});
+    let failed = ReplayCommand::FailDiscard { reason: "it is live".into() };
+    let event = ReplayEvent::DiscardFailed { generation: "g2".into(), reason: "it is live".into() };
+    let state =
+        given::<Replay>(cancelled).when(failed.clone()).then([event]).when(failed).then_nothing().state();
+    assert!(!state.is_due());
+}
+
+#[test]
+fn a_promotion_that_replaced_nothing_that_is_left_cannot_be_undone() {
+    let mut promoted = ready();
+    promoted.push(ReplayEvent::PromotionRequested {});
+    promoted.push(ReplayEvent::Promoted { generation: "g2".into(), replaced: None, checkpoint: 210 });
+    given::<Replay>(promoted.clone()).when(ReplayCommand::RollBack).then_error_that(refused(Phase::Promoted));
+    given::<Replay>(promoted).when(ReplayCommand::Retire).then_error_that(refused(Phase::Promoted));
 }

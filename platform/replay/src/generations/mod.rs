@@ -1,11 +1,13 @@
 //! The read models of `annals-projection`, as replays see them: each step is a building block of
 //! [`Generations`], its facts and errors put into the words of a replay.
 
-use crate::{Difference, HostError, PassedOver, Plan, PlannedSnapshot, Promotion, ReadModelHost, RowSample};
+mod words;
+
+use crate::{Difference, Garbage, HostError, Lease, Plan, Promotion, ReadModelHost};
 use annals_event::Sequence;
 use annals_projection::{
-    CompareOptions, Comparison, FoldControl, FoldStopped, GenerationError, GenerationId, Generations, Origin,
-    PlanFacts, RowDifference, TableComparison, Until, Value,
+    CompareOptions, FoldControl, FoldError, FoldStopped, GenerationError, GenerationId, Generations, Origin,
+    PlanFacts, Until,
 };
 use annals_store::ReadError;
 use async_trait::async_trait;
@@ -36,24 +38,40 @@ impl GenerationsHost {
     }
 
     fn plan_of(&self, facts: PlanFacts) -> Plan {
-        let snapshot = facts
-            .snapshot
-            .map(|manifest| PlannedSnapshot { sequence: manifest.checkpoint().get(), name: manifest.name });
-        let passed_over = facts.refused.into_iter();
-        let passed_over =
-            passed_over.map(|refused| PassedOver { name: refused.name.to_string(), reason: refused.reason });
+        let fold = facts.head.get().saturating_sub(facts.fold_from.previous().get());
+        let passed_over = facts.refused.into_iter().take(Plan::PASSED_OVER_MAX);
         Plan {
-            snapshot,
-            passed_over: passed_over.collect(),
+            snapshot: facts.snapshot.map(words::planned),
+            passed_over: passed_over.map(words::passed_over).collect(),
             fold_from: facts.fold_from.get(),
             head: facts.head.get(),
             events: facts.events_estimate,
             log_bytes: facts.bytes_estimate,
             disk_bytes: facts.disk_bytes_estimate,
-            estimated_ms: self
-                .estimated_ms(facts.head.get().saturating_sub(facts.fold_from.previous().get())),
+            estimated_ms: self.estimated_ms(fold),
             refusal: None,
         }
+    }
+
+    async fn is_live(&self, id: GenerationId) -> Result<bool, HostError> {
+        Ok(self.generations.live().await.map_err(failed)?.generation == id)
+    }
+
+    async fn compare_and_count(&self, id: GenerationId) -> Result<Difference, HostError> {
+        let compared = self.generations.compare(id, CompareOptions::default()).await.map_err(failed)?;
+        let comparison = compared.ok_or(HostError::Cancelled)?;
+        let counted = self.generations.completeness(id).await.map_err(failed)?;
+        if counted.is_complete() {
+            return Ok(words::difference(&comparison, counted.found.count));
+        }
+        Err(HostError::Failed(format!(
+            "the candidate is not complete: from {} to {} it counts {} events, the log has {}{}",
+            counted.base.next(),
+            counted.through,
+            counted.found.count,
+            counted.expected.count,
+            if counted.found.count == counted.expected.count { " others" } else { "" },
+        )))
     }
 
     async fn fold_measured(
@@ -82,6 +100,10 @@ impl GenerationsHost {
 impl ReadModelHost for GenerationsHost {
     fn read_model(&self) -> &str {
         self.generations.model().name().as_str()
+    }
+
+    async fn lease(&self) -> Result<Option<Lease>, HostError> {
+        Ok(self.generations.try_lease().map_err(failed)?.map(Lease::new))
     }
 
     async fn plan(&self, from: Sequence) -> Result<Plan, HostError> {
@@ -124,28 +146,20 @@ impl ReadModelHost for GenerationsHost {
     }
 
     async fn verify(&self, candidate: &str, cancel: &CancellationToken) -> Result<Difference, HostError> {
-        let id = id(candidate)?;
-        let mut options = CompareOptions::default();
-        options.control = FoldControl::new(cancel.clone());
-        let compared = self.generations.compare(id, options).await.map_err(failed)?;
-        let comparison = compared.ok_or(HostError::Cancelled)?;
-        let counted = self.generations.completeness(id).await.map_err(failed)?;
-        if !counted.is_complete() {
-            return Err(HostError::Failed(format!(
-                "the candidate is not complete: from {} to {} it counts {} events, the log has {}{}",
-                counted.base.next(),
-                counted.through,
-                counted.found.count,
-                counted.expected.count,
-                if counted.found.count == counted.expected.count { " others" } else { "" },
-            )));
-        }
-        Ok(difference(&comparison, counted.found.count))
+        // Both sides are only read, so it can be left anywhere.
+        let verified = cancel.run_until_cancelled(self.compare_and_count(id(candidate)?)).await;
+        verified.unwrap_or(Err(HostError::Cancelled))
     }
 
     async fn promote(&self, candidate: &str) -> Result<Promotion, HostError> {
-        let promoted = self.generations.promote(id(candidate)?).await.map_err(failed)?;
-        let replaced = promoted.replaced.map(|id| id.to_string()).unwrap_or_default();
+        let id = id(candidate)?;
+        let promoted = match self.generations.promote(id).await {
+            Ok(promoted) => promoted,
+            // The pointer may have been moved all the same: then there is nothing to fail.
+            Err(_) if self.is_live(id).await? => self.generations.promote(id).await.map_err(failed)?,
+            Err(error) => return Err(failed(error)),
+        };
+        let replaced = promoted.replaced.map(|id| id.to_string());
         Ok(Promotion { replaced, checkpoint: promoted.checkpoint })
     }
 
@@ -153,8 +167,13 @@ impl ReadModelHost for GenerationsHost {
         Ok(self.generations.rollback(id(former)?).await.map_err(failed)?.behind)
     }
 
-    async fn discard(&self, generation: &str) -> Result<(), HostError> {
-        self.generations.discard(id(generation)?).await.map_err(failed)
+    async fn discard(&self, garbage: Garbage<'_>) -> Result<(), HostError> {
+        let id = id(garbage.generation())?;
+        let given_up = match garbage {
+            Garbage::Candidate(_) => self.generations.remove(id).await,
+            Garbage::Former(_) => self.generations.discard(id).await,
+        };
+        given_up.map_err(failed)
     }
 }
 
@@ -163,38 +182,12 @@ fn id(generation: &str) -> Result<GenerationId, HostError> {
 }
 
 fn failed(error: GenerationError) -> HostError {
-    if error.is_transient() {
+    use GenerationError::{Fold, PointerMoved};
+    // Somebody else was at the same generation or pointer at the same time: the next look shows what is left to do.
+    let overtaken = matches!(error, PointerMoved | Fold(FoldError::Fenced { .. }));
+    if overtaken || error.is_transient() {
         HostError::Unavailable(error.to_string())
     } else {
         HostError::Failed(error.to_string())
     }
-}
-
-fn difference(comparison: &Comparison, complete_events: u64) -> Difference {
-    let sum = |of: fn(&TableComparison) -> u64| comparison.tables.iter().map(of).sum();
-    let samples =
-        comparison.tables.iter().flat_map(|table| table.samples.iter().map(|row| sample(&table.table, row)));
-    Difference {
-        sequence: comparison.at.get(),
-        added: sum(|table| table.added),
-        removed: sum(|table| table.removed),
-        changed: sum(|table| table.changed),
-        same: sum(|table| table.same),
-        complete_events,
-        samples: samples.collect(),
-    }
-}
-
-fn sample(table: &str, row: &RowDifference) -> RowSample {
-    RowSample {
-        table: table.to_owned(),
-        key: cells(&row.key),
-        live: row.live.as_deref().map(cells),
-        candidate: row.candidate.as_deref().map(cells),
-    }
-}
-
-/// `column=value` of each cell, the values as SQL literals.
-fn cells(cells: &[(String, Value)]) -> String {
-    cells.iter().map(|(column, value)| format!("{column}={value}")).collect::<Vec<_>>().join(", ")
 }

@@ -1,0 +1,165 @@
+//! What is done in each phase of a replay.
+//!
+//! * The candidate is never folded beyond the live generation: both are compared at one sequence number, and a live
+//!   generation that no program continues any more does not move.
+//! * Until a promotion is decided, a step ends as soon as the replay is ended by somebody; every step ends when the
+//!   worker does.
+
+use crate::{HostError, Phase, Plan, Replay, ReplayCommand, drive::Drive, progress::Meter};
+use annals_event::Sequence;
+use std::{convert::Infallible, future::Future};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Why a step was not done.
+pub(crate) enum Interrupted {
+    /// The worker is to stop.
+    Shutdown,
+    /// The replay was ended meanwhile.
+    Ended,
+    /// Trying again changes nothing.
+    Failed(String),
+}
+
+pub(crate) struct Step<'a> {
+    drive: &'a Drive<'a>,
+    replay: &'a Replay,
+    /// Of this step; cancelled with the replay, with the worker, and when the step is over.
+    work: CancellationToken,
+    _over: DropGuard,
+}
+
+impl<'a> Step<'a> {
+    pub(crate) fn new(drive: &'a Drive<'a>, replay: &'a Replay) -> Self {
+        let work = drive.shutdown.child_token();
+        Self { drive, replay, _over: work.clone().drop_guard(), work }
+    }
+
+    /// Does what the phase asks for, and says how to record it.
+    pub(crate) async fn run(&self) -> Result<ReplayCommand, Interrupted> {
+        if !self.replay.can_end_early() {
+            return self.work().await;
+        }
+        let stop = async {
+            self.drive.replays.directory.ended(self.drive.id).await;
+            self.work.cancel();
+            std::future::pending::<Infallible>().await
+        };
+        tokio::select! {
+            done = self.work() => done,
+            never = stop => match never {},
+        }
+    }
+
+    async fn work(&self) -> Result<ReplayCommand, Interrupted> {
+        let host = self.drive.host;
+        let candidate = self.replay.candidate.as_deref().unwrap_or_default();
+        let former = self.replay.replaced.as_deref().unwrap_or_default();
+        match self.replay.phase {
+            Phase::Requested => {
+                let from = Sequence::new(self.replay.from);
+                self.again(|| host.plan(from)).await.map(ReplayCommand::Plan)
+            }
+            Phase::Planned => Ok(ReplayCommand::Restore { generation: self.drive.id.to_string() }),
+            Phase::Restoring => {
+                let plan = self.plan();
+                let checkpoint = self.again(|| host.restore(candidate, &plan)).await?.get();
+                Ok(ReplayCommand::Fold { checkpoint })
+            }
+            Phase::Folding => {
+                let live = self.again(|| host.live_checkpoint()).await?;
+                let until = live.min(Sequence::new(self.plan().head));
+                let checkpoint = self.fold(candidate, until).await?.get();
+                Ok(ReplayCommand::CatchUp { checkpoint })
+            }
+            Phase::CatchingUp => {
+                let checkpoint = self.catch_up(candidate).await?.get();
+                Ok(ReplayCommand::Verify { checkpoint })
+            }
+            Phase::Verifying => {
+                let verified = self.again(|| host.verify(candidate, &self.work)).await;
+                verified.map(ReplayCommand::RecordVerified)
+            }
+            Phase::Promoting => {
+                let promotion = self.again(|| host.promote(candidate)).await?;
+                let (replaced, checkpoint) = (promotion.replaced, promotion.checkpoint.get());
+                Ok(ReplayCommand::RecordPromoted { replaced, checkpoint })
+            }
+            Phase::RollingBack => {
+                let behind = self.again(|| host.roll_back(candidate, former)).await?;
+                Ok(ReplayCommand::RecordRolledBack { behind })
+            }
+            Phase::Cancelled | Phase::Failed | Phase::Retired => {
+                let Some(garbage) = self.replay.garbage() else { return Err(Interrupted::Ended) };
+                self.again(|| host.discard(garbage)).await.map(|()| ReplayCommand::RecordDiscarded)
+            }
+            // Nothing is due in them.
+            Phase::Unknown | Phase::Ready | Phase::Promoted | Phase::RolledBack => Err(Interrupted::Ended),
+        }
+    }
+
+    fn plan(&self) -> Plan {
+        self.replay.plan.clone().unwrap_or_default()
+    }
+
+    /// Folds until the candidate is close behind the live generation, however fast the log grows.
+    async fn catch_up(&self, candidate: &str) -> Result<Sequence, Interrupted> {
+        let mut live = self.again(|| self.drive.host.live_checkpoint()).await?;
+        loop {
+            let checkpoint = self.fold(candidate, live).await?;
+            live = self.again(|| self.drive.host.live_checkpoint()).await?;
+            if live.get().saturating_sub(checkpoint.get()) <= self.drive.options.caught_up_within {
+                return Ok(checkpoint);
+            }
+        }
+    }
+
+    async fn fold(&self, candidate: &str, until: Sequence) -> Result<Sequence, Interrupted> {
+        let host = self.drive.host;
+        let begun = self.again(|| host.checkpoint(candidate)).await?.unwrap_or_default();
+        let meter = Meter::new(self.plan().fold_from.saturating_sub(1), begun.get(), until.get());
+        let folded = tokio::select! {
+            folded = self.again(|| host.fold(candidate, until, &self.work)) => folded?,
+            never = self.show_progress(candidate, &meter) => match never {},
+        };
+        self.show(&meter, folded);
+        Ok(folded)
+    }
+
+    /// Reads the candidate's control row now and then and shows how far it is.
+    async fn show_progress(&self, candidate: &str, meter: &Meter) -> Infallible {
+        loop {
+            if let Ok(Some(checkpoint)) = self.drive.host.checkpoint(candidate).await {
+                self.show(meter, checkpoint);
+            }
+            tokio::time::sleep(self.drive.options.progress_every).await;
+        }
+    }
+
+    fn show(&self, meter: &Meter, checkpoint: Sequence) {
+        self.drive.replays.board.set(self.drive.id, Some(meter.at(checkpoint.get())));
+    }
+
+    /// Tries something until it works, fails for good, or is not wanted any more.
+    async fn again<T, F>(&self, mut attempt: impl FnMut() -> F) -> Result<T, Interrupted>
+    where
+        F: Future<Output = Result<T, HostError>>,
+    {
+        let mut delays = self.drive.options.delays();
+        loop {
+            let reason = match attempt().await {
+                Ok(done) => return Ok(done),
+                Err(HostError::Failed(reason)) => return Err(Interrupted::Failed(reason)),
+                Err(HostError::Cancelled) => return Err(self.stopped()),
+                Err(HostError::Unavailable(reason)) => reason,
+            };
+            tracing::warn!(replay = %self.drive.id, %reason, "a step of the replay cannot be done; trying again");
+            let delay = delays.next().unwrap_or(self.drive.options.retry_max);
+            let slept = self.work.run_until_cancelled(tokio::time::sleep(delay)).await;
+            slept.ok_or_else(|| self.stopped())?;
+        }
+    }
+
+    fn stopped(&self) -> Interrupted {
+        if self.drive.shutdown.is_cancelled() { Interrupted::Shutdown } else { Interrupted::Ended }
+    }
+}

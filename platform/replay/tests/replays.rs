@@ -1,0 +1,308 @@
+//! Replays on the real thing: what is rebuilt, while it is read and while the log grows.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod support;
+
+use annals_aggregate::Context;
+use annals_event::Sequence;
+use annals_projection::Readers;
+use annals_replay::{Phase, ReplayError, ReplayEvent, ReplayId, ReplayMode, ReplayRefused, ReplayRequest};
+use std::sync::Arc;
+use support::{
+    CUSTOMERS, Fold, PAGE_EVENTS, Queries, Stage, Worker, World, Writing, model, model_of, orders, until,
+    within,
+};
+
+/// From the first event, from the middle, from the last event and from behind it.
+async fn replays_leave_the_rows_as_they_are(world: World) {
+    let (world, model) = (Arc::new(world), model());
+    let projecting = world.project(&model).await;
+    let middle = world.append(&orders(0, 1_000, 100)).await;
+    projecting.rows_at(middle).await;
+    let generations = world.generations(&model).await;
+    let snapshot = generations.take_snapshot().await.unwrap();
+    let head = world.append(&orders(1_000, 1_000, 100)).await;
+    projecting.rows_at(head).await;
+
+    let working = world.work(&model).await;
+    let elsewhere = Readers::new(world.catalog().await, model.clone());
+    let queries = Queries::start([projecting.handle.readers().clone(), elsewhere]);
+    let writing = Writing::start(&world);
+    let mut lives = vec![generations.live().await.unwrap().generation];
+    for from in [Sequence::FIRST, middle.plus(20), head, head.next()] {
+        queries.more(10).await;
+        let id = working.request(CUSTOMERS, from, ReplayMode::PromoteIfIdentical).await;
+        let replay = working.promoted(id).await.replay;
+        let plan = replay.plan.unwrap();
+        let expected = (from != Sequence::FIRST).then(|| (snapshot.name.clone(), middle.get()));
+        assert_eq!(plan.snapshot.map(|found| (found.name, found.sequence)), expected);
+        let difference = replay.difference.unwrap();
+        assert!(difference.is_none() && difference.samples.is_empty(), "{difference:?}");
+        assert_eq!(difference.same, 130, "100 customers and 30 days were compared");
+        assert!(difference.complete_events >= 2_000 && difference.sequence >= head.get());
+        let live = generations.live().await.unwrap();
+        assert_eq!(live.generation.to_string(), id.to_string());
+        assert_eq!(replay.replaced, lives.last().map(ToString::to_string));
+        lives.push(live.generation);
+    }
+    queries.more(10).await;
+    let head = writing.stop().await;
+    assert_eq!(projecting.rows_at(head).await, world.fresh_fold(&model).await);
+    let seen = queries.stop().await;
+    assert!(lives.iter().all(|live| seen.contains(live)), "the readers saw every generation");
+    working.stop().await;
+    projecting.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replays_on_a_log_with_gaps_leave_the_rows_as_they_are_while_readers_and_writers_go_on() {
+    replays_leave_the_rows_as_they_are(World::gapped()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replays_on_the_embedded_log_leave_the_rows_as_they_are_while_readers_and_writers_go_on() {
+    replays_leave_the_rows_as_they_are(World::log().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_plans_and_creates_nothing() {
+    let (world, model) = (World::gapped(), model());
+    let middle = world.append(&orders(0, 600, 50)).await;
+    let projecting = world.project(&model).await;
+    projecting.rows_at(middle).await;
+    let generations = world.generations(&model).await;
+    let (older, newer) =
+        (generations.take_snapshot().await.unwrap(), generations.take_snapshot().await.unwrap());
+    let head = world.append(&orders(600, 400, 50)).await;
+    projecting.rows_at(head).await;
+    flip_a_bit(&world, &format!("{}.sqlite.zst", newer.name));
+
+    let (files, entries) = (world.files(), generations.list().await.unwrap().len());
+    let working = world.work(&model).await;
+    let id = working.request(CUSTOMERS, head, ReplayMode::Plan).await;
+    let plan = within(working.replays.planned(id)).await.unwrap();
+    assert_eq!(plan.snapshot.unwrap().name, older.name);
+    assert_eq!(plan.passed_over[0].name, newer.name);
+    assert_eq!((plan.fold_from, plan.refusal), (middle.get() + 1, None));
+    assert_eq!(plan.events, 400, "the log has only what the read model wants");
+    assert!(plan.log_bytes > 0 && plan.disk_bytes > 0);
+    assert_eq!(working.settled(id).await.replay.phase, Phase::Planned);
+    assert_eq!((world.files(), generations.list().await.unwrap().len()), (files, entries));
+    working.stop().await;
+    projecting.stop().await;
+}
+
+fn flip_a_bit(world: &World, name: &str) {
+    let file = world.files().into_iter().find(|file| file.ends_with(name)).unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_of_a_read_model_that_nobody_hosts_stays_requested_and_can_be_cancelled() {
+    let (world, model) = (World::gapped(), model());
+    let projecting = world.project(&model).await;
+    let working = world.work(&model).await;
+    let unknown = working.request("unknown", Sequence::FIRST, ReplayMode::Promote).await;
+    let hosted = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Plan).await;
+    working.settled(hosted).await;
+    assert_eq!(working.replays.status(unknown).unwrap().replay.phase, Phase::Requested);
+    working.replays.cancel(unknown, Context::new()).await.unwrap();
+    assert_eq!(working.settled(unknown).await.replay.phase, Phase::Cancelled);
+    working.stop().await;
+    projecting.stop().await;
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused_and_nothing_that_is_said_waits_for_the_log_to_be_followed() {
+    let world = World::gapped();
+    let replays = annals_replay::Replays::new(world.store.clone());
+    let id = ReplayId::generate();
+    let request = |read_model: &str, from| {
+        let mut request = ReplayRequest::new(read_model);
+        request.from = Sequence::new(from);
+        replays.request(id, request, Context::new())
+    };
+    assert!(matches!(request(CUSTOMERS, 0).await, Err(ReplayError::Invalid(_))));
+    assert!(matches!(request("", 1).await, Err(ReplayError::Invalid(_))));
+    let refused = replays.cancel(id, Context::new()).await.unwrap_err();
+    assert!(matches!(refused, ReplayError::Refused { reason: ReplayRefused::Unknown, .. }), "{refused}");
+    assert_eq!(replays.status(id), None);
+
+    // Nobody follows the log here, and yet what is said is seen at once.
+    request(CUSTOMERS, 1).await.unwrap();
+    assert_eq!(replays.status(id).unwrap().replay.phase, Phase::Requested);
+    request(CUSTOMERS, 1).await.unwrap();
+    assert!(matches!(request(CUSTOMERS, 2).await, Err(ReplayError::Refused { .. })));
+    replays.cancel(id, Context::new()).await.unwrap();
+    assert_eq!(within(replays.settled(id)).await.replay.phase, Phase::Cancelled);
+    assert_eq!(replays.list().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_that_needs_what_retention_dropped_is_refused_before_anything_is_touched() {
+    let (world, model) = (World::gapped(), model());
+    let first = world.append(&orders(0, 300, 50)).await;
+    let head = world.append(&orders(300, 300, 50)).await;
+    let projecting = world.project(&model).await;
+    let before = projecting.rows_at(head).await;
+    let stage = Stage::on(world.store.clone());
+    stage.begin_at(first);
+    let generations = world.generations_from(&model, stage.store()).await;
+    let (live, files) = (generations.live().await.unwrap(), world.files());
+
+    let working = world.work_with(Worker::on(world.store.clone(), [generations.clone()]));
+    let id = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Promote).await;
+    let refused = within(working.replays.planned(id)).await.unwrap_err().replay;
+    let refusal = refused.plan.unwrap().refusal.unwrap();
+    assert!(refusal.contains(&format!("the first that is still there is {first}")), "{refusal}");
+    assert_eq!((refused.phase, refused.candidate), (Phase::Failed, None));
+    assert_eq!((generations.live().await.unwrap(), world.files()), (live, files));
+    assert_eq!(projecting.rows_at(head).await, before);
+    working.stop().await;
+    projecting.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_retention_drops_while_they_are_folded_fail_the_replay_and_nothing_else() {
+    let (world, model) = (World::gapped(), model());
+    let head = world.append(&orders(0, 2_000, 50)).await;
+    let projecting = world.project(&model).await;
+    let before = projecting.rows_at(head).await;
+    let stage = Stage::on(world.store.clone());
+    let generations = world.generations_from(&model, stage.store()).await;
+    let live = generations.live().await.unwrap();
+    stage.only(3);
+    let working = world.work_with(Worker::on(world.store.clone(), [generations.clone()]));
+    let id = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Promote).await;
+    until("the fold waits", || stage.has_waiting()).await;
+    stage.begin_at(head);
+    stage.open();
+    let failed = working.settled(id).await.replay;
+    assert_eq!((failed.phase, failed.discarded), (Phase::Failed, true));
+    assert_eq!(failed.failure.unwrap().phase, Phase::Folding);
+    assert_eq!(generations.live().await.unwrap(), live);
+    assert_eq!(generations.list().await.unwrap().len(), 1, "the candidate is gone");
+    assert_eq!(projecting.rows_at(head).await, before);
+    working.stop().await;
+    projecting.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_replays_of_one_read_model_run_one_after_the_other() {
+    let (world, model) = (World::gapped(), model());
+    let head = world.append(&orders(0, 1_000, 50)).await;
+    let projecting = world.project(&model).await;
+    let stage = Stage::on(world.store.clone());
+    stage.only(2);
+    let generations = world.generations_from(&model, stage.store()).await;
+    let working = world.work_with(Worker::on(world.store.clone(), [generations]));
+    let first = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::PromoteIfIdentical).await;
+    let second = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::PromoteIfIdentical).await;
+    until("the first is being folded", || stage.has_waiting()).await;
+    assert_eq!(working.replays.status(second).unwrap().replay.phase, Phase::Requested);
+    stage.open();
+    let (first, second) = (working.promoted(first).await, working.promoted(second).await);
+    assert_eq!(second.replay.replaced, first.replay.candidate, "it came after the first");
+    assert_eq!(projecting.rows_at(head).await, world.fresh_fold(&model).await);
+    working.stop().await;
+    projecting.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replays_of_two_read_models_run_at_the_same_time() {
+    let world = World::gapped();
+    let (one, two) = (model(), model_of("customers-2", 1, Fold::Right));
+    world.append(&orders(0, 1_000, 50)).await;
+    let (first, second) = (world.project(&one).await, world.project(&two).await);
+    let stages = [Stage::on(world.store.clone()), Stage::on(world.store.clone())];
+    stages.iter().for_each(|stage| stage.only(2));
+    let generations = [
+        world.generations_from(&one, stages[0].store()).await,
+        world.generations_from(&two, stages[1].store()).await,
+    ];
+    let working = world.work_with(Worker::on(world.store.clone(), generations));
+    let ids = [
+        working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::PromoteIfIdentical).await,
+        working.request("customers-2", Sequence::FIRST, ReplayMode::PromoteIfIdentical).await,
+    ];
+    // Both wait in the middle of their folds.
+    until("both are being folded", || stages.iter().all(Stage::has_waiting)).await;
+    stages.iter().for_each(Stage::open);
+    for id in ids {
+        working.promoted(id).await;
+    }
+    working.stop().await;
+    first.stop().await;
+    second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn progress_grows_with_a_rate_and_the_time_left_and_ends_at_its_total() {
+    let (world, model) = (World::gapped(), model());
+    world.append(&orders(0, 1_000, 50)).await;
+    let projecting = world.project(&model).await;
+    let stage = Stage::on(world.store.clone());
+    // The last step before the end is held, so that the progress of the fold can be read.
+    let steps = Stage::on(world.store.clone());
+    steps.set_trap(support::Trap::Before("replay.verified"));
+    stage.only(2);
+    let generations = world.generations_from(&model, stage.store()).await;
+    let working = world.work_with(Worker::on(steps.store(), [generations]));
+    let id = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Build).await;
+    let progress = || working.replays.status(id).and_then(|status| status.progress);
+    let mut last = 0;
+    for _ in 0..8 {
+        stage.let_read(1);
+        until("progress", || progress().is_some_and(|now| now.done > last)).await;
+        let now = progress().unwrap();
+        assert!(now.done < now.total, "{now:?}");
+        assert!(now.events_per_second > 0.0 && now.remaining_ms.is_some(), "{now:?}");
+        last = now.done;
+    }
+    assert!(last >= u64::try_from(PAGE_EVENTS * 8).unwrap());
+    stage.open();
+    steps.trapped().await;
+    let end = progress().unwrap();
+    assert_eq!((end.done, end.remaining_ms), (end.total, Some(0)));
+    assert_eq!(working.replays.status(id).unwrap().replay.phase, Phase::Verifying);
+    working.kill().await;
+    projecting.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_away_in_any_phase_is_waited_for() {
+    let (world, model) = (World::gapped(), model());
+    let head = world.append(&orders(0, 1_000, 50)).await;
+    let shared = Stage::on(world.store.clone());
+    let projecting = world.project_from(&model, shared.store()).await;
+    let generations = world.generations_from(&model, shared.store()).await;
+    let working = world.work_with(Worker::on(world.store.clone(), [generations]));
+
+    // Away from the start: the plan has to wait.
+    shared.away(true);
+    let id = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::PromoteIfIdentical).await;
+    until("the plan was refused", || shared.refused() >= 5).await;
+    assert_eq!(working.replays.status(id).unwrap().replay.phase, Phase::Requested);
+    // Away in the middle of the fold, for the projector as well.
+    shared.only(3);
+    shared.away(false);
+    until("the fold waits", || working.replays.status(id).unwrap().replay.phase == Phase::Folding).await;
+    until("the fold waits", || shared.has_waiting()).await;
+    let refused = shared.refused();
+    shared.away(true);
+    shared.open();
+    until("the fold was refused", || shared.refused() >= refused + 5).await;
+    assert_eq!(working.replays.status(id).unwrap().replay.phase, Phase::Folding);
+    shared.away(false);
+    working.promoted(id).await;
+    let head = world.append(&orders(1_000, 100, 50)).await.max(head);
+    assert_eq!(projecting.rows_at(head).await, world.fresh_fold(&model).await);
+    let promoted = |event: &ReplayEvent| matches!(event, ReplayEvent::Promoted { .. });
+    assert_eq!(world.history(id).await.iter().filter(|event| promoted(event)).count(), 1);
+    working.stop().await;
+    projecting.stop().await;
+}

@@ -1,0 +1,206 @@
+//! Stores that do to a replay what real ones do now and then: be slow, be away, have lost their beginning, or take
+//! the process with them in the middle of an append.
+
+use annals_event::{Append, MarkName, Receipt, Sequence, Timestamp};
+use annals_store::{
+    AppendError, Capabilities, EventStore, Follow, Head, LogPage, ReadError, ReadLog, ReadStream, StreamPage,
+    Subscribe, Subscription,
+};
+use async_trait::async_trait;
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+use tokio::sync::{Notify, Semaphore};
+
+/// How many events a page of a [`Stage`]d store has.
+pub const PAGE_EVENTS: usize = 100;
+
+/// A store under a director.
+#[derive(Clone)]
+pub struct Stage(Arc<Directed>);
+
+struct Directed {
+    inner: Arc<dyn EventStore>,
+    /// Pages that may still be read.
+    pages: Semaphore,
+    /// Readers that wait for a page, now.
+    waiting: AtomicUsize,
+    away: AtomicBool,
+    /// How often somebody was told that the store is away.
+    refused: AtomicUsize,
+    /// The first sequence number that is still there.
+    first: Mutex<Option<Sequence>>,
+    trap: Mutex<Option<Trap>>,
+    /// An append is in the trap, and never answered.
+    trapped: Notify,
+}
+
+/// Where an append of an event of this type stops for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trap {
+    Before(&'static str),
+    After(&'static str),
+}
+
+impl Stage {
+    /// Does nothing to `inner` yet, but that subscriptions come in small pages.
+    pub fn on(inner: Arc<dyn EventStore>) -> Self {
+        Self(Arc::new(Directed {
+            inner,
+            pages: Semaphore::new(Semaphore::MAX_PERMITS / 2),
+            waiting: AtomicUsize::new(0),
+            away: AtomicBool::new(false),
+            refused: AtomicUsize::new(0),
+            first: Mutex::new(None),
+            trap: Mutex::new(None),
+            trapped: Notify::new(),
+        }))
+    }
+
+    pub fn store(&self) -> Arc<dyn EventStore> {
+        Arc::new(self.clone())
+    }
+
+    /// Lets subscribers read so many pages more, and no other.
+    pub fn only(&self, pages: usize) {
+        self.0.pages.forget_permits(Semaphore::MAX_PERMITS);
+        self.0.pages.add_permits(pages);
+    }
+
+    pub fn let_read(&self, pages: usize) {
+        self.0.pages.add_permits(pages);
+    }
+
+    pub fn open(&self) {
+        self.only(Semaphore::MAX_PERMITS / 2);
+    }
+
+    /// Whether a reader waits for a page.
+    pub fn has_waiting(&self) -> bool {
+        self.0.waiting.load(Ordering::SeqCst) > 0
+    }
+
+    pub fn away(&self, away: bool) {
+        self.0.away.store(away, Ordering::SeqCst);
+    }
+
+    pub fn refused(&self) -> usize {
+        self.0.refused.load(Ordering::SeqCst)
+    }
+
+    /// Retention has dropped everything below.
+    pub fn begin_at(&self, first: Sequence) {
+        *self.0.first.lock().unwrap() = Some(first);
+    }
+
+    pub fn set_trap(&self, trap: Trap) {
+        *self.0.trap.lock().unwrap() = Some(trap);
+    }
+
+    /// Waits until an append is in the trap.
+    pub async fn trapped(&self) {
+        super::world::within(self.0.trapped.notified()).await;
+    }
+}
+
+impl Directed {
+    fn check(&self) -> Result<(), ReadError> {
+        if self.away.load(Ordering::SeqCst) {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            return Err(ReadError::Unavailable { reason: "it is away".into() });
+        }
+        Ok(())
+    }
+
+    fn check_start(&self, requested: Sequence) -> Result<(), ReadError> {
+        match *self.first.lock().unwrap() {
+            Some(first) if requested < first => Err(ReadError::BelowStart { requested, first }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits in the trap if it is set for this append.
+    async fn fall_into(&self, trap: fn(&'static str) -> Trap, append: &Append) {
+        let writes = |wanted: &str| {
+            let mut events = append.writes.iter().flat_map(|write| &write.events);
+            events.any(|event| event.event_type.as_str() == wanted)
+        };
+        let falls = matches!(*self.trap.lock().unwrap(), Some(set @ (Trap::Before(wanted) | Trap::After(wanted)))
+            if set == trap(wanted) && writes(wanted));
+        if falls {
+            self.trapped.notify_one();
+            std::future::pending().await
+        }
+    }
+}
+
+#[async_trait]
+impl EventStore for Stage {
+    fn capabilities(&self) -> Capabilities {
+        self.0.inner.capabilities()
+    }
+    async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
+        self.0.check().map_err(|_| AppendError::Unavailable { reason: "it is away".into() })?;
+        self.0.fall_into(Trap::Before, &append).await;
+        let receipt = self.0.inner.append(append.clone()).await;
+        self.0.fall_into(Trap::After, &append).await;
+        receipt
+    }
+    async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
+        self.0.check()?;
+        self.0.inner.read_stream(read).await
+    }
+    async fn read_log(&self, read: ReadLog) -> Result<LogPage, ReadError> {
+        self.0.check()?;
+        self.0.check_start(read.from)?;
+        self.0.inner.read_log(read).await
+    }
+    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
+        self.0.check()?;
+        self.0.check_start(subscribe.from)?;
+        Ok(Subscription::following(self.0.clone(), subscribe))
+    }
+    async fn head(&self) -> Result<Head, ReadError> {
+        self.0.check()?;
+        let head = self.0.inner.head().await?;
+        let first = self.0.first.lock().unwrap().unwrap_or(head.first);
+        Ok(Head { first, ..head })
+    }
+    async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
+        self.0.inner.mark(mark).await
+    }
+    async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
+        self.0.inner.sequence_at(time).await
+    }
+}
+
+#[async_trait]
+impl Follow for Directed {
+    async fn page(&self, read: ReadLog) -> Result<LogPage, ReadError> {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let _left = Leaves(&self.waiting);
+        self.pages.acquire().await.unwrap().forget();
+        self.check()?;
+        self.check_start(read.from)?;
+        let page = self.inner.read_log(ReadLog { events_max: PAGE_EVENTS, ..read }).await?;
+        // To whoever reads, the log ends with the page: so each page is a batch of its own.
+        Ok(LogPage { head: page.through, ..page })
+    }
+
+    async fn grown_past(&self, through: Sequence) -> Result<(), ReadError> {
+        let all = annals_store::Filter::all();
+        let mut subscription = self.inner.subscribe(Subscribe::after(through, all)).await?;
+        while subscription.next().await?.through <= through {}
+        Ok(())
+    }
+}
+
+/// One less waits, also when it was dropped meanwhile.
+struct Leaves<'a>(&'a AtomicUsize);
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
