@@ -98,10 +98,10 @@ pub mod projection {
 /// Replays: a read model rebuilt from any sequence number while it is queried.
 pub mod replay {
     pub use annals_replay::{
-        Difference, Failure, GenerationsHost, HostError, PassedOver, Phase, Plan, PlannedSnapshot, Progress,
-        Promotion, ReadModelHost, Replay, ReplayCommand, ReplayError, ReplayEvent, ReplayId, ReplayMode,
-        ReplayRefused, ReplayRequest, ReplayStatus, ReplayWorker, Replays, RowSample, WorkerError,
-        WorkerOptions,
+        Difference, Failure, Garbage, GenerationsHost, HostError, Lease, PassedOver, Phase, Plan,
+        PlannedSnapshot, Progress, Promotion, ReadModelHost, Replay, ReplayCommand, ReplayError, ReplayEvent,
+        ReplayId, ReplayMode, ReplayRefused, ReplayRequest, ReplayStatus, ReplayWorker, Replays, RowSample,
+        WorkerError, WorkerOptions,
     };
 }
 
@@ -131,6 +131,8 @@ pub mod prelude {
     };
     pub use crate::reactor::{Reaction, Reactor};
     pub use crate::store::EventStore;
+    // How whatever runs is told to stop.
+    pub use tokio_util::sync::CancellationToken;
     // The derives have the traits' names.
     pub use annals_derive::{Event, Table};
 }

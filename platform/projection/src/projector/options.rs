@@ -1,4 +1,4 @@
-use crate::{Catalog, ReadModel, SnapshotPolicy};
+use crate::{Catalog, Generations, ReadModel, SnapshotPolicy};
 use annals_store::EventStore;
 use std::sync::Arc;
 
@@ -31,6 +31,10 @@ impl ProjectorOptions {
     /// Folds `store` into `model` in the data folder of `catalog`.
     pub fn new(catalog: Catalog, model: ReadModel, store: Arc<dyn EventStore>) -> Self {
         Self { catalog, model, store, snapshots: None, on_error: OnError::Stop }
+    }
+    /// The generations of the read model, for replays of it.
+    pub fn generations(&self) -> Generations {
+        Generations::new(self.catalog.clone(), self.model.clone(), self.store.clone())
     }
     /// Takes snapshots.
     #[must_use]

@@ -1,1 +1,0 @@
-//! Annals in one file: an aggregate, a table, a query, a replay
