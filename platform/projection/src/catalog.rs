@@ -160,7 +160,16 @@ impl Catalog {
         self.0.changes.subscribe()
     }
 
-    /// Notes a generation whose file is about to be made.
+    /// What the catalog says of a generation.
+    pub(crate) async fn entry(
+        &self,
+        model: &ReadModel,
+        id: GenerationId,
+    ) -> Result<Option<GenerationEntry>, GenerationError> {
+        Ok(self.generations(model).await?.into_iter().find(|entry| entry.id == id))
+    }
+
+    /// Notes a generation whose file is about to be made. One that was being made already stays noted.
     pub(crate) async fn add(
         &self,
         model: &ReadModel,
@@ -169,7 +178,7 @@ impl Catalog {
     ) -> Result<(), GenerationError> {
         sqlx::query(
             "INSERT INTO generation (id, model, schema_hash, fold_version, state, snapshot, created_at_us)
-             VALUES (?, ?, ?, ?, 'creating', ?, ?)",
+             VALUES (?, ?, ?, ?, 'creating', ?, ?) ON CONFLICT DO NOTHING",
         )
         .bind(id.to_string())
         .bind(model.name().as_str())
@@ -231,25 +240,17 @@ impl Catalog {
         Ok(flipped)
     }
 
-    /// Gives up a generation that is neither live nor kept for a rollback. Doing it twice is the same.
+    /// Gives up a generation that is not live. Doing it twice is the same.
     pub(crate) async fn discard(&self, model: &ReadModel, id: GenerationId) -> Result<(), GenerationError> {
         let mut transaction = self.0.pool.begin_with(BEGIN_WRITE).await?;
         let live = live(&mut transaction, model).await?;
-        if live.is_some_and(|live| live.generation == id || live.previous == Some(id)) {
+        if live.is_some_and(|live| live.generation == id) {
             return Err(GenerationError::InUse { id: id.to_string() });
         }
+        if let Some(live) = live.filter(|live| live.previous == Some(id)) {
+            point(&mut transaction, model, Live { previous: None, epoch: live.epoch + 1, ..live }).await?;
+        }
         retire(&mut transaction, id).await?;
-        transaction.commit().await?;
-        Ok(())
-    }
-
-    /// Gives up the generation that is kept for a rollback.
-    pub(crate) async fn drop_previous(&self, model: &ReadModel) -> Result<(), GenerationError> {
-        let mut transaction = self.0.pool.begin_with(BEGIN_WRITE).await?;
-        let Some(live) = live(&mut transaction, model).await? else { return Ok(()) };
-        let Some(previous) = live.previous else { return Ok(()) };
-        retire(&mut transaction, previous).await?;
-        point(&mut transaction, model, Live { previous: None, epoch: live.epoch + 1, ..live }).await?;
         transaction.commit().await?;
         self.changed();
         Ok(())

@@ -4,6 +4,7 @@ mod catalog;
 mod crash_point;
 mod fold;
 mod generation;
+mod generations;
 mod identifier;
 mod model;
 mod planted;
@@ -18,6 +19,10 @@ mod value;
 pub use catalog::{Catalog, GenerationEntry, GenerationState, Live};
 pub use fold::{EventError, FoldError, Tally};
 pub use generation::{GenerationError, GenerationId, GenerationStatus};
+pub use generations::{
+    CompareOptions, Comparison, Completeness, FoldControl, FoldOutcome, FoldStopped, Generations, Inspection,
+    Lease, Origin, PlanFacts, Promotion, Rollback, RowDifference, TableComparison, Until,
+};
 pub use identifier::{InvalidIdentifier, ModelName};
 pub use model::{FoldVersion, ModelError, ReadModel, ReadModelBuilder, SchemaHash};
 #[cfg(feature = "planted-bugs")]
@@ -27,6 +32,8 @@ pub use projector::{
     OnError, Progress, Projector, ProjectorError, ProjectorHandle, ProjectorOptions, ProjectorState,
 };
 pub use reader::{Reader, ReaderError, Readers, WaitError};
-pub use snapshot::{SnapshotError, SnapshotPolicy};
+pub use snapshot::{
+    Refusal, SnapshotChoice, SnapshotError, SnapshotFolder, SnapshotManifest, SnapshotName, SnapshotPolicy,
+};
 pub use table::{Cells, Column, SEQUENCE_COLUMN, Table, TableError, TableKey, TableSchema, cell};
 pub use value::{ColumnKind, ColumnType, KeyColumn, Value, ValueError};

@@ -115,16 +115,6 @@ impl Readers {
 
     /// A view that contains the event at `token`, as soon as there is one.
     pub async fn wait_for(&self, token: Sequence, timeout: Duration) -> Result<Reader, WaitError> {
-        self.wait_with(token, timeout, async |_| tokio::time::sleep(POLL).await).await
-    }
-
-    /// `until_news` returns when it is worth looking again; it is given how long at most.
-    pub(crate) async fn wait_with(
-        &self,
-        token: Sequence,
-        timeout: Duration,
-        until_news: impl AsyncFn(Duration),
-    ) -> Result<Reader, WaitError> {
         let begun = Instant::now();
         loop {
             let reader = self.reader().await?;
@@ -138,7 +128,7 @@ impl Readers {
                 let by = token.get() - checkpoint.get();
                 return Err(WaitError::Behind { token, checkpoint, by });
             }
-            until_news(left.min(POLL)).await;
+            tokio::time::sleep(left.min(POLL)).await;
         }
     }
 

@@ -2,6 +2,7 @@
 //! error here, never a truncation in the database.
 
 use annals_event::{Sequence, Timestamp, Version};
+use std::fmt;
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,6 +52,23 @@ impl Value {
             Self::Real(_) => "a REAL",
             Self::Text(_) => "a TEXT",
             Self::Blob(_) => "a BLOB",
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    /// As an SQL literal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("NULL"),
+            Self::Integer(number) => number.fmt(f),
+            Self::Real(number) => write!(f, "{number:?}"),
+            Self::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
+            Self::Blob(bytes) => {
+                f.write_str("x'")?;
+                bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+                f.write_str("'")
+            }
         }
     }
 }
@@ -219,7 +237,7 @@ impl<T: ColumnType> ColumnType for Option<T> {
 mod tests {
     use super::*;
 
-    fn round_trip<T: ColumnType + PartialEq + std::fmt::Debug>(value: T) {
+    fn round_trip<T: ColumnType + PartialEq + fmt::Debug>(value: T) {
         assert_eq!(T::from_value(value.to_value().unwrap()).unwrap(), value);
     }
 

@@ -63,3 +63,14 @@ async fn check_table(connection: &mut SqliteConnection, table: &str) -> Result<(
     };
     Err(GenerationError::Table { table: table.to_owned(), reason: reason.to_owned() })
 }
+
+const ADOPT: &str = "UPDATE annals_control SET fold_version = ? WHERE one = 1";
+
+/// Makes a restored generation one that `model`'s fold continues: its rows count as made by it. The caller has
+/// checked tables, log and events.
+pub(crate) async fn adopt(path: &Path, model: &ReadModel) -> Result<(), GenerationError> {
+    let mut connection = create_writer(path).await?;
+    sqlx::query(ADOPT).bind(model.fold_version().get()).execute(&mut connection).await?;
+    connection.close().await?;
+    Ok(())
+}

@@ -29,14 +29,18 @@ pub enum GenerationError {
         /// The read model.
         model: String,
     },
-    /// There is nothing to roll back to.
-    #[error("read model {model:?} has no generation before the live one to go back to")]
-    NoPrevious {
+    /// The generation is not the one before the live one.
+    #[error(
+        "generation {id} of read model {model:?} is not the one before the live one, so there is no way back to it"
+    )]
+    NotPrevious {
+        /// The id.
+        id: String,
         /// The read model.
         model: String,
     },
     /// The live generation cannot be discarded.
-    #[error("generation {id} is live, or kept for a rollback, and stays")]
+    #[error("generation {id} is live and stays; promote another one first")]
     InUse {
         /// The id.
         id: String,

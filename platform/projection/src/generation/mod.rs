@@ -15,7 +15,7 @@ mod writer;
 
 pub use control::GenerationStatus;
 pub(crate) use control::{raise_epoch, read_status};
-pub(crate) use create::create;
+pub(crate) use create::{adopt, create};
 pub use error::GenerationError;
 pub use id::GenerationId;
 pub(crate) use writer::GenerationWriter;

@@ -6,7 +6,7 @@ use crate::{
     crash_point::crash_point,
     fold::{DecodedBatch, UnitWriter, Write},
     planted,
-    sqlite::{BEGIN_WRITE, open_writer},
+    sqlite::{End, begin_write, end_write, open_writer},
 };
 use annals_event::{LogId, Sequence};
 use annals_telemetry::Run;
@@ -21,8 +21,8 @@ pub(crate) struct GenerationWriter {
     connection: SqliteConnection,
     units: Vec<Box<dyn UnitWriter>>,
     status: GenerationStatus,
-    /// A transaction failed: the connection is opened anew before the next.
-    broken: bool,
+    /// A transaction may be open, or its end unknown: the connection is opened anew before the next.
+    unsettled: bool,
 }
 
 impl GenerationWriter {
@@ -34,8 +34,8 @@ impl GenerationWriter {
         log_id: LogId,
     ) -> Result<Self, GenerationError> {
         let mut connection = open_writer(path).await?;
-        let mut transaction = connection.begin_with(BEGIN_WRITE).await?;
-        let found = read_status(&mut transaction).await?;
+        begin_write(&mut connection).await?;
+        let found = read_status(&mut connection).await?;
         if let Some(reason) = found.refusal(model) {
             return Err(GenerationError::OtherFold { id: id.to_string(), reason });
         }
@@ -43,8 +43,8 @@ impl GenerationWriter {
             let (found, expected) = (found.log_id.to_string(), log_id.to_string());
             return Err(GenerationError::OtherLog { id: id.to_string(), found, expected });
         }
-        let epoch = raise_epoch(&mut transaction).await?;
-        transaction.commit().await?;
+        let epoch = raise_epoch(&mut connection).await?;
+        end_write(&mut connection, End::Commit).await?;
         Ok(Self {
             id,
             path: path.to_owned(),
@@ -52,7 +52,7 @@ impl GenerationWriter {
             connection,
             units: model.units().iter().map(|unit| unit.clone().writer()).collect(),
             status: GenerationStatus { epoch, ..found },
-            broken: false,
+            unsettled: false,
         })
     }
 
@@ -71,19 +71,20 @@ impl GenerationWriter {
         if batch.through <= self.checkpoint() {
             return Ok(0);
         }
-        if self.broken {
+        if self.unsettled {
             self.connection = open_writer(&self.path).await?;
-            self.broken = false;
         }
+        self.unsettled = true;
         match self.write(batch, run).await {
             Ok((rows, applied)) => {
+                self.unsettled = false;
                 self.status.checkpoint = batch.through;
                 self.status.applied = applied;
                 Ok(rows)
             }
             Err(error) => {
                 self.units.iter_mut().for_each(|unit| unit.forget());
-                self.broken = matches!(error, FoldError::Database(_));
+                self.unsettled = end_write(&mut self.connection, End::Rollback).await.is_err();
                 Err(error)
             }
         }
@@ -92,37 +93,36 @@ impl GenerationWriter {
     async fn write(&mut self, batch: &DecodedBatch, run: Run) -> Result<(usize, Tally), FoldError> {
         debug_assert_eq!(batch.after, self.status.checkpoint, "a feed begins behind the checkpoint");
         let applied = self.status.applied.plus(batch.applied);
-        let mut transaction = self.connection.begin_with(BEGIN_WRITE).await?;
+        let connection = &mut self.connection;
+        begin_write(connection).await?;
         crash_point("fold-begun")?;
         let mut rows = 0;
         for (unit, work) in self.units.iter_mut().zip(&batch.work) {
-            let consumer = self.model.name().as_str();
-            let mut write = Write { connection: &mut transaction, consumer, run };
+            let mut write = Write { connection, consumer: self.model.name().as_str(), run };
             rows += unit.apply(work, &mut write).await?;
         }
         crash_point("rows-written")?;
         if planted::checkpoint_outside_transaction() {
-            transaction.commit().await?;
+            end_write(connection, End::Commit).await?;
             crash_point("between-rows-and-checkpoint")?;
-            transaction = self.connection.begin_with(BEGIN_WRITE).await?;
+            begin_write(connection).await?;
         }
-        advance(&mut transaction, &self.status, batch.through, applied).await.map_err(
-            |error| match error {
-                Advance::Database(error) => FoldError::Database(error),
-                Advance::Fenced { found } => {
-                    FoldError::Fenced { generation: self.id.to_string(), mine: self.status.epoch, found }
-                }
-            },
-        )?;
+        advance(connection, &self.status, batch.through, applied).await.map_err(|error| match error {
+            Advance::Database(error) => FoldError::Database(error),
+            Advance::Fenced { found } => {
+                FoldError::Fenced { generation: self.id.to_string(), mine: self.status.epoch, found }
+            }
+        })?;
         crash_point("checkpoint-written")?;
-        transaction.commit().await?;
+        end_write(connection, End::Commit).await?;
+        crash_point("batch-committed")?;
         Ok((rows, applied))
     }
 
     /// Makes all that was committed durable: copies the WAL into the file and syncs it.
     pub(crate) async fn sync(&mut self) -> Result<(), FoldError> {
         sqlx::query("PRAGMA synchronous = FULL").execute(&mut self.connection).await?;
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut self.connection).await?;
+        sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut self.connection).await?;
         sqlx::query("PRAGMA synchronous = NORMAL").execute(&mut self.connection).await?;
         Ok(())
     }

@@ -1,7 +1,11 @@
 use super::{Progress, ProjectorState, progress::ProgressBoard};
 use crate::{Reader, ReaderError, Readers, WaitError};
 use annals_event::Sequence;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// What a service holds of its projector. Cloning it gives another handle to the same one.
 #[derive(Clone)]
@@ -40,19 +44,21 @@ impl ProjectorHandle {
     /// A view that contains the event at `token`, as soon as there is one; an error that says how far behind the read
     /// model is when `timeout` is over.
     pub async fn wait_for(&self, token: Sequence, timeout: Duration) -> Result<Reader, WaitError> {
+        let begun = Instant::now();
         let mut news = self.board.subscribe();
         let arrived = |progress: &Progress| {
             progress.checkpoint >= token || matches!(progress.state, ProjectorState::Stopped { .. })
         };
         // Waits for the board first: opening a view that cannot contain the token would be in vain.
-        let waited = tokio::time::timeout(timeout, news.wait_for(arrived)).await;
-        // Only the place is kept: what `waited` borrows would lock the board.
-        let arrived_at = waited.ok().and_then(Result::ok).map(|progress| progress.checkpoint);
-        if arrived_at.is_some_and(|checkpoint| checkpoint < token) {
+        let waiting = async { news.wait_for(arrived).await.map(|progress| progress.checkpoint) };
+        if let Ok(Ok(checkpoint)) = tokio::time::timeout(timeout, waiting).await
+            && checkpoint < token
+        {
             return self.stopped(token).await;
         }
-        // The board may not know what another process folded.
-        self.readers.wait_for(token, Duration::ZERO).await
+        // What is live may be another generation than the board speaks of, if one was promoted just now; and the
+        // board may not know what another process folded.
+        self.readers.wait_for(token, timeout.saturating_sub(begun.elapsed())).await
     }
 
     /// The projector has stopped; what another one folded may still be enough.

@@ -18,11 +18,11 @@ pub use error::ProjectorError;
 pub use handle::ProjectorHandle;
 pub use options::{OnError, ProjectorOptions};
 pub use progress::{Progress, ProjectorState};
+pub(crate) use tend::apply_traced;
 
 use crate::{
-    Catalog, GenerationError, GenerationId, Live, ReadModel, Readers,
-    generation::{self, read_status},
-    sqlite::{open_reader, sync_folder},
+    Catalog, GenerationError, GenerationId, Live, ReadModel, Readers, generation::read_status,
+    generations::create_empty, sqlite::open_reader,
 };
 use annals_event::LogId;
 use annals_store::Head;
@@ -75,29 +75,14 @@ async fn find_or_create(
     if let Some(live) = catalog.live(model).await? {
         return Ok(live);
     }
-    let first = create_generation(catalog, model, log_id).await?;
+    let first = GenerationId::generate();
+    create_empty(catalog, model, log_id, first).await?;
     let live = catalog.make_first_live(model, first).await?;
     if live.generation != first {
         // Somebody else was faster.
         catalog.discard(model, first).await?;
     }
     Ok(live)
-}
-
-/// Makes an empty generation.
-pub(crate) async fn create_generation(
-    catalog: &Catalog,
-    model: &ReadModel,
-    log_id: LogId,
-) -> Result<GenerationId, GenerationError> {
-    let id = GenerationId::generate();
-    let folder = catalog.generations_folder(model.name());
-    std::fs::create_dir_all(&folder).map_err(GenerationError::file(&folder))?;
-    catalog.add(model, id, None).await?;
-    generation::create(&catalog.generation_path(model.name(), id), model, log_id).await?;
-    sync_folder(&folder).map_err(GenerationError::file(&folder))?;
-    catalog.set_ready(id).await?;
-    Ok(id)
 }
 
 /// Checks that the generation was folded from this log and from no more than is in it.

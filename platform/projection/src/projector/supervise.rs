@@ -6,14 +6,14 @@ use super::{
     tend::{Retry, Tender},
 };
 use crate::{
-    FoldError, GenerationError, GenerationId, Live, generation::read_status, snapshot::SnapshotTaker,
-    sqlite::open_reader,
+    FoldError, GenerationError, GenerationId, Live, generation::read_status, generations::sweep,
+    snapshot::SnapshotTaker, sqlite::open_reader,
 };
 use annals_event::LogId;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,12 @@ use tracing::warn;
 
 /// How often the pointer is looked at for changes that other processes made.
 const POINTER_POLL: Duration = Duration::from_millis(500);
+/// How long a generation that is kept for a rollback is left to whoever took it over.
+const FENCED_PAUSE: Duration = Duration::from_secs(30);
+/// How often files of generations that were given up are removed.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+/// How long such a file stays for readers that still have it open.
+const RETIRED_GRACE: Duration = Duration::from_secs(60);
 
 pub(super) struct Supervisor {
     options: ProjectorOptions,
@@ -28,9 +34,10 @@ pub(super) struct Supervisor {
     board: Arc<ProgressBoard>,
     tending: HashMap<GenerationId, CancellationToken>,
     tasks: JoinSet<(GenerationId, Result<(), GenerationError>)>,
-    /// Generations that are not tended while the pointer stays as it is.
-    left_alone: HashSet<GenerationId>,
+    /// Generations that are not tended while the pointer stays as it is, or until this time.
+    left_alone: HashMap<GenerationId, Option<Instant>>,
     seen: Option<Live>,
+    swept: Instant,
 }
 
 impl Supervisor {
@@ -41,8 +48,9 @@ impl Supervisor {
             board: projector.board.clone(),
             tending: HashMap::new(),
             tasks: JoinSet::new(),
-            left_alone: HashSet::new(),
+            left_alone: HashMap::new(),
             seen: None,
+            swept: Instant::now(),
         }
     }
 
@@ -73,6 +81,7 @@ impl Supervisor {
         changes.mark_unchanged();
         let live = self.look().await?;
         self.tend(live).await?;
+        self.sweep().await;
         tokio::select! {
             Some(ended) = self.tasks.join_next() => {
                 let Ok((id, result)) = ended else {
@@ -87,6 +96,17 @@ impl Supervisor {
             }
             _ = changes.changed() => Ok(()),
             () = tokio::time::sleep(POINTER_POLL) => Ok(()),
+        }
+    }
+
+    async fn sweep(&mut self) {
+        if self.swept.elapsed() < SWEEP_EVERY {
+            return;
+        }
+        self.swept = Instant::now();
+        let ProjectorOptions { catalog, model, .. } = &self.options;
+        if let Err(error) = sweep(catalog, model, RETIRED_GRACE).await {
+            warn!(%error, "files of a retired generation could not be removed; trying again later");
         }
     }
 
@@ -108,12 +128,13 @@ impl Supervisor {
     }
 
     async fn tend(&mut self, live: Live) -> Result<(), GenerationError> {
+        self.left_alone.retain(|_, until| until.is_none_or(|until| until > Instant::now()));
         for id in [Some(live.generation), live.previous].into_iter().flatten() {
-            if self.tending.contains_key(&id) || self.left_alone.contains(&id) {
+            if self.tending.contains_key(&id) || self.left_alone.contains_key(&id) {
                 continue;
             }
             match self.refusal(id).await {
-                Ok(None) => self.spawn(id, live).await,
+                Ok(None) => self.spawn(id, live),
                 Ok(Some(reason)) => self.leave_alone(id, live, reason),
                 Err(error) if id == live.generation => return Err(error),
                 Err(error) => self.leave_alone(id, live, error.to_string()),
@@ -130,7 +151,7 @@ impl Supervisor {
     }
 
     fn leave_alone(&mut self, id: GenerationId, live: Live, reason: String) {
-        self.left_alone.insert(id);
+        self.left_alone.insert(id, None);
         if id == live.generation {
             warn!(generation = %id, %reason, "the live generation is served as it is; it needs a replay");
             self.board.set_state(ProjectorState::NeedsReplay { reason });
@@ -139,10 +160,10 @@ impl Supervisor {
         }
     }
 
-    async fn spawn(&mut self, id: GenerationId, live: Live) {
+    fn spawn(&mut self, id: GenerationId, live: Live) {
         let is_live = id == live.generation;
         let snapshots = match (&self.options.snapshots, is_live) {
-            (Some(policy), true) => Some(SnapshotTaker::new(&self.options, policy.clone(), id).await),
+            (Some(policy), true) => Some(SnapshotTaker::new(&self.options, policy.clone(), id)),
             _ => None,
         };
         let tender = Tender {
@@ -169,7 +190,12 @@ impl Supervisor {
         if id == live.generation {
             return Err(error);
         }
-        self.leave_alone(id, live, error.to_string());
+        if fenced {
+            // A rollback brings it up to date. If nothing comes of that, it is tended again.
+            self.left_alone.insert(id, Some(Instant::now() + FENCED_PAUSE));
+        } else {
+            self.leave_alone(id, live, error.to_string());
+        }
         Ok(())
     }
 }

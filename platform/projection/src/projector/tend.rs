@@ -103,7 +103,7 @@ impl Tender {
             board.moved(writer.checkpoint(), batch.head);
         }
         if let Some(snapshots) = &mut self.snapshots {
-            snapshots.consider(writer.status());
+            snapshots.consider(writer.status()).await;
         }
         Ok(())
     }

@@ -6,9 +6,10 @@ mod connect;
 mod failure;
 mod statements;
 
-pub(crate) use cells::{bind, read_cell, read_cells};
+pub(crate) use cells::{bind, read_cells};
 pub(crate) use connect::{
-    BEGIN_WRITE, create_writer, open_reader, open_writer, reader_options, sync_folder, writer_options,
+    BEGIN_WRITE, End, begin_write, create_writer, end_write, open_reader, open_writer, reader_options,
+    sync_folder, writer_options,
 };
 pub(crate) use failure::{is_damage, is_transient};
 pub(crate) use statements::{TableStatements, run_script};

@@ -7,9 +7,9 @@ use annals_event::{
     Append, CodecError, Event, EventId, EventType, ExpectedVersion, NewEvent, Recorded, Sequence, StreamName,
 };
 use annals_projection::{
-    ApplyError, Catalog, Cells, Column, Projector, ProjectorError, ProjectorHandle, ProjectorOptions,
-    ReadModel, Reader, SqlProjection, SqlTable, SqlTransaction, Table, TableError, TableProjection,
-    TableSchema, Value, cell,
+    ApplyError, Catalog, Cells, Column, Generations, Projector, ProjectorError, ProjectorHandle,
+    ProjectorOptions, ReadModel, Reader, SqlProjection, SqlTable, SqlTransaction, Table, TableError,
+    TableProjection, TableSchema, Value, cell,
 };
 use annals_store::{EventStore, GappedStore};
 use async_trait::async_trait;
@@ -244,6 +244,9 @@ impl World {
     }
     pub async fn options(&self, model: &ReadModel) -> ProjectorOptions {
         ProjectorOptions::new(self.catalog().await, model.clone(), self.store())
+    }
+    pub async fn generations(&self, model: &ReadModel) -> Generations {
+        Generations::new(self.catalog().await, model.clone(), self.store())
     }
     pub async fn start(&self, model: &ReadModel) -> Running {
         Running::start(self.options(model).await).await

@@ -1,0 +1,128 @@
+use super::Generations;
+use crate::{
+    FoldError, GenerationError, GenerationId, GenerationStatus,
+    fold::{Feed, FeedOptions},
+    generation::GenerationWriter,
+    projector::apply_traced,
+};
+use annals_event::Sequence;
+use annals_telemetry::Run;
+use std::{fmt, path::Path, sync::Arc};
+use tokio_util::sync::CancellationToken;
+
+/// How far to fold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// To the log's last event, as it is at the beginning.
+    Head,
+    /// To this place: the checkpoint ends exactly there.
+    Sequence(Sequence),
+}
+
+/// How a fold is steered and watched.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct FoldControl {
+    /// Ends the fold after a batch.
+    pub cancel: CancellationToken,
+    progress: Option<OnProgress>,
+}
+
+type OnProgress = Arc<dyn Fn(&GenerationStatus) + Send + Sync>;
+
+/// What a fold came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FoldOutcome {
+    /// The generation afterwards.
+    pub status: GenerationStatus,
+    /// Why it ended.
+    pub stopped: FoldStopped,
+}
+
+/// Why a fold ended without an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoldStopped {
+    /// It got where it was to go.
+    Reached,
+    /// It was cancelled. The next fold goes on where this one stopped.
+    Cancelled,
+}
+
+impl FoldControl {
+    /// A fold that nobody watches, ended by `cancel`.
+    pub fn new(cancel: CancellationToken) -> Self {
+        Self { cancel, progress: None }
+    }
+    /// Calls `progress` after each batch.
+    #[must_use]
+    pub fn on_progress(mut self, progress: impl Fn(&GenerationStatus) + Send + Sync + 'static) -> Self {
+        self.progress = Some(Arc::new(progress));
+        self
+    }
+}
+
+impl fmt::Debug for FoldControl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FoldControl").field("cancel", &self.cancel).finish_non_exhaustive()
+    }
+}
+
+impl Generations {
+    /// Folds the log into a candidate, from its own checkpoint. A generation that is further already stays.
+    pub async fn fold_to(
+        &self,
+        id: GenerationId,
+        until: Until,
+        control: FoldControl,
+    ) -> Result<FoldOutcome, GenerationError> {
+        let path = self.usable(id).await?;
+        let head = self.store.head().await?;
+        let mut writer = GenerationWriter::claim(id, &path, &self.model, head.log_id).await?;
+        let until = match until {
+            Until::Head => head.last,
+            Until::Sequence(sequence) => sequence,
+        };
+        let stopped = self.drive(&mut writer, until, &control).await?;
+        let status = writer.status().clone();
+        writer.close().await?;
+        Ok(FoldOutcome { status, stopped })
+    }
+
+    /// Folds into `writer` up to `until`.
+    pub(super) async fn drive(
+        &self,
+        writer: &mut GenerationWriter,
+        until: Sequence,
+        control: &FoldControl,
+    ) -> Result<FoldStopped, FoldError> {
+        let mut feed = Feed::start(FeedOptions {
+            model: self.model.clone(),
+            store: self.store.clone(),
+            after: writer.checkpoint(),
+            until,
+        });
+        loop {
+            // A batch that is being written is never cut short.
+            let batch = tokio::select! {
+                batch = feed.next() => batch,
+                () = control.cancel.cancelled() => return Ok(FoldStopped::Cancelled),
+            };
+            let Some(batch) = batch else { return Ok(FoldStopped::Reached) };
+            apply_traced(writer, &batch?, self.model.name().as_str(), Run::Replay).await?;
+            if let Some(progress) = &control.progress {
+                progress(writer.status());
+            }
+        }
+    }
+
+    /// Opens a generation's file for folding.
+    pub(super) async fn claim_file(
+        &self,
+        id: GenerationId,
+        path: &Path,
+    ) -> Result<GenerationWriter, GenerationError> {
+        let log_id = self.store.head().await?.log_id;
+        GenerationWriter::claim(id, path, &self.model, log_id).await
+    }
+}

@@ -1,0 +1,115 @@
+//! The building blocks of a replay, all on one read model. Whoever puts them together decides the order; each is
+//! safe by itself:
+//!
+//! * Nothing here writes the live generation's rows. Only [`Generations::promote`] and [`Generations::rollback`] move
+//!   the pointer, and only in a step that is done or not done.
+//! * Each may be repeated, also after a kill in the middle of it: it goes on, or finds its work done.
+//! * A candidate is folded at an epoch of its own; a second folder of it fences the first.
+
+mod compare;
+mod complete;
+mod create;
+mod fold;
+mod inspect;
+mod lease;
+mod merge;
+mod plan;
+mod promote;
+mod sweep;
+
+pub use compare::{CompareOptions, Comparison, RowDifference, TableComparison};
+pub use complete::Completeness;
+pub use create::Origin;
+pub(crate) use create::create_empty;
+pub use fold::{FoldControl, FoldOutcome, FoldStopped, Until};
+pub use inspect::Inspection;
+pub use lease::Lease;
+pub use plan::PlanFacts;
+pub use promote::{Promotion, Rollback};
+pub(crate) use sweep::sweep;
+
+use crate::{
+    Catalog, GenerationEntry, GenerationError, GenerationId, GenerationState, GenerationStatus, Live,
+    ReadModel, SnapshotFolder, SnapshotManifest, generation::read_status, sqlite::open_reader,
+};
+use annals_store::EventStore;
+use std::{fmt, path::PathBuf, sync::Arc};
+
+/// The generations of one read model. Cloning it gives another handle.
+#[derive(Clone)]
+pub struct Generations {
+    catalog: Catalog,
+    model: ReadModel,
+    store: Arc<dyn EventStore>,
+    snapshots: SnapshotFolder,
+}
+
+impl Generations {
+    /// The generations of `model` in the data folder of `catalog`, folded from `store`.
+    pub fn new(catalog: Catalog, model: ReadModel, store: Arc<dyn EventStore>) -> Self {
+        let snapshots = SnapshotFolder::new(catalog.snapshots_folder(model.name()));
+        Self { catalog, model, store, snapshots }
+    }
+
+    /// The read model.
+    pub fn model(&self) -> &ReadModel {
+        &self.model
+    }
+
+    /// Its snapshots.
+    pub fn snapshots(&self) -> &SnapshotFolder {
+        &self.snapshots
+    }
+
+    /// What is live.
+    pub async fn live(&self) -> Result<Live, GenerationError> {
+        let live = self.catalog.live(&self.model).await?;
+        live.ok_or_else(|| GenerationError::NoneLive { model: self.model.name().to_string() })
+    }
+
+    /// Every generation, oldest first.
+    pub async fn list(&self) -> Result<Vec<GenerationEntry>, GenerationError> {
+        self.catalog.generations(&self.model).await
+    }
+
+    /// What a generation says of itself; `None`: there is none of this id, or its file is not complete.
+    pub async fn find(&self, id: GenerationId) -> Result<Option<GenerationStatus>, GenerationError> {
+        match self.catalog.entry(&self.model, id).await? {
+            Some(entry) if entry.state == GenerationState::Ready => Ok(Some(self.status(id).await?)),
+            _ => Ok(None),
+        }
+    }
+
+    /// What a generation says of itself.
+    pub async fn status(&self, id: GenerationId) -> Result<GenerationStatus, GenerationError> {
+        let mut connection = open_reader(&self.usable(id).await?).await?;
+        read_status(&mut connection).await
+    }
+
+    /// Takes a snapshot of the live generation.
+    pub async fn take_snapshot(&self) -> Result<SnapshotManifest, GenerationError> {
+        let live = self.live().await?;
+        self.snapshots.take(&self.path(live.generation)).await
+    }
+
+    fn path(&self, id: GenerationId) -> PathBuf {
+        self.catalog.generation_path(self.model.name(), id)
+    }
+
+    /// The file of a generation that is complete and not retired.
+    async fn usable(&self, id: GenerationId) -> Result<PathBuf, GenerationError> {
+        let entry = self.catalog.entry(&self.model, id).await?;
+        let unknown =
+            || GenerationError::Unknown { id: id.to_string(), model: self.model.name().to_string() };
+        match entry.ok_or_else(unknown)?.state {
+            GenerationState::Ready => Ok(self.path(id)),
+            state => Err(GenerationError::Unusable { id: id.to_string(), state: state.to_string() }),
+        }
+    }
+}
+
+impl fmt::Debug for Generations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Generations({:?})", self.model)
+    }
+}

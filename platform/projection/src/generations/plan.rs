@@ -1,0 +1,82 @@
+use super::Generations;
+use crate::{FoldVersion, GenerationError, GenerationId, Refusal, SnapshotManifest};
+use annals_event::Sequence;
+use annals_store::{Head, ReadLog};
+
+/// How many events of the log are looked at to estimate the rest.
+const SAMPLE_EVENTS: usize = 1_000;
+
+/// What is known before a replay begins. Nothing was touched to find it out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PlanFacts {
+    /// The snapshot to begin with; `None`: begin empty.
+    pub snapshot: Option<SnapshotManifest>,
+    /// Newer snapshots, and why they are not used.
+    pub refused: Vec<Refusal>,
+    /// The first sequence number that is folded.
+    pub fold_from: Sequence,
+    /// The first that is still in the log.
+    pub first: Sequence,
+    /// The log's last.
+    pub head: Sequence,
+    /// About so many events of the read model are between the two.
+    pub events_estimate: u64,
+    /// About so many bytes of records they have.
+    pub bytes_estimate: u64,
+    /// About so many bytes of disk the candidate needs beside what is there.
+    pub disk_bytes_estimate: u64,
+    /// The fold version of the live generation.
+    pub live_fold_version: FoldVersion,
+}
+
+impl Generations {
+    /// What a replay from `from` would do: it begins with the newest intact snapshot at or below `from - 1`, whatever
+    /// fold made it. `FIRST` begins empty.
+    ///
+    /// If retention dropped what would have to be folded, this is a [`ReadError::BelowStart`](annals_store::ReadError)
+    /// that names what is left.
+    pub async fn plan(&self, from: Sequence) -> Result<PlanFacts, GenerationError> {
+        let head = self.store.head().await?;
+        let at_most = from.previous();
+        let choice = self.snapshots.choose(&self.model, head.log_id, at_most, None).await?;
+        let begin = choice.chosen.as_ref().map_or(Sequence::ZERO, SnapshotManifest::checkpoint);
+        let live_id = self.live().await?.generation;
+        let live = self.status(live_id).await?;
+        let sample = self.sample(begin.next(), head).await?;
+        let snapshot_count = choice.chosen.as_ref().map_or(0, |manifest| manifest.applied_count);
+        let known = live.applied.count.saturating_sub(snapshot_count);
+        let lag = head.last.get().saturating_sub(live.checkpoint.get());
+        let events = known.saturating_add(lag);
+        let live_bytes = self.file_bytes(live_id);
+        let snapshot_bytes = choice.chosen.as_ref().map_or(0, |manifest| manifest.database_bytes);
+        Ok(PlanFacts {
+            snapshot: choice.chosen,
+            refused: choice.refused,
+            fold_from: begin.next(),
+            first: head.first,
+            head: head.last,
+            events_estimate: events,
+            bytes_estimate: events.saturating_mul(sample),
+            // As much again for the WAL while it is written.
+            disk_bytes_estimate: live_bytes.max(snapshot_bytes).saturating_mul(2),
+            live_fold_version: live.fold_version,
+        })
+    }
+
+    /// The average size of an event's record from `from` on. Fails if retention dropped `from`.
+    async fn sample(&self, from: Sequence, head: Head) -> Result<u64, GenerationError> {
+        if from > head.last {
+            return Ok(0);
+        }
+        let filter = self.model.filter().clone();
+        let read = ReadLog { events_max: SAMPLE_EVENTS, ..ReadLog::filtered(from, filter) };
+        let page = self.store.read_log(read).await?;
+        let average = page.events.size_bytes().checked_div(page.events.len()).unwrap_or(0);
+        Ok(u64::try_from(average).unwrap_or(u64::MAX))
+    }
+
+    fn file_bytes(&self, id: GenerationId) -> u64 {
+        std::fs::metadata(self.path(id)).map_or(0, |file| file.len())
+    }
+}

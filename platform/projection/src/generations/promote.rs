@@ -1,0 +1,155 @@
+//! Moving the pointer.
+//!
+//! The live generation's file is locked for writing, and its epoch raised, in a transaction that stays open while
+//! the other generation is folded up to its checkpoint and the pointer is moved; then the transaction is
+//! committed. A crash at any point leaves one of two states:
+//!
+//! * before the pointer moved: the lock is gone with the process, the epoch is as it was, the live worker goes on;
+//! * after it moved: the other generation is live and contains all that the one before contained. The worker of the
+//!   one before may go on writing it, which nobody reads and which a rollback may use.
+//!
+//! So no writer is ever fenced for nothing, and no reader ever sees less than before.
+
+use super::{FoldControl, Generations};
+use crate::{
+    FoldError, GenerationError, GenerationId, Live,
+    crash_point::crash_point,
+    generation::{GenerationWriter, raise_epoch, read_status},
+    sqlite::{End, begin_write, end_write, open_writer},
+};
+use annals_event::Sequence;
+use sqlx::Connection;
+
+/// How often a fold begins again because somebody took the generation over.
+const FENCED_MAX: usize = 5;
+
+/// What a promotion did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Promotion {
+    /// What is live now.
+    pub generation: GenerationId,
+    /// What was live before; `None`: it was discarded meanwhile.
+    pub replaced: Option<GenerationId>,
+    /// The last sequence number that the new one contains.
+    pub checkpoint: Sequence,
+    /// Whether it had been done before.
+    pub repeated: bool,
+}
+
+/// What a rollback did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rollback {
+    /// What is live now.
+    pub generation: GenerationId,
+    /// The last sequence number that it contains.
+    pub checkpoint: Sequence,
+    /// How many sequence numbers that is behind the log.
+    pub behind: u64,
+    /// Whether this program's fold continues it. If not, it stays where it is until a program of its fold version
+    /// runs.
+    pub continued: bool,
+    /// Whether it had been done before.
+    pub repeated: bool,
+}
+
+/// Whether what the other generation lacks is folded into it first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Folded,
+    Accepted,
+}
+
+impl Generations {
+    /// Makes a candidate live: fences the live writer, folds what the candidate lacks, moves the pointer. What was
+    /// live before is kept for a rollback, and what was kept until then is given up. Doing it twice is the same.
+    pub async fn promote(&self, id: GenerationId) -> Result<Promotion, GenerationError> {
+        let live = self.live().await?;
+        if live.generation == id {
+            let checkpoint = self.status(id).await?.checkpoint;
+            return Ok(Promotion { generation: id, replaced: live.previous, checkpoint, repeated: true });
+        }
+        let checkpoint = self.exchange(live, id, Missing::Folded).await?;
+        let replaced = Some(live.generation);
+        Ok(Promotion { generation: id, replaced, checkpoint, repeated: false })
+    }
+
+    /// Makes the generation before the live one live again. If this program's fold continues it, it is brought up to
+    /// date first and readers see no step back; if not, it is as it was left. Doing it twice is the same.
+    pub async fn rollback(&self, id: GenerationId) -> Result<Rollback, GenerationError> {
+        let live = self.live().await?;
+        let status = self.status(id).await?;
+        let continued = status.refusal(&self.model).is_none();
+        let repeated = live.generation == id;
+        if !repeated && live.previous != Some(id) {
+            let model = self.model.name().to_string();
+            return Err(GenerationError::NotPrevious { id: id.to_string(), model });
+        }
+        let checkpoint = match (repeated, continued) {
+            (true, _) => status.checkpoint,
+            (false, true) => self.exchange(live, id, Missing::Folded).await?,
+            (false, false) => self.exchange(live, id, Missing::Accepted).await?,
+        };
+        let behind = self.store.head().await?.last.get().saturating_sub(checkpoint.get());
+        Ok(Rollback { generation: id, checkpoint, behind, continued, repeated })
+    }
+
+    /// Puts `to` in the place of what is live. Gives `to`'s checkpoint.
+    async fn exchange(
+        &self,
+        live: Live,
+        to: GenerationId,
+        missing: Missing,
+    ) -> Result<Sequence, GenerationError> {
+        if missing == Missing::Folded {
+            // Most of the way without the lock.
+            let near = self.status(live.generation).await?.checkpoint;
+            self.bring_to(to, near).await?.close().await?;
+        }
+        crash_point("promote-begun")?;
+        let mut connection = open_writer(&self.usable(live.generation).await?).await?;
+        begin_write(&mut connection).await?;
+        let reached = read_status(&mut connection).await?.checkpoint;
+        raise_epoch(&mut connection).await?;
+        crash_point("live-fenced")?;
+        let checkpoint = match missing {
+            Missing::Folded => self.complete(to, reached).await?,
+            Missing::Accepted => self.status(to).await?.checkpoint,
+        };
+        crash_point("candidate-complete")?;
+        self.catalog.flip(&self.model, live, to).await?;
+        crash_point("pointer-moved")?;
+        end_write(&mut connection, End::Commit).await?;
+        connection.close().await?;
+        Ok(checkpoint)
+    }
+
+    /// Folds `id` up to `reached` at least, and makes that durable.
+    async fn complete(&self, id: GenerationId, reached: Sequence) -> Result<Sequence, GenerationError> {
+        let mut writer = self.bring_to(id, reached).await?;
+        writer.sync().await?;
+        let checkpoint = writer.checkpoint();
+        writer.close().await?;
+        Ok(checkpoint)
+    }
+
+    /// Folds `id` up to `reached` at least. A projector that keeps it up to date for a rollback may take it over once
+    /// in between, and lets go of it when it is taken over in turn.
+    async fn bring_to(
+        &self,
+        id: GenerationId,
+        reached: Sequence,
+    ) -> Result<GenerationWriter, GenerationError> {
+        let path = self.usable(id).await?;
+        let mut fenced = 0;
+        loop {
+            let mut writer = self.claim_file(id, &path).await?;
+            match self.drive(&mut writer, reached, &FoldControl::default()).await {
+                Ok(_) => return Ok(writer),
+                Err(FoldError::Fenced { .. }) if fenced < FENCED_MAX => fenced += 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}

@@ -1,0 +1,300 @@
+use super::{
+    SnapshotError, SnapshotManifest, SnapshotName,
+    manifest::Wanted,
+    pack::{measure, pack, unpack},
+};
+use crate::{
+    FoldVersion, GenerationError, ReadModel,
+    crash_point::crash_point,
+    generation::read_status,
+    sqlite::{open_reader, sync_folder},
+};
+use annals_event::{LogId, Sequence};
+use sqlx::Connection;
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+const MANIFEST: &str = "json";
+const PACKED: &str = "sqlite.zst";
+const UNFINISHED: &str = "tmp";
+/// How old a file without a manifest is when it is taken for what a crash left behind.
+const UNFINISHED_AGE_MAX: Duration = Duration::from_secs(3_600);
+
+/// The snapshots of one read model, in a folder.
+#[derive(Clone, Debug)]
+pub struct SnapshotFolder {
+    folder: PathBuf,
+}
+
+/// Which snapshot a generation can begin with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SnapshotChoice {
+    /// The newest that is intact and suits; `None`: begin empty.
+    pub chosen: Option<SnapshotManifest>,
+    /// The newer ones, and why they are not used.
+    pub refused: Vec<Refusal>,
+}
+
+/// A snapshot that is not used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its name.
+    pub name: SnapshotName,
+    /// Why not.
+    pub reason: String,
+}
+
+impl SnapshotFolder {
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// The names of all snapshots, newest first, intact or not.
+    pub fn list(&self) -> Result<Vec<SnapshotName>, SnapshotError> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(file_error(&self.folder)(error)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(file_error(&self.folder))?.file_name();
+            let name = entry.to_str().and_then(|entry| entry.strip_suffix(".json"));
+            names.extend(name.and_then(|name| name.parse::<SnapshotName>().ok()));
+        }
+        names.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(names)
+    }
+
+    /// Reads a snapshot's manifest and every byte of its file, and says whether they are what was written.
+    pub async fn verify(&self, name: SnapshotName) -> Result<SnapshotManifest, SnapshotError> {
+        let this = self.clone();
+        blocking(move || this.verify_blocking(name)).await
+    }
+
+    /// The newest intact snapshot that a generation of `model` can begin with and that contains nothing above
+    /// `at_most`. `fold_version`: only of this fold; `None`: of any.
+    pub(crate) async fn choose(
+        &self,
+        model: &ReadModel,
+        log_id: LogId,
+        at_most: Sequence,
+        fold_version: Option<FoldVersion>,
+    ) -> Result<SnapshotChoice, SnapshotError> {
+        let (this, model) = (self.clone(), model.clone());
+        blocking(move || {
+            let wanted = Wanted {
+                model: model.name().as_str(),
+                schema_hash: model.schema_hash(),
+                filter_hash: model.filter_hash(),
+                fold_version,
+                log_id,
+                at_most,
+            };
+            this.choose_blocking(&wanted)
+        })
+        .await
+    }
+
+    /// Takes a snapshot of the generation in the file `source`, as it is now. It may be written meanwhile.
+    pub(crate) async fn take(&self, source: &Path) -> Result<SnapshotManifest, GenerationError> {
+        fs::create_dir_all(&self.folder).map_err(GenerationError::file(&self.folder))?;
+        let unique = SnapshotName::generate(Sequence::ZERO);
+        let copy = self.folder.join(format!("{unique}.copy.{UNFINISHED}"));
+        let taken = self.take_through(source, &copy).await;
+        let _ = fs::remove_file(&copy);
+        taken
+    }
+
+    async fn take_through(&self, source: &Path, copy: &Path) -> Result<SnapshotManifest, GenerationError> {
+        let mut connection = open_reader(source).await?;
+        let target =
+            copy.to_str().ok_or_else(|| sqlx::Error::Protocol("the path is not UTF-8".to_owned()))?;
+        sqlx::query("VACUUM INTO ?").bind(target).execute(&mut connection).await?;
+        connection.close().await?;
+        crash_point("snapshot-copied")?;
+        // The copy says itself what it contains: the original may be further already.
+        let mut connection = open_reader(copy).await?;
+        let status = read_status(&mut connection).await?;
+        connection.close().await?;
+        let name = SnapshotName::generate(status.checkpoint);
+        let (this, copy) = (self.clone(), copy.to_owned());
+        let packed = blocking(move || {
+            let unfinished = this.path(name, UNFINISHED);
+            let packed = pack(&copy, &unfinished).map_err(file_error(&unfinished))?;
+            let finished = this.path(name, PACKED);
+            fs::rename(&unfinished, &finished).map_err(file_error(&finished))?;
+            Ok(packed)
+        })
+        .await?;
+        crash_point("snapshot-packed")?;
+        let manifest = SnapshotManifest::new(name, &status, packed);
+        self.write_manifest(name, &manifest)?;
+        Ok(manifest)
+    }
+
+    /// The snapshot exists from here on.
+    fn write_manifest(&self, name: SnapshotName, manifest: &SnapshotManifest) -> Result<(), SnapshotError> {
+        let (unfinished, finished) = (self.path(name, UNFINISHED), self.path(name, MANIFEST));
+        let write = || {
+            // The compressed file's name must be durable before the manifest's.
+            sync_folder(&self.folder)?;
+            let mut file = fs::File::create(&unfinished)?;
+            file.write_all(&manifest.to_bytes()?)?;
+            file.sync_all()?;
+            fs::rename(&unfinished, &finished)?;
+            sync_folder(&self.folder)
+        };
+        write().map_err(file_error(&finished))
+    }
+
+    /// Makes the file `target` from a snapshot, checking everything.
+    pub(crate) async fn restore(
+        &self,
+        name: SnapshotName,
+        target: &Path,
+    ) -> Result<SnapshotManifest, GenerationError> {
+        let (this, unpacked) = (self.clone(), target.to_owned());
+        let manifest = blocking(move || {
+            let manifest = this.verify_blocking(name)?;
+            let packed = this.path(name, PACKED);
+            let written = unpack(&packed, &unpacked, manifest.database_bytes).map_err(file_error(&packed))?;
+            if written == manifest.database_bytes {
+                Ok(manifest)
+            } else {
+                Err(refused(name, "its database has another size than its manifest says".to_owned()))
+            }
+        })
+        .await?;
+        let mut connection = open_reader(target).await?;
+        let status = read_status(&mut connection).await?;
+        connection.close().await?;
+        match manifest.mismatch(&status) {
+            Some(reason) => Err(refused(name, reason).into()),
+            None => Ok(manifest),
+        }
+    }
+
+    /// Removes all but the newest `keep` snapshots, and what unfinished ones left behind.
+    pub(crate) fn prune(&self, keep: usize) -> Result<(), SnapshotError> {
+        for name in self.list()?.into_iter().skip(keep.max(1)) {
+            // The manifest first: without it the rest is no snapshot.
+            for extension in [MANIFEST, PACKED] {
+                remove(&self.path(name, extension))?;
+            }
+        }
+        self.sweep()
+    }
+
+    /// Removes old files that belong to no snapshot. Young ones may be of one that is being taken.
+    fn sweep(&self) -> Result<(), SnapshotError> {
+        let names = self.list()?;
+        for entry in fs::read_dir(&self.folder).map_err(file_error(&self.folder))? {
+            let entry = entry.map_err(file_error(&self.folder))?;
+            let age = entry.metadata().and_then(|found| found.modified()).map(|time| time.elapsed());
+            if !matches!(age, Ok(Ok(age)) if age > UNFINISHED_AGE_MAX) {
+                continue;
+            }
+            let entry = entry.file_name();
+            let Some(entry) = entry.to_str() else { continue };
+            let packed = entry.strip_suffix(".sqlite.zst").and_then(|name| name.parse().ok());
+            let orphan = packed.is_some_and(|name: SnapshotName| !names.contains(&name));
+            if orphan || entry.ends_with(".tmp") || entry.ends_with(".tmp-journal") {
+                remove(&self.folder.join(entry))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn choose_blocking(&self, wanted: &Wanted<'_>) -> Result<SnapshotChoice, SnapshotError> {
+        let mut choice = SnapshotChoice::default();
+        for name in self.list()? {
+            let unsuited = |manifest: &SnapshotManifest| manifest.unsuited(wanted);
+            let reason = match self.read_manifest(name).map(|manifest| unsuited(&manifest)) {
+                Ok(None) => match self.verify_blocking(name) {
+                    Ok(manifest) => {
+                        choice.chosen = Some(manifest);
+                        break;
+                    }
+                    Err(error) => reason_of(error),
+                },
+                Ok(Some(reason)) => reason,
+                Err(error) => reason_of(error),
+            };
+            choice.refused.push(Refusal { name, reason });
+        }
+        Ok(choice)
+    }
+
+    fn read_manifest(&self, name: SnapshotName) -> Result<SnapshotManifest, SnapshotError> {
+        let path = self.path(name, MANIFEST);
+        let bytes = fs::read(&path).map_err(file_error(&path))?;
+        let manifest = SnapshotManifest::from_bytes(&bytes).map_err(|reason| refused(name, reason))?;
+        if manifest.name != name.to_string() {
+            return Err(refused(name, format!("its manifest is that of {}", manifest.name)));
+        }
+        Ok(manifest)
+    }
+
+    fn verify_blocking(&self, name: SnapshotName) -> Result<SnapshotManifest, SnapshotError> {
+        let manifest = self.read_manifest(name)?;
+        let path = self.path(name, PACKED);
+        let (bytes, checksum) = match measure(&path) {
+            Ok(measured) => measured,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(refused(name, "its file is missing".to_owned()));
+            }
+            Err(error) => return Err(file_error(&path)(error)),
+        };
+        if bytes != manifest.compressed_bytes {
+            let wanted = manifest.compressed_bytes;
+            return Err(refused(name, format!("its file has {bytes} bytes where {wanted} were written")));
+        }
+        if checksum != manifest.checksum {
+            return Err(refused(name, "its file is damaged: the checksum differs".to_owned()));
+        }
+        Ok(manifest)
+    }
+
+    fn path(&self, name: SnapshotName, extension: &str) -> PathBuf {
+        self.folder.join(format!("{name}.{extension}"))
+    }
+}
+
+fn refused(name: SnapshotName, reason: String) -> SnapshotError {
+    SnapshotError::Refused { name: name.to_string(), reason }
+}
+
+fn reason_of(error: SnapshotError) -> String {
+    match error {
+        SnapshotError::Refused { reason, .. } => reason,
+        other => other.to_string(),
+    }
+}
+
+fn file_error(path: &Path) -> impl FnOnce(io::Error) -> SnapshotError {
+    let path = path.display().to_string();
+    move |error| SnapshotError::File { path, error }
+}
+
+fn remove(path: &Path) -> Result<(), SnapshotError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file_error(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Runs `work` on a thread that may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, SnapshotError> + Send + 'static,
+) -> Result<T, SnapshotError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|failed| {
+        let error = io::Error::other(failed);
+        Err(SnapshotError::File { path: "a snapshot".to_owned(), error })
+    })
+}

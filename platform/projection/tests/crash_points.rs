@@ -1,0 +1,130 @@
+//! The work is stopped at each crash point, as by a kill, and begun again: the read model ends as a fresh fold does.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod support;
+
+use annals_projection::{FoldControl, GenerationId, Origin, Projector, ReadModel, SnapshotName, Until};
+use annals_store::EventStore;
+use fail::FailScenario;
+use support::{PATIENCE, Running, World, append, fresh_fold, model, rows, sales};
+
+async fn assert_equals_a_fresh_fold(world: &World, running: &Running, model: &ReadModel, point: &str) {
+    let head = world.store.head().await.unwrap().last;
+    let mut reader = running.handle.wait_for(head, PATIENCE).await.unwrap();
+    let applied = reader.status().applied;
+    assert_eq!(rows(&mut reader).await, fresh_fold(world, model).await, "after a stop at {point}");
+    let generations = world.generations(model).await;
+    let complete = generations.completeness(reader.generation()).await.unwrap();
+    assert!(complete.is_complete() && complete.found == applied, "after a stop at {point}");
+}
+
+// One test: crash points belong to the process, and each test of the file would meet the others'.
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_at_any_crash_point_and_begun_again_the_read_model_equals_a_fresh_fold() {
+    let scenario = FailScenario::setup();
+    for point in ["fold-begun", "rows-written", "checkpoint-written", "batch-committed"] {
+        a_fold_stopped_at(point).await;
+    }
+    a_first_start_stopped_at("generation-created").await;
+    for point in ["snapshot-copied", "snapshot-packed"] {
+        a_snapshot_stopped_at(point).await;
+    }
+    a_restore_stopped_at("snapshot-restored").await;
+    for point in ["promote-begun", "live-fenced", "candidate-complete", "pointer-moved"] {
+        a_promotion_stopped_at(point).await;
+    }
+    scenario.teardown();
+}
+
+async fn a_fold_stopped_at(point: &str) {
+    let (world, model) = (World::new(), model());
+    for round in 0..3 {
+        append(&world.store, &sales(400, 30)).await;
+        // Stops at the first batch, and at a later one.
+        fail::cfg(point, if round == 0 { "return" } else { "1*off->return" }).unwrap();
+        let running = world.start(&model).await;
+        let mut token = world.store.head().await.unwrap().last;
+        while running.handle.wait_for(token, PATIENCE).await.is_ok() {
+            token = append(&world.store, &sales(10, 30)).await;
+        }
+        assert!(running.ended().await.to_string().contains(point));
+        fail::remove(point);
+    }
+    let running = world.start(&model).await;
+    assert_equals_a_fresh_fold(&world, &running, &model, point).await;
+    running.stop().await;
+}
+
+async fn a_first_start_stopped_at(point: &str) {
+    let (world, model) = (World::new(), model());
+    append(&world.store, &sales(100, 30)).await;
+    fail::cfg(point, "return").unwrap();
+    assert!(Projector::open(world.options(&model).await).await.is_err());
+    fail::remove(point);
+    let running = world.start(&model).await;
+    assert_equals_a_fresh_fold(&world, &running, &model, point).await;
+    running.stop().await;
+}
+
+async fn a_snapshot_stopped_at(point: &str) {
+    let (world, model) = (World::new(), model());
+    let head = append(&world.store, &sales(100, 30)).await;
+    let running = world.start(&model).await;
+    running.handle.wait_for(head, PATIENCE).await.unwrap();
+    let generations = world.generations(&model).await;
+    fail::cfg(point, "return").unwrap();
+    generations.take_snapshot().await.unwrap_err();
+    fail::remove(point);
+    assert_eq!(generations.snapshots().list().unwrap(), [], "half a snapshot is none");
+    let taken = generations.take_snapshot().await.unwrap();
+    generations.snapshots().verify(taken.name.parse().unwrap()).await.unwrap();
+    assert_equals_a_fresh_fold(&world, &running, &model, point).await;
+    running.stop().await;
+}
+
+async fn a_restore_stopped_at(point: &str) {
+    let (world, model) = (World::new(), model());
+    let head = append(&world.store, &sales(100, 30)).await;
+    let running = world.start(&model).await;
+    running.handle.wait_for(head, PATIENCE).await.unwrap();
+    let generations = world.generations(&model).await;
+    let name: SnapshotName = generations.take_snapshot().await.unwrap().name.parse().unwrap();
+    append(&world.store, &sales(100, 30)).await;
+    let id = GenerationId::generate();
+    fail::cfg(point, "return").unwrap();
+    generations.create(id, Origin::Snapshot(name)).await.unwrap_err();
+    fail::remove(point);
+    assert_eq!(generations.find(id).await.unwrap(), None, "half a candidate is none");
+    generations.create(id, Origin::Snapshot(name)).await.unwrap();
+    generations.fold_to(id, Until::Head, FoldControl::default()).await.unwrap();
+    generations.promote(id).await.unwrap();
+    assert_equals_a_fresh_fold(&world, &running, &model, point).await;
+    running.stop().await;
+}
+
+async fn a_promotion_stopped_at(point: &str) {
+    let (world, model) = (World::new(), model());
+    let head = append(&world.store, &sales(300, 30)).await;
+    let running = world.start(&model).await;
+    running.handle.wait_for(head, PATIENCE).await.unwrap();
+    let generations = world.generations(&model).await;
+    let old = generations.live().await.unwrap().generation;
+    let id = GenerationId::generate();
+    generations.create(id, Origin::Empty).await.unwrap();
+    fail::cfg(point, "return").unwrap();
+    generations.promote(id).await.unwrap_err();
+    fail::remove(point);
+
+    // Whichever of the two is live, the projector goes on with it, and nothing is missing.
+    let moved = point == "pointer-moved";
+    assert_eq!(generations.live().await.unwrap().generation, if moved { id } else { old });
+    append(&world.store, &sales(50, 30)).await;
+    assert_equals_a_fresh_fold(&world, &running, &model, point).await;
+
+    let promotion = generations.promote(id).await.unwrap();
+    assert_eq!((promotion.repeated, promotion.replaced), (moved, Some(old)));
+    append(&world.store, &sales(50, 30)).await;
+    assert_equals_a_fresh_fold(&world, &running, &model, point).await;
+    running.stop().await;
+}

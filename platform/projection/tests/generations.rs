@@ -1,0 +1,321 @@
+//! Candidates are built, verified, compared, promoted and rolled back while readers go on.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod support;
+
+use annals_event::Sequence;
+use annals_projection::{
+    CompareOptions, FoldControl, FoldError, FoldStopped, GenerationError, GenerationId, GenerationState,
+    Origin, ProjectorState, Until, Value,
+};
+use annals_store::EventStore;
+use sqlx::{Connection, SqliteConnection};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use support::{Account, Accounts, PATIENCE, World, append, fresh_fold, model, model_with, rows, sales, sold};
+use tokio_util::sync::CancellationToken;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_from_the_start_ends_with_the_same_rows_and_the_projector_goes_on_with_them() {
+    let world = World::new();
+    let model = model();
+    let running = world.start(&model).await;
+    let token = append(&world.store, &sales(3_000, 200)).await;
+    running.handle.wait_for(token, PATIENCE).await.unwrap();
+    let generations = world.generations(&model).await;
+    let old = generations.live().await.unwrap().generation;
+
+    let id = GenerationId::generate();
+    generations.create(id, Origin::Empty).await.unwrap();
+    generations.fold_to(id, Until::Head, FoldControl::default()).await.unwrap();
+    let complete = generations.completeness(id).await.unwrap();
+    assert!(complete.is_complete());
+    assert_eq!(complete.expected.count, 3_000);
+    let comparison = generations.compare(id, CompareOptions::default()).await.unwrap().unwrap();
+    assert!(comparison.is_equal(), "{comparison:?}");
+    assert_eq!(comparison.at, token);
+    assert!(comparison.tables[0].same > 100);
+
+    let promotion = generations.promote(id).await.unwrap();
+    assert_eq!((promotion.replaced, promotion.repeated), (Some(old), false));
+    assert!(generations.promote(id).await.unwrap().repeated, "a promotion can be repeated");
+
+    let token = append(&world.store, &sales(500, 200)).await;
+    let mut reader = running.handle.wait_for(token, PATIENCE).await.unwrap();
+    assert_eq!(reader.generation(), id);
+    assert_eq!(rows(&mut reader).await, fresh_fold(&world, &model).await);
+    drop(reader);
+
+    // The one before is kept up to date by the same worker, so going back loses nothing.
+    let back = generations.rollback(old).await.unwrap();
+    assert_eq!((back.behind, back.continued, back.repeated), (0, true, false));
+    assert!(generations.rollback(old).await.unwrap().repeated);
+    let token = append(&world.store, &sales(500, 200)).await;
+    let mut reader = running.handle.wait_for(token, PATIENCE).await.unwrap();
+    assert_eq!(reader.generation(), old);
+    assert_eq!(rows(&mut reader).await, fresh_fold(&world, &model).await);
+    drop(reader);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_fold_shows_as_exactly_the_wrong_rows() {
+    let world = World::new();
+    // Live was made by a fold that counts sales of one item twice. Only these two customers ever bought it.
+    let wrong = model_with(1, Accounts { wrong: Some("box set") });
+    let running = world.start(&wrong).await;
+    append(&world.store, &sales(2_000, 150)).await;
+    append(&world.store, &[sold("ann", "box set", 100), sold("c3", "box set", 7), sold("ann", "cd", 1)])
+        .await;
+    let token = append(&world.store, &sales(20, 2)).await;
+    let live = running.handle.wait_for(token, PATIENCE).await.unwrap();
+    drop(live);
+
+    let right = model_with(2, Accounts::default());
+    let generations = world.generations(&right).await;
+    let id = GenerationId::generate();
+    generations.create(id, Origin::Empty).await.unwrap();
+    generations.fold_to(id, Until::Head, FoldControl::default()).await.unwrap();
+    let comparison = generations.compare(id, CompareOptions::default()).await.unwrap().unwrap();
+    assert!(!comparison.is_equal());
+    let accounts = comparison.tables.iter().find(|table| table.table == "account").unwrap();
+    assert_eq!((accounts.added, accounts.removed, accounts.changed), (0, 0, 2));
+    assert_eq!(accounts.samples[0].key, [("customer".to_owned(), Value::Text("ann".to_owned()))]);
+    assert_eq!(accounts.samples[0].live, Some(vec![("cents".to_owned(), Value::Integer(201))]));
+    assert_eq!(accounts.samples[0].candidate, Some(vec![("cents".to_owned(), Value::Integer(101))]));
+    assert_eq!(accounts.samples[1].key, [("customer".to_owned(), Value::Text("c3".to_owned()))]);
+    let items = comparison.tables.iter().find(|table| table.table == "item").unwrap();
+    assert_eq!((items.added, items.removed, items.changed, items.same), (0, 0, 0, 4));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_only_one_side_has_are_found_and_the_samples_are_bounded() {
+    let world = World::new();
+    let model = model();
+    let token = append(&world.store, &sales(3_000, 500)).await;
+    let running = world.start(&model).await;
+    running.handle.wait_for(token, PATIENCE).await.unwrap();
+    running.stop().await;
+    let generations = world.generations(&model).await;
+    let id = GenerationId::generate();
+    generations.create(id, Origin::Empty).await.unwrap();
+    generations.fold_to(id, Until::Head, FoldControl::default()).await.unwrap();
+
+    let path = world.folder.path().join(format!("generations/till/{id}.sqlite"));
+    let url = format!("sqlite://{}", path.display());
+    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    for statement in [
+        "DELETE FROM account WHERE customer IN (SELECT customer FROM account ORDER BY customer LIMIT 30)",
+        "INSERT INTO account VALUES ('zz', 1, 2, NULL, 3)",
+        "UPDATE account SET last_item = NULL WHERE customer = (SELECT max(customer) FROM account WHERE customer < 'z')",
+        "UPDATE account SET annals_sequence = annals_sequence + 1",
+    ] {
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+    }
+    let comparison = generations.compare(id, CompareOptions::default()).await.unwrap().unwrap();
+    let accounts = comparison.tables.iter().find(|table| table.table == "account").unwrap();
+    assert_eq!((accounts.added, accounts.removed, accounts.changed), (1, 30, 1));
+    assert_eq!(accounts.samples.len(), CompareOptions::SAMPLES_MAX_DEFAULT);
+    assert!(accounts.samples.iter().all(|sample| sample.candidate.is_none()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_see_neither_a_mix_nor_an_empty_table_nor_a_step_back_while_generations_are_exchanged() {
+    let world = Arc::new(World::new());
+    let model = model();
+    let running = world.start(&model).await;
+    let token = append(&world.store, &sales(2_000, 100)).await;
+    running.handle.wait_for(token, PATIENCE).await.unwrap();
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let views = Arc::new(AtomicU64::new(0));
+    let mut readers = Vec::new();
+    for _ in 0..3 {
+        let (handle, stop, views) = (running.handle.clone(), stop.clone(), views.clone());
+        readers.push(tokio::spawn(async move {
+            let (mut last, mut generations) = (Sequence::ZERO, std::collections::HashSet::new());
+            while !stop.load(Ordering::SeqCst) {
+                let mut reader = handle.reader().await.unwrap();
+                assert!(reader.checkpoint() >= last, "a step back from {last} to {reader:?}");
+                last = reader.checkpoint();
+                generations.insert(reader.generation());
+                let rows = rows(&mut reader).await;
+                // Every sale is counted once in each table, so the two tables of one view agree.
+                let newest = rows.items.iter().map(|item| item.2).max().unwrap();
+                let last_sale = i64::try_from(last.get()).unwrap();
+                assert!(newest <= last_sale && rows.sequences.iter().all(|row| row.1 <= last_sale));
+                let sold: i64 = rows.items.iter().map(|item| item.1).sum();
+                let applied = i64::try_from(reader.status().applied.count).unwrap();
+                assert_eq!(sold, applied - applied / 50, "rows and checkpoint belong together");
+                views.fetch_add(1, Ordering::SeqCst);
+            }
+            generations.len()
+        }));
+    }
+    let writing = tokio::spawn({
+        let (world, stop, handle) = (world.clone(), stop.clone(), running.handle.clone());
+        async move {
+            while !stop.load(Ordering::SeqCst) {
+                let token = append(&world.store, &sales(50, 100)).await;
+                handle.wait_for(token, PATIENCE).await.unwrap();
+            }
+        }
+    });
+
+    let generations = world.generations(&model).await;
+    for round in 0..4 {
+        let before = views.load(Ordering::SeqCst);
+        let old = generations.live().await.unwrap().generation;
+        let id = GenerationId::generate();
+        generations.create(id, Origin::Empty).await.unwrap();
+        generations.fold_to(id, Until::Head, FoldControl::default()).await.unwrap();
+        generations.promote(id).await.unwrap();
+        if round % 2 == 1 {
+            generations.rollback(old).await.unwrap();
+        }
+        while views.load(Ordering::SeqCst) < before + 20 && !readers.iter().any(|reader| reader.is_finished())
+        {
+            tokio::task::yield_now().await;
+        }
+    }
+    stop.store(true, Ordering::SeqCst);
+    writing.await.unwrap();
+    for reader in readers {
+        assert!(reader.await.unwrap() > 2, "the readers saw more than one generation");
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_fold_goes_on_where_it_stopped() {
+    let world = World::new();
+    let model = model();
+    world.start(&model).await.stop().await;
+    append(&world.store, &sales(60_000, 500)).await;
+    let generations = world.generations(&model).await;
+    let id = GenerationId::generate();
+    generations.create(id, Origin::Empty).await.unwrap();
+    let cancel = CancellationToken::new();
+    let stop = cancel.clone();
+    let control = FoldControl::new(cancel).on_progress(move |_| stop.cancel());
+    let first = generations.fold_to(id, Until::Head, control).await.unwrap();
+    assert_eq!(first.stopped, FoldStopped::Cancelled);
+    assert!(first.status.applied.count > 0 && first.status.applied.count < 60_000);
+    assert!(generations.completeness(id).await.unwrap().is_complete(), "of what it has so far");
+    let second = generations.fold_to(id, Until::Head, FoldControl::default()).await.unwrap();
+    assert_eq!((second.stopped, second.status.applied.count), (FoldStopped::Reached, 60_000));
+    assert!(generations.completeness(id).await.unwrap().is_complete());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_folders_of_one_candidate_the_newer_one_goes_on() {
+    let world = World::new();
+    let model = model();
+    world.start(&model).await.stop().await;
+    append(&world.store, &sales(60_000, 500)).await;
+    let generations = world.generations(&model).await;
+    let id = GenerationId::generate();
+    generations.create(id, Origin::Empty).await.unwrap();
+    let (begun, go) = (Arc::new(tokio::sync::Notify::new()), Arc::new(tokio::sync::Notify::new()));
+    let first = tokio::spawn({
+        let (generations, begun, go) = (generations.clone(), begun.clone(), go.clone());
+        async move {
+            let control = FoldControl::default().on_progress(move |_| {
+                begun.notify_one();
+                tokio::task::block_in_place(|| {
+                    tokio::runtime::Handle::current().block_on(go.notified());
+                    go.notify_one();
+                });
+            });
+            generations.fold_to(id, Until::Head, control).await
+        }
+    });
+    begun.notified().await;
+    let second = generations.fold_to(id, Until::Head, FoldControl::default()).await.unwrap();
+    go.notify_one();
+    let fenced = first.await.unwrap();
+    assert!(matches!(fenced, Err(GenerationError::Fold(FoldError::Fenced { .. }))), "{fenced:?}");
+    assert_eq!(second.status.applied.count, 60_000);
+    assert!(generations.completeness(id).await.unwrap().is_complete());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_fold_version_is_taken_over_and_a_rollback_to_the_old_one_says_how_far_behind_it_is() {
+    let world = World::new();
+    let token = append(&world.store, &sales(300, 20)).await;
+    let old_program = world.start(&model_with(1, Accounts { wrong: Some("cd") })).await;
+    old_program.handle.wait_for(token, PATIENCE).await.unwrap();
+    old_program.stop().await;
+
+    let new = model_with(2, Accounts::default());
+    let running = world.start(&new).await;
+    let generations = world.generations(&new).await;
+    let old = generations.live().await.unwrap().generation;
+    let id = GenerationId::generate();
+    generations.create(id, Origin::Empty).await.unwrap();
+    generations.promote(id).await.unwrap();
+    let token = append(&world.store, &sales(300, 20)).await;
+    let mut reader = running.handle.wait_for(token, PATIENCE).await.unwrap();
+    assert_eq!(rows(&mut reader).await, fresh_fold(&world, &new).await);
+    drop(reader);
+    assert_eq!(running.handle.progress().state, ProjectorState::Running);
+
+    let back = generations.rollback(old).await.unwrap();
+    assert_eq!((back.generation, back.continued), (old, false));
+    assert_eq!(back.behind, token.get() - back.checkpoint.get());
+    assert!(back.behind > 300);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_discarded_generation_cannot_be_used_and_its_file_goes_after_the_grace_period() {
+    let world = World::new();
+    let model = model();
+    world.start(&model).await.stop().await;
+    let generations = world.generations(&model).await;
+    let live = generations.live().await.unwrap().generation;
+    assert!(matches!(generations.discard(live).await, Err(GenerationError::InUse { .. })));
+
+    let id = GenerationId::generate();
+    generations.create(id, Origin::Empty).await.unwrap();
+    generations.discard(id).await.unwrap();
+    generations.discard(id).await.unwrap();
+    assert_eq!(generations.find(id).await.unwrap(), None);
+    assert!(matches!(generations.promote(id).await, Err(GenerationError::Unusable { .. })));
+    let file = world.folder.path().join(format!("generations/till/{id}.sqlite"));
+    assert!(generations.sweep(Duration::from_secs(3_600)).await.unwrap().is_empty());
+    assert!(file.exists());
+    assert_eq!(generations.sweep(Duration::ZERO).await.unwrap(), [id]);
+    assert!(!file.exists());
+    let left = generations.list().await.unwrap();
+    assert_eq!(
+        left.iter().map(|entry| (entry.id, entry.state)).collect::<Vec<_>>(),
+        [(live, GenerationState::Ready)]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_read_models_in_one_folder_do_not_see_each_other() {
+    let world = World::new();
+    let (first, second) = (model(), annals_projection::ReadModel::builder("../till").unwrap());
+    let second = second.table(Accounts::default()).build().unwrap();
+    let head = append(&world.store, &sales(100, 9)).await;
+    let (one, two) = (world.start(&first).await, world.start(&second).await);
+    one.handle.wait_for(head, PATIENCE).await.unwrap();
+    let mut reader = two.handle.wait_for(head, PATIENCE).await.unwrap();
+    assert!(!reader.all::<Account>().await.unwrap().is_empty());
+    drop(reader);
+    let foreign = world.generations(&first).await.live().await.unwrap().generation;
+    let generations = world.generations(&second).await;
+    assert!(matches!(generations.promote(foreign).await, Err(GenerationError::Unknown { .. })));
+    assert!(!world.folder.path().join("till").exists() && world.store.head().await.is_ok());
+    one.stop().await;
+    two.stop().await;
+}

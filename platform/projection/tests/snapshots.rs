@@ -1,0 +1,165 @@
+//! Snapshots are taken, found, refused when anything in them changed, and restored.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod support;
+
+use annals_event::Sequence;
+use annals_projection::{
+    FoldControl, FoldStopped, GenerationId, Generations, Origin, SnapshotManifest, SnapshotName,
+    SnapshotPolicy, Until,
+};
+use annals_store::EventStore;
+use std::{fs, path::PathBuf};
+use support::{Accounts, PATIENCE, Running, World, append, fresh_fold, model, model_with, rows, sales};
+
+fn name(manifest: &SnapshotManifest) -> SnapshotName {
+    manifest.name.parse().unwrap()
+}
+
+fn files(world: &World, manifest: &SnapshotManifest) -> [PathBuf; 2] {
+    let folder = world.folder.path().join("snapshots/till");
+    [folder.join(format!("{}.json", manifest.name)), folder.join(format!("{}.sqlite.zst", manifest.name))]
+}
+
+async fn fold_all(world: &World, model: &annals_projection::ReadModel) -> Running {
+    let running = world.start(model).await;
+    let head = world.store.head().await.unwrap().last;
+    running.handle.wait_for(head, PATIENCE).await.unwrap();
+    running
+}
+
+async fn snapshot_after(world: &World, generations: &Generations, events: usize) -> SnapshotManifest {
+    append(&world.store, &sales(events, 40)).await;
+    fold_all(world, generations.model()).await.stop().await;
+    generations.take_snapshot().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_generation_restored_from_a_snapshot_and_folded_on_equals_a_fresh_fold() {
+    let world = World::new();
+    let model = model();
+    let generations = world.generations(&model).await;
+    let snapshot = snapshot_after(&world, &generations, 800).await;
+    assert_eq!(snapshot.applied_count, 800);
+    append(&world.store, &sales(900, 40)).await;
+    let running = fold_all(&world, &model).await;
+
+    let id = GenerationId::generate();
+    let created = generations.create(id, Origin::Snapshot(name(&snapshot))).await.unwrap();
+    assert_eq!(created.checkpoint, snapshot.checkpoint());
+    let again = generations.create(id, Origin::Empty).await.unwrap();
+    assert_eq!(again.checkpoint, snapshot.checkpoint(), "making it twice does nothing");
+    let folded = generations.fold_to(id, Until::Head, FoldControl::default()).await.unwrap();
+    assert_eq!(folded.stopped, FoldStopped::Reached);
+    assert!(generations.completeness(id).await.unwrap().is_complete());
+    generations.promote(id).await.unwrap();
+    let mut reader = running.handle.reader().await.unwrap();
+    assert_eq!(reader.generation(), id);
+    assert_eq!(rows(&mut reader).await, fresh_fold(&world, &model).await);
+    drop(reader);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_bit_anywhere_in_a_snapshot_refuses_it_by_name_and_the_one_before_is_used() {
+    let world = World::new();
+    let generations = world.generations(&model()).await;
+    let older = snapshot_after(&world, &generations, 200).await;
+    let newer = snapshot_after(&world, &generations, 60).await;
+    let plan = generations.plan(Sequence::MAX).await.unwrap();
+    assert_eq!(plan.snapshot.as_ref(), Some(&newer));
+    assert!(plan.refused.is_empty());
+
+    for file in files(&world, &newer) {
+        let intact = fs::read(&file).unwrap();
+        // Every bit of the manifest; of the larger file one bit in each of many places.
+        let step = if file.extension().unwrap() == "json" { 1 } else { intact.len() * 8 / 400 + 1 };
+        for bit in (0..intact.len() * 8).step_by(step) {
+            let mut damaged = intact.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            fs::write(&file, &damaged).unwrap();
+            let refused = generations.snapshots().verify(name(&newer)).await.unwrap_err().to_string();
+            assert!(refused.contains(&newer.name), "{refused}");
+        }
+        fs::write(&file, &intact[..intact.len() - 1]).unwrap();
+        assert!(generations.snapshots().verify(name(&newer)).await.is_err(), "cut off");
+
+        let plan = generations.plan(Sequence::MAX).await.unwrap();
+        assert_eq!(plan.snapshot.as_ref(), Some(&older));
+        assert_eq!(plan.refused.len(), 1);
+        assert_eq!(plan.refused[0].name, name(&newer));
+        let restored = generations.create(GenerationId::generate(), Origin::Snapshot(name(&newer))).await;
+        assert!(restored.unwrap_err().to_string().contains(&newer.name));
+        fs::write(&file, &intact).unwrap();
+    }
+    generations.snapshots().verify(name(&newer)).await.unwrap();
+    fs::remove_file(&files(&world, &newer)[1]).unwrap();
+    let refused = generations.snapshots().verify(name(&newer)).await.unwrap_err().to_string();
+    assert!(refused.contains("missing"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_takes_the_newest_snapshot_below_and_says_why_not_the_others() {
+    let world = World::new();
+    let generations = world.generations(&model()).await;
+    let first = snapshot_after(&world, &generations, 100).await;
+    let second = snapshot_after(&world, &generations, 100).await;
+
+    let plan = generations.plan(second.checkpoint().next()).await.unwrap();
+    assert_eq!(plan.snapshot.as_ref(), Some(&second));
+    assert_eq!(plan.fold_from, second.checkpoint().next());
+    let plan = generations.plan(second.checkpoint()).await.unwrap();
+    assert_eq!(plan.snapshot.as_ref(), Some(&first));
+    assert!(plan.refused[0].reason.contains("contains events above"), "{:?}", plan.refused);
+    assert_eq!(plan.events_estimate, 100);
+    assert!(plan.bytes_estimate > 0 && plan.disk_bytes_estimate > 0);
+    let plan = generations.plan(Sequence::FIRST).await.unwrap();
+    assert_eq!((plan.snapshot, plan.refused.len(), plan.fold_from), (None, 2, Sequence::FIRST));
+    assert_eq!(plan.events_estimate, 200);
+
+    let other_fold = world.generations(&model_with(2, Accounts::default())).await;
+    let plan = other_fold.plan(Sequence::MAX).await.unwrap();
+    assert_eq!(plan.snapshot, Some(second), "the rows below are right by the operator's word, whatever fold");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_projector_takes_snapshots_by_policy_and_keeps_the_newest() {
+    let world = World::new();
+    let model = model();
+    let options = world.options(&model).await.snapshots(SnapshotPolicy::every(100).keep(2));
+    let running = Running::start(options).await;
+    let snapshots = world.generations(&model).await.snapshots().clone();
+    let mut seen = std::collections::BTreeSet::new();
+    while seen.len() < 5 {
+        let token = append(&world.store, &sales(50, 10)).await;
+        running.handle.wait_for(token, PATIENCE).await.unwrap();
+        seen.extend(snapshots.list().unwrap());
+    }
+    running.stop().await;
+    let kept = snapshots.list().unwrap();
+    assert!(kept.len() <= 3, "at most one more than is kept while one is being taken: {kept:?}");
+    assert_eq!(kept.first(), seen.last().max(kept.first()));
+    snapshots.verify(kept[0]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_model_can_be_looked_at_as_it_was() {
+    let world = World::new();
+    let model = model();
+    let generations = world.generations(&model).await;
+    let snapshot = snapshot_after(&world, &generations, 300).await;
+    let expected = fresh_fold(&world, &model).await;
+    let then = snapshot.checkpoint();
+    snapshot_after(&world, &generations, 300).await;
+
+    let (inspection, stopped) = generations.as_of(then, FoldControl::default()).await.unwrap();
+    assert_eq!(stopped, FoldStopped::Reached);
+    let mut reader = inspection.reader().await.unwrap();
+    assert_eq!(reader.checkpoint(), then);
+    assert_eq!(rows(&mut reader).await, expected);
+    let (early, _) = generations.as_of(Sequence::new(7), FoldControl::default()).await.unwrap();
+    assert_eq!(early.reader().await.unwrap().checkpoint(), Sequence::new(7));
+    drop((reader, inspection, early));
+    assert_eq!(fs::read_dir(world.folder.path().join("scratch")).unwrap().count(), 0);
+}
