@@ -1,5 +1,12 @@
-//! What the whole-system suites share: the workspace as files and as a graph of crates.
+//! What the whole-system suites share: the workspace as files and as a graph of crates, its programs as
+//! processes, and what is in read models on disk.
 
+mod program;
+mod random;
+mod tables;
 mod workspace;
 
+pub use program::{Program, Running};
+pub use random::Random;
+pub use tables::{Tables, live_tables};
 pub use workspace::{Package, SourceFile, Workspace};

@@ -1,0 +1,48 @@
+//! Killed in the middle of anything, the shop goes on from its data as if nothing had happened.
+
+use crate::shop::{SHOP, Shop, totals};
+use annals_tests::Random;
+use std::time::Duration;
+
+/// How often the shop is killed when `ANNALS_KILLS` does not say otherwise.
+const KILLS: u64 = 12;
+/// Purchases that are new to each run, so that each has something to do.
+const PURCHASES_A_RUN: usize = 50;
+/// The longest a run goes on at first, in milliseconds. It grows when runs are killed and shrinks when they end
+/// before, so that on any machine kills fall into every part of a run.
+const LIMIT_MS: u64 = 1_500;
+
+#[tokio::test]
+async fn killed_at_random_moments_the_shop_ends_with_the_rows_of_an_undisturbed_run() {
+    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let seed = number("ANNALS_SEED").unwrap_or_else(|| u64::from(std::process::id()));
+    let kills = number("ANNALS_KILLS").unwrap_or(KILLS);
+    println!("ANNALS_SEED={seed} ANNALS_KILLS={kills}");
+    let mut random = Random::of(seed);
+
+    let mut shop = Shop::with_purchases(0);
+    let (mut purchases, mut killed, mut limit_ms) = (0, 0, LIMIT_MS);
+    while killed < kills {
+        purchases += PURCHASES_A_RUN;
+        shop.take_purchases(purchases);
+        let mut running = SHOP.start(&shop.arguments()).unwrap();
+        tokio::time::sleep(Duration::from_millis(random.below(limit_ms))).await;
+        if running.kill().unwrap() {
+            killed += 1;
+            limit_ms += limit_ms / 4;
+        } else {
+            limit_ms -= limit_ms / 4;
+        }
+    }
+    let report = shop.run();
+    assert_eq!(report["resumed"], true);
+
+    let undisturbed = Shop::with_purchases(purchases);
+    assert_eq!(totals(&report), totals(&undisturbed.run()));
+    let (rows, wanted) = (shop.tables().await, undisturbed.tables().await);
+    assert_eq!(rows.keys().collect::<Vec<_>>(), wanted.keys().collect::<Vec<_>>());
+    assert!(wanted.values().all(|rows| !rows.is_empty()), "a table without rows proves nothing");
+    for (table, wanted) in wanted {
+        assert_eq!(rows[&table], wanted, "table {table}");
+    }
+}

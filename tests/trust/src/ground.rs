@@ -1,0 +1,104 @@
+//! Folders where servers live, and how to start the server program on them.
+
+use crate::{cycles::Ground, process::Server};
+use anyhow::{Context, Result, ensure};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+/// Where files are in memory, on Linux.
+const MEMORY: &str = "/dev/shm";
+
+/// A folder in memory where the machine has that, else on its disk. Gone when it is dropped.
+pub(crate) fn in_memory() -> Result<TempDir> {
+    let memory = Path::new(MEMORY);
+    if memory.is_dir() { named(memory) } else { on_disk() }
+}
+
+/// A folder on the machine's disk. Gone when it is dropped.
+pub(crate) fn on_disk() -> Result<TempDir> {
+    named(&env::temp_dir())
+}
+
+fn named(parent: &Path) -> Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix("annals-trust-").tempdir_in(parent);
+    folder.with_context(|| format!("cannot make a folder in {}", parent.display()))
+}
+
+/// The event store's program, as `services/event-store` builds it.
+#[derive(Clone)]
+pub(crate) struct Program(PathBuf);
+
+impl Program {
+    /// Builds it as this program was built.
+    pub(crate) async fn build() -> Result<Self> {
+        let own = env::current_exe()?;
+        let folder = own.parent().context("this program is in no folder")?;
+        let mut cargo = cargo();
+        cargo.args(["build", "--quiet", "-p", "annals-event-store", "--bin", "annals-event-store"]);
+        if is_release(folder) {
+            cargo.arg("--release");
+        }
+        ensure!(cargo.status().await?.success(), "the event store's program was not built");
+        let program = folder.join("annals-event-store");
+        ensure!(program.is_file(), "{} was not built", program.display());
+        Ok(Self(program))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The program on the log in `data`, on a free port.
+    pub(crate) fn command(&self, data: &Path) -> Command {
+        self.command_at(data, "127.0.0.1:0")
+    }
+
+    pub(crate) fn command_at(&self, data: &Path, listen: &str) -> Command {
+        let mut command = Command::new(&self.0);
+        command.arg("--data").arg(data).args(["--listen", listen]);
+        quiet(&mut command);
+        command
+    }
+}
+
+/// Only errors are said, and no spans are sent anywhere.
+pub(crate) fn quiet(command: &mut Command) {
+    command.env("RUST_LOG", "error").env_remove("OTEL_EXPORTER_OTLP_ENDPOINT");
+}
+
+/// Cargo in this repository.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).kill_on_drop(true);
+    cargo
+}
+
+fn is_release(folder: &Path) -> bool {
+    folder.file_name().is_some_and(|name| name == "release")
+}
+
+/// The program in a folder, killed with kill -9.
+pub(crate) struct Killed {
+    program: Program,
+    folder: TempDir,
+}
+
+impl Killed {
+    pub(crate) fn new(program: Program) -> Result<Self> {
+        Ok(Self { program, folder: in_memory()? })
+    }
+}
+
+impl Ground for Killed {
+    async fn start(&mut self) -> Result<Server> {
+        Server::start(self.program.command(self.folder.path())).await
+    }
+
+    async fn crash(&mut self, server: Server) -> Result<()> {
+        server.kill().await
+    }
+}

@@ -1,0 +1,38 @@
+//! Line 1: kill -9 at random moments of the real program under real clients.
+
+use super::Run;
+use crate::{
+    card::Finding,
+    cycles::{Plan, live, tell},
+    ground::Killed,
+    judge::Tally,
+    workload::{Mix, Payload},
+};
+use anyhow::Result;
+
+/// How often one log sees its server die: long enough for three rotations.
+const KILLS_A_LIFE: u64 = 250;
+
+const PLAN: Plan = Plan {
+    clients: 8,
+    mix: Mix::Varied,
+    payload: Payload { bytes_max: 2_000 },
+    answers_max: 150,
+    delay_ms_max: 3,
+};
+
+pub(super) async fn judge(run: &Run) -> Result<Finding> {
+    let (mut finding, mut tally) = (Finding::default(), Tally::default());
+    let mut random = run.random(1);
+    let mut left = run.effort.pick(500, 10_000);
+    while left > 0 && finding.violations.count == 0 {
+        let kills = left.min(KILLS_A_LIFE);
+        let mut ground = Killed::new(run.program.clone())?;
+        let (lived, violations) = live(&mut ground, PLAN, kills, &mut random).await?;
+        tally = tally.plus(lived);
+        finding.violations.take_in(violations);
+        left -= kills;
+    }
+    tell(&mut finding, "kills", tally);
+    Ok(finding)
+}

@@ -1,0 +1,117 @@
+//! The score card: outside judges of real processes, real disks and real power cuts. Each line is a promise with a
+//! target; a judge remembers what was answered and says what of it is not so.
+//!
+//! The gate is for every change, the card for a release. Both end with a failure when a promise is broken.
+
+mod card;
+mod cycles;
+mod ground;
+mod judge;
+mod lines;
+mod process;
+mod random;
+mod workload;
+
+use anyhow::{Context, Result};
+use card::Row;
+use clap::{Args, Parser, Subcommand};
+use ground::Program;
+use lines::{Effort, How, LINES, Line, Run};
+use std::{env, process::ExitCode, time::Instant};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Judges what Annals promises, and prints the score card.
+///
+/// Where root, loop devices or strace are missing, the lines that take them are skipped and say so. With
+/// ANNALS_MAY_NOT_SKIP=1 that is a failure.
+#[derive(Parser)]
+#[command(version, max_term_width = 110)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The quick gate, in a few minutes.
+    Gate(Wanted),
+    /// The full score card, in some hours.
+    Card(Wanted),
+}
+
+#[derive(Args)]
+struct Wanted {
+    /// Only this line; may be given several times
+    #[arg(long, value_name = "N", value_parser = known_line)]
+    line: Vec<u8>,
+
+    /// The card as one JSON array on standard output, everything else on standard error
+    #[arg(long)]
+    json: bool,
+
+    /// What is drawn is drawn from this; when a process dies is the machine's business
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+}
+
+fn known_line(text: &str) -> Result<u8, String> {
+    let number = text.parse().map_err(|_| "it must be the number of a line".to_owned())?;
+    card::line(number).map(|line| line.number).ok_or_else(|| "the card has no such line".to_owned())
+}
+
+#[tokio::main]
+async fn main() -> Result<ExitCode> {
+    let (effort, wanted) = match Arguments::parse().command {
+        Command::Gate(wanted) => (Effort::Gate, wanted),
+        Command::Card(wanted) => (Effort::Card, wanted),
+    };
+    let rows = tokio::select! {
+        rows = judge_all(effort, &wanted) => rows?,
+        stopped = stopped() => return stopped,
+    };
+    print(&rows, wanted.json)?;
+    let may_skip = env::var("ANNALS_MAY_NOT_SKIP").is_ok_and(|word| word == "1");
+    let good = rows.iter().all(|row| row.is_good(!may_skip));
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Waits for Ctrl-C or SIGTERM. Dropping the judges then ends their servers and takes their disks away.
+async fn stopped() -> Result<ExitCode> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminate.recv() => {}
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+async fn judge_all(effort: Effort, wanted: &Wanted) -> Result<Vec<Row>> {
+    let run = Run { effort, seed: wanted.seed, program: Program::build().await? };
+    let mut rows = Vec::new();
+    for line in LINES.iter().filter(|line| wanted.line.is_empty() || wanted.line.contains(&line.number)) {
+        rows.push(judge_one(line, &run).await);
+    }
+    Ok(rows)
+}
+
+async fn judge_one(line: &Line, run: &Run) -> Row {
+    if !matches!(line.how, How::Here) {
+        return Row::unjudged(line);
+    }
+    eprintln!("line {}: {} ...", line.number, line.promise);
+    let begun = Instant::now();
+    let found = lines::judge(line.number, run).await;
+    let how = format!("`-- {} --line {} --seed {}`", run.effort.word(), line.number, run.seed);
+    Row::judged(line, found, begun.elapsed().as_secs_f64(), how)
+}
+
+#[expect(clippy::print_stdout, reason = "the card is what the program is for")]
+fn print(rows: &[Row], json: bool) -> Result<()> {
+    if json {
+        eprint!("{}", card::table(rows));
+        println!("{}", serde_json::to_string_pretty(rows)?);
+    } else {
+        print!("{}", card::table(rows));
+    }
+    Ok(())
+}
