@@ -13,3 +13,13 @@ pub use customers::{
 pub use queries::{Queries, Writing};
 pub use stores::{PAGE_EVENTS, Stage, Trap};
 pub use world::{PATIENCE, Projecting, Worker, Working, World, until, within};
+
+/// The events that end the phases up to the one in which the candidate can be promoted.
+pub const STEPS: [&str; 6] = [
+    "replay.planned",
+    "replay.restoring_begun",
+    "replay.folding_begun",
+    "replay.catching_up_begun",
+    "replay.verifying_begun",
+    "replay.verified",
+];

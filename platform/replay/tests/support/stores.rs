@@ -32,11 +32,13 @@ struct Directed {
     /// The first sequence number that is still there.
     first: Mutex<Option<Sequence>>,
     trap: Mutex<Option<Trap>>,
-    /// An append is in the trap, and never answered.
+    /// An append is in the trap.
     trapped: Notify,
+    /// The append in the trap may go on.
+    released: Notify,
 }
 
-/// Where an append of an event of this type stops for ever.
+/// Where the next append of an event of this type stops until it is released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trap {
     Before(&'static str),
@@ -55,6 +57,7 @@ impl Stage {
             first: Mutex::new(None),
             trap: Mutex::new(None),
             trapped: Notify::new(),
+            released: Notify::new(),
         }))
     }
 
@@ -102,6 +105,11 @@ impl Stage {
     pub async fn trapped(&self) {
         super::world::within(self.0.trapped.notified()).await;
     }
+
+    /// Lets the append in the trap go on.
+    pub fn release(&self) {
+        self.0.released.notify_one();
+    }
 }
 
 impl Directed {
@@ -126,11 +134,15 @@ impl Directed {
             let mut events = append.writes.iter().flat_map(|write| &write.events);
             events.any(|event| event.event_type.as_str() == wanted)
         };
-        let falls = matches!(*self.trap.lock().unwrap(), Some(set @ (Trap::Before(wanted) | Trap::After(wanted)))
-            if set == trap(wanted) && writes(wanted));
+        let falls = {
+            let mut set = self.trap.lock().unwrap();
+            let falls = matches!(*set, Some(there @ (Trap::Before(wanted) | Trap::After(wanted)))
+                if there == trap(wanted) && writes(wanted));
+            if falls { set.take().is_some() } else { false }
+        };
         if falls {
             self.trapped.notify_one();
-            std::future::pending().await
+            self.released.notified().await;
         }
     }
 }
