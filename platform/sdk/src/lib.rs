@@ -147,3 +147,8 @@ pub mod __private {
     pub use serde_json;
     pub use std::{clone::Clone, option::Option, result::Result, vec::Vec};
 }
+
+/// The program in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct ReadMe;
