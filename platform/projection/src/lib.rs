@@ -1,4 +1,29 @@
-//! Read models: fold, checkpoint, generations, snapshots; the mechanism of a rebuild.
+//! Read models: the log, folded into tables that are queried.
+//!
+//! ```text
+//!   log ──▶ decode (other threads) ──▶ fold in memory ──▶ rows + checkpoint + counts, one transaction
+//!                                                              │
+//!          generations/<model>/<id>.sqlite ◀──────────────────┘     one file a generation
+//!                   ▲
+//!   catalog.sqlite ─┘  the pointer row says which one is live        readers: begin, check the pointer, rebind
+//! ```
+//!
+//! A [`ReadModel`] is one or more projections; a [`Projector`] folds the log into its live generation; a [`Reader`] is
+//! one consistent view of it; [`Generations`] are the building blocks of a replay.
+//!
+//! What always holds:
+//!
+//! * Rows, checkpoint, epoch and counts of a generation change in one transaction. What a power cut takes back it takes
+//!   back together, and it is folded again.
+//! * The checkpoint moves by compare-and-set on the writer's epoch: of two writers only the one that took over last
+//!   writes, and the other stops.
+//! * Every row carries the sequence number of the event that last changed it.
+//! * The pointer row is the truth about what is live. A promoted generation contains at least what the one before
+//!   contained, so no sequence of readers sees a mix, an empty table or a step back.
+//! * Nothing that fails while a candidate is built touches the live generation or the log.
+//!
+//! What it is not: the epoch protects a generation from two writers, it does not elect one; parked events are counted
+//! but there is no policy yet that parks them; a log restored from a backup is noticed by its id and its length only.
 
 mod catalog;
 mod crash_point;
@@ -14,6 +39,7 @@ mod reader;
 mod snapshot;
 mod sqlite;
 mod table;
+pub mod testing;
 mod value;
 
 pub use catalog::{Catalog, GenerationEntry, GenerationState, Live};

@@ -1,0 +1,140 @@
+//! Tests of projections: given events, then rows; run on the production code, against a real database.
+//!
+//! ```ignore
+//! given(&model).events("order-1", [Placed { .. }, Paid { .. }]).await.then_rows([CustomerValue { .. }]).await;
+//! ```
+//!
+//! Each event is encoded and decoded on its way. The events are folded all at once, then one by one into another
+//! generation, then delivered a second time: the rows must be the same each time.
+
+use crate::{
+    Catalog, FoldControl, GenerationError, GenerationId, Generations, Origin, ReadModel, Reader, Table,
+    Until,
+    fold::{Feed, FeedOptions},
+    generation::GenerationWriter,
+};
+use annals_event::{Append, Event, EventId, EventType, ExpectedVersion, NewEvent, Sequence, StreamName};
+use annals_store::{EventStore, GappedStore, ReadLog};
+use annals_telemetry::Run;
+use std::{error::Error, fmt::Debug, fs, path::PathBuf, sync::Arc};
+use uuid::Uuid;
+
+/// A read model to which these events happen. Add some with [`events`](Self::events).
+pub struct Given {
+    model: ReadModel,
+    store: GappedStore,
+}
+
+/// A read model to which nothing has happened yet.
+#[must_use = "say what happens with `events` and what the rows should be with `then_rows`"]
+pub fn given(model: &ReadModel) -> Given {
+    Given { model: model.clone(), store: GappedStore::new() }
+}
+
+impl Given {
+    /// These events happen on `stream`.
+    pub async fn events<E: Event>(self, stream: &str, events: impl IntoIterator<Item = E>) -> Self {
+        let events = events.into_iter().map(|event| new_event(&event));
+        let appended = async {
+            let events = events.collect::<Result<Vec<_>, _>>()?;
+            let append = Append::to(StreamName::new(stream)?, ExpectedVersion::Any, events);
+            self.store.append(append).await?;
+            Ok::<_, Box<dyn Error>>(())
+        };
+        let appended = appended.await;
+        if let Err(error) = appended {
+            panic!("a given event cannot be appended: {error}");
+        }
+        self
+    }
+
+    /// Then these are the rows of `R`'s table, in the order of their keys.
+    pub async fn then_rows<R: Table + Debug>(self, expected: impl IntoIterator<Item = R>) -> Self {
+        let expected: Vec<R> = expected.into_iter().collect();
+        let folded = match self.fold::<R>().await {
+            Ok(folded) => folded,
+            Err(error) => panic!("the events cannot be folded: {error}"),
+        };
+        let Folded { at_once, one_by_one, again } = folded;
+        assert!(at_once == one_by_one, "folded one by one:\n{one_by_one:#?}\nall at once:\n{at_once:#?}");
+        assert!(at_once == again, "delivered twice:\n{again:#?}\nonce:\n{at_once:#?}");
+        assert!(at_once == expected, "the rows are:\n{at_once:#?}\nexpected:\n{expected:#?}");
+        self
+    }
+
+    async fn fold<R: Table>(&self) -> Result<Folded<R>, Box<dyn Error>> {
+        let folder = Folder::new()?;
+        let catalog = Catalog::open(&folder.0).await?;
+        let store: Arc<dyn EventStore> = Arc::new(self.store.clone());
+        let generations = Generations::new(catalog.clone(), self.model.clone(), store.clone());
+        let (first, second) = (GenerationId::generate(), GenerationId::generate());
+        let path = |id| catalog.generation_path(self.model.name(), id);
+        let rows = async |id| Reader::of_file(id, &path(id), &self.model).await?.all::<R>().await;
+
+        generations.create(first, Origin::Empty).await?;
+        generations.fold_to(first, Until::Head, FoldControl::default()).await?;
+        let at_once = rows(first).await?;
+
+        generations.create(second, Origin::Empty).await?;
+        let page = store.read_log(ReadLog::from(Sequence::FIRST)).await?;
+        for event in page.events.iter() {
+            let until = Until::Sequence(event.sequence());
+            generations.fold_to(second, until, FoldControl::default()).await?;
+        }
+        let one_by_one = rows(second).await?;
+
+        self.deliver_again(first, path(first), store).await?;
+        Ok(Folded { at_once, one_by_one, again: rows(first).await? })
+    }
+
+    /// Delivers every event to a generation that has them all.
+    async fn deliver_again(
+        &self,
+        id: GenerationId,
+        path: PathBuf,
+        store: Arc<dyn EventStore>,
+    ) -> Result<(), GenerationError> {
+        let head = store.head().await?;
+        let mut writer = GenerationWriter::claim(id, &path, &self.model, head.log_id).await?;
+        let options =
+            FeedOptions { model: self.model.clone(), store, after: Sequence::ZERO, until: head.last };
+        let mut feed = Feed::start(options);
+        while let Some(batch) = feed.next().await {
+            writer.apply(&batch?, Run::Replay).await?;
+        }
+        Ok(writer.close().await?)
+    }
+}
+
+struct Folded<R> {
+    at_once: Vec<R>,
+    one_by_one: Vec<R>,
+    again: Vec<R>,
+}
+
+fn new_event<E: Event>(event: &E) -> Result<NewEvent, Box<dyn Error>> {
+    Ok(NewEvent {
+        id: EventId::generate(),
+        schema_version: event.schema_version(),
+        content_type: event.content_type(),
+        ..NewEvent::json(EventType::new(event.event_type())?, event.encode()?)
+    })
+}
+
+/// A folder that goes with its test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> std::io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("annals-{}", Uuid::now_v7()));
+        fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // A folder of a test that cannot be removed is the system's to clean.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,64 @@
+//! The kit for tests of projections passes what is right and notices what is wrong.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod support;
+
+use annals_event::Recorded;
+use annals_projection::{ApplyError, ReadModel, TableProjection, testing::given};
+use std::sync::atomic::{AtomicI64, Ordering};
+use support::{Account, Accounts, Till, left, model, sold};
+
+fn account(customer: &str, sales: i64, cents: i64, last: &str) -> Account {
+    Account { customer: customer.into(), sales, cents, last_item: Some(last.into()) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn given_events_then_rows() {
+    given(&model())
+        .events("till-1", [sold("ann", "cd", 100), sold("bob", "lp", 5), sold("ann", "mc", 1)])
+        .await
+        .then_rows([account("ann", 2, 101, "mc"), account("bob", 1, 5, "lp")])
+        .await
+        .events("till-2", [left("ann")])
+        .await
+        .then_rows([account("bob", 1, 5, "lp")])
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[should_panic(expected = "expected")]
+async fn other_rows_than_expected_are_noticed() {
+    given(&model())
+        .events("till-1", [sold("ann", "cd", 1)])
+        .await
+        .then_rows([account("ann", 1, 2, "cd")])
+        .await;
+}
+
+/// A fold that is not deterministic: it counts its own calls.
+struct Counting(AtomicI64);
+
+impl TableProjection for Counting {
+    type Event = Till;
+    type Row = Account;
+
+    fn keys(&self, event: &Recorded<Till>) -> Vec<String> {
+        Accounts::default().keys(event)
+    }
+    fn fold(&self, row: &mut Option<Account>, key: &String, _: &Recorded<Till>) -> Result<(), ApplyError> {
+        *row = Some(account(key, 1, self.0.fetch_add(1, Ordering::SeqCst), "cd"));
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[should_panic(expected = "one by one")]
+async fn a_fold_that_is_not_deterministic_is_noticed() {
+    let model = ReadModel::builder("counting").unwrap().table(Counting(AtomicI64::new(0))).build().unwrap();
+    given(&model)
+        .events("till-1", [sold("ann", "cd", 1)])
+        .await
+        .then_rows([account("ann", 1, 0, "cd")])
+        .await;
+}
