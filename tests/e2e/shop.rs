@@ -5,21 +5,21 @@ use serde_json::Value;
 use std::{fs, path::PathBuf, sync::LazyLock};
 use tempfile::TempDir;
 
-pub static SHOP: LazyLock<Program> = LazyLock::new(|| Program::build("annals-shop").unwrap());
+pub(crate) static SHOP: LazyLock<Program> = LazyLock::new(|| Program::build("annals-shop").unwrap());
 
 /// The purchases that the shop ships with.
-pub fn purchases() -> PathBuf {
+pub(crate) fn purchases() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/shop/data/purchases.csv"))
 }
 
-pub struct Shop {
-    pub folder: TempDir,
+pub(crate) struct Shop {
+    pub(crate) folder: TempDir,
     file: PathBuf,
 }
 
 impl Shop {
     /// On the first `lines` purchases.
-    pub fn with_purchases(lines: usize) -> Self {
+    pub(crate) fn with_purchases(lines: usize) -> Self {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("purchases.csv");
         let mut shop = Self { folder, file };
@@ -28,38 +28,38 @@ impl Shop {
     }
 
     /// Puts the first `lines` purchases into its file.
-    pub fn take_purchases(&mut self, lines: usize) {
+    pub(crate) fn take_purchases(&mut self, lines: usize) {
         let all = fs::read_to_string(purchases()).unwrap();
         let some: Vec<_> = all.lines().take(1 + lines).collect();
         fs::write(&self.file, some.join("\n")).unwrap();
     }
 
-    pub fn file(&self) -> &PathBuf {
+    pub(crate) fn file(&self) -> &PathBuf {
         &self.file
     }
 
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
     /// The arguments of a run to the end.
-    pub fn arguments(&self) -> Vec<String> {
+    pub(crate) fn arguments(&self) -> Vec<String> {
         let (data, file) = (self.data().display().to_string(), self.file.display().to_string());
         ["--once", "--json", "--data", &data, "--purchases", &file, "--listen", "127.0.0.1:0"]
             .map(str::to_owned)
             .to_vec()
     }
 
-    pub fn run(&self) -> Value {
+    pub(crate) fn run(&self) -> Value {
         SHOP.report(&self.arguments()).unwrap()
     }
 
-    pub async fn tables(&self) -> Tables {
+    pub(crate) async fn tables(&self) -> Tables {
         live_tables(&self.data().join("read-models")).await.unwrap()
     }
 }
 
 /// What may not change from run to run.
-pub fn totals(report: &Value) -> [u64; 4] {
+pub(crate) fn totals(report: &Value) -> [u64; 4] {
     ["orders", "customers", "items", "revenue_cents"].map(|key| report[key].as_u64().unwrap())
 }

@@ -50,12 +50,12 @@ impl Workspace {
             .output()?;
         ensure!(cargo.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&cargo.stderr));
         let metadata: Value = serde_json::from_slice(&cargo.stdout)?;
-        let members: BTreeSet<&str> = texts(&metadata["workspace_members"]).collect();
-        let packages = array(&metadata["packages"])
-            .filter(|package| package["id"].as_str().is_some_and(|id| members.contains(id)))
+        let members: BTreeSet<&str> = texts(field(&metadata, "workspace_members")).collect();
+        let packages = array(field(&metadata, "packages"))
+            .filter(|package| field(package, "id").as_str().is_some_and(|id| members.contains(id)))
             .map(|package| Package::of(package, &root))
             .collect::<Result<_>>()?;
-        let graph = array(&metadata["resolve"]["nodes"]).map(node).collect::<Option<_>>();
+        let graph = array(field(field(&metadata, "resolve"), "nodes")).map(node).collect::<Option<_>>();
         Ok(Self { root, packages, graph: graph.context("a node without an id")? })
     }
 
@@ -96,11 +96,13 @@ impl Workspace {
 
 impl Package {
     fn of(package: &Value, root: &Path) -> Result<(String, Self)> {
-        let text = |key: &str| package[key].as_str().with_context(|| format!("a package without {key}"));
+        let text =
+            |key: &str| field(package, key).as_str().with_context(|| format!("a package without {key}"));
         let folder = Path::new(text("manifest_path")?).parent().context("a manifest without a folder")?;
-        let normal = array(&package["dependencies"]).filter(|dependency| dependency["kind"].is_null());
+        let normal =
+            array(field(package, "dependencies")).filter(|dependency| field(dependency, "kind").is_null());
         let dependencies =
-            normal.filter_map(|dependency| dependency["name"].as_str().map(str::to_owned)).collect();
+            normal.filter_map(|dependency| field(dependency, "name").as_str().map(str::to_owned)).collect();
         let folder = folder.strip_prefix(root)?.to_path_buf();
         Ok((text("name")?.to_owned(), Self { folder, dependencies, id: text("id")?.to_owned() }))
     }
@@ -125,10 +127,16 @@ fn host() -> Result<String> {
 
 fn node(node: &Value) -> Option<(String, Vec<String>)> {
     let built = |dependency: &&Value| {
-        array(&dependency["dep_kinds"]).any(|kind| kind["kind"].as_str() != Some("dev"))
+        array(field(dependency, "dep_kinds")).any(|kind| field(kind, "kind").as_str() != Some("dev"))
     };
-    let ids = array(&node["deps"]).filter(built).filter_map(|dependency| dependency["pkg"].as_str());
-    Some((node["id"].as_str()?.to_owned(), ids.map(str::to_owned).collect()))
+    let ids =
+        array(field(node, "deps")).filter(built).filter_map(|dependency| field(dependency, "pkg").as_str());
+    Some((field(node, "id").as_str()?.to_owned(), ids.map(str::to_owned).collect()))
+}
+
+/// `null` when there is none.
+fn field<'v>(value: &'v Value, key: &str) -> &'v Value {
+    value.get(key).unwrap_or(&Value::Null)
 }
 
 fn array(value: &Value) -> impl Iterator<Item = &Value> {
