@@ -17,8 +17,10 @@ use std::sync::Arc;
 
 /// The read model of customers' values.
 pub const CUSTOMER_VALUE: &str = "customer_value";
-/// After how many events a read model is snapshotted.
+/// After how many events a read model of few rows is snapshotted.
 const SNAPSHOT_EVERY_EVENTS: u64 = 1_000;
+/// The same of the one with a row an order: a snapshot copies all rows, so frequent ones would cost more than the fold.
+const SNAPSHOT_ORDERS_EVERY_EVENTS: u64 = 10_000;
 /// How many snapshots are kept: a replay begins with the nearest one below.
 const SNAPSHOTS_KEPT: usize = 64;
 
@@ -64,14 +66,14 @@ pub async fn start(store: Arc<dyn EventStore>, catalog: Catalog, tasks: &mut Tas
         Arc::new(GenerationsHost::new(generations))
     };
     let hosts = [&order_summary, &customer_value, &daily_sales].map(host).to_vec();
-    let options = |model| {
+    let options = |model, every| {
         ProjectorOptions::new(catalog.clone(), model, store.clone())
-            .snapshots(SnapshotPolicy::every(SNAPSHOT_EVERY_EVENTS).keep(SNAPSHOTS_KEPT))
+            .snapshots(SnapshotPolicy::every(every).keep(SNAPSHOTS_KEPT))
     };
     let queries = Queries {
-        order_summary: project(options(order_summary), tasks).await?,
-        customer_value: project(options(customer_value), tasks).await?,
-        daily_sales: project(options(daily_sales), tasks).await?,
+        order_summary: project(options(order_summary, SNAPSHOT_ORDERS_EVERY_EVENTS), tasks).await?,
+        customer_value: project(options(customer_value, SNAPSHOT_EVERY_EVENTS), tasks).await?,
+        daily_sales: project(options(daily_sales, SNAPSHOT_EVERY_EVENTS), tasks).await?,
         store: store.clone(),
     };
     Ok(Started { queries, hosts })
