@@ -1,10 +1,14 @@
-//! Asks the same questions over and over, over HTTP, and checks every answer. Nothing is ordered meanwhile, so an
-//! answer that differs from the first one would be a mix, an empty table or a step back.
+//! Asks the same questions over and over, over HTTP, and checks every answer. As long as nothing is sold meanwhile,
+//! an answer that differs from the one before would be a mix, an empty table or a step back.
 
 use crate::orders::read_models::customer_value::CustomerValue;
+use crate::orders::read_models::sales::SaleEvent;
 use crate::shop::Shop;
+use annals::event::{Event, EventType, Sequence};
+use annals::store::{EventStore, Filter, ReadLog};
 use anyhow::{Context, Result, anyhow, bail};
 use reqwest::Client;
+use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -26,10 +30,11 @@ struct Question {
 impl QueryLoop {
     /// Begins to ask.
     pub async fn start(shop: &Shop) -> Result<Self> {
-        let questions = questions(shop).await?;
         let http = Client::builder().no_proxy().build()?;
         let stop = CancellationToken::new();
-        let asking = tokio::spawn(ask(http, questions, stop.clone()));
+        let (store, since) = (shop.store.events(), shop.store.events().head().await?.last);
+        let questions = questions(shop).await?;
+        let asking = tokio::spawn(Asker { http, questions, store, since }.ask(stop.clone()));
         Ok(Self { stop, asking })
     }
 
@@ -49,17 +54,44 @@ async fn questions(shop: &Shop) -> Result<Vec<Question>> {
     Ok(page.rows.into_iter().map(question).collect())
 }
 
-async fn ask(http: Client, questions: Vec<Question>, stop: CancellationToken) -> Result<u64> {
-    let mut answered = 0;
-    for Question { url, expected } in questions.iter().cycle() {
-        let answer: CustomerValue = http.get(url).send().await?.error_for_status()?.json().await?;
-        if answer != *expected {
-            bail!("a query was answered wrongly during the replay: {answer:?} instead of {expected:?}");
+struct Asker {
+    http: Client,
+    questions: Vec<Question>,
+    store: Arc<dyn EventStore>,
+    /// Where the log was before the first question.
+    since: Sequence,
+}
+
+impl Asker {
+    async fn ask(mut self, stop: CancellationToken) -> Result<u64> {
+        let mut answered = 0;
+        while !self.questions.is_empty() && !stop.is_cancelled() {
+            for Question { url, expected } in &mut self.questions {
+                let answer: CustomerValue =
+                    self.http.get(url.as_str()).send().await?.error_for_status()?.json().await?;
+                if answer != *expected && !sold(self.store.as_ref(), self.since).await? {
+                    bail!(
+                        "a query was answered wrongly during the replay: {answer:?} instead of {expected:?}"
+                    );
+                }
+                *expected = answer;
+                answered += 1;
+            }
         }
-        answered += 1;
-        if stop.is_cancelled() {
-            break;
-        }
+        Ok(answered)
     }
-    Ok(answered)
+}
+
+/// Whether anything was sold, or taken back, behind this place.
+async fn sold(store: &dyn EventStore, since: Sequence) -> Result<bool> {
+    let event_types = SaleEvent::TYPES.iter().map(|(name, _)| EventType::new(name));
+    let filter = Filter { event_types: event_types.collect::<Result<_, _>>()?, ..Filter::all() };
+    let mut read = ReadLog::filtered(since.next(), filter);
+    loop {
+        let page = store.read_log(read.clone()).await?;
+        if !page.events.is_empty() || page.is_last() {
+            return Ok(!page.events.is_empty());
+        }
+        read.from = page.through.next();
+    }
 }
