@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::{
     ffi::OsStr,
+    io::Read,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
@@ -47,10 +48,9 @@ impl Program {
         serde_json::from_slice(&output.stdout).with_context(|| format!("the report is no JSON: {told}"))
     }
 
-    /// Starts it with nobody reading what it says.
+    /// Starts it. What it says on standard output is kept for [`Running::report`], so it must be short.
     pub fn start(&self, arguments: &[impl AsRef<OsStr>]) -> Result<Running> {
-        let child = self.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        Ok(Running(child))
+        Ok(Running(self.command(arguments).stderr(Stdio::null()).spawn()?))
     }
 }
 
@@ -74,9 +74,12 @@ impl Running {
         memory_bytes_max(&PathBuf::from(format!("/proc/{}/status", self.0.id())))
     }
 
-    /// Waits for its end; whether it was a good one.
-    pub fn wait(&mut self) -> Result<bool> {
-        Ok(self.0.wait()?.success())
+    /// Waits for its end, which must be a good one, and reads its standard output as JSON.
+    pub fn report(&mut self) -> Result<Value> {
+        let mut said = String::new();
+        self.0.stdout.take().context("the report was read before")?.read_to_string(&mut said)?;
+        ensure!(self.0.wait()?.success(), "it failed");
+        Ok(serde_json::from_str(&said)?)
     }
 
     /// Whether it has not ended yet.

@@ -17,8 +17,8 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    pub(crate) fn count(&mut self, count: u64, what: &'static str) {
-        self.counts.push(Count { count, what });
+    pub(crate) fn count(&mut self, count: u64, what: impl Into<String>) {
+        self.counts.push(Count { count, what: what.into() });
     }
 
     pub(crate) fn note(&mut self, note: impl Into<String>) {
@@ -30,7 +30,7 @@ impl Finding {
 #[derive(Clone, Serialize)]
 pub(crate) struct Count {
     pub(crate) count: u64,
-    pub(crate) what: &'static str,
+    pub(crate) what: String,
 }
 
 /// Broken promises: all are counted, the first ones are told.

@@ -43,9 +43,13 @@ impl Program {
             cargo.arg("--release");
         }
         ensure!(cargo.status().await?.success(), "the event store's program was not built");
-        let program = folder.join("annals-event-store");
-        ensure!(program.is_file(), "{} was not built", program.display());
-        Ok(Self(program))
+        Self::at(&folder.join("annals-event-store"))
+    }
+
+    /// A program that is there.
+    pub(crate) fn at(file: &Path) -> Result<Self> {
+        let file = file.canonicalize().with_context(|| format!("no program at {}", file.display()))?;
+        Ok(Self(file))
     }
 
     pub(crate) fn path(&self) -> &Path {

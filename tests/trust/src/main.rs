@@ -5,20 +5,28 @@
 
 mod card;
 mod cycles;
+mod disk;
 mod ground;
 mod judge;
 mod lines;
+mod load;
 mod process;
 mod random;
+mod serve;
 mod workload;
+mod writer;
 
 use anyhow::{Context, Result};
 use card::Row;
 use clap::{Args, Parser, Subcommand};
 use ground::Program;
 use lines::{Effort, How, LINES, Line, Run};
-use std::{env, process::ExitCode, time::Instant};
-use tokio::signal::unix::{SignalKind, signal};
+use serve::Serve;
+use std::{env, path::PathBuf, process::ExitCode, time::Instant};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::OnceCell,
+};
 
 /// Judges what Annals promises, and prints the score card.
 ///
@@ -37,6 +45,9 @@ enum Command {
     Gate(Wanted),
     /// The full score card, in some hours.
     Card(Wanted),
+    /// Serves a log with small segments. What the power cuts start as a process of its own.
+    #[command(hide = true)]
+    Serve(Serve),
 }
 
 #[derive(Args)]
@@ -52,6 +63,10 @@ struct Wanted {
     /// What is drawn is drawn from this; when a process dies is the machine's business
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+
+    /// The event store's program that is judged; it is built when none is named
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
 }
 
 fn known_line(text: &str) -> Result<u8, String> {
@@ -64,6 +79,7 @@ async fn main() -> Result<ExitCode> {
     let (effort, wanted) = match Arguments::parse().command {
         Command::Gate(wanted) => (Effort::Gate, wanted),
         Command::Card(wanted) => (Effort::Card, wanted),
+        Command::Serve(serve) => return serve.run().await.map(|()| ExitCode::SUCCESS),
     };
     let rows = tokio::select! {
         rows = judge_all(effort, &wanted) => rows?,
@@ -86,7 +102,11 @@ async fn stopped() -> Result<ExitCode> {
 }
 
 async fn judge_all(effort: Effort, wanted: &Wanted) -> Result<Vec<Row>> {
-    let run = Run { effort, seed: wanted.seed, program: Program::build().await? };
+    let program = match &wanted.program {
+        Some(file) => Program::at(file)?,
+        None => Program::build().await?,
+    };
+    let run = Run { effort, seed: wanted.seed, program, suite: OnceCell::new() };
     let mut rows = Vec::new();
     for line in LINES.iter().filter(|line| wanted.line.is_empty() || wanted.line.contains(&line.number)) {
         rows.push(judge_one(line, &run).await);

@@ -2,13 +2,21 @@
 
 mod catch_up;
 mod conditional;
+mod eio;
+mod full;
 mod kill;
+mod open;
+mod power;
+mod stalled;
+mod suites;
 
 use crate::{
     card::{Finding, Unjudged},
     ground::Program,
     random::Random,
 };
+use suites::Suite;
+use tokio::sync::OnceCell;
 
 /// How much is run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,6 +49,8 @@ pub(crate) struct Run {
     pub(crate) effort: Effort,
     pub(crate) seed: u64,
     pub(crate) program: Program,
+    /// What the engine's own suite said, once it was run.
+    pub(crate) suite: OnceCell<Suite>,
 }
 
 impl Run {
@@ -72,8 +82,14 @@ pub(crate) enum How {
 pub(crate) async fn judge(line: u8, run: &Run) -> Result<Finding, Unjudged> {
     match line {
         1 => Ok(kill::judge(run).await?),
+        2 => power::judge(run).await,
+        3..=7 | 15 => Ok(suites::finding(run, line).await?),
+        8 => eio::judge(run).await,
+        9 => full::judge(run).await,
         10 => Ok(conditional::judge(run).await?),
         11 => Ok(catch_up::judge(run).await?),
+        18 => Ok(stalled::judge(run).await?),
+        21 => Ok(open::judge(run).await?),
         other => Err(Unjudged::Skipped(format!("line {other} has no judge here"))),
     }
 }
@@ -87,6 +103,54 @@ pub(crate) const LINES: &[Line] = &[
         how: How::Here,
     },
     Line {
+        number: 2,
+        promise: "power cut under load, during rotation, index and checkpoint writes too",
+        target: "2,000 cuts, 0 lost, 0 phantom",
+        how: How::Here,
+    },
+    Line {
+        number: 3,
+        promise: "simulated disk: crash after every operation, and again in recovery",
+        target: "1,000,000 crash images, 0 bad",
+        how: How::Here,
+    },
+    Line {
+        number: 4,
+        promise: "torn tail at every byte; zeros, garbage and stale bytes behind it",
+        target: "all positions, exactly what was acknowledged",
+        how: How::Here,
+    },
+    Line {
+        number: 5,
+        promise: "flipped bits in sealed segments; damaged derived files",
+        target: "all detected, file and offset named, no panic",
+        how: How::Here,
+    },
+    Line {
+        number: 6,
+        promise: "damage in the middle of the active segment",
+        target: "never taken for a torn tail",
+        how: How::Here,
+    },
+    Line {
+        number: 7,
+        promise: "swapped, foreign, zeroed, cut and missing segments",
+        target: "all detected",
+        how: How::Here,
+    },
+    Line {
+        number: 8,
+        promise: "a write or sync fails, every k-th in turn",
+        target: "nothing acknowledged afterwards, 0 lost after reopening",
+        how: How::Here,
+    },
+    Line {
+        number: 9,
+        promise: "disk full, no inodes, no file handles",
+        target: "clear error, reads go on, writing resumes without restart, starts on the full disk",
+        how: How::Here,
+    },
+    Line {
         number: 10,
         promise: "conditional appends of 32 clients with kills",
         target: "1,000,000 operations linearizable, unknown stays unknown",
@@ -94,8 +158,67 @@ pub(crate) const LINES: &[Line] = &[
     },
     Line {
         number: 11,
-        promise: "catch-up to live with disconnects, 50 subscribers",
+        promise: "catch-up to live with disconnects and kills, 50 subscribers",
         target: "10,000,000 deliveries, no gap, no reorder",
         how: How::Here,
     },
+    Line {
+        number: 12,
+        promise: "projector killed at each failpoint",
+        target: "12 points x 25 on SQLite and PostgreSQL, read model = fresh fold",
+        how: How::NotClaimed(
+            "no PostgreSQL yet; restarts on SQLite: `cargo test -p annals-projection --test projector`",
+        ),
+    },
+    Line {
+        number: 13,
+        promise: "owner paused past its lease, second takes over, first wakes",
+        target: "500 rounds, 0 stale writes",
+        how: How::NotClaimed(
+            "no leases yet; two reactor copies: `cargo test -p annals-reactor --test chaos`",
+        ),
+    },
+    Line {
+        number: 14,
+        promise: "replay killed in each phase, resumed or aborted",
+        target: "each phase x 25, never a mixed or empty view",
+        how: How::NotClaimed("the kills are not counted yet; decisions: `cargo test -p annals-replay`"),
+    },
+    Line {
+        number: 15,
+        promise: "planted bugs",
+        target: "25 planted, all caught by a named test",
+        how: How::Here,
+    },
+    Line {
+        number: 16,
+        promise: "fuzzing of frames, snapshots, gRPC, HTTP",
+        target: "100,000,000 executions, 1,000,000 requests, no panic",
+        how: How::NotClaimed("no fuzz target yet"),
+    },
+    Line {
+        number: 17,
+        promise: "floods: idle connections, slow headers, resets, giant headers, giant lengths",
+        target: "bounded memory, healthy p99 at most doubled",
+        how: How::Elsewhere("`cargo test -p annals-event-store --test network floods`, without the p99"),
+    },
+    Line {
+        number: 18,
+        promise: "100 stalled subscribers with a backlog",
+        target: "memory +64 MiB at most, append rate at least 0.9",
+        how: How::Here,
+    },
+    Line {
+        number: 19,
+        promise: "every method x every role; a method without a rule",
+        target: "denied, and fails the build",
+        how: How::NotClaimed("no roles yet: whoever reaches the port reads and writes"),
+    },
+    Line {
+        number: 20,
+        promise: "hostile names through every interface; secrets in logs",
+        target: "1,000 names, 0 escapes, 0 SQL errors, 0 scripts, 0 secrets",
+        how: How::NotClaimed("no corpus yet"),
+    },
+    Line { number: 21, promise: "open after a kill", target: "10 GiB in 1 s", how: How::Here },
 ];

@@ -1,0 +1,68 @@
+//! Line 18: 100 subscribers with a backlog that take one delivery and then nothing. The server keeps little for them,
+//! and appends go on as fast as without.
+
+use super::{Effort, Run};
+use crate::{
+    card::Finding,
+    ground::in_memory,
+    load::{fill, rate},
+    process::{Server, patient},
+};
+use annals_event::Sequence;
+use annals_store::{EventStore, Filter, Subscribe, Subscription};
+use anyhow::{Context, Result};
+use std::time::Duration;
+
+const SUBSCRIBERS: u64 = 100;
+const CLIENTS: u64 = 16;
+/// How much the server's memory may grow.
+const GROWTH_BYTES_MAX: u64 = 64 << 20;
+/// The least share of the append rate that must be left.
+const RATE_SHARE_MIN: f64 = 0.9;
+
+pub(super) async fn judge(run: &Run) -> Result<Finding> {
+    let backlog_bytes = run.effort.pick(128 << 20, 1 << 30);
+    let time = Duration::from_secs(run.effort.pick(3, 20));
+    let folder = in_memory()?;
+    let server = Server::start(run.program.command(folder.path())).await?;
+    let store = server.client_with(patient()).await?;
+    fill(&store, backlog_bytes).await?;
+
+    let before = rate(&store, CLIENTS, time).await?;
+    let memory_before = server.memory_bytes()?;
+    let stalled = stall(&server).await?;
+    let with = rate(&store, CLIENTS, time).await?;
+    let grown = server.memory_bytes()?.saturating_sub(memory_before);
+    drop(stalled);
+    let after = rate(&store, CLIENTS, time).await?;
+    server.kill().await?;
+
+    let share = with / f64::midpoint(before, after);
+    let mut finding = Finding::default();
+    finding.count(SUBSCRIBERS, "stalled subscribers");
+    finding.count(backlog_bytes >> 20, "MiB of backlog");
+    finding.count(grown >> 20, "MiB of growth");
+    finding.note(format!(
+        "{before:.0} appends/s before, {with:.0} with the stalled subscribers, {after:.0} after: a share of {share:.2}"
+    ));
+    finding.violations.must(grown <= GROWTH_BYTES_MAX, || format!("the server grew by {grown} bytes"));
+    if run.effort == Effort::Card {
+        finding
+            .violations
+            .must(share >= RATE_SHARE_MIN, || format!("only {share:.2} of the append rate is left"));
+    }
+    Ok(finding)
+}
+
+/// Subscriptions that are not read any further.
+async fn stall(server: &Server) -> Result<Vec<Subscription>> {
+    let store = server.client_with(patient()).await?;
+    let mut stalled = Vec::new();
+    for _ in 0..SUBSCRIBERS {
+        let subscribe = Subscribe { from: Sequence::FIRST, filter: Filter::all() };
+        let mut subscription = store.subscribe(subscribe).await?;
+        subscription.next().await.context("the first delivery")?;
+        stalled.push(subscription);
+    }
+    Ok(stalled)
+}

@@ -1,0 +1,155 @@
+//! Lines 3 to 7 and 15, and parts of 8 and 9: what needs the engine in process, on a simulated disk or over damaged
+//! bytes. The engine's own suite judges them; here it is run and read. It runs once for all lines.
+
+use super::{Effort, Run};
+use crate::{card::Finding, ground::cargo};
+use anyhow::{Context, Result, ensure};
+use std::collections::BTreeMap;
+use tokio::process::Command;
+
+/// How many crash images are judged at least.
+const IMAGES_GATE: u64 = 100_000;
+const IMAGES_CARD: u64 = 1_000_000;
+
+/// Which tests stand for a line: those whose name begins so.
+const TESTS: &[(u8, &[&str])] = &[
+    (3, &["crashes::"]),
+    (4, &["torn::"]),
+    (
+        5,
+        &[
+            "damage::a_flipped_bit_anywhere",
+            "damage::a_flipped_bit_is_named",
+            "damage::damaged_missing_and_foreign",
+        ],
+    ),
+    (6, &["damage::a_flipped_bit_in_the_active", "damage::zeros_in_the_middle"]),
+    (7, &["damage::missing_swapped_foreign"]),
+    (8, &["faults::when_any_operation_fails"]),
+    (9, &["faults::when_any_operation_lacks", "faults::a_full_disk"]),
+    (15, &["planted::"]),
+];
+
+/// What the suite said.
+pub(crate) struct Suite {
+    /// The tests, and whether they passed.
+    tests: BTreeMap<String, bool>,
+    /// What each printed.
+    printed: BTreeMap<String, Vec<String>>,
+}
+
+/// What the suite found about a line.
+pub(super) async fn finding(run: &Run, line: u8) -> Result<Finding> {
+    let suite = run.suite.get_or_try_init(|| Suite::run(run.effort)).await?;
+    let names = TESTS.iter().find(|(number, _)| *number == line).map(|(_, names)| *names);
+    suite.finding(names.with_context(|| format!("no test stands for line {line}"))?)
+}
+
+impl Suite {
+    async fn run(effort: Effort) -> Result<Self> {
+        let images = effort.pick(IMAGES_GATE, IMAGES_CARD);
+        ensure!(cargo_test().arg("--no-run").status().await?.success(), "the engine's suite does not build");
+        let mut tests = cargo_test();
+        tests.args(["--no-fail-fast", "--", "--show-output"]).env("ANNALS_CRASH_IMAGES", images.to_string());
+        let output = tests.output().await?;
+        Ok(Self::read(&String::from_utf8_lossy(&output.stdout)))
+    }
+
+    /// Reads what a run of tests prints: a line a test, then what each printed.
+    fn read(output: &str) -> Self {
+        let (mut tests, mut printed) = (BTreeMap::new(), BTreeMap::<String, Vec<String>>::new());
+        let mut speaker: Option<String> = None;
+        for line in output.lines() {
+            if let Some((name, result)) = line.strip_prefix("test ").and_then(|test| test.split_once(" ... "))
+            {
+                tests.insert(name.to_owned(), result == "ok");
+            } else if let Some(name) = line.strip_prefix("---- ") {
+                speaker = name.split(' ').next().map(str::to_owned);
+            } else if ["successes:", "failures:"].contains(&line) {
+                speaker = None;
+            } else if line.is_empty() {
+                // Between two tests.
+            } else if let Some(speaker) = &speaker {
+                printed.entry(speaker.clone()).or_default().push(line.to_owned());
+            }
+        }
+        Self { tests, printed }
+    }
+
+    fn finding(&self, names: &[&str]) -> Result<Finding> {
+        let mut finding = Finding::default();
+        let mut passed = 0;
+        for name in names {
+            let tests: Vec<_> = self.tests.iter().filter(|(test, _)| test.starts_with(name)).collect();
+            ensure!(!tests.is_empty(), "the engine's suite has no test {name}...");
+            for (test, good) in tests {
+                passed += u64::from(*good);
+                let said = self.printed.get(test).map(Vec::as_slice).unwrap_or_default();
+                if *good {
+                    said.iter()
+                        .filter_map(|line| counted(line))
+                        .for_each(|(count, what)| finding.count(count, what));
+                } else {
+                    finding.violations.add(format!("{test}: {}", said.join(" / ")));
+                }
+            }
+        }
+        finding.count(passed, "tests passed");
+        Ok(finding)
+    }
+}
+
+/// `12 things judged` as a number of things.
+fn counted(line: &str) -> Option<(u64, String)> {
+    let (number, what) = line.split_once(' ')?;
+    Some((number.parse().ok()?, what.trim_end_matches(" judged").replace(", all named", "")))
+}
+
+fn cargo_test() -> Command {
+    let mut cargo = cargo();
+    cargo.args(["test", "--release", "-p", "annals-log", "--test", "crash"]);
+    cargo
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OUTPUT: &str = "
+running 3 tests
+test crashes::a_power_cut ... ok
+test crashes::the_same_seed ... ok
+test torn::an_append ... FAILED
+
+successes:
+
+---- crashes::a_power_cut stdout ----
+120000 crash images of 70 seeds judged
+
+
+successes:
+    crashes::a_power_cut
+    crashes::the_same_seed
+
+failures:
+
+---- torn::an_append stdout ----
+half of it survived
+";
+
+    #[test]
+    fn counts_are_read_from_what_the_tests_print() {
+        let finding = Suite::read(OUTPUT).finding(&["crashes::"]).unwrap();
+        let counts: Vec<_> = finding.counts.iter().map(|count| (count.count, count.what.as_str())).collect();
+        assert_eq!(counts, [(120_000, "crash images of 70 seeds"), (2, "tests passed")]);
+        assert_eq!(finding.violations.count, 0);
+    }
+
+    #[test]
+    fn a_test_that_failed_is_a_violation_and_one_that_is_missing_is_no_judgement() {
+        let suite = Suite::read(OUTPUT);
+        let torn = suite.finding(&["torn::"]).unwrap();
+        assert_eq!(torn.violations.first, ["torn::an_append: half of it survived"]);
+        assert!(suite.finding(&["planted::"]).is_err());
+    }
+}

@@ -1,0 +1,60 @@
+//! One client that appends one thing after the other and hears why not, for judges of disks that fail.
+
+use crate::{judge::Judge, random::Random};
+use annals_event::{Append, EventId, EventType, ExpectedVersion, NewEvent, RequestId, StreamName};
+use annals_store::{AppendError, EventStore};
+use annals_store_grpc::GrpcStore;
+use anyhow::Result;
+use std::sync::Arc;
+
+/// Streams that it writes to.
+const STREAMS: u64 = 10;
+
+pub(crate) struct Writer {
+    judge: Arc<Judge>,
+    random: Random,
+    payload_bytes: usize,
+}
+
+impl Writer {
+    pub(crate) const fn new(judge: Arc<Judge>, random: Random, payload_bytes: usize) -> Self {
+        Self { judge, random, payload_bytes }
+    }
+
+    /// Appends one event. `Err`: why that is not known to be done.
+    pub(crate) async fn append(&mut self, store: &GrpcStore) -> Result<Result<(), String>> {
+        let append = Arc::new(self.draw()?);
+        let asked = self.judge.ask(&append);
+        let answer = store.append(Append::clone(&append)).await;
+        self.judge.hear(&asked, &answer);
+        Ok(match answer {
+            Ok(_) => Ok(()),
+            Err(AppendError::Unavailable { reason }) => Err(reason),
+            Err(other) => Err(other.to_string()),
+        })
+    }
+
+    /// Appends until it cannot, at most so often; gives how many appends were made and why no more were.
+    pub(crate) async fn append_until_refused(
+        &mut self,
+        store: &GrpcStore,
+        appends_max: u64,
+    ) -> Result<(u64, Option<String>)> {
+        for made in 0..appends_max {
+            if let Err(reason) = self.append(store).await? {
+                return Ok((made, Some(reason)));
+            }
+        }
+        Ok((appends_max, None))
+    }
+
+    fn draw(&mut self) -> Result<Append> {
+        let mut payload = vec![0; self.payload_bytes];
+        self.random.fill(&mut payload);
+        let id = EventId::from_bytes(self.random.bytes());
+        let event = NewEvent { id, ..NewEvent::json(EventType::new("happened")?, payload) };
+        let stream = StreamName::new(format!("order-{}", self.random.below(STREAMS)))?;
+        let append = Append::with_request_id(RequestId::from_bytes(self.random.bytes()));
+        Ok(append.write(stream, ExpectedVersion::Any, vec![event]))
+    }
+}
