@@ -191,11 +191,22 @@ impl Catalog {
         Ok(())
     }
 
-    /// Says that a generation's file is complete.
-    pub(crate) async fn set_ready(&self, id: GenerationId) -> Result<(), GenerationError> {
+    /// Says that a generation's file is complete, after `place` has put it where it belongs. `false`: that was not done,
+    /// since another attempt was faster or the generation was given up.
+    pub(crate) async fn set_ready(
+        &self,
+        id: GenerationId,
+        place: impl FnOnce() -> Result<(), GenerationError>,
+    ) -> Result<bool, GenerationError> {
+        let mut transaction = self.0.pool.begin_with(BEGIN_WRITE).await?;
         let ready = "UPDATE generation SET state = 'ready' WHERE id = ? AND state = 'creating'";
-        sqlx::query(ready).bind(id.to_string()).execute(&self.0.pool).await?;
-        Ok(())
+        let updated = sqlx::query(ready).bind(id.to_string()).execute(&mut *transaction).await?;
+        if updated.rows_affected() == 0 {
+            return Ok(false);
+        }
+        place()?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// Makes `id` live if nothing is. Gives what is live then.
@@ -238,6 +249,22 @@ impl Catalog {
         transaction.commit().await?;
         self.changed();
         Ok(flipped)
+    }
+
+    /// Does something with a generation that is not live, and must not become live meanwhile.
+    pub(crate) async fn while_not_live<T>(
+        &self,
+        model: &ReadModel,
+        id: GenerationId,
+        work: impl AsyncFnOnce() -> Result<T, GenerationError>,
+    ) -> Result<T, GenerationError> {
+        let mut lock = self.0.pool.begin_with(BEGIN_WRITE).await?;
+        if live(&mut lock, model).await?.is_some_and(|live| live.generation == id) {
+            return Err(GenerationError::Live { id: id.to_string() });
+        }
+        let done = work().await?;
+        lock.rollback().await?;
+        Ok(done)
     }
 
     /// Gives up a generation that is not live. Doing it twice is the same.

@@ -4,7 +4,7 @@
 //! has just said or loaded something. The greater version counts, so that nobody who said something has to wait
 //! for the log to bring it back.
 
-use crate::{Phase, Replay, ReplayEvent, WorkerError};
+use crate::{Replay, ReplayEvent, WorkerError};
 use annals_aggregate::{Aggregate, Upcasters};
 use annals_event::{Category, EventRef, Sequence, StreamName, Version};
 use annals_store::{Delivery, EventStore, Filter, ReadError, Subscribe};
@@ -158,11 +158,6 @@ impl Directory {
     /// The oldest replay of this read model that a worker has something to do for.
     pub(crate) async fn next_work(&self, read_model: &str) -> ReplayId {
         self.first(|id, replay| (replay.read_model == read_model && replay.is_due()).then_some(id)).await
-    }
-
-    /// Waits until the replay was ended from outside.
-    pub(crate) async fn ended(&self, id: ReplayId) {
-        self.once(id, |replay| matches!(replay.phase, Phase::Cancelled | Phase::Failed)).await;
     }
 
     pub(crate) fn get(&self, id: ReplayId) -> Option<Replay> {

@@ -2,8 +2,8 @@
 //!
 //! * The candidate is never folded beyond the live generation: both are compared at one sequence number, and a live
 //!   generation that no program continues any more does not move.
-//! * Until a promotion is decided, a step ends as soon as the replay is ended by somebody; every step ends when the
-//!   worker does.
+//! * A step ends as soon as the replay leaves its phase, by an operator's word or by another worker's, and when the
+//!   worker is to stop; only a promotion and a rollback are never left in the middle.
 
 use crate::{HostError, Phase, Plan, Replay, ReplayCommand, drive::Drive, progress::Meter};
 use annals_event::Sequence;
@@ -14,7 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 pub(crate) enum Interrupted {
     /// The worker is to stop.
     Shutdown,
-    /// The replay was ended meanwhile.
+    /// The replay has left the phase.
     Ended,
     /// Trying again changes nothing.
     Failed(String),
@@ -36,18 +36,18 @@ impl<'a> Step<'a> {
 
     /// Does what the phase asks for, and says how to record it.
     pub(crate) async fn run(&self) -> Result<ReplayCommand, Interrupted> {
-        if !self.replay.can_end_early() {
-            return self.work().await;
-        }
-        let stop = async {
-            self.drive.replays.directory.ended(self.drive.id).await;
-            self.work.cancel();
-            std::future::pending::<Infallible>().await
-        };
         tokio::select! {
             done = self.work() => done,
-            never = stop => match never {},
+            never = self.stop_when_done_elsewhere() => match never {},
         }
+    }
+
+    /// Tells the work to stop when the replay has left the phase: it was cancelled, or another worker was quicker.
+    async fn stop_when_done_elsewhere(&self) -> Infallible {
+        let phase = self.replay.phase;
+        self.drive.replays.directory.once(self.drive.id, |replay| replay.phase != phase).await;
+        self.work.cancel();
+        std::future::pending().await
     }
 
     async fn work(&self) -> Result<ReplayCommand, Interrupted> {

@@ -60,6 +60,10 @@ pub enum FoldError {
     /// The log could not be read.
     #[error(transparent)]
     Log(#[from] ReadError),
+    /// Code that is no projection's panicked: a fault of the platform or of the event store's adapter. Nothing of the
+    /// batch was written.
+    #[error("the fold panicked; the message is on standard error. Restart the process, and report it")]
+    Panicked,
 }
 
 impl FoldError {

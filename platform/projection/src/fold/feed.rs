@@ -33,7 +33,8 @@ pub(crate) struct FeedOptions {
 /// The batches behind a checkpoint, decoded. Dropping it stops the reading.
 pub(crate) struct Feed {
     batches: mpsc::Receiver<Result<DecodedBatch, FoldError>>,
-    _reader: AbortOnDropHandle<()>,
+    /// `None`: how it ended is known.
+    reader: Option<AbortOnDropHandle<()>>,
 }
 
 impl Feed {
@@ -45,12 +46,18 @@ impl Feed {
                 let _ = sender.send(Err(error)).await;
             }
         }));
-        Self { batches, _reader: reader }
+        Self { batches, reader: Some(reader) }
     }
 
     /// The next batch; `None`: `until` was reached, or the feed ended with the error before.
     pub(crate) async fn next(&mut self) -> Option<Result<DecodedBatch, FoldError>> {
-        self.batches.recv().await
+        if let Some(batch) = self.batches.recv().await {
+            return Some(batch);
+        }
+        // A reader that panicked has not reached `until`, whatever its silence looks like.
+        let ended = self.reader.as_mut()?.await;
+        self.reader = None;
+        ended.err().map(|_| Err(FoldError::Panicked))
     }
 }
 
@@ -125,7 +132,6 @@ async fn decode_off(
     let decoding = tokio::task::spawn_blocking(move || DecodedBatch::decode(&model, events, span));
     match decoding.await {
         Ok(result) => result,
-        // A projection that panics takes its worker with it, and nothing else.
         Err(failed) => match failed.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             // The runtime is going down: so does the caller.

@@ -23,8 +23,13 @@ use annals_aggregate::Upcasters;
 use annals_event::{Event, EventBatch, Recorded};
 use annals_telemetry::Run;
 use async_trait::async_trait;
+use futures::FutureExt;
 use sqlx::SqliteConnection;
-use std::{any::Any, sync::Arc};
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 /// A projection's own form of a batch's events.
 pub(crate) type Decoded = Box<dyn Any + Send + Sync>;
@@ -72,11 +77,30 @@ fn decode_known<E: Event>(
         if !E::knows(event.event_type()) {
             continue;
         }
-        let decoded = upcasters.decode::<E>(&event).map_err(|e| EventError::of_ref(&event, e.to_string()))?;
+        let decoded = guarded(|| upcasters.decode::<E>(&event))
+            .and_then(|decoded| decoded.map_err(|error| error.to_string()))
+            .map_err(|reason| EventError::of_ref(&event, reason))?;
         if let Some(decoded) = decoded {
             let recorded = Recorded::new(&event, decoded);
             known.push(recorded.map_err(|e| EventError::of_ref(&event, e.to_string()))?);
         }
     }
     Ok(known)
+}
+
+/// Runs code of a projection's author. A panic in it becomes what is wrong with the event, as an error would: the rest
+/// of the process goes on, and the event is named. Nothing of the batch is kept, so nothing half done is seen.
+fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| panicked(&*panic))
+}
+
+/// The same for code that waits.
+async fn guarded_async<T>(work: impl Future<Output = T>) -> Result<T, String> {
+    AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| panicked(&*panic))
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("its projection panicked: {}", text.unwrap_or("see standard error"))
 }

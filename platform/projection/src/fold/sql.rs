@@ -1,5 +1,5 @@
-use super::{Decoded, EventError, FoldError, TableDefinition, Unit, UnitWriter, Write, decode_known};
-use crate::{SqlProjection, SqlTransaction, model::ModelError};
+use super::{Decoded, EventError, FoldError, TableDefinition, Unit, UnitWriter, Write, decode_known, guarded_async};
+use crate::{ApplyError, SqlProjection, SqlTransaction, model::ModelError};
 use annals_aggregate::Upcasters;
 use annals_event::{Event, EventBatch, Recorded};
 use annals_telemetry::process_span;
@@ -47,7 +47,8 @@ impl<P: SqlProjection> UnitWriter for SqlWriter<P> {
         for event in events {
             let span = process_span(write.consumer, event, write.run);
             let mut transaction = SqlTransaction::new(write.connection);
-            let applied = self.0.0.apply(event, &mut transaction).instrument(span).await;
+            let applied = guarded_async(self.0.0.apply(event, &mut transaction)).instrument(span).await;
+            let applied = applied.unwrap_or_else(|panic| Err(ApplyError::new(panic)));
             applied.map_err(|error| EventError::from_apply(event, error))?;
         }
         Ok(events.len())

@@ -4,9 +4,9 @@
 //! remembered is right as long as this writer is the only one, which the epoch sees to: a batch that was not
 //! committed makes it forget everything.
 
-use super::{Decoded, EventError, FoldError, TableDefinition, Unit, UnitWriter, Write, decode_known};
+use super::{Decoded, EventError, FoldError, TableDefinition, Unit, UnitWriter, Write, decode_known, guarded};
 use crate::{
-    TableProjection,
+    ApplyError, TableProjection,
     identifier::check_identifier,
     model::ModelError,
     sqlite::{TableStatements, read_cells},
@@ -44,8 +44,9 @@ impl<P: TableProjection> TableUnit<P> {
         Self { projection }
     }
 
-    fn keyed(&self, event: Recorded<P::Event>) -> Keyed<P> {
-        let mut keys = self.projection.keys(&event);
+    fn keyed(&self, event: Recorded<P::Event>) -> Result<Keyed<P>, EventError> {
+        let keys = guarded(|| self.projection.keys(&event));
+        let mut keys = keys.map_err(|reason| EventError::of(&event, reason))?;
         // Nearly always one key; a set would cost more than it saves.
         let mut at = 1;
         while at < keys.len() {
@@ -56,7 +57,7 @@ impl<P: TableProjection> TableUnit<P> {
                 at += 1;
             }
         }
-        (event, keys)
+        Ok((event, keys))
     }
 }
 
@@ -74,7 +75,8 @@ impl<P: TableProjection> Unit for TableUnit<P> {
 
     fn decode(&self, events: &[EventBatch], upcasters: &Upcasters) -> Result<Decoded, EventError> {
         let events = decode_known::<P::Event>(events, upcasters)?;
-        Ok(Box::new(Work::<P>(events.into_iter().map(|event| self.keyed(event)).collect())))
+        let keyed = events.into_iter().map(|event| self.keyed(event)).collect::<Result<_, _>>()?;
+        Ok(Box::new(Work::<P>(keyed)))
     }
 
     fn writer(self: Arc<Self>) -> Box<dyn UnitWriter> {
@@ -182,7 +184,8 @@ impl<P: TableProjection> TableWriter<P> {
             return Ok(());
         };
         let before = slot.row.clone();
-        let folded = self.unit.projection.fold(&mut slot.row, key, event);
+        let folded = guarded(|| self.unit.projection.fold(&mut slot.row, key, event));
+        let folded = folded.unwrap_or_else(|panic| Err(ApplyError::new(panic)));
         folded.map_err(|error| EventError::from_apply(event, error))?;
         if slot.row.as_ref().is_some_and(|row| row.key() != *key) {
             return Err(unfit(

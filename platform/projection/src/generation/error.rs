@@ -45,6 +45,12 @@ pub enum GenerationError {
         /// The id.
         id: String,
     },
+    /// Only its projector writes the live generation.
+    #[error("generation {id} is live, so only its projector writes it; build a candidate under another id")]
+    Live {
+        /// The id.
+        id: String,
+    },
     /// The program's fold cannot go on with the generation.
     #[error("generation {id} cannot be folded by this program: {reason}. A replay builds one that can")]
     OtherFold {

@@ -6,7 +6,14 @@ use crate::{
     sqlite::sync_folder,
 };
 use annals_event::LogId;
-use std::{fs, io, path::Path};
+use std::{
+    ffi::OsStr,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// How the name of a file ends that is being made.
+const UNFINISHED: &str = "new";
 
 /// What a candidate begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +44,11 @@ impl Generations {
     }
 
     async fn restore(&self, id: GenerationId, name: SnapshotName) -> Result<(), GenerationError> {
-        let path = begin(&self.catalog, &self.model, id, Some(name)).await?;
-        self.snapshots.restore(name, &path).await?;
+        let file = begin(&self.catalog, &self.model, id, Some(name)).await?;
+        self.snapshots.restore(name, &file.unfinished).await?;
         crash_point("snapshot-restored")?;
-        adopt(&path, &self.model).await?;
-        finish(&self.catalog, id, &path).await
+        adopt(&file.unfinished, &self.model).await?;
+        finish(&self.catalog, id, file).await
     }
 }
 
@@ -52,33 +59,66 @@ pub(crate) async fn create_empty(
     log_id: LogId,
     id: GenerationId,
 ) -> Result<(), GenerationError> {
-    let path = begin(catalog, model, id, None).await?;
-    create(&path, model, log_id).await?;
+    let file = begin(catalog, model, id, None).await?;
+    create(&file.unfinished, model, log_id).await?;
     crash_point("generation-created")?;
-    finish(catalog, id, &path).await
+    finish(catalog, id, file).await
 }
 
-/// Notes the generation and clears away what an earlier attempt left.
+/// A file that is being made. It has a name of its own until it is complete, so that two who make the same generation
+/// do not write the same file. What it was is removed with it, unless a crash comes first.
+struct NewFile {
+    unfinished: PathBuf,
+    finished: PathBuf,
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        // What cannot be removed now goes with the generation.
+        let _ = remove_database(&self.unfinished);
+    }
+}
+
+/// Notes the generation.
 async fn begin(
     catalog: &Catalog,
     model: &ReadModel,
     id: GenerationId,
     snapshot: Option<SnapshotName>,
-) -> Result<std::path::PathBuf, GenerationError> {
+) -> Result<NewFile, GenerationError> {
     let folder = catalog.generations_folder(model.name());
     fs::create_dir_all(&folder).map_err(GenerationError::file(&folder))?;
     catalog.add(model, id, snapshot.map(|name| name.to_string()).as_deref()).await?;
-    let path = catalog.generation_path(model.name(), id);
-    remove_database(&path)?;
-    Ok(path)
+    let unfinished = folder.join(format!("{id}.{}.{UNFINISHED}", GenerationId::generate()));
+    Ok(NewFile { unfinished, finished: catalog.generation_path(model.name(), id) })
 }
 
 /// The file is complete: from here on the generation can be used.
-async fn finish(catalog: &Catalog, id: GenerationId, path: &Path) -> Result<(), GenerationError> {
-    if let Some(folder) = path.parent() {
-        sync_folder(folder).map_err(GenerationError::file(folder))?;
+async fn finish(catalog: &Catalog, id: GenerationId, file: NewFile) -> Result<(), GenerationError> {
+    let place = || {
+        fs::rename(&file.unfinished, &file.finished).map_err(GenerationError::file(&file.finished))?;
+        match file.finished.parent() {
+            Some(folder) => sync_folder(folder).map_err(GenerationError::file(folder)),
+            None => Ok(()),
+        }
+    };
+    catalog.set_ready(id, place).await.map(|_| ())
+}
+
+/// Removes a generation's file, and what attempts to make it left behind.
+pub(super) fn remove_generation(path: &Path) -> Result<(), GenerationError> {
+    remove_database(path)?;
+    let (Some(folder), Some(name)) = (path.parent(), path.file_stem().and_then(OsStr::to_str)) else {
+        return Ok(());
+    };
+    let attempts = format!("{name}.");
+    for entry in fs::read_dir(folder).map_err(GenerationError::file(folder))? {
+        let entry = entry.map_err(GenerationError::file(folder))?;
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with(&attempts)) {
+            remove_database(&entry.path())?;
+        }
     }
-    catalog.set_ready(id).await
+    Ok(())
 }
 
 /// Removes a database with what belongs to it. One that is not there is removed already.

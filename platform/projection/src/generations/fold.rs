@@ -69,20 +69,19 @@ impl fmt::Debug for FoldControl {
 }
 
 impl Generations {
-    /// Folds the log into a candidate, from its own checkpoint. A generation that is further already stays.
+    /// Folds the log into a candidate, from its own checkpoint. A generation that is further already stays; the live
+    /// one is refused.
     pub async fn fold_to(
         &self,
         id: GenerationId,
         until: Until,
         control: FoldControl,
     ) -> Result<FoldOutcome, GenerationError> {
-        let path = self.usable(id).await?;
-        let head = self.store.head().await?;
-        let mut writer = GenerationWriter::claim(id, &path, &self.model, head.log_id).await?;
         let until = match until {
-            Until::Head => head.last,
+            Until::Head => self.store.head().await?.last,
             Until::Sequence(sequence) => sequence,
         };
+        let mut writer = self.claim_candidate(id).await?;
         let stopped = self.drive(&mut writer, until, &control).await?;
         let status = writer.status().clone();
         writer.close().await?;
@@ -116,7 +115,19 @@ impl Generations {
         }
     }
 
-    /// Opens a generation's file for folding.
+    /// Opens a generation for folding that is not live. The pointer stays as it is meanwhile: whoever moves it to the
+    /// generation later takes it over in turn.
+    pub(super) async fn claim_candidate(
+        &self,
+        id: GenerationId,
+    ) -> Result<GenerationWriter, GenerationError> {
+        let path = self.usable(id).await?;
+        let log_id = self.store.head().await?.log_id;
+        let claim = async || GenerationWriter::claim(id, &path, &self.model, log_id).await;
+        self.catalog.while_not_live(&self.model, id, claim).await
+    }
+
+    /// Opens a file that is in no catalog for folding.
     pub(super) async fn claim_file(
         &self,
         id: GenerationId,

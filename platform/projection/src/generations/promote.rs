@@ -141,10 +141,9 @@ impl Generations {
         id: GenerationId,
         reached: Sequence,
     ) -> Result<GenerationWriter, GenerationError> {
-        let path = self.usable(id).await?;
         let mut fenced = 0;
         loop {
-            let mut writer = self.claim_file(id, &path).await?;
+            let mut writer = self.claim_candidate(id).await?;
             match self.drive(&mut writer, reached, &FoldControl::default()).await {
                 Ok(_) => return Ok(writer),
                 Err(FoldError::Fenced { .. }) if fenced < FENCED_MAX => fenced += 1,

@@ -1,4 +1,4 @@
-use super::{Generations, create::remove_database};
+use super::{Generations, create::remove_generation};
 use crate::{Catalog, GenerationError, GenerationId, GenerationState, ReadModel};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ impl Generations {
     /// is removed already.
     pub async fn remove(&self, id: GenerationId) -> Result<(), GenerationError> {
         self.discard(id).await?;
-        remove_database(&self.path(id))?;
+        remove_generation(&self.path(id))?;
         self.catalog.forget(id).await
     }
 
@@ -26,8 +26,8 @@ impl Generations {
     }
 }
 
-/// Removes the files of generations that were given up more than `grace` ago, and of those that never became complete. The catalog forgets them last, so that a
-/// crash in between leaves work for the next time and nothing without a name.
+/// Removes the files of generations that were given up more than `grace` ago, and of those that never became complete.
+/// The catalog forgets them last, so that a crash in between leaves work for the next time and nothing without a name.
 pub(crate) async fn sweep(
     catalog: &Catalog,
     model: &ReadModel,
@@ -41,7 +41,7 @@ pub(crate) async fn sweep(
             GenerationState::Ready => false,
         };
         if done_with {
-            remove_database(&catalog.generation_path(model.name(), entry.id))?;
+            remove_generation(&catalog.generation_path(model.name(), entry.id))?;
             catalog.forget(entry.id).await?;
             swept.push(entry.id);
         }

@@ -85,8 +85,7 @@ impl Supervisor {
         tokio::select! {
             Some(ended) = self.tasks.join_next() => {
                 let Ok((id, result)) = ended else {
-                    let reason = "a projection panicked; its message is on standard error".to_owned();
-                    return Err(GenerationError::Damaged { reason });
+                    return Err(FoldError::Panicked.into());
                 };
                 self.tending.remove(&id);
                 match result {

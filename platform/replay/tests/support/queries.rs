@@ -99,7 +99,7 @@ impl Writing {
                 head = world.append(&orders(first, 10, 100)).await;
                 first += 10;
                 // A shop that is open, not a flood: the readers want their turn.
-                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
             }
             head
         });

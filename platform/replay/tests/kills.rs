@@ -1,0 +1,262 @@
+//! Workers that are killed, and workers that meet.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod support;
+
+use annals_event::Sequence;
+use annals_projection::ReadModel;
+use annals_replay::{
+    Garbage, HostError, Lease, Plan, Promotion, ReadModelHost, ReplayEvent, ReplayId, ReplayMode,
+};
+use async_trait::async_trait;
+use std::{sync::Arc, time::Duration};
+use support::{
+    CUSTOMERS, Projecting, Queries, Rows, STEPS, Stage, Trap, Worker, World, Writing, model, orders, until,
+};
+use tokio_util::sync::CancellationToken;
+
+/// How often a worker is killed in each phase.
+const KILLS: u64 = 25;
+/// A kill comes so many microseconds after the phase began, at most: about as long as a phase takes.
+const DELAY_US_MAX: u64 = 6_000;
+
+/// Moments that are the same in each run.
+struct Moments(u64);
+
+impl Moments {
+    fn next(&mut self) -> Duration {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        Duration::from_micros((self.0 >> 33) % DELAY_US_MAX)
+    }
+}
+
+async fn shop(count: usize) -> (World, Projecting, Rows) {
+    let world = World::gapped();
+    let head = world.append(&orders(0, count, 50)).await;
+    let projecting = world.project(&model()).await;
+    let rows = projecting.rows_at(head).await;
+    (world, projecting, rows)
+}
+
+/// The replay's candidate is live, was the only one, and that was written down once.
+async fn promoted_once(world: &World, model: &ReadModel, id: ReplayId) {
+    let live = world.generations(model).await.live().await.unwrap();
+    assert_eq!(live.generation.to_string(), id.to_string());
+    once_in_the_log(world, id).await;
+}
+
+async fn once_in_the_log(world: &World, id: ReplayId) {
+    let history = world.history(id).await;
+    let promotions = history.iter().filter_map(|event| match event {
+        ReplayEvent::Promoted { generation, replaced, .. } => Some((generation.clone(), replaced.clone())),
+        _ => None,
+    });
+    let promotions: Vec<_> = promotions.collect();
+    assert_eq!(promotions.len(), 1, "{history:?}");
+    assert_eq!(promotions[0].0, id.to_string());
+    assert!(promotions[0].1.as_ref().is_some_and(|replaced| *replaced != id.to_string()));
+    let candidates =
+        history.iter().filter(|event| matches!(event, ReplayEvent::RestoringBegun { .. })).count();
+    assert_eq!(candidates, 1, "{history:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_whose_worker_was_killed_in_any_phase_goes_on_and_is_promoted_once() {
+    let (world, projecting, rows) = shop(500).await;
+    let queries = Queries::start([projecting.handle.readers().clone()]);
+    let mut moments = Moments(7);
+    let begun = ["replay.requested"].into_iter().chain(STEPS).chain(["replay.promoted"]);
+    for phase in begun {
+        for _ in 0..KILLS {
+            let stage = Stage::on(world.store.clone());
+            stage.set_trap(Trap::After(phase));
+            let generations = world.generations(&model()).await;
+            let doomed = world.work_with(Worker::on(stage.store(), [generations]));
+            let id = ReplayId::generate();
+            let asked = doomed.request_as(id, CUSTOMERS, Sequence::FIRST, ReplayMode::PromoteIfIdentical);
+            tokio::select! {
+                // The operator's own word may be in the trap.
+                () = async { asked.await; std::future::pending().await } => {}
+                () = stage.trapped() => {}
+            }
+            stage.release();
+            tokio::time::sleep(moments.next()).await;
+            doomed.kill().await;
+
+            let working = world.work(&model()).await;
+            working.promoted(id).await;
+            promoted_once(&world, &model(), id).await;
+            working.stop().await;
+        }
+        assert_eq!(projecting.rows_at(Sequence::FIRST).await, rows, "after kills behind {phase}");
+        queries.more(2).await;
+    }
+    queries.stop().await;
+    projecting.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_was_done_and_not_written_down_is_found_done() {
+    let (world, projecting, rows) = shop(500).await;
+    for step in STEPS.into_iter().chain(["replay.promoted"]) {
+        let stage = Stage::on(world.store.clone());
+        stage.set_trap(Trap::Before(step));
+        let generations = world.generations(&model()).await;
+        let doomed = world.work_with(Worker::on(stage.store(), [generations]));
+        let id = doomed.request(CUSTOMERS, Sequence::FIRST, ReplayMode::PromoteIfIdentical).await;
+        stage.trapped().await;
+        doomed.kill().await;
+        let working = world.work(&model()).await;
+        working.promoted(id).await;
+        promoted_once(&world, &model(), id).await;
+        working.stop().await;
+    }
+    assert_eq!(projecting.rows_at(Sequence::FIRST).await, rows);
+    projecting.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_fold_goes_on_where_it_was() {
+    let (world, projecting, _) = shop(2_000).await;
+    let stage = Stage::on(world.store.clone());
+    stage.only(10);
+    let generations = world.generations_from(&model(), stage.store()).await;
+    let doomed = world.work_with(Worker::on(world.store.clone(), [generations.clone()]));
+    let id = doomed.request(CUSTOMERS, Sequence::FIRST, ReplayMode::PromoteIfIdentical).await;
+    let candidate = id.to_string().parse().unwrap();
+    until("ten pages were read", || stage.has_waiting()).await;
+    doomed.kill().await;
+    let before = generations.status(candidate).await.unwrap();
+    assert!(before.checkpoint > Sequence::ZERO);
+    let working = world.work(&model()).await;
+    working.promoted(id).await;
+    promoted_once(&world, &model(), id).await;
+    let after = generations.status(candidate).await.unwrap();
+    assert_eq!(after.applied.count, 2_000, "no event was folded twice");
+    working.stop().await;
+    projecting.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_worker_stands_by_and_takes_over_when_the_first_is_gone() {
+    let (world, projecting, rows) = shop(1_000).await;
+    let stages = [Stage::on(world.store.clone()), Stage::on(world.store.clone())];
+    stages[0].only(2);
+    let mut workers = Vec::new();
+    for stage in &stages {
+        let generations = world.generations_from(&model(), stage.store()).await;
+        workers.push(Worker::on(world.store.clone(), [generations]));
+    }
+    let second = world.work_with(workers.pop().unwrap());
+    let first = world.work_with(workers.pop().unwrap());
+    // The first has the lease before the second hears of anything.
+    stages[1].only(0);
+    let id = first.request(CUSTOMERS, Sequence::FIRST, ReplayMode::PromoteIfIdentical).await;
+    until("one of them folds", || stages.iter().any(Stage::has_waiting)).await;
+    let (at_it, other) = if stages[0].has_waiting() { (first, second) } else { (second, first) };
+    assert_eq!(stages.iter().filter(|stage| stage.has_waiting()).count(), 1, "the other stands by");
+    stages.iter().for_each(Stage::open);
+    at_it.kill().await;
+    other.promoted(id).await;
+    promoted_once(&world, &model(), id).await;
+    assert_eq!(projecting.rows_at(Sequence::FIRST).await, rows);
+    other.stop().await;
+    projecting.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_on_one_read_model_promote_each_replay_once() {
+    let (world, projecting, _) = shop(1_000).await;
+    let world = Arc::new(world);
+    let writing = Writing::start(&world);
+    let workers = [world.work(&model()).await, world.work(&model()).await];
+    let mut ids = Vec::new();
+    for at in 0..6 {
+        let worker = &workers[at % 2];
+        ids.push(worker.request(CUSTOMERS, Sequence::FIRST, ReplayMode::PromoteIfIdentical).await);
+    }
+    for id in ids {
+        workers[0].promoted(id).await;
+        once_in_the_log(&world, id).await;
+    }
+    let head = writing.stop().await;
+    assert_eq!(projecting.rows_at(head).await, world.fresh_fold(&model()).await);
+    for worker in workers {
+        worker.stop().await;
+    }
+    projecting.stop().await;
+}
+
+/// A host whose lease protects nothing: two workers are at one replay at the same time.
+struct Leaseless(Arc<dyn ReadModelHost>);
+
+#[async_trait]
+impl ReadModelHost for Leaseless {
+    fn read_model(&self) -> &str {
+        self.0.read_model()
+    }
+    async fn lease(&self) -> Result<Option<Lease>, HostError> {
+        Ok(Some(Lease::new(())))
+    }
+    async fn plan(&self, from: Sequence) -> Result<Plan, HostError> {
+        self.0.plan(from).await
+    }
+    async fn restore(&self, candidate: &str, plan: &Plan) -> Result<Sequence, HostError> {
+        self.0.restore(candidate, plan).await
+    }
+    async fn fold(
+        &self,
+        candidate: &str,
+        until: Sequence,
+        cancel: &CancellationToken,
+    ) -> Result<Sequence, HostError> {
+        self.0.fold(candidate, until, cancel).await
+    }
+    async fn live_checkpoint(&self) -> Result<Sequence, HostError> {
+        self.0.live_checkpoint().await
+    }
+    async fn checkpoint(&self, generation: &str) -> Result<Option<Sequence>, HostError> {
+        self.0.checkpoint(generation).await
+    }
+    async fn verify(
+        &self,
+        candidate: &str,
+        cancel: &CancellationToken,
+    ) -> Result<annals_replay::Difference, HostError> {
+        self.0.verify(candidate, cancel).await
+    }
+    async fn promote(&self, candidate: &str) -> Result<Promotion, HostError> {
+        self.0.promote(candidate).await
+    }
+    async fn roll_back(&self, candidate: &str, former: &str) -> Result<u64, HostError> {
+        self.0.roll_back(candidate, former).await
+    }
+    async fn discard(&self, garbage: Garbage<'_>) -> Result<(), HostError> {
+        self.0.discard(garbage).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_that_both_believe_to_have_the_lease_still_make_one_candidate_and_promote_it_once() {
+    let (world, projecting, rows) = shop(1_000).await;
+    let mut workers = Vec::new();
+    for _ in 0..2 {
+        let mut worker = Worker::of(&world, &model()).await;
+        let hosts = worker.hosts.drain(..).map(|host| Arc::new(Leaseless(host)) as Arc<dyn ReadModelHost>);
+        worker.hosts = hosts.collect();
+        workers.push(world.work_with(worker));
+    }
+    for _ in 0..KILLS {
+        let id = workers[0].request(CUSTOMERS, Sequence::FIRST, ReplayMode::PromoteIfIdentical).await;
+        workers[0].promoted(id).await;
+        promoted_once(&world, &model(), id).await;
+        assert_eq!(projecting.rows_at(Sequence::FIRST).await, rows);
+    }
+    let head = world.append(&orders(1_000, 100, 50)).await;
+    assert_eq!(projecting.rows_at(head).await, world.fresh_fold(&model()).await);
+    for worker in workers {
+        worker.stop().await;
+    }
+    projecting.stop().await;
+}
