@@ -67,19 +67,17 @@ pub(crate) async fn run(report: &mut Report, folder: &Path, sizes: &Sizes) -> Re
     let load = Load::new()?;
     let bytes = record::encoded_len(&load::stream(0)?, &load.event());
 
-    let disk_times = disk::writes(folder, Shape::Preallocated, bytes, sizes.single)?;
-    let disk_rate = rate(disk_times.len(), disk_times.iter().sum());
-    let disk = Latencies::new(disk_times);
-    let extending = disk::sync_latencies(folder, Shape::Extending, bytes, sizes.single / 2)?;
+    let singles = singles(&store, &load, folder, bytes, sizes.single).await?;
+    let disk_rate = rate(sizes.single, singles.disk.iter().sum());
+    let disk = Latencies::new(singles.disk);
     let disk_p50 = disk.quantile_us(0.5);
     latencies(report, &DISK, &disk, None);
     report.add(DISK.rate, "1/s", disk_rate, None);
-    report.add("disk.extending.sync_p50_us", "us", extending.quantile_us(0.5), Some(disk_p50));
-
-    for (names, conditional) in [(&ONE, false), (&ONE_CONDITIONAL, true)] {
-        let (times, spent) =
-            timed(client(store.clone(), load.clone(), 1_000, sizes.single, conditional)).await;
-        latencies(report, names, &Latencies::new(times?), Some(&disk));
+    let extending = Latencies::new(singles.extending).quantile_us(0.5);
+    report.add("disk.extending.sync_p50_us", "us", extending, Some(disk_p50));
+    for (names, times) in [(&ONE, singles.unconditional), (&ONE_CONDITIONAL, singles.conditional)] {
+        let spent = times.iter().sum();
+        latencies(report, names, &Latencies::new(times), Some(&disk));
         report.add(names.rate, "events/s", rate(sizes.single, spent), Some(disk_rate));
     }
     for (names, conditional) in [(&MANY, false), (&MANY_CONDITIONAL, true)] {
@@ -97,7 +95,7 @@ pub(crate) async fn run(report: &mut Report, folder: &Path, sizes: &Sizes) -> Re
         let disk: Duration = disk::writes(folder, Shape::Preallocated, bytes * count, batches)?.iter().sum();
         let disk_rate = rate(batches * count, disk);
         for (name, conditional) in [(name, false), (conditional_name, true)] {
-            let stream = if conditional { 3_000 + count } else { 5_000 + count };
+            let stream = if conditional { 10_000 + count } else { 20_000 + count };
             let (done, spent) = timed(batched(&store, &load, stream, count, batches, conditional)).await;
             done?;
             report.add(name, "events/s", rate(batches * count, spent), Some(disk_rate));
@@ -117,18 +115,50 @@ fn latencies(report: &mut Report, names: &Names, times: &Latencies, baseline: Op
     }
 }
 
-/// One client that awaits each of its appends.
+/// The times of single writes and of single appends.
+#[derive(Default)]
+struct Singles {
+    disk: Vec<Duration>,
+    extending: Vec<Duration>,
+    unconditional: Vec<Duration>,
+    conditional: Vec<Duration>,
+}
+
+/// Measures in turns, so that all see the same machine, however busy it is.
+async fn singles(
+    store: &Arc<dyn EventStore>,
+    load: &Load,
+    folder: &Path,
+    bytes: usize,
+    count: usize,
+) -> Result<Singles> {
+    const TURNS: usize = 20;
+    let mut singles = Singles::default();
+    for turn in 0..TURNS {
+        let count = count / TURNS;
+        singles.disk.extend(disk::writes(folder, Shape::Preallocated, bytes, count)?);
+        singles.extending.extend(disk::writes(folder, Shape::Extending, bytes, count)?);
+        for (times, stream, from) in
+            [(&mut singles.unconditional, 1_000, None), (&mut singles.conditional, 1_001, Some(turn * count))]
+        {
+            times.extend(client(store.clone(), load.clone(), stream, count, from).await?);
+        }
+    }
+    Ok(singles)
+}
+
+/// One client that awaits each of its appends; conditional ones begin at version `from`.
 async fn client(
     store: Arc<dyn EventStore>,
     load: Load,
     stream: usize,
     count: usize,
-    conditional: bool,
+    from: Option<usize>,
 ) -> Result<Vec<Duration>> {
-    let stream = load::stream(if conditional { stream + 100_000 } else { stream })?;
+    let stream = load::stream(stream)?;
     let mut times = Vec::with_capacity(count);
-    for version in 0..count {
-        let expected = if conditional { load::at(version)? } else { ExpectedVersion::Any };
+    for n in 0..count {
+        let expected = from.map_or(Ok(ExpectedVersion::Any), |from| load::at(from + n))?;
         let append = load.append(&stream, 1, expected);
         let (receipt, spent) = timed(store.append(append)).await;
         receipt?;
@@ -143,7 +173,8 @@ async fn clients(
     count: usize,
     conditional: bool,
 ) -> Result<Vec<Duration>> {
-    let start = |n| tokio::spawn(client(store.clone(), load.clone(), 2_000 + n, count, conditional));
+    let (first, from) = if conditional { (3_000, Some(0)) } else { (2_000, None) };
+    let start = |n| tokio::spawn(client(store.clone(), load.clone(), first + n, count, from));
     let running: Vec<_> = (0..CLIENTS).map(start).collect();
     let mut times = Vec::with_capacity(CLIENTS * count);
     for client in running {

@@ -1,6 +1,5 @@
 //! The disk itself: write and fdatasync, without a log.
 
-use crate::measure::Latencies;
 use anyhow::Result;
 use std::{
     fs::{File, OpenOptions},
@@ -35,10 +34,6 @@ pub(crate) fn writes(folder: &Path, shape: Shape, bytes: usize, count: usize) ->
     }
     std::fs::remove_file(path)?;
     Ok(times)
-}
-
-pub(crate) fn sync_latencies(folder: &Path, shape: Shape, bytes: usize, count: usize) -> Result<Latencies> {
-    writes(folder, shape, bytes, count).map(Latencies::new)
 }
 
 fn fill(file: &File, bytes: usize) -> Result<()> {
