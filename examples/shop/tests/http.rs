@@ -176,3 +176,26 @@ async fn a_list_is_read_page_by_page_in_the_order_of_its_keys() {
     assert_eq!(ids(&shop.get("/orders?customer_id=0002").await.body), Vec::<String>::new());
     shop.stop().await;
 }
+
+#[tokio::test]
+async fn a_customers_first_and_last_purchase_are_days_whatever_order_they_come_in() {
+    let data = tempfile::tempdir().unwrap();
+    let shop = TestShop::start(data.path()).await;
+    for (id, day) in [("b", "1997-06-15"), ("c", "1998-02-01"), ("a", "1997-01-18")] {
+        let mut wish = order(id, 1_000);
+        wish["ordered_on"] = json!(day);
+        shop.post("/orders", wish).await.assert_ok();
+    }
+    shop.settle().await;
+    let expected = json!({
+        "customer_id": "0001", "orders": 3, "items": 6, "revenue_cents": 3_000,
+        "first_purchase": "1997-01-18", "last_purchase": "1998-02-01",
+    });
+    assert_eq!(shop.get("/customers/0001").await.assert_ok(), &expected);
+    let days = shop.get("/sales?after=1997-01-18&limit=1").await;
+    let row = json!({"day": "1997-06-15", "orders": 1, "items": 2, "revenue_cents": 1_000});
+    assert_eq!(days.assert_ok(), &json!({"rows": [row], "more": true}));
+    let customers = shop.get("/customers").await;
+    assert_eq!(customers.assert_ok(), &json!({"rows": [expected], "more": false}));
+    shop.stop().await;
+}
