@@ -1,4 +1,6 @@
-use super::{Decoded, EventError, FoldError, TableDefinition, Unit, UnitWriter, Write, decode_known, guarded_async};
+use super::{
+    Decoded, EventError, FoldError, TableDefinition, Unit, UnitWriter, Write, decode_known, guarded_async,
+};
 use crate::{ApplyError, SqlProjection, SqlTransaction, model::ModelError};
 use annals_aggregate::Upcasters;
 use annals_event::{Event, EventBatch, Recorded};

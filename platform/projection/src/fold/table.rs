@@ -4,7 +4,9 @@
 //! remembered is right as long as this writer is the only one, which the epoch sees to: a batch that was not
 //! committed makes it forget everything.
 
-use super::{Decoded, EventError, FoldError, TableDefinition, Unit, UnitWriter, Write, decode_known, guarded};
+use super::{
+    Decoded, EventError, FoldError, TableDefinition, Unit, UnitWriter, Write, decode_known, guarded,
+};
 use crate::{
     ApplyError, TableProjection,
     identifier::check_identifier,
