@@ -102,10 +102,11 @@ impl Generations {
             until,
         });
         loop {
-            // A batch that is being written is never cut short.
+            // A batch that is being written is never cut short. A batch that is there does not go before being cancelled.
             let batch = tokio::select! {
-                batch = feed.next() => batch,
+                biased;
                 () = control.cancel.cancelled() => return Ok(FoldStopped::Cancelled),
+                batch = feed.next() => batch,
             };
             let Some(batch) = batch else { return Ok(FoldStopped::Reached) };
             apply_traced(writer, &batch?, self.model.name().as_str(), Run::Replay).await?;
