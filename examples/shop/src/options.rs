@@ -38,7 +38,7 @@ pub struct Options {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
 
-    /// Use the event store that runs there, e.g. http://127.0.0.1:4100, instead of a log in the data folder.
+    /// Use the event store that runs there, e.g. http://127.0.0.1:7400, instead of a log in the data folder.
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
 }
