@@ -75,6 +75,13 @@ pub enum AppendError {
         /// The id.
         request_id: RequestId,
     },
+    /// The append was made before, and retention dropped what it wrote, so its result cannot be given again. Nothing
+    /// was written.
+    #[error("request {request_id} was done before and the log no longer holds its result; do not repeat it")]
+    OriginalDropped {
+        /// The id.
+        request_id: RequestId,
+    },
     /// There is no room for another segment. Nothing was written; reads go on, and so do writes once there is
     /// room.
     #[error("no room for the log's next segment ({reason}); free space or handles, then append again")]

@@ -8,6 +8,8 @@ use std::{io, sync::Arc};
 
 pub(crate) const LOCK: &str = "LOCK";
 pub(crate) const CHECKPOINT: &str = "checkpoint";
+/// What stands for the segments that were dropped.
+pub(crate) const BASE: &str = "base";
 /// The next segment, while it is being filled with zeros.
 pub(crate) const PREPARED: &str = "prepared.tmp";
 
@@ -18,7 +20,8 @@ pub(crate) fn is_known(name: &str) -> bool {
         let number: Option<&str> = name.strip_suffix(suffix);
         number.is_some_and(|number| number.len() == 10 && number.bytes().all(|byte| byte.is_ascii_digit()))
     };
-    name == LOCK || name == CHECKPOINT || name == "prepared" || numbered(".segment") || numbered(".index")
+    let single = [LOCK, CHECKPOINT, BASE, "prepared"].contains(&name);
+    single || numbered(".segment") || numbered(".index")
 }
 
 /// Reads a whole file.

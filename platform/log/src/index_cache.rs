@@ -23,6 +23,11 @@ impl IndexCache {
         Some(index)
     }
 
+    /// Gives up the indexes of segments before this one.
+    pub(crate) fn forget_before(&self, segment: SegmentNumber) {
+        self.held.lock().retain(|index| index.of().segment >= segment);
+    }
+
     /// Keeps the index, and gives up the least recently used ones when it gets too much.
     pub(crate) fn put(&self, index: Arc<SegmentIndex>) {
         let mut held = self.held.lock();

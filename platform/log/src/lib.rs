@@ -39,6 +39,7 @@
 #[doc = include_str!("../format.md")]
 pub mod format {}
 
+mod base;
 mod blocks;
 mod checkpoint;
 mod create;
@@ -65,6 +66,7 @@ mod records;
 mod recovery;
 mod repair;
 mod repeats;
+mod retention;
 mod scan;
 mod segment;
 mod shell;
@@ -85,6 +87,7 @@ pub use options::Options;
 pub use options::PlantedBug;
 pub use prepare::Prepared;
 pub use reader::{Direction, ReadBlock, ReadBudget, Reader, StreamRead};
+pub use retention::{Hold, RetainError, Retained, Retention};
 pub use shell::{HeadWait, Log};
 pub use stats::Stats;
 pub use writer::Writer;

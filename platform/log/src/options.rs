@@ -66,6 +66,8 @@ pub enum PlantedBug {
     RecoveryTrustsCache,
     /// Does not sync the folder after a segment got its name.
     DirectoryNotSynced,
+    /// Removes segments before the base that stands for them is durable.
+    BaseAfterDrop,
 }
 
 /// Whether a bug is planted; without the feature this is the constant `false`.

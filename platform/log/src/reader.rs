@@ -95,7 +95,7 @@ impl Reader {
                 let waypoint = index.waypoint(|waypoint| waypoint.first <= from);
                 (readable, waypoint.map_or(FRAMES_AT, |waypoint| u64::from(waypoint.offset)))
             }
-            None => return Ok(ReadBlock { events: EventBatch::empty(), next: from }),
+            None => return Err(ReadError::BelowStart { first: self.first() }),
         };
         let (block, resume) = blocks::read(self, &readable, offset, from, budget)?;
         self.remember(block.next, resume);
@@ -156,14 +156,14 @@ impl Reader {
         self.shared.state.read().corruption.clone()
     }
 
-    /// The first event recorded at or after `time`; the one after the head when there is none.
+    /// The first event, of those that are still there, recorded at or after `time`; the one after the head when there is none.
     pub fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
         let micros = time.as_micros();
         let before = |waypoint: &Waypoint| waypoint.recorded_at < micros;
         let (readable, offset) = {
             let state = self.shared.state.read();
             let at = state.segments.partition_point(|segment| segment.recorded_before < micros);
-            // Recorded before the first segment: nothing was, so the search begins there.
+            // Recorded before the first segment: nothing that is still there was, so the search begins there.
             let at = at.saturating_sub(1);
             let Some(readable) = readable_at(&state, at) else { return Ok(state.end.next) };
             let waypoints = state.active.waypoints();
@@ -184,7 +184,10 @@ impl Reader {
         let readable = {
             let state = self.shared.state.read();
             let at = state.segments.partition_point(|segment| segment.base <= position);
-            readable_at(&state, at.saturating_sub(1))
+            let Some(at) = at.checked_sub(1) else {
+                return Err(ReadError::BelowStart { first: first_of(&state) });
+            };
+            readable_at(&state, at)
         };
         let Some(readable) = readable else { return Err(self.corrupted(SegmentNumber::FIRST, 0, NO_FRAME)) };
         let (number, offset) = (readable.segment.number, position.since(readable.segment.base));
@@ -224,7 +227,16 @@ impl Reader {
         ReadError::Corrupted(Corruption { file, offset, what })
     }
     pub(crate) fn io_error(&self, segment: SegmentNumber, error: std::io::Error) -> ReadError {
+        if let Some(first) = self.first_behind(segment) {
+            return ReadError::BelowStart { first };
+        }
         read_error(&*self.shared.environment.disk, &segment.file_name(), error)
+    }
+
+    /// The first event that is still there, if the segment is not: it may be dropped while it is being read.
+    pub(crate) fn first_behind(&self, segment: SegmentNumber) -> Option<Sequence> {
+        let state = self.shared.state.read();
+        state.segments.first().filter(|first| first.number > segment).map(|first| first.first)
     }
 
     fn start(&self, state: &State, from: Sequence) -> Option<Start> {
@@ -267,7 +279,7 @@ fn offset_of(waypoint: Option<Waypoint>) -> u64 {
     waypoint.map_or(FRAMES_AT, |waypoint| u64::from(waypoint.offset))
 }
 
-fn first_of(state: &State) -> Sequence {
+pub(crate) fn first_of(state: &State) -> Sequence {
     state.segments.first().map_or(Sequence::FIRST, |segment| segment.first)
 }
 

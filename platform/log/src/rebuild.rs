@@ -73,7 +73,11 @@ fn rebuild(reader: &Reader, readable: &Readable) -> Result<Arc<SegmentIndex>, Re
     let disk = &*reader.shared.environment.disk;
     let _drafting = reader.shared.drafting.lock();
     let frozen = reader.shared.poison.reason().is_some() || reader.corruption().is_some();
-    if !frozen && let Err(error) = replace_file(disk, &number.index_file_name(), index.as_bytes()) {
+    let dropped = reader.first_behind(number).is_some();
+    if !frozen
+        && !dropped
+        && let Err(error) = replace_file(disk, &number.index_file_name(), index.as_bytes())
+    {
         tracing::warn!(%error, "the segment's index was not written; it stays in memory");
     }
     Ok(index)

@@ -9,11 +9,12 @@
 //! * What is served was written and synced anew, unless a frame behind it says that it was durable: after a failed
 //!   sync the system's cache shows bytes that are not on the disk.
 
+use crate::base::{self, Base};
 use crate::checkpoint::Checkpoint;
 use crate::disk::{DiskFile, Environment};
 use crate::error::{Corruption, OpenError};
 use crate::files::{CHECKPOINT, open_error, read_file};
-use crate::folder::{check_new, missing_segment, read_headers};
+use crate::folder::{LogFiles, check_new, missing_segment, read_files, remove_segments};
 use crate::frame::{AppendPayload, Chain, FrameHeader, HEADER_BYTES, Kind, LogTag, Position};
 use crate::heads::{Heads, StreamHasher};
 use crate::index::{IndexedRecord, SegmentIndex};
@@ -57,6 +58,12 @@ struct Recovery<'a> {
     options: &'a Options,
     hasher: StreamHasher,
     tag: LogTag,
+    /// What stands for the segments before the first one.
+    base: Option<Base>,
+    /// Why there is no base though there should be.
+    base_damage: Option<Corruption>,
+    /// Segments that the base stands for; a crash kept them from being removed.
+    leftovers: Vec<SegmentNumber>,
     segments: Vec<SegmentHeader>,
     /// Why the segments end before the folder's last one.
     damage: Option<Corruption>,
@@ -91,14 +98,23 @@ impl<'a> Recovery<'a> {
         names: &'a [String],
         numbers: &[SegmentNumber],
     ) -> Result<Self, OpenError> {
-        let (segments, damage) = read_headers(environment, numbers)?;
-        let Some(first) = segments.first() else {
-            let missing = missing_segment(environment, SegmentNumber::FIRST);
-            return Err(OpenError::Corrupted(damage.unwrap_or(missing)));
-        };
+        let LogFiles { base, base_damage, leftovers, segments, damage } = read_files(environment, numbers)?;
+        let missing = || OpenError::Corrupted(missing_segment(environment, SegmentNumber::FIRST));
+        let first = segments.first().ok_or_else(missing)?;
         let (hasher, tag) = (StreamHasher::of(first.log_id), LogTag::of(first.log_id));
         let index_files = names.iter().map(String::as_str).collect();
-        Ok(Self { environment, options, hasher, tag, segments, damage, index_files })
+        Ok(Self {
+            environment,
+            options,
+            hasher,
+            tag,
+            base,
+            base_damage,
+            leftovers,
+            segments,
+            damage,
+            index_files,
+        })
     }
 
     fn run(mut self) -> Result<Recovered, OpenError> {
@@ -109,14 +125,21 @@ impl<'a> Recovery<'a> {
             // The checkpoint knows of segments that are not there or not readable.
             self.damage.get_or_insert_with(|| missing_segment(self.environment, last.next()));
         }
+        // What an older checkpoint begins with is dropped.
+        checkpoint.take_if(|checkpoint| self.index_of(checkpoint.replay_from).is_none());
         let checkpointed = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.replay_from.0);
         let mut replayed = self.replay(checkpoint.as_ref(), durable_to)?;
         if replayed.state.corruption.is_some() && checkpoint.is_some() {
             // The checkpoint knows of what is damaged now: rebuild what lies below the damage without it.
             replayed = self.replay(None, durable_to)?;
         }
+        if let Some(damage) = self.base_damage.take() {
+            replayed.state.corruption.get_or_insert(damage);
+        }
         if replayed.state.corruption.is_none() {
             self.repair(&replayed)?;
+            // Not being able to harms nothing: the base says what counts.
+            remove_segments(&*self.environment.disk, &self.leftovers);
         }
         let Replayed { heads, state, file, closed, .. } = replayed;
         let missing = || OpenError::Corrupted(missing_segment(self.environment, SegmentNumber::FIRST));
@@ -136,16 +159,20 @@ impl<'a> Recovery<'a> {
     /// Goes over the log from where the checkpoint says, or from its start.
     fn replay(&self, checkpoint: Option<&Checkpoint>, durable_to: Position) -> Result<Replayed, OpenError> {
         let heads = Heads::new();
-        let start = checkpoint.map_or(0, |checkpoint| self.index_of(checkpoint.replay_from));
+        let start = checkpoint.and_then(|checkpoint| self.index_of(checkpoint.replay_from)).unwrap_or(0);
         let missing = || OpenError::Corrupted(missing_segment(self.environment, SegmentNumber::FIRST));
         let first = *self.segments.get(start).ok_or_else(missing)?;
         let mut state = State::at_start_of(first, self.options);
         state.segments = Arc::new(self.segments.iter().take(start + 1).copied().collect());
         state.corruption = self.check_footers(start)?;
-        if let Some(checkpoint) = checkpoint
-            && checkpoint.restore(&heads, &mut state).is_none()
-        {
-            return self.replay(None, durable_to);
+        match (checkpoint, &self.base) {
+            (Some(checkpoint), _) if checkpoint.restore(&heads, &mut state).is_none() => {
+                return self.replay(None, durable_to);
+            }
+            (None, Some(base)) if base.restore(&heads, &mut state).is_none() => {
+                state.corruption = Some(base::damage(&*self.environment.disk, 0, base::NOT_WELL_FORMED));
+            }
+            _ => {}
         }
         let file = self.open(first.number)?;
         let synced_to = first.frames();
@@ -162,8 +189,8 @@ impl<'a> Recovery<'a> {
         Ok(replayed)
     }
 
-    fn index_of(&self, number: SegmentNumber) -> usize {
-        self.segments.partition_point(|segment| segment.number < number)
+    fn index_of(&self, number: SegmentNumber) -> Option<usize> {
+        self.segments.binary_search_by_key(&number, |segment| segment.number).ok()
     }
 
     /// Checks the footers of the segments before the one at `start`, which are not gone over. A checkpoint that lets
@@ -326,7 +353,8 @@ impl<'a> Recovery<'a> {
         }
         let records_at = AppendPayload::parse(payload).ok_or("the frame's payload is too short")?.records_at;
         records_in(&self.hasher, header, payload, records_at, offset, |stream, version| {
-            version.get() <= heads.version(stream).get() + 1
+            // Without its base nobody knows where the log's streams begin.
+            self.base_damage.is_some() || version.get() <= heads.version(stream).get() + 1
         })
     }
 

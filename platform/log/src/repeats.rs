@@ -17,7 +17,10 @@ pub(crate) fn by_request(
     pending: &Pending,
     position: Position,
 ) -> Result<Receipt, AppendError> {
-    let original = |error| AppendError::Original(Arc::new(error));
+    let original = |error| match error {
+        ReadError::BelowStart { .. } => AppendError::OriginalDropped { request_id: pending.request_id },
+        other => AppendError::Original(Arc::new(other)),
+    };
     let (header, payload) = reader.frame(position).map_err(original)?;
     let damaged = || original(reader.corrupted(SegmentNumber::FIRST, position.get(), BAD_PAYLOAD));
     let parsed = AppendPayload::parse(&payload).ok_or_else(damaged)?;
@@ -66,8 +69,15 @@ pub(crate) fn telling_event(pending: &Pending) -> Option<[u8; 16]> {
 }
 
 /// The receipt of the append that wrote these very events at the versions that are expected of them; `None`: they
-/// are not there.
+/// are not there, or no longer.
 pub(crate) fn by_events(reader: &Reader, pending: &Pending) -> Result<Option<Receipt>, ReadError> {
+    match find_events(reader, pending) {
+        Err(ReadError::BelowStart { .. }) => Ok(None),
+        found => found,
+    }
+}
+
+fn find_events(reader: &Reader, pending: &Pending) -> Result<Option<Receipt>, ReadError> {
     let Some(pinned) = pinned(pending) else { return Ok(None) };
     let stream = &pinned.condition.stream;
     if reader.stream_version(stream) < pinned.version {

@@ -11,8 +11,10 @@ use crate::pending::Pending;
 use crate::prepare::Prepared;
 use crate::queue::{Job, Queue};
 use crate::reader::{ReadBlock, ReadBudget, Reader, StreamRead};
+use crate::retention::{self, Hold, RetainError, Retained, Retention};
 use crate::state::Shared;
 use crate::stats::Stats;
+use crate::verify::{self, VerifyError, VerifyProgress, VerifyReport};
 use crate::writer::{Writer, stats};
 use annals_event::{Append, EventBatch, LogId, MarkName, Receipt, Sequence, StreamName, Timestamp, Version};
 use parking_lot::Mutex;
@@ -172,6 +174,11 @@ impl Log {
         HeadWait { shared, id }
     }
 
+    /// Goes over all that is durable now, while appends and reads go on; takes as much memory for the streams again.
+    pub fn verify(&self, progress: impl FnMut(VerifyProgress)) -> Result<VerifyReport, VerifyError> {
+        verify::verify_open(&self.inner.reader, progress)
+    }
+
     /// What the log did since it was opened.
     pub fn stats(&self) -> Stats {
         stats(self.shared())
@@ -180,6 +187,16 @@ impl Log {
     /// The reading half of the log, on its own: it does not keep the log from being closed.
     pub fn reader(&self) -> Reader {
         self.inner.reader.clone()
+    }
+
+    /// Drops the oldest segments that `retention` does not keep and nobody holds. Appends and reads go on meanwhile.
+    pub fn retain(&self, retention: Retention) -> Result<Retained, RetainError> {
+        retention::retain(&self.inner.reader, retention)
+    }
+
+    /// Keeps the events from `from` on, as long as the hold is there. `BelowStart`: some of them are gone.
+    pub fn hold(&self, from: Sequence) -> Result<Hold, ReadError> {
+        retention::hold(self.shared(), from)
     }
 
     /// The damage that keeps the log from being written, if there is any.

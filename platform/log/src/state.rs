@@ -12,6 +12,7 @@ use crate::index_cache::IndexCache;
 use crate::num::to_u64;
 use crate::options::Options;
 use crate::poison::Poison;
+use crate::retention::RetentionState;
 use crate::segment::{SegmentHeader, SegmentNumber};
 use crate::stats::Counters;
 use crate::tail::Tail;
@@ -155,6 +156,7 @@ pub(crate) struct Shared {
     pub(crate) poison: Poison,
     pub(crate) counters: Counters,
     pub(crate) waiters: Mutex<Waiters>,
+    pub(crate) retention: RetentionState,
     /// Held while a derived file is replaced: two drafts of one file would meet.
     pub(crate) drafting: Mutex<()>,
     /// Where recent reads ended, so that the next one begins there without a search.
@@ -188,6 +190,11 @@ impl SegmentFiles {
         let mut open = self.open.lock();
         open.truncate(SEGMENTS_OPEN_MAX - 1);
         open.push_front((segment, file));
+    }
+
+    /// Gives up the handles of segments before this one. Who is reading one of them keeps it open.
+    pub(crate) fn forget_before(&self, segment: SegmentNumber) {
+        self.open.lock().retain(|(number, _)| *number >= segment);
     }
 
     fn find(&self, segment: SegmentNumber) -> Option<Arc<dyn DiskFile>> {

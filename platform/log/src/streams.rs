@@ -4,7 +4,7 @@
 use crate::error::ReadError;
 use crate::index::{Found, Posting, SegmentIndex, VersionRange};
 use crate::num::{crc32c, from_u32, to_u32, to_u64};
-use crate::reader::{Direction, Readable, Reader, StreamRead, readable_at};
+use crate::reader::{Direction, Readable, Reader, StreamRead, first_of, readable_at};
 use crate::segment::SegmentNumber;
 use crate::state::State;
 use annals_event::{EventBatch, StreamName, Version};
@@ -16,6 +16,7 @@ const READ_BYTES_MAX: usize = 16 << 20;
 const GAP_BYTES_MAX: usize = 4 << 10;
 /// Most bytes of one read from a file.
 const RUN_BYTES_MAX: usize = 1 << 20;
+const EVENTS_MISSING: &str = "events of the stream are missing";
 const BAD_RECORD: &str = "the record does not match its checksum";
 
 /// The place of a record.
@@ -26,10 +27,15 @@ struct Place {
 }
 
 pub(crate) fn read(reader: &Reader, stream: &StreamName, read: StreamRead) -> Result<EventBatch, ReadError> {
-    let Some((range, found)) = find(reader, stream, read) else { return Ok(EventBatch::empty()) };
-    let mut places = places(reader, stream, range, found)?;
+    let Some((range, newest)) = find(reader, stream, read)? else { return Ok(EventBatch::empty()) };
+    let mut places = places(reader, stream, range, newest)?;
     if places.len() < crate::num::to_usize(range.to.get() - range.from.get() + 1) {
-        return Err(reader.corrupted(SegmentNumber::FIRST, 0, "events of the stream are missing"));
+        match (reader.first_behind(SegmentNumber::FIRST), read.direction) {
+            (None, _) => return Err(reader.corrupted(SegmentNumber::FIRST, 0, EVENTS_MISSING)),
+            (Some(first), Direction::Forward) => return Err(ReadError::BelowStart { first }),
+            // Whoever goes back comes to an end where retention made it.
+            (Some(_), Direction::Backward) => {}
+        }
     }
     limit(&mut places, read.direction);
     let events = read_places(reader, &places)?;
@@ -47,11 +53,15 @@ enum Step {
     InFile(Readable),
 }
 
-/// Which versions are asked for, and where the newest of them are.
-fn find(reader: &Reader, stream: &StreamName, read: StreamRead) -> Option<(VersionRange, Step)> {
+/// Which versions are asked for, and where the stream's newest are.
+fn find(
+    reader: &Reader,
+    stream: &StreamName,
+    read: StreamRead,
+) -> Result<Option<(VersionRange, Step)>, ReadError> {
     let hash = reader.shared.hasher.hash_name(stream);
     let state = reader.shared.state.read();
-    let head = reader.shared.heads.get(hash)?;
+    let Some(head) = reader.shared.heads.get(hash) else { return Ok(None) };
     let count = to_u64(read.events_max).min(u64::from(u32::MAX));
     let (from, to) = match read.direction {
         Direction::Forward => {
@@ -64,12 +74,17 @@ fn find(reader: &Reader, stream: &StreamName, read: StreamRead) -> Option<(Versi
         }
     };
     let range = VersionRange { from, to };
-    (count > 0 && from <= to)
-        .then(|| step(&state, hash, range, head.segment))
-        .flatten()
-        .map(|step| (range, step))
+    if count == 0 || from > to {
+        return Ok(None);
+    }
+    match (step(&state, hash, range, head.segment), read.direction) {
+        (Some(step), _) => Ok(Some((range, step))),
+        (None, Direction::Forward) => Err(ReadError::BelowStart { first: first_of(&state) }),
+        (None, Direction::Backward) => Ok(None),
+    }
 }
 
+/// How to look into the segment; `None`: it is not there any more.
 fn step(
     state: &State,
     hash: crate::heads::StreamHash,
@@ -82,7 +97,7 @@ fn step(
     if let Some(index) = state.unindexed.iter().find(|index| index.of().segment == segment) {
         return Some(Step::Indexed(index.clone()));
     }
-    let at = state.segments.partition_point(|held| held.number < segment);
+    let at = state.segments.binary_search_by_key(&segment, |held| held.number).ok()?;
     readable_at(state, at).map(Step::InFile)
 }
 
@@ -102,9 +117,10 @@ fn places(
             Step::Indexed(index) => (index.of().segment, index.find(hash, range)),
             Step::InFile(readable) => (readable.segment.number, reader.index(&readable)?.find(hash, range)),
         };
-        let Some(found) = found else { break };
+        let Some(found) = found else { return Err(reader.corrupted(segment, 0, EVENTS_MISSING)) };
         parts.push((segment, found.postings));
         if found.first_version > range.from && found.previous_segment > 0 {
+            // `None`: retention dropped what lies before.
             let state = reader.shared.state.read();
             next = step(&state, hash, range, SegmentNumber(found.previous_segment));
         }

@@ -26,6 +26,7 @@ use crate::pending::Pending;
 use crate::prepare::{Preparation, Prepared};
 use crate::reader::Reader;
 use crate::recovery::{Recovered, recover};
+use crate::retention::{self, RetainError, Retained, Retention, RetentionState};
 use crate::segment::{SegmentHeader, SegmentNumber};
 use crate::state::{SegmentFiles, Shared};
 use crate::stats::{Stats, add};
@@ -97,6 +98,7 @@ impl Writer {
             poison: crate::poison::Poison::default(),
             counters: crate::stats::Counters::default(),
             waiters: Mutex::default(),
+            retention: RetentionState::default(),
             drafting: Mutex::default(),
             hints: Mutex::default(),
         });
@@ -150,6 +152,11 @@ impl Writer {
     /// Writes a checkpoint.
     pub fn checkpoint(&self) -> Result<(), MaintenanceError> {
         self.maintenance.checkpoint()
+    }
+
+    /// Drops the oldest segments that `retention` does not keep and nobody holds.
+    pub fn retain(&self, retention: Retention) -> Result<Retained, RetainError> {
+        retention::retain(&self.reader(), retention)
     }
 
     /// The damage that keeps the log from being written, if there is any.

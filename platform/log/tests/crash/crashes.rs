@@ -3,7 +3,7 @@
 use crate::judge::{Depth, Heard, Judge, Verdict, Violation};
 use crate::session::{End, Session, Setup, live};
 use crate::workload::Clients;
-use annals_event::Append;
+use annals_event::{Append, Sequence};
 use annals_log::Writer;
 use annals_log::sim::{Fault, FaultKind, Lasts, Random, SimDisk, Survival};
 use std::sync::{
@@ -149,7 +149,14 @@ impl<'a> Cut<'a> {
     /// Clients that got no answer try again, others come, and then the power goes once more.
     fn live_on(&self, disk: &SimDisk, writer: Writer, mut judge: Judge, images: &mut Images) -> Verdict {
         let (judge, clients) = (&mut judge, &mut self.clients.clone());
-        let mut session = Session { disk, writer, judge, clients, random: Random::new(self.last) };
+        let mut session = Session {
+            disk,
+            writer,
+            judge,
+            clients,
+            random: Random::new(self.last),
+            retains: self.setup.retains,
+        };
         let unanswered: Vec<Arc<Append>> = self.judge.doubts();
         for (at, append) in unanswered.iter().enumerate() {
             session.commit(std::slice::from_ref(append))?;
@@ -189,7 +196,8 @@ fn a_power_cut_after_any_operation_and_again_in_recovery_loses_nothing_and_inven
     let search = || {
         while judged.load(Relaxed) < images_wanted() {
             let mut images = Images::default();
-            let setup = Setup::seeded(seeds.fetch_add(1, Relaxed));
+            let seed = seeds.fetch_add(1, Relaxed);
+            let setup = Setup { retains: seed.is_multiple_of(2), ..Setup::seeded(seed) };
             cut_everywhere(&setup, effort, &mut images).unwrap();
             judged.fetch_add(images.0, Relaxed);
         }
@@ -210,9 +218,25 @@ fn the_workload_rotates_segments_and_meets_every_kind_of_answer() {
         assert!(matches!(end, End::Idle | End::Closed));
         let segments = disk.files().iter().filter(|name| name.ends_with(".segment")).count();
         assert!(segments >= 3, "two rotations, not {segments} segments");
-        let Heard { written, repeated, refused, id_reused } = judge.heard;
+        let Heard { written, repeated, refused, id_reused, .. } = judge.heard;
         assert!([written, repeated, refused, id_reused].iter().all(|heard| *heard > 0), "{:?}", judge.heard);
     }
+}
+
+#[test]
+fn a_workload_that_drops_segments_meets_repeats_of_what_was_dropped() {
+    let mut dropped = 0;
+    for seed in FIRST_SEED..FIRST_SEED + 20 {
+        let (setup, disk) = (Setup::seeded(seed).retaining(), SimDisk::new());
+        let (mut judge, mut clients) = (Judge::default(), Clients::new(seed));
+        live(&setup, &disk, &mut judge, &mut clients).unwrap();
+        let restarted = disk.restarted();
+        let writer = setup.open_sound(&restarted).unwrap();
+        judge.check_recovered(&writer.reader(), Depth::Full).unwrap();
+        assert!(judge.model.first > Sequence::FIRST, "seed {seed}: nothing was dropped");
+        dropped += judge.heard.dropped;
+    }
+    assert!(dropped > 20, "{dropped}");
 }
 
 #[test]

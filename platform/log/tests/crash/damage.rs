@@ -42,7 +42,8 @@ impl Sound {
         let (disk, mut judge, mut clients) = (SimDisk::new(), Judge::default(), Clients::new(setup.seed));
         let writer = setup.open(&disk).unwrap();
         let random = Random::new(setup.seed);
-        let mut session = Session { disk: &disk, writer, judge: &mut judge, clients: &mut clients, random };
+        let mut session =
+            Session { disk: &disk, writer, judge: &mut judge, clients: &mut clients, random, retains: false };
         // The last segment is to be more than just begun.
         while segments(&disk).len() < 4 || used_bytes(&disk, segments(&disk).last().unwrap()) < 2048 {
             session.work(1).unwrap();

@@ -49,7 +49,14 @@ fn restart_then_cut(
     let writer = setup.open_sound(&disk)?;
     judge.check_recovered(&writer.reader(), Depth::Quick)?;
     let (judge, clients) = (&mut judge, &mut clients);
-    let mut session = Session { disk: &disk, writer, judge, clients, random: Random::new(setup.seed) };
+    let mut session = Session {
+        disk: &disk,
+        writer,
+        judge,
+        clients,
+        random: Random::new(setup.seed),
+        retains: setup.retains,
+    };
     for groups in [0, 3] {
         session.work(groups)?;
         for survival in [Survival::Nothing, Survival::Everything] {
@@ -76,7 +83,8 @@ fn fill(setup: &Setup, capacity_bytes: u64) -> Verdict<bool> {
         return Ok(false);
     };
     let random = Random::new(setup.seed);
-    let mut session = Session { disk: &disk, writer, judge: &mut judge, clients: &mut clients, random };
+    let mut session =
+        Session { disk: &disk, writer, judge: &mut judge, clients: &mut clients, random, retains: false };
     let refused = work_until_refused(&mut session, setup.groups)?;
     if let Some(group) = &refused {
         session.judge.check_running(&session.writer.reader(), Depth::Full)?;
@@ -125,9 +133,10 @@ fn setup(seed: u64) -> Setup {
 #[test]
 fn when_any_operation_fails_nothing_is_acknowledged_afterwards_and_nothing_is_lost() {
     let mut images = Images::default();
-    for seed in 0..4 {
+    for seed in 0..4_u64 {
         for (lasts, kind) in [(Lasts::Once, FaultKind::Medium), (Lasts::Forever, FaultKind::Medium)] {
-            fail_everywhere(&setup(seed), lasts, kind, &mut images).unwrap();
+            let setup = Setup { retains: seed.is_multiple_of(2), ..setup(seed) };
+            fail_everywhere(&setup, lasts, kind, &mut images).unwrap();
         }
     }
     println!("{} images of failing disks judged", images.0);
@@ -138,7 +147,7 @@ fn when_any_operation_lacks_space_or_handles_nothing_is_lost() {
     let mut images = Images::default();
     for (seed, kind) in [(10, FaultKind::NoSpace), (11, FaultKind::NoHandles)] {
         fail_everywhere(&setup(seed), Lasts::Once, kind, &mut images).unwrap();
-        fail_everywhere(&setup(seed), Lasts::Forever, kind, &mut images).unwrap();
+        fail_everywhere(&setup(seed).retaining(), Lasts::Forever, kind, &mut images).unwrap();
     }
     println!("{} images of disks without space or handles judged", images.0);
 }

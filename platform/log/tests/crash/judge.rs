@@ -9,7 +9,7 @@
 
 use crate::model::{Model, Outcome, Written};
 use annals_event::{Append, Conflict, EventBatch, ExpectedVersion, Receipt, Sequence, StreamName, Version};
-use annals_log::{AppendError, Direction, ReadBudget, Reader, StreamRead};
+use annals_log::{AppendError, Direction, ReadBudget, ReadError, Reader, StreamRead};
 use std::sync::Arc;
 
 /// The log broke its word.
@@ -34,6 +34,8 @@ pub enum Answer {
     Written(Receipt),
     Refused(Conflict),
     IdReused,
+    /// It was written before, and what it wrote was dropped.
+    Dropped,
     /// The engine says that nothing was written.
     NotWritten,
     /// The client cannot know.
@@ -46,6 +48,7 @@ impl Answer {
             Ok(receipt) => Self::Written(receipt.clone()),
             Err(AppendError::Conflict(conflict)) => Self::Refused(conflict.clone()),
             Err(AppendError::RequestIdReused { .. }) => Self::IdReused,
+            Err(AppendError::OriginalDropped { .. }) => Self::Dropped,
             Err(AppendError::Poisoned { .. }) => Self::Unknown,
             Err(_) => Self::NotWritten,
         }
@@ -59,6 +62,7 @@ pub struct Heard {
     pub repeated: u64,
     pub refused: u64,
     pub id_reused: u64,
+    pub dropped: u64,
 }
 
 impl Heard {
@@ -68,6 +72,7 @@ impl Heard {
             Answer::Written(_) => self.written += 1,
             Answer::Refused(_) => self.refused += 1,
             Answer::IdReused => self.id_reused += 1,
+            Answer::Dropped => self.dropped += 1,
             Answer::NotWritten | Answer::Unknown => {}
         }
     }
@@ -180,6 +185,9 @@ pub enum Depth {
 
 fn check(model: &mut Model, reader: &Reader, depth: Depth) -> Verdict {
     must!(reader.head() == model.head(), "the head is {}, not {}", reader.head(), model.head());
+    let (first, seen) = (reader.first(), model.first);
+    must!(first >= seen, "the log begins at {first}, a reader has seen that what is before {seen} is gone");
+    model.first = first;
     check_log(model, reader, depth)?;
     must!(same_marks(model, &[], reader), "marks differ from {:?}", model.marks);
     for (at, stream) in model.streams.keys().enumerate() {
@@ -195,7 +203,12 @@ fn check(model: &mut Model, reader: &Reader, depth: Depth) -> Verdict {
 }
 
 fn check_log(model: &mut Model, reader: &Reader, depth: Depth) -> Verdict {
-    let mut next = Sequence::FIRST;
+    let mut next = model.first;
+    for below in [Sequence::FIRST, next.previous()].into_iter().filter(|_| next > Sequence::FIRST) {
+        let read = reader.read(below, ReadBudget { bytes_max: 1, events_max: 1 });
+        let clear = matches!(read, Err(ReadError::BelowStart { first }) if first == next);
+        must!(clear, "reading {below} of a log that begins at {next} gives {read:?}");
+    }
     let events_max = if depth == Depth::Full { 3 } else { 10_000 };
     while next <= model.head() {
         let budget = ReadBudget { bytes_max: 1 << 20, events_max };
@@ -228,9 +241,11 @@ fn check_block(model: &mut Model, events: &EventBatch, mut next: Sequence) -> Ve
 }
 
 fn check_times(model: &Model, reader: &Reader) -> Verdict {
-    must!(model.times.is_sorted(), "recorded times go back");
-    if let Some(Some(time)) = model.times.get(model.times.len() / 2) {
-        let due = model.times.partition_point(|other| *other < Some(*time)) as u64 + 1;
+    let dropped = model.first.previous().get() as usize;
+    let times = model.times.get(dropped..).unwrap_or_default();
+    must!(times.is_sorted(), "recorded times go back");
+    if let Some(Some(time)) = times.get(times.len() / 2) {
+        let due = (dropped + times.partition_point(|other| *other < Some(*time))) as u64 + 1;
         let found = reader.sequence_at(*time).map_err(|error| Violation(error.to_string()))?;
         must!(found.get() == due, "the first event at {time:?} is {due}, not {found}");
     }
@@ -265,6 +280,7 @@ fn step(model: &mut Model, append: &Arc<Append>, answer: &Answer) -> Verdict {
             Ok(())
         }
         (Outcome::IdReused, Answer::IdReused) | (_, Answer::NotWritten) => Ok(()),
+        (_, Answer::Dropped) if model.may_be_dropped(append) => Ok(()),
         (outcome, answer) => {
             Err(Violation(format!("{append:?} was answered {answer:?}, due was {outcome:?}")))
         }
@@ -289,9 +305,18 @@ pub fn same_record(due: Option<&[u8]>, found: &[u8]) -> bool {
 }
 
 fn check_stream(model: &Model, reader: &Reader, stream: &StreamName) -> Verdict {
-    let due = &model.streams[stream];
+    let all = &model.streams[stream];
+    let dropped = all.partition_point(|sequence| *sequence < model.first);
+    let due = &all[dropped..];
+    if dropped > 0 {
+        let read = StreamRead { from: Version::FIRST, direction: Direction::Forward, events_max: 1 };
+        let events = reader.read_stream(stream, read);
+        let clear = matches!(events, Err(ReadError::BelowStart { first }) if first == model.first);
+        must!(clear, "stream {stream:?} without its first {dropped} events is read as {events:?}");
+    }
+    let oldest = Version::new(dropped as u64 + 1);
     for direction in [Direction::Forward, Direction::Backward] {
-        let from = if direction == Direction::Forward { Version::FIRST } else { Version::MAX };
+        let from = if direction == Direction::Forward { oldest } else { Version::MAX };
         let read = StreamRead { from, direction, events_max: due.len() + 1 };
         let events = reader
             .read_stream(stream, read)
@@ -300,8 +325,8 @@ fn check_stream(model: &Model, reader: &Reader, stream: &StreamName) -> Verdict 
         if direction == Direction::Backward {
             found.reverse();
         }
-        must!(found == *due, "stream {stream:?} has its events at {found:?}, not at {due:?}");
-        for (event, version) in events.iter().zip(1..) {
+        must!(found == due, "stream {stream:?} has its events at {found:?}, not at {due:?}");
+        for (event, version) in events.iter().zip(oldest.get()..) {
             let in_order = direction == Direction::Backward || event.version() == Version::new(version);
             must!(in_order && event.stream() == stream.as_str(), "{event:?} is out of place");
         }

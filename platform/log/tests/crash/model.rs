@@ -20,6 +20,8 @@ pub struct Written {
     pub append: Arc<Append>,
     pub events: Option<SequenceRange>,
     pub versions: Vec<Version>,
+    /// The log's last event once it was written.
+    pub head: Sequence,
     /// What was answered; `None`: nobody knows, the client never heard.
     pub receipt: Option<Receipt>,
 }
@@ -35,10 +37,14 @@ pub enum Outcome {
     Repeated(Written),
     /// Its request id belongs to another append.
     IdReused,
+    /// It was written before, and what it wrote was dropped.
+    Dropped,
 }
 
 #[derive(Clone, Default)]
 pub struct Model {
+    /// What is before was dropped.
+    pub first: Sequence,
     pub log: Vec<Arc<Entry>>,
     /// When the events were recorded, as far as anybody knows.
     pub times: Vec<Option<Timestamp>>,
@@ -64,6 +70,9 @@ impl Model {
     /// What must come of `append` now.
     pub fn outcome(&self, append: &Append) -> Outcome {
         if let Some(original) = self.written.get(&append.request_id) {
+            if original.events.map_or(original.head.next(), |events| events.first) < self.first {
+                return Outcome::Dropped;
+            }
             let same = *original.append == *append;
             return if same { Outcome::Repeated(Written::clone(original)) } else { Outcome::IdReused };
         }
@@ -75,6 +84,16 @@ impl Model {
             Some(original) => Outcome::Repeated(original),
             None => Outcome::Refused(conflicts),
         }
+    }
+
+    /// Whether it may be that what the append wrote was dropped: where an append without events stands is not known
+    /// exactly.
+    pub fn may_be_dropped(&self, append: &Append) -> bool {
+        let original = self.written.get(&append.request_id);
+        original.is_some_and(|original| match original.events {
+            Some(events) => events.first < self.first,
+            None => original.head.next() <= self.first,
+        })
     }
 
     /// Applies `append` if it must be written.
@@ -103,6 +122,7 @@ impl Model {
             append: append.clone(),
             events: (last >= first).then_some(SequenceRange { first, last }),
             versions: append.writes.iter().map(|write| self.version(&write.stream)).collect(),
+            head: last,
             receipt: None,
         };
         self.written.insert(append.request_id, Arc::new(written.clone()));
@@ -138,6 +158,7 @@ impl Model {
     fn same_events(&self, append: &Append) -> Option<Written> {
         let first = append.writes.first()?.events.first()?;
         let original = self.written.get(self.by_event.get(&first.id)?)?;
+        let kept = original.events.is_some_and(|events| events.first >= self.first);
         let ids = |append: &Append| -> Vec<_> {
             append
                 .writes
@@ -153,6 +174,6 @@ impl Model {
             let before = Version::new(last.get() - write.events.len() as u64);
             write.expected.allows(before)
         });
-        (exact && ids(append) == ids(&original.append) && placed).then(|| Written::clone(original))
+        (kept && exact && ids(append) == ids(&original.append) && placed).then(|| Written::clone(original))
     }
 }

@@ -70,6 +70,11 @@ fn trusting_the_page_cache_in_recovery_is_caught() {
 }
 
 #[test]
+fn removing_segments_before_their_base_is_durable_is_caught() {
+    catches(PlantedBug::BaseAfterDrop, |setup| power_cuts(setup.retaining()));
+}
+
+#[test]
 fn not_syncing_the_directory_is_caught() {
     catches(PlantedBug::DirectoryNotSynced, power_cuts);
 }

@@ -4,7 +4,7 @@ use crate::judge::{Answer, Depth, Judge, Verdict, Violation, must};
 use crate::workload::Clients;
 use annals_event::Append;
 use annals_log::sim::{Random, SimClock, SimDisk, SimEntropy};
-use annals_log::{Environment, OpenError, Options, Writer};
+use annals_log::{Environment, OpenError, Options, Retention, Writer};
 use std::sync::Arc;
 
 /// A log on a simulated disk, and how it is used.
@@ -14,6 +14,8 @@ pub struct Setup {
     pub options: Options,
     /// How many groups the main life commits.
     pub groups: usize,
+    /// Whether segments are dropped now and then.
+    pub retains: bool,
     /// How often the clock must be read before it moves; 0: it stands still.
     pub readings_per_micro: u64,
 }
@@ -39,7 +41,12 @@ impl Setup {
         options.checkpoint_segments = 1 + random.below(2) as u32;
         options.tail_bytes_max = 1 << (9 + random.below(6));
         options.index_cache_bytes_max = 1 << (9 + random.below(6));
-        Self { seed, options, groups: 30, readings_per_micro: [0, 1, 3, 50][random.index(4)] }
+        Self { seed, options, groups: 30, retains: false, readings_per_micro: [0, 1, 3, 50][random.index(4)] }
+    }
+
+    /// The same, and segments are dropped now and then.
+    pub fn retaining(self) -> Self {
+        Self { retains: true, ..self }
     }
 
     pub fn environment(&self, disk: &SimDisk) -> Environment {
@@ -71,6 +78,7 @@ pub struct Session<'a> {
     pub clients: &'a mut Clients,
     /// Draws the background work; not the clients' randomness, so that faults do not change what clients do.
     pub random: Random,
+    pub retains: bool,
 }
 
 impl Session<'_> {
@@ -82,6 +90,7 @@ impl Session<'_> {
                 return Ok(if self.disk.is_reachable() { End::Poisoned } else { End::Cut });
             }
             self.background();
+            self.retain()?;
             if self.disk.is_reachable() && self.random.chance(1, 10) {
                 self.judge.check_running(&self.writer.reader(), Depth::Quick)?;
             }
@@ -126,11 +135,36 @@ impl Session<'_> {
     }
 }
 
+impl Session<'_> {
+    /// Drops segments, now and then. A failure harms nothing.
+    fn retain(&mut self) -> Verdict {
+        if !self.retains || self.random.chance(4, 5) {
+            return Ok(());
+        }
+        let bytes_max = Some(self.random.below(3) * 4096);
+        let retained = self.writer.retain(Retention { bytes_max, ..Retention::default() });
+        let first = self.writer.reader().first();
+        if let Ok(retained) = retained {
+            must!(retained.first == first, "{retained:?} of a log that begins at {first}");
+        }
+        if self.disk.is_reachable() {
+            must!(
+                first >= self.judge.model.first,
+                "the log began at {}, now at {first}",
+                self.judge.model.first
+            );
+            self.judge.model.first = first;
+        }
+        Ok(())
+    }
+}
+
 /// A whole life on `disk`: opening, working, perhaps closing.
 pub fn live(setup: &Setup, disk: &SimDisk, judge: &mut Judge, clients: &mut Clients) -> Verdict<End> {
     let Ok(writer) = setup.open(disk) else { return Ok(End::Cut) };
     must!(writer.corruption().is_none(), "a sound log is called damaged: {:?}", writer.corruption());
-    let mut session = Session { disk, writer, judge, clients, random: Random::new(setup.seed ^ 1) };
+    let mut session =
+        Session { disk, writer, judge, clients, random: Random::new(setup.seed ^ 1), retains: setup.retains };
     let end = session.work(setup.groups)?;
     if end == End::Idle && setup.seed.is_multiple_of(2) {
         let _ = session.writer.close();

@@ -41,7 +41,8 @@ impl Unanswered {
         let (disk, mut judge, mut clients) = (SimDisk::new(), Judge::default(), Clients::new(setup.seed));
         let writer = setup.open(&disk).unwrap();
         let random = Random::new(setup.seed);
-        let mut session = Session { disk: &disk, writer, judge: &mut judge, clients: &mut clients, random };
+        let mut session =
+            Session { disk: &disk, writer, judge: &mut judge, clients: &mut clients, random, retains: false };
         session.work(setup.groups).unwrap();
         loop {
             let group = writes(session.clients, session.judge, appends);

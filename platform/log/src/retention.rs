@@ -1,0 +1,358 @@
+//! Retention: dropping the oldest segments of a log.
+//!
+//! What always holds:
+//!
+//! * Only whole sealed segments are dropped, the oldest first, and none with an event that is held.
+//! * First a [base](crate::base) that stands for them is durable, then readers see them no more, and only then their
+//!   files are removed. A crash in between leaves a log that begins where it did before, or behind them.
+//! * The base is made from the segments themselves, each frame verified; damage in them is named, and they stay.
+//! * Nothing is dropped from a log that is damaged or that stopped writing.
+
+use crate::base::{self, Base, Found, LogStart};
+use crate::error::{Corruption, MaintenanceError, OpenError, ReadError};
+use crate::files::{BASE, replace_file};
+use crate::folder::remove_segments;
+use crate::frame::{AppendPayload, Chain, FrameHeader, Kind};
+use crate::heads::StreamHash;
+use crate::options::planted;
+use crate::reader::{Readable, Reader, readable_at};
+use crate::records::records_in;
+use crate::scan::{Extent, Scanned, Scanner};
+use crate::segment::{FRAMES_AT, SegmentHeader, SegmentNumber};
+use crate::state::{Shared, State};
+use crate::window::{REQUESTS_MAX, Request};
+use annals_event::{MarkName, Sequence, Version};
+use parking_lot::Mutex;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+/// How much of a log is kept. A sealed segment may go when either limit says so; without limits nothing goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Segments whose events are all older may go.
+    pub age_max: Option<Duration>,
+    /// The oldest segments may go while the files of all segments take more than this.
+    pub bytes_max: Option<u64>,
+}
+
+/// What a log dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retained {
+    /// The first event that is still there.
+    pub first: Sequence,
+    /// How many segments were dropped.
+    pub segments: u32,
+    /// How many bytes their files took.
+    pub bytes: u64,
+}
+
+/// Why segments that might go were not dropped. The log goes on as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RetainError {
+    /// A segment that was to be dropped, or the base, is damaged.
+    #[error("{0}; nothing is dropped from a damaged log, restore it from a backup")]
+    Corrupted(Corruption),
+    /// The log stopped writing.
+    #[error("the log stopped writing after a failed write or sync ({reason}); reopen it, then drop again")]
+    Poisoned {
+        /// What the system said.
+        reason: Arc<str>,
+    },
+    /// A segment could not be read.
+    #[error(transparent)]
+    Read(ReadError),
+    /// The base could not be read.
+    #[error(transparent)]
+    Base(OpenError),
+    /// The base could not be written.
+    #[error(transparent)]
+    Write(#[from] MaintenanceError),
+}
+
+impl From<ReadError> for RetainError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Corrupted(corruption) => Self::Corrupted(corruption),
+            other => Self::Read(other),
+        }
+    }
+}
+
+/// Keeps events from being dropped, until it is dropped itself or the process ends.
+///
+/// A mark whose name begins with [`Hold::MARK_PREFIX`] is a hold that outlives the process: events from the mark's
+/// sequence number on are kept. Setting it to `Sequence::MAX` releases it.
+#[must_use = "dropping it ends the hold"]
+pub struct Hold {
+    shared: Arc<Shared>,
+    id: u64,
+}
+
+impl Hold {
+    /// How the names of marks begin that are holds.
+    pub const MARK_PREFIX: &'static str = "$hold-";
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.shared.retention.holds.lock().held.remove(&self.id);
+    }
+}
+
+/// Who drops, and who keeps others from it.
+#[derive(Default)]
+pub(crate) struct RetentionState {
+    /// Held while segments are dropped: one at a time.
+    running: Mutex<()>,
+    holds: Mutex<Holds>,
+}
+
+#[derive(Default)]
+struct Holds {
+    next_id: u64,
+    held: BTreeMap<u64, Sequence>,
+    /// Where the log will begin: a base says so, or is about to. No hold is given below.
+    promised: Option<SegmentHeader>,
+}
+
+/// Most segments that one base takes in at a time; it bounds the memory.
+const SEGMENTS_AT_ONCE: usize = 64;
+
+/// Keeps the events from `from` on.
+pub(crate) fn hold(shared: &Arc<Shared>, from: Sequence) -> Result<Hold, ReadError> {
+    let mut holds = shared.retention.holds.lock();
+    let begins = shared.state.read().segments.first().map_or(Sequence::FIRST, |segment| segment.first);
+    let first = holds.promised.map_or(begins, |promised| promised.first.max(begins));
+    if from.max(Sequence::FIRST) < first {
+        return Err(ReadError::BelowStart { first });
+    }
+    holds.next_id += 1;
+    let id = holds.next_id;
+    holds.held.insert(id, from);
+    Ok(Hold { shared: shared.clone(), id })
+}
+
+/// Drops what `retention` does not keep.
+pub(crate) fn retain(reader: &Reader, retention: Retention) -> Result<Retained, RetainError> {
+    let _running = reader.shared.retention.running.lock();
+    let mut retained = Retained { first: reader.first(), ..Retained::default() };
+    loop {
+        check_sound(reader)?;
+        let earlier = reader.shared.retention.holds.lock().promised;
+        let Some(plan) = plan(&reader.shared, retention) else { return Ok(retained) };
+        let base = fold(reader, &plan).inspect_err(|_| promise(&reader.shared, earlier))?;
+        let dropped = replace(&reader.shared, &base, plan.begins)?;
+        promise(&reader.shared, None);
+        retained.first = plan.begins.first;
+        for segment in dropped {
+            retained.segments += 1;
+            retained.bytes += segment.capacity_bytes;
+        }
+    }
+}
+
+/// Puts the base in the place of the segments before `begins`; returns them.
+fn replace(
+    shared: &Shared,
+    base: &base::Contents,
+    begins: SegmentHeader,
+) -> Result<Vec<SegmentHeader>, MaintenanceError> {
+    let write = || replace_file(&*shared.environment.disk, BASE, &base.encode());
+    if planted!(shared.options, BaseAfterDrop) {
+        let dropped = drop_before(shared, begins);
+        return write().map(|()| dropped);
+    }
+    // If this fails nobody knows which base is there: the promise stays until a later try succeeds.
+    write()?;
+    Ok(drop_before(shared, begins))
+}
+
+fn promise(shared: &Shared, promised: Option<SegmentHeader>) {
+    shared.retention.holds.lock().promised = promised;
+}
+
+fn check_sound(reader: &Reader) -> Result<(), RetainError> {
+    if let Some(corruption) = reader.corruption() {
+        return Err(RetainError::Corrupted(corruption));
+    }
+    let reason = reader.shared.poison.reason();
+    reason.map_or(Ok(()), |reason| Err(RetainError::Poisoned { reason }))
+}
+
+/// What is to be dropped.
+struct Plan {
+    /// The segments, oldest first.
+    segments: Vec<Readable>,
+    /// The one that the log will begin with.
+    begins: SegmentHeader,
+}
+
+fn plan(shared: &Shared, retention: Retention) -> Option<Plan> {
+    let now = shared.environment.clock.now_micros();
+    let mut holds = shared.retention.holds.lock();
+    let state = shared.state.read();
+    let held = holds.held.values().copied().chain(marked(&state)).min().unwrap_or(Sequence::MAX);
+    let promised = holds
+        .promised
+        .map_or(0, |promised| state.segments.partition_point(|segment| segment.number < promised.number));
+    let count = expendable(&state.segments, retention, now, held).min(SEGMENTS_AT_ONCE).max(promised);
+    let begins = *state.segments.get(count).filter(|_| count > 0)?;
+    holds.promised = Some(begins);
+    let segments = (0..count).filter_map(|at| readable_at(&state, at)).collect();
+    Some(Plan { segments, begins })
+}
+
+/// The holds that are marks.
+fn marked(state: &State) -> impl Iterator<Item = Sequence> {
+    let is_hold = |mark: &MarkName| mark.as_str().starts_with(Hold::MARK_PREFIX);
+    state.marks.iter().filter(move |(mark, _)| is_hold(mark)).map(|(_, from)| *from)
+}
+
+/// How many of the first segments may go.
+fn expendable(segments: &[SegmentHeader], retention: Retention, now: i64, held: Sequence) -> usize {
+    let micros = |age: Duration| i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
+    let oldest_kept = retention.age_max.map(|age| now.saturating_sub(micros(age)));
+    let mut bytes: u64 = segments.iter().map(|segment| segment.capacity_bytes).sum();
+    let goes = |pair: &&[SegmentHeader]| {
+        let [segment, next] = pair else { return false };
+        let expired = oldest_kept.is_some_and(|oldest| next.recorded_before < oldest);
+        let over = retention.bytes_max.is_some_and(|bytes_max| bytes > bytes_max);
+        bytes = bytes.saturating_sub(segment.capacity_bytes);
+        (expired || over) && next.first <= held
+    };
+    segments.windows(2).take_while(goes).count()
+}
+
+/// The base that stands for the segments of the plan and all before them.
+fn fold(reader: &Reader, plan: &Plan) -> Result<base::Contents, RetainError> {
+    let mut fold = Fold::begin(reader, plan)?;
+    let from = fold.contents.start.segment;
+    for readable in plan.segments.iter().filter(|readable| readable.segment.number >= from) {
+        fold.take_segment(reader, readable)?;
+    }
+    Ok(fold.finish(plan.begins))
+}
+
+/// A base in the making.
+struct Fold {
+    /// What is known from the base before.
+    contents: base::Contents,
+    /// What the segments add.
+    heads: HashMap<StreamHash, Version>,
+    end: (Sequence, Chain),
+}
+
+impl Fold {
+    fn begin(reader: &Reader, plan: &Plan) -> Result<Self, RetainError> {
+        let disk = &*reader.shared.environment.disk;
+        let damaged = |what| RetainError::Corrupted(base::damage(disk, 0, what));
+        let contents = match base::find(disk).map_err(RetainError::Base)? {
+            Found::Nothing => {
+                plan.segments.first().map(|first| base::Contents::nothing_before(&first.segment))
+            }
+            Found::Whole(base) => Base::contents(&base),
+            Found::Damaged(corruption) => return Err(RetainError::Corrupted(corruption)),
+        };
+        let contents = contents.ok_or_else(|| damaged(base::NOT_WELL_FORMED))?;
+        let starts = plan.segments.iter().map(|readable| &readable.segment).chain([&plan.begins]);
+        if !starts.map(LogStart::of).any(|start| start == contents.start) {
+            return Err(damaged(base::NOT_THIS_LOGS));
+        }
+        let end = (contents.start.first, contents.start.chain);
+        Ok(Self { contents, heads: HashMap::new(), end })
+    }
+
+    fn take_segment(&mut self, reader: &Reader, readable: &Readable) -> Result<(), RetainError> {
+        let Readable { segment, end, next } = readable;
+        let io = |error| reader.io_error(segment.number, error);
+        let file = reader.shared.files.get(segment.number).map_err(io)?;
+        let (log, base) = (reader.shared.tag, segment.base);
+        let mut scanner = Scanner::new(Extent { file: &*file, log, base, from: FRAMES_AT, to: *end });
+        loop {
+            let offset = scanner.offset();
+            let damaged = |what| reader.corrupted(segment.number, offset, what);
+            match scanner.next().map_err(io)? {
+                Scanned::End => break,
+                Scanned::Bad(what) => return Err(damaged(what).into()),
+                Scanned::Frame { header, chain, payload } => {
+                    self.take_frame(reader, &header, payload, offset).map_err(damaged)?;
+                    self.end = (header.next(), chain);
+                }
+            }
+        }
+        match next {
+            Some(next) if self.end == (next.first, next.chain) => Ok(()),
+            _ => Err(reader
+                .corrupted(segment.number, *end, "it ends elsewhere than the next one begins")
+                .into()),
+        }
+    }
+
+    fn take_frame(
+        &mut self,
+        reader: &Reader,
+        header: &FrameHeader,
+        payload: &[u8],
+        offset: u64,
+    ) -> Result<(), &'static str> {
+        if (header.first, header.previous) != self.end {
+            return Err("the frame does not follow the one before it");
+        }
+        if header.kind != Kind::Append {
+            return Ok(());
+        }
+        let parsed = AppendPayload::parse(payload).ok_or("the frame's payload is too short")?;
+        self.contents.marks.extend(parsed.marks().ok_or("the frame's marks are not well-formed")?);
+        self.contents.requests.push(Request { id: header.request_id, frame: header.position });
+        let hasher = &reader.shared.hasher;
+        for record in records_in(hasher, header, payload, parsed.records_at, offset, |_, _| true)? {
+            let version = self.heads.entry(record.stream).or_insert(record.version);
+            *version = record.version.max(*version);
+        }
+        Ok(())
+    }
+
+    fn finish(self, begins: SegmentHeader) -> base::Contents {
+        let Self { mut contents, mut heads, .. } = self;
+        for (stream, version) in &mut contents.heads {
+            *version = heads.remove(stream).unwrap_or(*version);
+        }
+        contents.heads.extend(heads);
+        contents.heads.sort_unstable_by_key(|(stream, _)| *stream);
+        let forgotten = contents.requests.len().saturating_sub(REQUESTS_MAX);
+        contents.requests.drain(..forgotten);
+        contents.start = LogStart::of(&begins);
+        contents
+    }
+}
+
+/// Lets the log begin with `begins`; returns the segments that are gone.
+fn drop_before(shared: &Shared, begins: SegmentHeader) -> Vec<SegmentHeader> {
+    // Nobody writes an index of a segment that is just being removed.
+    let _drafting = shared.drafting.lock();
+    let dropped: Vec<SegmentHeader> = {
+        let mut state = shared.state.write();
+        let (dropped, kept) =
+            state.segments.iter().copied().partition(|segment| segment.number < begins.number);
+        state.segments = Arc::new(kept);
+        state.unindexed.retain(|index| index.of().segment >= begins.number);
+        dropped
+    };
+    shared.files.forget_before(begins.number);
+    shared.indexes.forget_before(begins.number);
+    let numbers: Vec<SegmentNumber> = dropped.iter().map(|segment| segment.number).collect();
+    let disk = &*shared.environment.disk;
+    remove_segments(disk, &numbers);
+    if let Err(error) = disk.sync_dir() {
+        tracing::warn!(%error, "what was dropped from the log may be back on the disk until the next open");
+    }
+    tracing::info!(segments = numbers.len(), first = begins.first.get(), "dropped the log's oldest segments");
+    dropped
+}
+
+#[cfg(test)]
+mod tests;
