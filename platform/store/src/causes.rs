@@ -4,13 +4,16 @@
 //! * An event hangs below the event that its causation id names, if that is in the log before it and belongs to
 //!   the same correlation; otherwise it is a root. So every event found is in the tree, once.
 //! * Only what belongs to the tree is kept in memory, and never more than [`EVENTS_MAX`] events.
+//!
+//! There is no index by correlation: the log is read from about when the id was made to its head. That is quick for what
+//! happened lately, and takes as long as reading the log for what happened long ago.
 
 use crate::{EventStore, ReadError, ReadLog};
 use annals_event::{
     CorrelationId, DecodeError, EventId, EventRef, EventType, NewEvent, RecordedEvent, Sequence, StreamName,
     Timestamp, Version,
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 mod render;
@@ -20,7 +23,7 @@ pub const SERVICE_HEADER: &str = "service";
 /// Most events in one tree. Later ones are left out; [`CauseTree::is_complete`] tells.
 pub const EVENTS_MAX: usize = 10_000;
 /// How far the clock that made an id may run ahead of the log's (10 minutes). Events of an id whose clock ran
-/// further ahead are looked for from the start of the log, which takes longer.
+/// further ahead, or whose cause is not found, are looked for from the start of the log, which takes longer.
 const CLOCK_SLACK_MICROS: i64 = 10 * 60 * 1_000_000;
 
 /// Why there is no tree.
@@ -107,20 +110,18 @@ impl CauseTree {
 
     /// The tree of all events with this correlation id.
     pub async fn of_correlation(store: &dyn EventStore, id: CorrelationId) -> Result<Self, CausesError> {
+        let mut events = Vec::new();
         for from in starts(store, id.as_uuid()).await? {
-            let mut events = Vec::new();
-            scan(store, from, |event| {
-                if correlation_of(event)? == id {
-                    events.push(event.to_recorded()?.into());
-                }
-                Ok(events.len() <= EVENTS_MAX)
-            })
-            .await?;
-            if !events.is_empty() {
-                return Ok(Self::arrange(id, events));
+            events = correlated(store, from, id).await?;
+            if !events.is_empty() && !lack_a_cause(&events) {
+                break;
             }
         }
-        Err(CausesError::UnknownCorrelation(id))
+        if events.is_empty() {
+            Err(CausesError::UnknownCorrelation(id))
+        } else {
+            Ok(Self::arrange(id, events))
+        }
     }
 
     fn arrange(correlation_id: CorrelationId, mut events: Vec<CausedEvent>) -> Self {
@@ -209,7 +210,30 @@ fn correlation_of(event: &EventRef<'_>) -> Result<CorrelationId, DecodeError> {
     Ok(event.metadata()?.correlation_id.unwrap_or(event.id().into()))
 }
 
-/// Where to look for what belongs to `id`: no earlier than the id was made, and if nothing is there, everywhere.
+/// The events from `from` on with this correlation id, one more than a tree takes at most.
+async fn correlated(
+    store: &dyn EventStore,
+    from: Sequence,
+    id: CorrelationId,
+) -> Result<Vec<CausedEvent>, ReadError> {
+    let mut events = Vec::new();
+    scan(store, from, |event| {
+        if correlation_of(event)? == id {
+            events.push(event.to_recorded()?.into());
+        }
+        Ok(events.len() <= EVENTS_MAX)
+    })
+    .await?;
+    Ok(events)
+}
+
+/// Whether the cause of one of the events is not among them: it may lie before where they were looked for.
+fn lack_a_cause(events: &[CausedEvent]) -> bool {
+    let ids: HashSet<_> = events.iter().map(|event| event.id).collect();
+    events.iter().any(|event| event.cause.is_some_and(|cause| !ids.contains(&cause)))
+}
+
+/// Where to look for what belongs to `id`: no earlier than the id was made, and if not all of it is there, everywhere.
 async fn starts(store: &dyn EventStore, id: &Uuid) -> Result<Vec<Sequence>, ReadError> {
     let first = store.head().await?.first;
     let Some(made_at) = made_at(id) else { return Ok(vec![first]) };

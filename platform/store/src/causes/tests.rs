@@ -232,3 +232,13 @@ async fn the_search_begins_no_earlier_than_the_id_was_made() {
     CauseTree::of_correlation(&store, correlation).await.unwrap();
     assert_eq!(*store.1.lock(), [Sequence::new(4)]);
 }
+
+#[tokio::test]
+async fn a_tree_whose_first_event_lies_before_the_ids_clock_is_found_whole() {
+    let store = Watched(GappedStore::new(), Mutex::default());
+    let correlation = CorrelationId::generate();
+    let ids = purchase(&store, correlation).await;
+    let tree = CauseTree::of_correlation(&store, correlation).await.unwrap();
+    assert_eq!(tree.events().iter().map(|event| event.id).collect::<Vec<_>>(), ids);
+    assert_eq!(*store.1.lock(), [Sequence::new(4), Sequence::FIRST]);
+}
