@@ -6,9 +6,12 @@
 //! * Whatever a message says, converting it gives a valid value or an [`InvalidMessage`] that names the field.
 //! * Converting there and back changes nothing; the encoded form of a value never changes (fixed bytes are
 //!   pinned by tests).
+//! * A request that repeats an element more often than it may is refused before it is decoded (see [`codec`]).
 //! * An error arrives as the same error: it travels as a typed detail beside the gRPC status (see [`status`]).
 
 mod append;
+pub mod codec;
+mod count;
 mod event;
 mod invalid;
 pub mod limits;

@@ -1,8 +1,8 @@
 //! How large messages may be. Both ends set these, since neither trusts the other.
 
 use annals_event::limits::{
-    APPEND_BYTES_MAX, APPEND_MARKS_MAX, APPEND_STREAMS_MAX, MARK_NAME_BYTES_MAX, METADATA_BYTES_MAX,
-    PAYLOAD_BYTES_MAX, STREAM_NAME_BYTES_MAX,
+    APPEND_BYTES_MAX, APPEND_EVENTS_MAX, APPEND_MARKS_MAX, APPEND_STREAMS_MAX, EVENT_TAGS_MAX,
+    MARK_NAME_BYTES_MAX, METADATA_BYTES_MAX, PAYLOAD_BYTES_MAX, STREAM_NAME_BYTES_MAX,
 };
 
 /// Bytes that a condition on a stream or a mark takes besides its name.
@@ -23,3 +23,6 @@ pub const RESPONSE_BYTES_MAX: usize = 2 * PAGE_BYTES_MAX + 2 * (PAYLOAD_BYTES_MA
 
 /// Most categories, and most event types, in one filter.
 pub const FILTER_NAMES_MAX: usize = 1_000;
+
+/// Most tags on all events of one append together.
+pub(crate) const APPEND_TAGS_MAX: usize = APPEND_EVENTS_MAX * EVENT_TAGS_MAX;

@@ -62,6 +62,25 @@ async fn a_legal_message_with_an_illegal_append_is_refused_by_its_field() {
 }
 
 #[tokio::test]
+async fn millions_of_empty_events_are_refused_before_they_take_memory() {
+    let server = Server::start(Arc::new(GappedStore::new())).await;
+    let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    // `StreamWrite.events`, each of no bytes, in one `AppendRequest.writes`.
+    let events = [0x1a, 0].repeat(REQUEST_BYTES_MAX / 2 - 16);
+    let mut write = vec![0x12];
+    prost::encode_length_delimiter(events.len(), &mut write).unwrap();
+    let length = u32::try_from(write.len() + events.len()).unwrap().to_be_bytes();
+    let body = [&[0][..], &length, &write, &events].concat();
+    let url = format!("{}/annals.v1.EventStore/Append", server.url());
+    let request = client.post(url).header("content-type", "application/grpc").body(body);
+    let answer = request.send().await.unwrap();
+    let message = answer.headers()["grpc-message"].to_str().unwrap();
+    assert!(message.contains("events") && message.contains("10000"), "{message}");
+    assert_eq!(answer.headers()["grpc-status"], "3");
+    assert_well(&server).await;
+}
+
+#[tokio::test]
 async fn floods_of_bad_bytes_disturb_nobody() {
     let server = Server::start(Arc::new(GappedStore::new())).await;
     for seed in 0..300 {
