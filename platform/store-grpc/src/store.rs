@@ -11,10 +11,11 @@ use annals_store::{
     AppendError, Capabilities, EventStore, Head, LogPage, ReadError, ReadLog, ReadStream, StreamPage,
     Subscribe, Subscription,
 };
+use annals_telemetry::record_rpc_status;
 use annals_wire::{status, v1};
 use async_trait::async_trait;
 use std::{fmt, sync::Arc};
-use tonic::{Response, Status, transport::Endpoint};
+use tonic::{Code, Response, Status, transport::Endpoint};
 use tracing::{Instrument, debug};
 
 /// Why there is no handle to the log.
@@ -77,25 +78,30 @@ impl GrpcStore {
         self.0.log_id
     }
 
-    /// Asks in a span of its own, until there is an answer or the time for attempts is over.
+    /// Asks until there is an answer or the time for attempts is over.
     async fn read<R: Clone, M, T, F>(&self, question: Question<R, F>) -> Result<T, ReadError>
     where
         T: TryFrom<M, Error: fmt::Display>,
         F: Future<Output = Result<Response<M>, Status>>,
     {
-        let span = annals_telemetry::rpc_client_span(question.method);
-        ask_again(&self.0.client, &self.0.options, question).instrument(span).await
+        ask_again(&self.0.client, &self.0.options, question).await
     }
 
     async fn append_again(&self, request: v1::AppendRequest) -> Result<Receipt, AppendError> {
+        let span = annals_telemetry::rpc_client_span("annals.v1.EventStore/Append");
         let mut retry = Retry::new(&self.0.options);
         loop {
-            let answer = self.0.client.clone().append(request.clone()).await;
+            let answer = self.0.client.clone().append(request.clone()).instrument(span.clone()).await;
+            let code = code_of(&answer);
             let error = match answer {
-                Ok(response) => return Ok(response.into_inner().into()),
+                Ok(response) => {
+                    record_rpc_status(&span, code);
+                    return Ok(response.into_inner().into());
+                }
                 Err(status) => status::to_append_error(&status),
             };
             if !error.is_retryable() || !retry.again().await {
+                record_rpc_status(&span, code);
                 return Err(error);
             }
             debug!(%error, "repeating an append with the same request id");
@@ -128,6 +134,7 @@ async fn introduce(endpoint: &Endpoint, options: &Options) -> Result<(LogId, Cap
     Ok((head.log_id, ask_again(&client, options, capabilities).await?))
 }
 
+/// Asks in a span of its own, which tells how the last attempt ended.
 async fn ask_again<R: Clone, M, T, F>(
     client: &Client,
     options: &Options,
@@ -137,19 +144,28 @@ where
     T: TryFrom<M, Error: fmt::Display>,
     F: Future<Output = Result<Response<M>, Status>>,
 {
+    let span = annals_telemetry::rpc_client_span(question.method);
     let mut retry = Retry::new(options);
     loop {
-        let error = match (question.ask)(client.clone(), question.request.clone()).await {
+        let answer = (question.ask)(client.clone(), question.request.clone()).instrument(span.clone()).await;
+        let code = code_of(&answer);
+        let error = match answer {
             Ok(response) => {
+                record_rpc_status(&span, code);
                 return T::try_from(response.into_inner()).map_err(|error| not_understood(&error));
             }
             Err(status) => status::to_read_error(&status),
         };
         if !error.is_retryable() || !retry.again().await {
+            record_rpc_status(&span, code);
             return Err(error);
         }
         debug!(%error, method = question.method, "asking again");
     }
+}
+
+fn code_of<M>(answer: &Result<Response<M>, Status>) -> i32 {
+    answer.as_ref().err().map_or(Code::Ok, Status::code).into()
 }
 
 fn head_question()
@@ -174,8 +190,7 @@ impl EventStore for GrpcStore {
 
     async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
         append.validate()?;
-        let span = annals_telemetry::rpc_client_span("annals.v1.EventStore/Append");
-        self.append_again(append.into()).instrument(span).await
+        self.append_again(append.into()).await
     }
 
     async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {

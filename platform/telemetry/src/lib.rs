@@ -19,8 +19,8 @@ mod spans;
 
 pub use context::{context_of, current_context, from_span_context, to_span_context};
 pub use remote::{
-    client_span, extract, inject, inject_current, record_status, rpc_client_span, rpc_server_span,
-    server_span,
+    client_span, extract, inject, inject_current, record_rpc_status, record_status, rpc_client_span,
+    rpc_server_span, server_span,
 };
 pub use setup::{InitError, Options, ShutdownError, Telemetry, init};
 pub use spans::{BatchCounts, Run, Traced, append_span, batch_span, create_span, process_span, record_batch};

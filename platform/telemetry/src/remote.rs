@@ -16,6 +16,29 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 const TRACESTATE_BYTES_MAX: usize = 512;
 /// The first HTTP status that is the server's fault.
 const SERVER_ERROR: u16 = 500;
+/// The names of gRPC's status codes; each stands at the place of its number.
+const RPC_STATUS_CODES: [&str; 17] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];
+/// The gRPC status codes that are the server's fault: UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and
+/// DATA_LOSS.
+const RPC_SERVER_ERRORS: [i32; 6] = [2, 4, 12, 13, 14, 15];
 
 /// The context in a request's headers, each looked up by its lower-case name. What is not well-formed is as good
 /// as absent: a bad header must not fail a request.
@@ -83,7 +106,7 @@ pub fn record_status(span: &Span, status: u16) {
 }
 
 /// SERVER: a gRPC call of `method`, e.g. `annals.v1.EventStore/Append`. Child of the caller's span, if the metadata
-/// names one.
+/// names one. [`record_rpc_status`] adds the outcome.
 pub fn rpc_server_span<'h>(method: &str, metadata: impl Fn(&str) -> Option<&'h str>) -> Span {
     let span = info_span!(
         parent: None,
@@ -93,6 +116,7 @@ pub fn rpc_server_span<'h>(method: &str, metadata: impl Fn(&str) -> Option<&'h s
         otel.status_code = Empty,
         { names::RPC_SYSTEM_NAME } = "grpc",
         { names::RPC_METHOD } = method,
+        { names::RPC_RESPONSE_STATUS_CODE } = Empty,
     );
     under_caller(span, metadata)
 }
@@ -106,7 +130,17 @@ pub fn rpc_client_span(method: &str) -> Span {
         otel.status_code = Empty,
         { names::RPC_SYSTEM_NAME } = "grpc",
         { names::RPC_METHOD } = method,
+        { names::RPC_RESPONSE_STATUS_CODE } = Empty,
     )
+}
+
+/// Says on an [`rpc_server_span`] or [`rpc_client_span`] how the call ended, by its gRPC status code.
+pub fn record_rpc_status(span: &Span, code: i32) {
+    let name = usize::try_from(code).ok().and_then(|code| RPC_STATUS_CODES.get(code)).copied();
+    span.record(names::RPC_RESPONSE_STATUS_CODE, name.unwrap_or("UNKNOWN"));
+    if RPC_SERVER_ERRORS.contains(&code) {
+        span.record("otel.status_code", "error");
+    }
 }
 
 fn under_caller<'h>(span: Span, header: impl Fn(&str) -> Option<&'h str>) -> Span {

@@ -8,7 +8,8 @@ use annals_event::{
 };
 use annals_telemetry::{
     BatchCounts, InitError, Options, Run, append_span, batch_span, context_of, current_context, init,
-    inject_current, process_span, record_batch, record_status, server_span,
+    inject_current, process_span, record_batch, record_rpc_status, record_status, rpc_client_span,
+    rpc_server_span, server_span,
 };
 use opentelemetry_proto::tonic::{
     collector::trace::v1::{
@@ -16,7 +17,7 @@ use opentelemetry_proto::tonic::{
         trace_service_server::{TraceService, TraceServiceServer},
     },
     common::v1::any_value::Value,
-    trace::v1::{Span, span::SpanKind},
+    trace::v1::{Span, span::SpanKind, status::StatusCode},
 };
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
@@ -120,6 +121,8 @@ async fn a_collector_gets_linked_spans_with_the_conventions_names() {
     outer.in_scope(|| inject_current(|name, value| headers.push((name, value.to_owned()))));
     assert_eq!(headers, [("traceparent", context_of(&outer).unwrap().traceparent())]);
     drop(outer);
+    record_rpc_status(&rpc_server_span("annals.v1.EventStore/Append", |_| None), 15);
+    record_rpc_status(&rpc_client_span("annals.v1.EventStore/Head"), 0);
     telemetry.shutdown().await.unwrap();
 
     let caller: TraceContext = CALLER.parse().unwrap();
@@ -130,6 +133,13 @@ async fn a_collector_gets_linked_spans_with_the_conventions_names() {
         (&caller.trace_id[..], &caller.span_id[..])
     );
     assert_eq!(attribute(&server, "http.response.status_code"), Some(Value::IntValue(201)));
+
+    let failed = collector.span("annals.v1.EventStore/Append");
+    assert_eq!(attribute(&failed, "rpc.response.status_code"), text("DATA_LOSS"));
+    assert_eq!(failed.status.unwrap().code(), StatusCode::Error);
+    let answered = collector.span("annals.v1.EventStore/Head");
+    assert_eq!(attribute(&answered, "rpc.response.status_code"), text("OK"));
+    assert_ne!(answered.status.unwrap_or_default().code(), StatusCode::Error);
 
     let append = collector.span("append order");
     assert_eq!(append.kind(), SpanKind::Producer);

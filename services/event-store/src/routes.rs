@@ -14,6 +14,7 @@ use axum::{
 };
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
 use tracing::Instrument;
 
 const GRPC_PATHS: &str = "/annals.v1.EventStore/{method}";
@@ -46,14 +47,20 @@ pub(crate) async fn nothing_here() -> Problem {
     Problem::not_found()
 }
 
-/// Lets a gRPC request in: for the right log, in the caller's trace, in bounded time.
+/// Lets a gRPC request in: for the right log, in the caller's trace, in bounded time. The span of a subscription tells how
+/// it began.
 async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     if let Err(error) = gate.check_log(request.headers()) {
         return refusal(&error);
     }
     let span = span_of(request.uri(), request.headers());
-    let answer = tokio::time::timeout(gate.request_time_max, next.run(request).instrument(span)).await;
-    answer.unwrap_or_else(|_| refusal(&gate.too_slow()))
+    let answering = next.run(request).instrument(span.clone());
+    let answer = tokio::time::timeout(gate.request_time_max, answering).await;
+    let answer = answer.unwrap_or_else(|_| refusal(&gate.too_slow()));
+    // An answer that is refused from the start has its status in its headers.
+    let code = Status::from_header_map(answer.headers()).map_or(Code::Ok, |status| status.code());
+    annals_telemetry::record_rpc_status(&span, code.into());
+    answer
 }
 
 fn span_of(uri: &Uri, headers: &HeaderMap) -> tracing::Span {
