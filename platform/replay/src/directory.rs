@@ -89,6 +89,8 @@ impl Directory {
                     tracing::warn!(%error, "the replays cannot be followed; trying again");
                     tokio::time::sleep(FOLLOW_RETRY).await;
                 }
+                // Replays that old are over.
+                Err(WorkerError::Follow(ReadError::BelowStart { first, .. })) => *through = first.previous(),
                 ended => return ended,
             }
         }
@@ -112,8 +114,10 @@ impl Directory {
             let decoded = Upcasters::new().decode::<ReplayEvent>(&event);
             let decoded = decoded.map_err(|error| WorkerError::Event(format!("{event:?}: {error}")))?;
             let mut replays = self.replays();
-            let entry = replays.entry(id).or_default();
-            if event.version() > entry.version {
+            let known = replays.get(&id).map_or(Version::ZERO, |entry| entry.version);
+            // Else it is in already, or retention dropped what came before it: half a replay is none.
+            if event.version() == known.next() {
+                let entry = replays.entry(id).or_default();
                 entry.version = event.version();
                 decoded.iter().for_each(|event| entry.replay.evolve(event));
             }

@@ -6,7 +6,7 @@ use crate::{
     ReadModel, SEQUENCE_COLUMN, Tally,
     sqlite::{BEGIN_WRITE, create_writer, run_script},
 };
-use annals_event::LogId;
+use annals_event::{LogId, Sequence};
 use sqlx::{Connection, Row, SqliteConnection};
 use std::path::Path;
 
@@ -65,12 +65,23 @@ async fn check_table(connection: &mut SqliteConnection, table: &str) -> Result<(
 }
 
 const ADOPT: &str = "UPDATE annals_control SET fold_version = ? WHERE one = 1";
+const COUNT_ANEW: &str =
+    "UPDATE annals_control SET base_sequence = sequence, applied_count = 0, applied_sum = ?,
+    parked_count = 0, parked_sum = ? WHERE one = 1 AND base_sequence + 1 < ?";
 
 /// Makes a restored generation one that `model`'s fold continues: its rows count as made by it. The caller has
 /// checked tables, log and events.
-pub(crate) async fn adopt(path: &Path, model: &ReadModel) -> Result<(), GenerationError> {
+///
+/// `first` is the first sequence number that is still in the log. When its counts go back behind it nobody can check
+/// them any more, so they begin anew at its checkpoint.
+pub(crate) async fn adopt(path: &Path, model: &ReadModel, first: Sequence) -> Result<(), GenerationError> {
     let mut connection = create_writer(path).await?;
-    sqlx::query(ADOPT).bind(model.fold_version().get()).execute(&mut connection).await?;
+    let mut transaction = connection.begin_with(BEGIN_WRITE).await?;
+    sqlx::query(ADOPT).bind(model.fold_version().get()).execute(&mut *transaction).await?;
+    let none = Tally::NONE.sum_bytes();
+    let first = i64::try_from(first.get()).unwrap_or(i64::MAX);
+    sqlx::query(COUNT_ANEW).bind(&none).bind(&none).bind(first).execute(&mut *transaction).await?;
+    transaction.commit().await?;
     connection.close().await?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use crate::{
     generation::{adopt, create},
     sqlite::sync_folder,
 };
-use annals_event::LogId;
+use annals_event::{LogId, Sequence};
 use std::{
     ffi::OsStr,
     fs, io,
@@ -35,19 +35,24 @@ impl Generations {
         if entry.is_some_and(|entry| entry.state == GenerationState::Ready) {
             return self.status(id).await;
         }
-        let log_id = self.store.head().await?.log_id;
+        let head = self.store.head().await?;
         match origin {
-            Origin::Empty => create_empty(&self.catalog, &self.model, log_id, id).await?,
-            Origin::Snapshot(name) => self.restore(id, name).await?,
+            Origin::Empty => create_empty(&self.catalog, &self.model, head.log_id, id).await?,
+            Origin::Snapshot(name) => self.restore(id, name, head.first).await?,
         }
         self.status(id).await
     }
 
-    async fn restore(&self, id: GenerationId, name: SnapshotName) -> Result<(), GenerationError> {
+    async fn restore(
+        &self,
+        id: GenerationId,
+        name: SnapshotName,
+        first: Sequence,
+    ) -> Result<(), GenerationError> {
         let file = begin(&self.catalog, &self.model, id, Some(name)).await?;
         self.snapshots.restore(name, &file.unfinished).await?;
         crash_point("snapshot-restored")?;
-        adopt(&file.unfinished, &self.model).await?;
+        adopt(&file.unfinished, &self.model, first).await?;
         finish(&self.catalog, id, file).await
     }
 }
