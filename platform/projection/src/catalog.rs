@@ -155,6 +155,12 @@ impl Catalog {
         self.0.folder.join("scratch")
     }
 
+    /// How many bytes the folder's disk has left for this process; `None`: the system does not say.
+    pub(crate) fn free_bytes(&self) -> Option<u64> {
+        let disk = rustix::fs::statvfs(&self.0.folder).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
     /// Waits until a pointer is changed through this handle.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.0.changes.subscribe()

@@ -1,5 +1,5 @@
 use super::Generations;
-use crate::{FoldVersion, GenerationError, GenerationId, Refusal, SnapshotManifest};
+use crate::{FoldVersion, GenerationError, GenerationId, GenerationStatus, Refusal, SnapshotManifest};
 use annals_event::Sequence;
 use annals_store::{Head, ReadLog};
 
@@ -26,6 +26,8 @@ pub struct PlanFacts {
     pub bytes_estimate: u64,
     /// About so many bytes of disk the candidate needs beside what is there.
     pub disk_bytes_estimate: u64,
+    /// So many bytes are free on the disk of the data folder; `None`: the system does not say.
+    pub disk_bytes_free: Option<u64>,
     /// The fold version of the live generation.
     pub live_fold_version: FoldVersion,
 }
@@ -44,10 +46,8 @@ impl Generations {
         let live_id = self.live().await?.generation;
         let live = self.status(live_id).await?;
         let sample = self.sample(begin.next(), head).await?;
-        let snapshot_count = choice.chosen.as_ref().map_or(0, |manifest| manifest.applied_count);
-        let known = live.applied.count.saturating_sub(snapshot_count);
         let lag = head.last.get().saturating_sub(live.checkpoint.get());
-        let events = known.saturating_add(lag);
+        let events = known_events(&live, choice.chosen.as_ref()).saturating_add(lag);
         let live_bytes = self.file_bytes(live_id);
         let snapshot_bytes = choice.chosen.as_ref().map_or(0, |manifest| manifest.database_bytes);
         Ok(PlanFacts {
@@ -60,6 +60,7 @@ impl Generations {
             bytes_estimate: events.saturating_mul(sample),
             // As much again for the WAL while it is written.
             disk_bytes_estimate: live_bytes.max(snapshot_bytes).saturating_mul(2),
+            disk_bytes_free: self.catalog.free_bytes(),
             live_fold_version: live.fold_version,
         })
     }
@@ -76,7 +77,22 @@ impl Generations {
         Ok(u64::try_from(average).unwrap_or(u64::MAX))
     }
 
+    /// What a generation takes on the disk, with what was not copied back into its file yet.
     fn file_bytes(&self, id: GenerationId) -> u64 {
-        std::fs::metadata(self.path(id)).map_or(0, |file| file.len())
+        let path = self.path(id);
+        let wal = path.with_extension("sqlite-wal");
+        [path, wal].iter().map(|path| std::fs::metadata(path).map_or(0, |file| file.len())).sum()
+    }
+}
+
+/// How many events the live generation has that the snapshot has not. Two counts tell it only when they begin at one
+/// place; else every sequence number between the two may be one.
+fn known_events(live: &GenerationStatus, snapshot: Option<&SnapshotManifest>) -> u64 {
+    let (base, count, checkpoint) =
+        snapshot.map_or((0, 0, 0), |manifest| (manifest.base, manifest.applied_count, manifest.sequence));
+    if live.base.get() == base {
+        live.applied.count.saturating_sub(count)
+    } else {
+        live.checkpoint.get().saturating_sub(checkpoint)
     }
 }

@@ -39,6 +39,7 @@ impl GenerationsHost {
 
     fn plan_of(&self, facts: PlanFacts) -> Plan {
         let fold = facts.head.get().saturating_sub(facts.fold_from.previous().get());
+        let refusal = lack_of_room(&facts);
         let passed_over = facts.refused.into_iter().take(Plan::PASSED_OVER_MAX);
         Plan {
             snapshot: facts.snapshot.map(words::planned),
@@ -49,7 +50,7 @@ impl GenerationsHost {
             log_bytes: facts.bytes_estimate,
             disk_bytes: facts.disk_bytes_estimate,
             estimated_ms: self.estimated_ms(fold),
-            refusal: None,
+            refusal,
         }
     }
 
@@ -146,7 +147,8 @@ impl ReadModelHost for GenerationsHost {
     }
 
     async fn verify(&self, candidate: &str, cancel: &CancellationToken) -> Result<Difference, HostError> {
-        // Both sides are only read, so it can be left anywhere.
+        // The live side is only read, and what is folded into the candidate is folded whole or not: it can be left
+        // anywhere.
         let verified = cancel.run_until_cancelled(self.compare_and_count(id(candidate)?)).await;
         verified.unwrap_or(Err(HostError::Cancelled))
     }
@@ -175,6 +177,17 @@ impl ReadModelHost for GenerationsHost {
         };
         given_up.map_err(failed)
     }
+}
+
+/// Why the disk has no room for the candidate, if it has none. What is short there would be short for the live
+/// generation and the log as well.
+fn lack_of_room(facts: &PlanFacts) -> Option<String> {
+    let needed = facts.disk_bytes_estimate;
+    let free = facts.disk_bytes_free.filter(|free| *free < needed)?;
+    Some(format!(
+        "the candidate needs about {needed} bytes of disk and {free} are free in the folder of the read models; make \
+         room, then ask again"
+    ))
 }
 
 fn id(generation: &str) -> Result<GenerationId, HostError> {
