@@ -72,6 +72,8 @@ impl GenerationWriter {
             return Ok(0);
         }
         if self.unsettled {
+            // Also when the call before was dropped halfway.
+            self.units.iter_mut().for_each(|unit| unit.forget());
             self.connection = open_writer(&self.path).await?;
         }
         self.unsettled = true;
