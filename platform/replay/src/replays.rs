@@ -7,14 +7,16 @@ use crate::{
 use annals_aggregate::{Context, Repository};
 use annals_event::Sequence;
 use annals_store::EventStore;
-use std::sync::Arc;
+use std::{convert::Infallible, future::pending, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 /// Asks for replays and decides about them. Cloning it is cheap.
 ///
 /// It works wherever the log is reachable: the worker that carries a replay out may be in another process. What is
-/// said here is seen here at once. For what happens elsewhere the log has to be followed, by
-/// [`run`](Self::run) or by a [`ReplayWorker`](crate::ReplayWorker) that was made with a clone of this.
+/// said here is seen here at once. For what happens elsewhere the log has to be followed: by
+/// [`run`](Self::run), by a [`ReplayWorker`](crate::ReplayWorker) that was made with a clone of this, or by whoever waits
+/// in [`planned`](Self::planned) or [`settled`](Self::settled). [`status`](Self::status) and [`list`](Self::list) say what
+/// is known so far.
 #[derive(Clone)]
 pub struct Replays {
     pub(crate) repository: Repository<Replay>,
@@ -126,7 +128,7 @@ impl Replays {
     /// Waits until a worker has planned the replay or refused it.
     pub async fn planned(&self, id: ReplayId) -> Result<Plan, ReplayStatus> {
         let planned = |replay: &Replay| !matches!(replay.phase, Phase::Unknown | Phase::Requested);
-        let replay = self.directory.once(id, planned).await;
+        let replay = self.once(id, planned).await;
         match replay.plan.clone().filter(|plan| plan.refusal.is_none()) {
             Some(plan) => Ok(plan),
             None => Err(ReplayStatus { id, replay, progress: None }),
@@ -137,6 +139,21 @@ impl Replays {
     /// failed, or a dry run is planned.
     pub async fn settled(&self, id: ReplayId) -> ReplayStatus {
         let settled = |replay: &Replay| replay.phase != Phase::Unknown && !replay.is_due();
-        ReplayStatus { id, replay: self.directory.once(id, settled).await, progress: None }
+        ReplayStatus { id, replay: self.once(id, settled).await, progress: None }
+    }
+
+    /// The replay, once it is as wanted. Follows the log meanwhile, unless somebody else here does: a wait ends also where
+    /// nothing else was started.
+    async fn once(&self, id: ReplayId, wanted: impl Fn(&Replay) -> bool) -> Replay {
+        let follow = async {
+            if let Err(error) = self.directory.follow(&CancellationToken::new()).await {
+                tracing::warn!(%error, "only what is said in this process is seen of the replays");
+            }
+            pending::<Infallible>().await
+        };
+        tokio::select! {
+            replay = self.directory.once(id, wanted) => replay,
+            never = follow => match never {},
+        }
     }
 }

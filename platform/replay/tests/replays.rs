@@ -7,7 +7,9 @@ mod support;
 use annals_aggregate::Context;
 use annals_event::Sequence;
 use annals_projection::Readers;
-use annals_replay::{Phase, ReplayError, ReplayEvent, ReplayId, ReplayMode, ReplayRefused, ReplayRequest};
+use annals_replay::{
+    Phase, ReplayError, ReplayEvent, ReplayId, ReplayMode, ReplayRefused, ReplayRequest, Replays,
+};
 use std::sync::Arc;
 use support::{
     CUSTOMERS, Fold, PAGE_EVENTS, Queries, Stage, Worker, World, Writing, model, model_of, orders, until,
@@ -119,7 +121,7 @@ async fn a_replay_of_a_read_model_that_nobody_hosts_stays_requested_and_can_be_c
 #[tokio::test]
 async fn what_makes_no_sense_is_refused_and_nothing_that_is_said_waits_for_the_log_to_be_followed() {
     let world = World::gapped();
-    let replays = annals_replay::Replays::new(world.store.clone());
+    let replays = Replays::new(world.store.clone());
     let id = ReplayId::generate();
     let request = |read_model: &str, from| {
         let mut request = ReplayRequest::new(read_model);
@@ -162,6 +164,79 @@ async fn a_replay_that_needs_what_retention_dropped_is_refused_before_anything_i
     assert_eq!((refused.phase, refused.candidate), (Phase::Failed, None));
     assert_eq!((generations.live().await.unwrap(), world.files()), (live, files));
     assert_eq!(projecting.rows_at(head).await, before);
+    working.stop().await;
+    projecting.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_from_a_snapshot_needs_nothing_that_retention_dropped() {
+    let (world, model) = (World::gapped(), model());
+    let early = world.append(&orders(0, 300, 50)).await;
+    let projecting = world.project(&model).await;
+    projecting.rows_at(early).await;
+    let earlier = world.work(&model).await;
+    let forgotten = earlier.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Plan).await;
+    earlier.settled(forgotten).await;
+    earlier.stop().await;
+    let snapshot = world.generations(&model).await.take_snapshot().await.unwrap();
+    let head = world.append(&orders(300, 300, 50)).await;
+    let before = projecting.rows_at(head).await;
+    let stage = Stage::on(world.store.clone());
+    stage.begin_at(snapshot.checkpoint().next());
+
+    // The worker too finds a log that begins in the middle.
+    let generations = world.generations_from(&model, stage.store()).await;
+    let working = world.work_with(Worker::on(stage.store(), [generations.clone()]));
+    let id = working.request(CUSTOMERS, snapshot.checkpoint().next(), ReplayMode::Promote).await;
+    let replay = working.settled(id).await.replay;
+    assert_eq!((replay.phase, replay.failure), (Phase::Promoted, None));
+    assert_eq!(replay.difference.unwrap().complete_events, 300, "those that are still there");
+    assert_eq!(generations.live().await.unwrap().generation.to_string(), id.to_string());
+    assert_eq!(projecting.rows_at(head).await, before);
+    assert_eq!(working.replays.status(forgotten), None, "half a replay is none");
+    working.stop().await;
+    projecting.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_that_the_disk_has_no_room_for_is_refused_before_anything_is_touched() {
+    let (world, model) = (World::gapped(), model());
+    let head = world.append(&orders(0, 300, 50)).await;
+    let projecting = world.project(&model).await;
+    projecting.rows_at(head).await;
+    projecting.stop().await;
+    let generations = world.generations(&model).await;
+    let free = generations.plan(Sequence::FIRST).await.unwrap().disk_bytes_free.unwrap();
+    let (live, files) = (generations.live().await.unwrap(), world.files());
+    // As large as what is free, without taking any of it: its end is a hole.
+    let file = files.iter().find(|file| file.ends_with(format!("{}.sqlite", live.generation))).unwrap();
+    std::fs::File::options().write(true).open(file).unwrap().set_len(free).unwrap();
+
+    let working = world.work(&model).await;
+    let id = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Promote).await;
+    let refused = within(working.replays.planned(id)).await.unwrap_err().replay;
+    let refusal = refused.plan.unwrap().refusal.unwrap();
+    assert!(refusal.contains("bytes of disk") && refusal.contains("make room"), "{refusal}");
+    assert_eq!((refused.phase, refused.candidate), (Phase::Failed, None));
+    assert_eq!((generations.live().await.unwrap(), world.files()), (live, files));
+    working.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_for_a_replay_follows_the_log_itself() {
+    let (world, model) = (World::gapped(), model());
+    let head = world.append(&orders(0, 100, 10)).await;
+    let projecting = world.project(&model).await;
+    projecting.rows_at(head).await;
+    let working = world.work(&model).await;
+    // Of another process: nothing runs here.
+    let operator = Replays::new(world.store.clone());
+    let id = ReplayId::generate();
+    let request = ReplayRequest { mode: ReplayMode::Promote, ..ReplayRequest::new(CUSTOMERS) };
+    operator.request(id, request, Context::new()).await.unwrap();
+    let (one, other) = tokio::join!(within(operator.settled(id)), within(operator.planned(id)));
+    assert_eq!(one.replay.phase, Phase::Promoted);
+    assert!(other.unwrap().head >= head.get());
     working.stop().await;
     projecting.stop().await;
 }
