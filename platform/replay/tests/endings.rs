@@ -54,6 +54,9 @@ async fn a_replay_that_is_cancelled_in_any_phase_leaves_nothing_but_its_history(
         stage.trapped().await;
         operator.cancel(id, Context::new()).await.unwrap();
         stage.release();
+        // A ready one is settled as well: what the operator said must have come here first.
+        let phase = || working.replays.status(id).map(|status| status.replay.phase);
+        until("the worker hears of it", || phase() == Some(Phase::Cancelled)).await;
         let replay = working.settled(id).await.replay;
         assert_eq!(replay.phase, Phase::Cancelled, "{trap:?}");
         nothing_is_left_of(&world, id, &before).await;
