@@ -86,12 +86,13 @@ pub mod projection {
     pub use annals_projection::{
         ApplyError, Catalog, Cells, Column, ColumnKind, ColumnType, CompareOptions, Comparison, Completeness,
         EventError, FoldControl, FoldError, FoldOutcome, FoldStopped, FoldVersion, GenerationEntry,
-        GenerationError, GenerationId, GenerationState, GenerationStatus, Generations, InvalidIdentifier,
-        KeyColumn, Live, ModelError, ModelName, OnError, Origin, Progress, Projector, ProjectorError,
-        ProjectorHandle, ProjectorOptions, ProjectorState, ReadModel, ReadModelBuilder, Reader, ReaderError,
-        Readers, RowDifference, SEQUENCE_COLUMN, SchemaHash, SnapshotError, SnapshotFolder, SnapshotManifest,
+        GenerationError, GenerationId, GenerationState, GenerationStatus, Generations, Inspection,
+        InvalidIdentifier, KeyColumn, Lease, Live, ModelError, ModelName, OnError, Origin, PlanFacts,
+        Progress, Projector, ProjectorError, ProjectorHandle, ProjectorOptions, ProjectorState, Promotion,
+        ReadModel, ReadModelBuilder, Reader, ReaderError, Readers, Refusal, Rollback, RowDifference,
+        SEQUENCE_COLUMN, SchemaHash, SnapshotError, SnapshotFolder, SnapshotManifest, SnapshotName,
         SnapshotPolicy, SqlProjection, SqlTable, SqlTransaction, Table, TableComparison, TableError,
-        TableKey, TableProjection, TableSchema, Until, Value, ValueError, WaitError, cell,
+        TableKey, TableProjection, TableSchema, Tally, Until, Value, ValueError, WaitError, cell, testing,
     };
 }
 
