@@ -21,4 +21,4 @@ mod body;
 mod problem;
 mod routes;
 
-pub use routes::routes;
+pub use routes::{routes, server};

@@ -5,9 +5,8 @@ use annals_store::EventStore;
 use annals_store_grpc::GrpcStore;
 use annals_telemetry::Telemetry;
 use anyhow::{Context, Result};
-use axum::{Json, Router, routing::get};
 use clap::Parser;
-use std::{net::SocketAddr, sync::Arc};
+use std::{io::Write, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -15,6 +14,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// Ask for replays of read models, watch them, promote them, roll them back, over HTTP.
+///
+/// Prints its address on standard output once it serves; everything else goes to standard error. Ctrl-C or SIGTERM ends it
+/// in order.
 ///
 /// The controller keeps nothing: replays are events of the log. The workers that carry them out run where the read
 /// models are.
@@ -32,9 +34,22 @@ struct Options {
     listen: SocketAddr,
 }
 
+/// How long answers that are under way may take once the controller shuts down.
+const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(10);
+
 #[tokio::main]
-async fn main() -> Result<()> {
-    let options = Options::parse();
+async fn main() -> ExitCode {
+    match run(Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where nobody reads standard error there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "annals-replay-controller: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options) -> Result<()> {
     let telemetry = annals_telemetry::init(annals_telemetry::Options::from_env("annals-replay-controller"))?;
     let served = serve(&options).await;
     end(telemetry).await;
@@ -47,7 +62,10 @@ async fn serve(options: &Options) -> Result<()> {
     let listener = TcpListener::bind(options.listen)
         .await
         .with_context(|| format!("cannot listen on {}; is another process there?", options.listen))?;
-    tracing::info!(address = %listener.local_addr()?, store = options.store, "the replay controller is ready");
+    let address = listener.local_addr()?;
+    // For whoever started this and asked for port 0. A closed standard output is no reason not to serve.
+    let _ = writeln!(std::io::stdout(), "listening on http://{address}");
+    tracing::info!(%address, store = options.store, "the replay controller is ready");
 
     let shutdown = CancellationToken::new();
     let replays = Replays::new(store);
@@ -61,13 +79,20 @@ async fn serve(options: &Options) -> Result<()> {
     });
     tokio::spawn(cancel_on_signal(shutdown.clone()));
 
-    let health = Router::new().route("/health", get(async || Json(serde_json::json!({ "status": "ready" }))));
-    let app = annals_replay_controller::routes(replays).merge(health);
-    let stop = shutdown.clone();
-    axum::serve(listener, app).with_graceful_shutdown(async move { stop.cancelled().await }).await?;
+    let server = annals_replay_controller::server(replays);
+    let serving = axum::serve(listener, server).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    tokio::select! {
+        served = serving => served?,
+        () = patience_ends(&shutdown) => tracing::warn!("cutting off connections that take too long to end"),
+    }
     shutdown.cancel();
     following.await??;
     Ok(())
+}
+
+async fn patience_ends(shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(SHUTDOWN_TIME_MAX).await;
 }
 
 async fn cancel_on_signal(shutdown: CancellationToken) -> Result<()> {

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::json;
+use std::time::Duration;
 
 #[derive(Debug)]
 pub(crate) struct Problem {
@@ -21,6 +22,20 @@ impl Problem {
     pub(crate) fn unknown(id: ReplayId) -> Self {
         let detail = format!("there is no replay {id}; GET /replays lists them");
         Self { status: StatusCode::NOT_FOUND, detail }
+    }
+    pub(crate) fn nothing_here() -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            detail: "there is nothing here; try /replays or /health".into(),
+        }
+    }
+    pub(crate) fn other_method() -> Self {
+        let detail = "nothing here takes this method; the header `allow` says which it takes".into();
+        Self { status: StatusCode::METHOD_NOT_ALLOWED, detail }
+    }
+    pub(crate) fn too_slow(time_max: Duration) -> Self {
+        let detail = format!("no answer within {time_max:?}; repeat the request with the same `id`");
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, detail }
     }
 }
 

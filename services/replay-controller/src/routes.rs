@@ -11,12 +11,31 @@ use axum::{
         rejection::{JsonRejection, PathRejection},
     },
     http::{StatusCode, header, request::Parts},
-    response::IntoResponse,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
+use serde_json::json;
+use std::time::Duration;
 
 /// How long a request's body may be.
 const BODY_BYTES_MAX: usize = 16 * 1024;
+/// How long a request may take, its body included. Longer than a store that is away is tried again.
+const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// The API as a whole server: also with its health, an answer to what is not there, and bounded time for each request.
+pub fn server(replays: Replays) -> Router {
+    routes(replays)
+        .route("/health", get(async || Json(json!({ "status": "ready" }))))
+        .method_not_allowed_fallback(async || Problem::other_method())
+        .fallback(async || Problem::nothing_here())
+        .layer(middleware::from_fn(in_time))
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(REQUEST_TIME_MAX, next.run(request)).await;
+    answer.unwrap_or_else(|_| Problem::too_slow(REQUEST_TIME_MAX).into_response())
+}
 
 /// The API, to be mounted wherever `replays` runs.
 pub fn routes(replays: Replays) -> Router {

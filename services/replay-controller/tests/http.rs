@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use annals_replay::{ReplayId, Replays};
-use annals_replay_controller::routes;
+use annals_replay_controller::server;
 use annals_store::GappedStore;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ impl Controller {
         let stop = shutdown.clone();
         tokio::spawn(async move {
             let stopped = async move { stop.cancelled().await };
-            axum::serve(listener, routes(replays)).with_graceful_shutdown(stopped).await
+            axum::serve(listener, server(replays)).with_graceful_shutdown(stopped).await
         });
         Self { address, client: Client::new(), _shutdown: shutdown.drop_guard() }
     }
@@ -94,4 +94,21 @@ async fn what_is_not_possible_is_refused_with_what_is() {
     let (status, _, problem) = controller.get(&format!("/replays/{unknown}")).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert!(problem["detail"].as_str().unwrap().contains("GET /replays"));
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_problem_too() {
+    let controller = Controller::start().await;
+    for (method, path, expected) in [
+        (Method::GET, "/nothing", StatusCode::NOT_FOUND),
+        (Method::DELETE, "/replays", StatusCode::METHOD_NOT_ALLOWED),
+    ] {
+        let (status, content_type, problem) = controller.send(method, path, None).await;
+        assert_eq!(
+            (status, content_type.as_str()),
+            (expected, "application/problem+json"),
+            "{path} {problem}"
+        );
+    }
+    assert_eq!(controller.get("/health").await.0, StatusCode::OK);
 }
