@@ -49,9 +49,11 @@ pub(crate) async fn live(
     random: &mut Random,
 ) -> Result<(Tally, Violations)> {
     let judge = Arc::new(Judge::new());
+    let mut deaths = 0;
     for _ in 0..cycles {
         let cycle = cycle(ground, plan, &judge, random);
         timeout(CYCLE_TIME_MAX, cycle).await.context("a cycle did not end in time")??;
+        deaths += 1;
         if !judge.is_content() {
             break;
         }
@@ -60,7 +62,8 @@ pub(crate) async fn live(
     judge.settle_all(&server.client().await?).await?;
     server.kill().await?;
     let judge = Arc::into_inner(judge).context("a client is still there")?;
-    Ok(judge.finish())
+    let (tally, violations) = judge.finish();
+    Ok((Tally { deaths, ..tally }, violations))
 }
 
 async fn cycle(ground: &mut impl Ground, plan: Plan, judge: &Arc<Judge>, random: &mut Random) -> Result<()> {
@@ -108,7 +111,7 @@ fn clients(
 
 /// Adds what was judged to a finding.
 pub(crate) fn tell(finding: &mut Finding, deaths: &'static str, tally: Tally) {
-    finding.count(tally.restarts, deaths);
+    finding.count(tally.deaths, deaths);
     finding.count(tally.answered, "answers");
     finding.count(tally.refused, "of them refusals");
     finding.count(tally.repeated, "repeats");

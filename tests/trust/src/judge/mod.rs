@@ -91,7 +91,8 @@ pub(crate) struct Tally {
     pub(crate) unanswered: u64,
     pub(crate) survived_unanswered: u64,
     pub(crate) events: u64,
-    pub(crate) restarts: u64,
+    /// How often the server died.
+    pub(crate) deaths: u64,
 }
 
 impl Tally {
@@ -103,7 +104,7 @@ impl Tally {
             unanswered: self.unanswered + other.unanswered,
             survived_unanswered: self.survived_unanswered + other.survived_unanswered,
             events: self.events + other.events,
-            restarts: self.restarts + other.restarts,
+            deaths: self.deaths + other.deaths,
         }
     }
 }

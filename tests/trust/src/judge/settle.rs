@@ -120,7 +120,6 @@ impl Memory {
 
     /// Judges what was found; names some streams to be read on their own.
     pub(super) fn settle(&mut self, found: &Found) -> Vec<StreamName> {
-        self.tally.restarts += 1;
         let before = self.head();
         self.violations.must(found.head.get() >= before, || {
             format!("the log ends at {}; {before} events were there before the restart", found.head)

@@ -28,11 +28,14 @@ pub(super) async fn judge(run: &Run) -> Result<Finding> {
     let store = server.client_with(patient()).await?;
     fill(&store, backlog_bytes).await?;
 
+    let filled_bytes = server.memory_bytes()?;
     let before = rate(&store, CLIENTS, time).await?;
-    let memory_before = server.memory_bytes()?;
+    let alone_bytes = server.memory_bytes()?;
     let stalled = stall(&server).await?;
+    let stalled_bytes = server.memory_bytes()?;
     let with = rate(&store, CLIENTS, time).await?;
-    let grown = server.memory_bytes()?.saturating_sub(memory_before);
+    let end_bytes = server.memory_bytes()?;
+    let grown = end_bytes.saturating_sub(alone_bytes);
     drop(stalled);
     let after = rate(&store, CLIENTS, time).await?;
     server.kill().await?;
@@ -44,6 +47,13 @@ pub(super) async fn judge(run: &Run) -> Result<Finding> {
     finding.count(grown >> 20, "MiB of growth");
     finding.note(format!(
         "{before:.0} appends/s before, {with:.0} with the stalled subscribers, {after:.0} after: a share of {share:.2}"
+    ));
+    finding.note(format!(
+        "memory in MiB: {} filled, {} after appends alone, {} when all had stalled, {} after appends beside them",
+        filled_bytes >> 20,
+        alone_bytes >> 20,
+        stalled_bytes >> 20,
+        end_bytes >> 20,
     ));
     finding.violations.must(grown <= GROWTH_BYTES_MAX, || format!("the server grew by {grown} bytes"));
     if run.effort == Effort::Card {
