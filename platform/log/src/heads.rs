@@ -1,11 +1,11 @@
-//! Where every stream is: 32 bytes a stream in open hash tables, about 48 with their empty places.
+//! Where every stream is: 32 bytes a stream in hash tables, at most 48 with their empty places.
 //!
 //! What always holds: a stream's hash is 128 bits of a hash that is keyed by the log's id, so nobody can choose
 //! names that meet; and a head is only ever moved forward.
 
+use crate::head_table::HeadTable;
 use crate::segment::SegmentNumber;
 use annals_event::{LogId, StreamName, Version};
-use hashbrown::{HashTable, hash_table::Entry};
 use parking_lot::RwLock;
 
 /// A stream's name, hashed.
@@ -46,7 +46,7 @@ pub(crate) struct Head {
 const SHARDS: usize = 64;
 
 pub(crate) struct Heads {
-    shards: Vec<RwLock<HashTable<Head>>>,
+    shards: Vec<RwLock<HeadTable>>,
 }
 
 impl Heads {
@@ -55,7 +55,7 @@ impl Heads {
     }
 
     pub(crate) fn get(&self, stream: StreamHash) -> Option<Head> {
-        self.shard(stream)?.read().find(low(stream), |head| head.stream == stream).copied()
+        self.shard(stream)?.read().get(stream).copied()
     }
 
     pub(crate) fn version(&self, stream: StreamHash) -> Version {
@@ -67,33 +67,28 @@ impl Heads {
     pub(crate) fn advance(&self, stream: StreamHash, version: Version, segment: SegmentNumber) -> u32 {
         let Some(shard) = self.shard(stream) else { return 0 };
         let mut shard = shard.write();
-        match shard.entry(low(stream), |head| head.stream == stream, |head| low(head.stream)) {
-            Entry::Occupied(mut entry) => {
-                let head = entry.get_mut();
-                if head.segment < segment {
-                    (head.previous_segment, head.segment) = (head.segment.0, segment);
-                }
-                head.version = head.version.max(version);
-                head.previous_segment
-            }
-            Entry::Vacant(entry) => {
-                entry.insert(Head { stream, version, segment, previous_segment: 0 });
-                0
-            }
+        let Some(head) = shard.get_mut(stream) else {
+            shard.put(Head { stream, version, segment, previous_segment: 0 });
+            return 0;
+        };
+        if head.segment < segment {
+            (head.previous_segment, head.segment) = (head.segment.0, segment);
         }
+        head.version = head.version.max(version);
+        head.previous_segment
     }
 
     /// Puts a head that was read from a checkpoint.
     pub(crate) fn restore(&self, head: Head) {
         if let Some(shard) = self.shard(head.stream) {
-            shard.write().insert_unique(low(head.stream), head, |head| low(head.stream));
+            shard.write().put(head);
         }
     }
 
     /// Makes room for `streams` more.
     pub(crate) fn reserve(&self, streams: usize) {
         for shard in &self.shards {
-            shard.write().reserve(streams.div_ceil(SHARDS), |head| low(head.stream));
+            shard.write().reserve(streams.div_ceil(SHARDS));
         }
     }
 
@@ -104,17 +99,13 @@ impl Heads {
         }
     }
 
-    fn shard(&self, stream: StreamHash) -> Option<&RwLock<HashTable<Head>>> {
+    fn shard(&self, stream: StreamHash) -> Option<&RwLock<HeadTable>> {
         self.shards.get(crate::num::to_usize(high(stream)) % SHARDS)
     }
 }
 
 fn high(stream: StreamHash) -> u64 {
     u64::try_from(stream.0 >> 64).unwrap_or(0)
-}
-
-fn low(stream: StreamHash) -> u64 {
-    u64::try_from(stream.0 & u128::from(u64::MAX)).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -49,6 +49,7 @@ mod files;
 mod folder;
 mod frame;
 mod group;
+mod head_table;
 mod heads;
 mod index;
 mod index_cache;
