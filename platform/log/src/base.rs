@@ -52,6 +52,31 @@ impl LogStart {
             recorded_before: segment.recorded_before,
         }
     }
+
+    /// Of a log that never dropped a segment.
+    pub(crate) fn of_new(log: LogId) -> Self {
+        Self {
+            log,
+            segment: SegmentNumber::FIRST,
+            position: Position::new(0),
+            first: Sequence::FIRST,
+            chain: Chain::default(),
+            recorded_before: 0,
+        }
+    }
+
+    /// The header of a segment that begins here.
+    pub(crate) const fn header(&self, capacity_bytes: u64) -> SegmentHeader {
+        SegmentHeader {
+            number: self.segment,
+            log_id: self.log,
+            base: self.position,
+            capacity_bytes,
+            first: self.first,
+            chain: self.chain,
+            recorded_before: self.recorded_before,
+        }
+    }
 }
 
 /// What a base holds. Equal contents are equal bytes.
@@ -183,15 +208,18 @@ impl Base {
         })
     }
 
+    /// The heads, as if their last events were in the last of the dropped segments: which it was matters to nobody.
+    pub(crate) fn heads<'c>(&self, contents: &'c Contents) -> impl Iterator<Item = Head> + use<'c> {
+        let segment = SegmentNumber(self.start.segment.0.saturating_sub(1));
+        let head = move |&(stream, version)| Head { stream, version, segment, previous_segment: 0 };
+        contents.heads.iter().map(head)
+    }
+
     /// Brings the heads and the state to the base's; `None` when it is not well-formed.
     pub(crate) fn restore(&self, heads: &Heads, state: &mut State) -> Option<()> {
         let contents = self.contents()?;
-        // Which of the dropped segments it was does not matter to anybody.
-        let segment = SegmentNumber(self.start.segment.0.checked_sub(1)?);
         heads.reserve(contents.heads.len());
-        for (stream, version) in contents.heads {
-            heads.restore(Head { stream, version, segment, previous_segment: 0 });
-        }
+        self.heads(&contents).for_each(|head| heads.restore(head));
         state.marks.extend(contents.marks);
         contents.requests.into_iter().for_each(|request| state.window.push(request));
         Some(())

@@ -103,6 +103,12 @@ impl Checkpoint {
         })
     }
 
+    /// The heads, each with its offset in the file.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = (usize, Head)> {
+        let count = to_usize(u64_at(&self.bytes, 40)).min(self.bytes.len() / HEAD_BYTES);
+        (0..count).map(|index| HEADER_BYTES + index * HEAD_BYTES).map(|at| (at, head_at(&self.bytes, at)))
+    }
+
     /// Brings the heads and the state to the checkpoint's; `None` when it is not well-formed.
     pub(crate) fn restore(&self, heads: &Heads, state: &mut State) -> Option<()> {
         let bytes = &self.bytes;

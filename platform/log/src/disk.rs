@@ -98,6 +98,13 @@ pub struct RealDisk {
     folder: PathBuf,
     /// Kept open, so that syncing names never fails for want of a handle.
     handle: File,
+    access: Access,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    ReadWrite,
+    ReadOnly,
 }
 
 impl RealDisk {
@@ -109,7 +116,21 @@ impl RealDisk {
         for made in missing {
             sync_parent(made)?;
         }
-        Ok(Self { folder: folder.to_owned(), handle: File::open(folder)? })
+        Ok(Self { folder: folder.to_owned(), handle: File::open(folder)?, access: Access::ReadWrite })
+    }
+
+    /// Opens `folder`, which must be there, so that nothing in it can be changed.
+    pub fn open_read_only(folder: &Path) -> io::Result<Self> {
+        // Fails for what is no folder.
+        std::fs::read_dir(folder)?;
+        Ok(Self { folder: folder.to_owned(), handle: File::open(folder)?, access: Access::ReadOnly })
+    }
+
+    fn must_be_writable(&self) -> io::Result<()> {
+        match self.access {
+            Access::ReadWrite => Ok(()),
+            Access::ReadOnly => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
+        }
     }
 }
 
@@ -123,10 +144,12 @@ fn sync_parent(folder: &Path) -> io::Result<()> {
 
 impl Disk for RealDisk {
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        let file = OpenOptions::new().read(true).write(true).open(self.folder.join(name))?;
+        let write = self.access == Access::ReadWrite;
+        let file = OpenOptions::new().read(true).write(write).open(self.folder.join(name))?;
         Ok(Arc::new(RealFile(file)))
     }
     fn create_new(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        self.must_be_writable()?;
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(self.folder.join(name))?;
         Ok(Arc::new(RealFile(file)))
     }
@@ -139,17 +162,27 @@ impl Disk for RealDisk {
         Ok(names)
     }
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.must_be_writable()?;
         std::fs::rename(self.folder.join(from), self.folder.join(to))
     }
     fn remove(&self, name: &str) -> io::Result<()> {
+        self.must_be_writable()?;
         std::fs::remove_file(self.folder.join(name))
     }
     fn sync_dir(&self) -> io::Result<()> {
         self.handle.sync_all()
     }
     fn lock(&self, name: &str) -> io::Result<Box<dyn DiskLock>> {
+        let write = self.access == Access::ReadWrite;
         let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).open(self.display(name))?;
+        let file =
+            match options.read(true).write(write).create(write).truncate(false).open(self.display(name)) {
+                // Whoever has the folder open has made the file.
+                Err(error) if !write && error.kind() == io::ErrorKind::NotFound => {
+                    return Ok(Box::new(NoLock));
+                }
+                other => other?,
+            };
         match file.try_lock() {
             Ok(()) => Ok(Box::new(RealLock { _file: file })),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
@@ -203,6 +236,11 @@ struct RealLock {
 }
 
 impl DiskLock for RealLock {}
+
+/// For those who only read what nobody has open.
+struct NoLock;
+
+impl DiskLock for NoLock {}
 
 /// The machine's clock.
 pub struct SystemClock;

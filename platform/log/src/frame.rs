@@ -101,12 +101,15 @@ pub(crate) struct FrameHeader {
 }
 
 impl FrameHeader {
+    /// Where the position stands in an encoded header.
+    pub(crate) const POSITION_AT: usize = 16;
+
     pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
         put(&mut bytes, 0, &MAGIC);
         put(&mut bytes, 4, &[self.kind.code()]);
         put(&mut bytes, 8, &self.log.0.to_le_bytes());
-        put(&mut bytes, 16, &self.position.get().to_le_bytes());
+        put(&mut bytes, Self::POSITION_AT, &self.position.get().to_le_bytes());
         put(&mut bytes, 24, &self.synced_to.get().to_le_bytes());
         put(&mut bytes, 32, &self.first.get().to_le_bytes());
         put(&mut bytes, 40, &self.events.to_le_bytes());
@@ -129,7 +132,7 @@ impl FrameHeader {
         let header = Self {
             kind: Kind::of(bytes[4])?,
             log: LogTag(u64_at(bytes, 8)),
-            position: Position::new(u64_at(bytes, 16)),
+            position: Position::new(u64_at(bytes, Self::POSITION_AT)),
             synced_to: Position::new(u64_at(bytes, 24)),
             first: Sequence::new(u64_at(bytes, 32)),
             events: u32_at(bytes, 40),

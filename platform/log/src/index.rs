@@ -163,10 +163,10 @@ impl ActiveIndex {
         })
     }
 
-    /// Calls `resolve` for the link of each stream that began in an earlier segment.
-    pub(crate) fn relink(&mut self, mut resolve: impl FnMut(StreamHash) -> u32) {
+    /// Calls `resolve` with the link of each stream that began in an earlier segment, for a better one.
+    pub(crate) fn relink(&mut self, mut resolve: impl FnMut(StreamHash, u32) -> u32) {
         for held in self.streams.iter_mut().filter(|held| held.first_version > Version::FIRST) {
-            held.previous_segment = resolve(held.stream);
+            held.previous_segment = resolve(held.stream, held.previous_segment);
         }
     }
 
@@ -265,7 +265,7 @@ impl SegmentIndex {
         let found = IndexOf {
             segment: SegmentNumber(u32_at(header, 12)),
             log: LogId::from_bytes(array_at(header, 16)),
-            chain: Chain(u128_at(header, 52)),
+            chain: Self::chain_in(header),
         };
         let counts = Counts {
             waypoints: from_u32(u32_at(header, 32)),
@@ -279,6 +279,11 @@ impl SegmentIndex {
             && crc32c(index.bytes.get(HEADER_BYTES..index.streams_at())?) == waypoints_crc
             && crc32c(index.bytes.get(index.streams_at()..)?) == tables_crc;
         holds.then_some(index)
+    }
+
+    /// The chain at the segment's end by an index file's own word.
+    pub(crate) fn chain_in(bytes: &[u8]) -> Chain {
+        Chain(u128_at(bytes, 52))
     }
 
     pub(crate) const fn of(&self) -> IndexOf {

@@ -68,7 +68,7 @@ fn rebuild(reader: &Reader, readable: &Readable) -> Result<Arc<SegmentIndex>, Re
     tracing::warn!(segment = number.0, "the segment's index is missing or damaged; making it again");
     let mut active = scan(reader, readable)?;
     let links = links(reader, readable, &active)?;
-    active.relink(|stream| links.get(&stream).copied().unwrap_or(0));
+    active.relink(|stream, _| links.get(&stream).copied().unwrap_or(0));
     let index = Arc::new(active.seal(index_of(readable)));
     let disk = &*reader.shared.environment.disk;
     let _drafting = reader.shared.drafting.lock();

@@ -136,6 +136,13 @@ pub(crate) fn hold(shared: &Arc<Shared>, from: Sequence) -> Result<Hold, ReadErr
     Ok(Hold { shared: shared.clone(), id })
 }
 
+/// Keeps all events that are there, once nothing is being dropped.
+pub(crate) fn hold_all(shared: &Arc<Shared>) -> Result<Hold, ReadError> {
+    let _running = shared.retention.running.lock();
+    let begins = shared.state.read().segments.first().map_or(Sequence::FIRST, |segment| segment.first);
+    hold(shared, begins)
+}
+
 /// Drops what `retention` does not keep.
 pub(crate) fn retain(reader: &Reader, retention: Retention) -> Result<Retained, RetainError> {
     let _running = reader.shared.retention.running.lock();

@@ -5,8 +5,8 @@ use crate::frame::{
     ALIGN_BYTES, BAD_PADDING, Chain, FrameHeader, HEADER_BYTES, LogTag, MAGIC, PAYLOAD_BYTES_MAX, Position,
     chain_after, is_padding,
 };
-use crate::num::{crc32c, to_u64, to_usize};
-use std::io;
+use crate::num::{crc32c, to_u64, to_usize, u64_at};
+use std::{io, ops::ControlFlow};
 
 /// How much is read at a time.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -54,6 +54,11 @@ impl<'a> Scanner<'a> {
     /// The offset of what `next` will look at.
     pub(crate) const fn offset(&self) -> u64 {
         self.at
+    }
+
+    /// Goes on at `offset`, whatever stands before it.
+    pub(crate) const fn resume_at(&mut self, offset: u64) {
+        self.at = offset;
     }
 
     /// What stands at the scanner's place; goes on only over whole frames.
@@ -104,11 +109,58 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// The last `synced_to` that any whole frame header in the extent carries. Frames are looked for at every place
-/// where one may begin, because after damage nothing says where the next one does. A header alone is enough: its
-/// payload may be torn, its word is not.
+/// The last `synced_to` that any whole frame header in the extent carries. A header alone is enough: its payload may be
+/// torn, its word is not.
 pub(crate) fn last_synced_to(extent: Extent<'_>) -> io::Result<Option<Position>> {
     let mut last = None;
+    let visited = visit_headers(extent, |_, header| {
+        last = last.max(Some(header.synced_to));
+        ControlFlow::Continue(())
+    });
+    visited.map(|()| last)
+}
+
+/// The first whole frame header in the extent, and its offset.
+pub(crate) fn first_header(extent: Extent<'_>) -> io::Result<Option<(u64, FrameHeader)>> {
+    let mut first = None;
+    let visited = visit_headers(extent, |offset, header| {
+        first = Some((offset, header));
+        ControlFlow::Break(())
+    });
+    visited.map(|()| first)
+}
+
+/// The first whole frame header in the extent by its own word for where it stands, and its offset.
+pub(crate) fn first_header_anywhere(extent: Extent<'_>) -> io::Result<Option<(u64, FrameHeader)>> {
+    let mut first = None;
+    let visited = visit_candidates(extent, |offset, bytes| {
+        let position = Position::new(u64_at(bytes, FrameHeader::POSITION_AT));
+        let header = FrameHeader::decode(bytes, extent.log, position);
+        first = header.filter(|header| header.position.get() >= offset).map(|header| (offset, header));
+        if first.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    visited.map(|()| first)
+}
+
+/// Calls `visit` for each whole frame header in the extent.
+fn visit_headers(
+    extent: Extent<'_>,
+    mut visit: impl FnMut(u64, FrameHeader) -> ControlFlow<()>,
+) -> io::Result<()> {
+    visit_candidates(extent, |offset, bytes| {
+        match FrameHeader::decode(bytes, extent.log, extent.base.plus(offset)) {
+            Some(header) => visit(offset, header),
+            None => ControlFlow::Continue(()),
+        }
+    })
+}
+
+/// Calls `visit` with the bytes at every place in the extent where a frame may begin, because after damage nothing says
+/// where the next one does.
+fn visit_candidates(
+    extent: Extent<'_>,
+    mut visit: impl FnMut(u64, &[u8]) -> ControlFlow<()>,
+) -> io::Result<()> {
     let mut at = extent.from.next_multiple_of(to_u64(ALIGN_BYTES));
     let mut chunk = vec![0; CHUNK_BYTES];
     while at < extent.to {
@@ -116,12 +168,9 @@ pub(crate) fn last_synced_to(extent: Extent<'_>) -> io::Result<Option<Position>>
         let got = extent.file.read_at(chunk.get_mut(..want).unwrap_or_default(), at)?;
         let bytes = chunk.get(..got).unwrap_or_default();
         for (index, candidate) in bytes.chunks_exact(ALIGN_BYTES).enumerate() {
-            if candidate.starts_with(&MAGIC) {
-                let offset = index * ALIGN_BYTES;
-                let position = extent.base.plus(at + to_u64(offset));
-                let header = bytes.get(offset..).unwrap_or_default();
-                let header = FrameHeader::decode(header, extent.log, position);
-                last = last.max(header.map(|header| header.synced_to));
+            let rest = || bytes.get(index * ALIGN_BYTES..).unwrap_or_default();
+            if candidate.starts_with(&MAGIC) && visit(at + to_u64(index * ALIGN_BYTES), rest()).is_break() {
+                return Ok(());
             }
         }
         if got < want || at + to_u64(got) >= extent.to {
@@ -130,7 +179,25 @@ pub(crate) fn last_synced_to(extent: Extent<'_>) -> io::Result<Option<Position>>
         // Headers may lie across two chunks.
         at += to_u64(got - HEADER_BYTES);
     }
-    Ok(last)
+    Ok(())
+}
+
+/// Where the first byte that is not zero in the extent stands.
+pub(crate) fn content_start(extent: Extent<'_>) -> io::Result<Option<u64>> {
+    let mut at = extent.from;
+    let mut chunk = vec![0; CHUNK_BYTES];
+    while at < extent.to {
+        let want = to_usize(extent.to - at).min(CHUNK_BYTES);
+        let got = extent.file.read_at(chunk.get_mut(..want).unwrap_or_default(), at)?;
+        if let Some(first) = chunk.get(..got).unwrap_or_default().iter().position(|&byte| byte != 0) {
+            return Ok(Some(at + to_u64(first)));
+        }
+        if got < want {
+            break;
+        }
+        at += to_u64(got);
+    }
+    Ok(None)
 }
 
 /// Where the last byte that is not zero in the extent ends; `from` when there is none.

@@ -14,6 +14,7 @@ use crate::reader::{ReadBlock, ReadBudget, Reader, StreamRead};
 use crate::retention::{self, Hold, RetainError, Retained, Retention};
 use crate::state::Shared;
 use crate::stats::Stats;
+use crate::verify::{self, VerifyError, VerifyProgress, VerifyReport};
 use crate::writer::{Writer, stats};
 use annals_event::{Append, EventBatch, LogId, MarkName, Receipt, Sequence, StreamName, Timestamp, Version};
 use parking_lot::Mutex;
@@ -171,6 +172,11 @@ impl Log {
         let id = (!ended).then(|| waiters.add(past, wake));
         drop(waiters);
         HeadWait { shared, id }
+    }
+
+    /// Goes over all that is durable now, while appends and reads go on; takes as much memory for the streams again.
+    pub fn verify(&self, progress: impl FnMut(VerifyProgress)) -> Result<VerifyReport, VerifyError> {
+        verify::verify_open(&self.inner.reader, progress)
     }
 
     /// What the log did since it was opened.

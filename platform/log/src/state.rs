@@ -49,6 +49,16 @@ impl LogEnd {
         }
     }
 
+    /// The end before a frame, by the frame's own word.
+    pub(crate) const fn before(frame: &FrameHeader) -> Self {
+        Self {
+            next: frame.first,
+            position: frame.position,
+            chain: frame.previous,
+            recorded_at: frame.recorded_at,
+        }
+    }
+
     /// The end after one more frame; `chain` is the chain after it.
     pub(crate) fn after(self, frame: &FrameHeader, chain: Chain) -> Self {
         Self {

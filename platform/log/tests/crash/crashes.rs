@@ -1,11 +1,11 @@
 //! A power cut after every operation, and after operations of the recovery from it.
 
-use crate::judge::{Depth, Heard, Judge, Verdict, Violation};
+use crate::judge::{Depth, Heard, Judge, Verdict, Violation, must};
 use crate::session::{End, Session, Setup, live};
 use crate::workload::Clients;
 use annals_event::{Append, Sequence};
-use annals_log::Writer;
 use annals_log::sim::{Fault, FaultKind, Lasts, Random, SimDisk, Survival};
+use annals_log::{VerifyError, Writer, verify_on};
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering::Relaxed},
@@ -42,6 +42,24 @@ pub fn cut_everywhere(setup: &Setup, effort: Effort, images: &mut Images) -> Ver
         }
     }
     Ok(())
+}
+
+/// Cuts the power after every operation and verifies what is found: it is no damage, and it has the events that
+/// recovery finds.
+pub fn verify_everywhere(setup: &Setup, survivors: u64) -> Verdict<u64> {
+    let mut images = 0;
+    for last in 0.. {
+        let cut = Cut::after(setup, last)?;
+        for seed in 0..survivors {
+            let survival = Survival::Seeded(setup.seed << 32 ^ last << 8 ^ seed);
+            cut.verify_image(survival).map_err(|violation| cut.explain(survival, violation))?;
+            images += 1;
+        }
+        if cut.disk.is_reachable() {
+            break;
+        }
+    }
+    Ok(images)
 }
 
 /// Cuts the power after every operation; each time the clients try again, and then it goes once more.
@@ -82,6 +100,19 @@ impl<'a> Cut<'a> {
     fn explain(&self, survival: Survival, violation: Violation) -> Violation {
         let (seed, last, io, end) = (self.setup.seed, self.last, self.disk.last_io(), self.end);
         Violation(format!("seed {seed}, cut after {last} ({io:?}, {end:?}), {survival:?}: {}", violation.0))
+    }
+
+    fn verify_image(&self, survival: Survival) -> Verdict {
+        let found = self.disk.crashed(survival);
+        let report = match verify_on(&found, |_| {}) {
+            Err(VerifyError::NotALog { .. }) => return Ok(()),
+            report => report.map_err(|error| Violation(format!("it cannot be verified: {error}")))?,
+        };
+        must!(report.findings.is_empty(), "what a crash left is taken for damage: {:?}", report.findings);
+        let reader = self.setup.open_sound(&found)?.reader();
+        let recovered = reader.head().next().get() - reader.first().get();
+        must!(report.events == recovered, "{} events verified, {recovered} recovered", report.events);
+        Ok(())
     }
 
     fn judge_image(&self, survival: Survival, deep: bool, images: &mut Images) -> Verdict {

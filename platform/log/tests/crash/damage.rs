@@ -60,7 +60,15 @@ impl Sound {
         Self { setup, disk, judge, clients, places }
     }
 
-    fn damaged(&self, name: &str, damage: impl FnOnce(&mut Vec<u8>)) -> SimDisk {
+    pub fn disk(&self) -> &SimDisk {
+        &self.disk
+    }
+
+    pub fn events(&self) -> u64 {
+        self.places.len() as u64
+    }
+
+    pub fn damaged(&self, name: &str, damage: impl FnOnce(&mut Vec<u8>)) -> SimDisk {
         let disk = self.disk.restarted();
         let mut bytes = disk.content(name).unwrap();
         damage(&mut bytes);
@@ -201,7 +209,7 @@ fn take_derived_files(disk: &SimDisk) {
 }
 
 /// Where the zeros at the end of a file begin.
-fn used_bytes(disk: &SimDisk, name: &str) -> usize {
+pub fn used_bytes(disk: &SimDisk, name: &str) -> usize {
     let bytes = disk.content(name).unwrap_or_default();
     bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
 }

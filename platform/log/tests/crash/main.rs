@@ -20,4 +20,5 @@ mod model;
 mod planted;
 mod session;
 mod torn;
+mod verified;
 mod workload;
