@@ -19,6 +19,11 @@ impl Problem {
         Self { status: StatusCode::NOT_FOUND, detail }
     }
 
+    pub(crate) fn other_method() -> Self {
+        let detail = "nothing here takes this method; the header `allow` says which it takes".into();
+        Self { status: StatusCode::METHOD_NOT_ALLOWED, detail }
+    }
+
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, detail: detail.into() }
     }

@@ -47,6 +47,11 @@ pub(crate) async fn nothing_here() -> Problem {
     Problem::not_found()
 }
 
+/// What the server answers to a method that a page does not have.
+pub(crate) async fn other_method() -> Problem {
+    Problem::other_method()
+}
+
 /// Lets a gRPC request in: for the right log, in the caller's trace, in bounded time. The span of a subscription tells how
 /// it began.
 async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {

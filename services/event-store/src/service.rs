@@ -1,6 +1,9 @@
 //! The server: a port, its connections, and an end in order.
 
-use crate::{Limits, connection, routes, routes::nothing_here};
+use crate::{
+    Limits, connection, routes,
+    routes::{nothing_here, other_method},
+};
 use annals_store::{EventStore, ReadError};
 use axum::Router;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -74,7 +77,8 @@ impl Service {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let ending = CancellationToken::new();
-        let router = routes(store, &options.limits, ending.clone()).await?.fallback(nothing_here);
+        let router = routes(store, &options.limits, ending.clone()).await?;
+        let router = router.method_not_allowed_fallback(other_method).fallback(nothing_here);
         Ok(Self { listener, address, router, limits: Arc::new(options.limits), ending })
     }
 

@@ -34,6 +34,17 @@ async fn a_page_that_is_not_there_is_a_problem_that_says_what_is() {
 }
 
 #[tokio::test]
+async fn a_method_that_a_page_does_not_have_is_a_problem_that_says_which_it_has() {
+    let server = Server::start(Arc::new(GappedStore::new())).await;
+    let answer = reqwest::Client::new().post(format!("{}/health", server.url())).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 405);
+    assert_eq!(answer.headers()["allow"], "GET,HEAD");
+    assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    let body: Value = answer.json().await.unwrap();
+    assert_eq!(body["status"], 405);
+}
+
+#[tokio::test]
 async fn a_port_in_use_is_one_clear_sentence() {
     let server = Server::start(Arc::new(GappedStore::new())).await;
     let options = Options { listen: server.address, ..Options::loopback() };
