@@ -39,6 +39,7 @@ pub(crate) fn append(error: LogAppendError) -> AppendError {
         LogAppendError::Invalid(invalid) => invalid.into(),
         LogAppendError::Conflict(conflict) => conflict.into(),
         LogAppendError::RequestIdReused { request_id } => AppendError::RequestIdReused { request_id },
+        LogAppendError::OriginalDropped { request_id } => AppendError::OriginalDropped { request_id },
         LogAppendError::ReadOnly { corruption } => AppendError::Corrupted(damage(corruption)),
         LogAppendError::Original(read) => match &*read {
             LogReadError::Corrupted(corruption) => AppendError::Corrupted(damage(corruption.clone())),
@@ -102,6 +103,10 @@ mod tests {
         assert_eq!(
             append(LogAppendError::RequestIdReused { request_id }),
             AppendError::RequestIdReused { request_id }
+        );
+        assert_eq!(
+            append(LogAppendError::OriginalDropped { request_id }),
+            AppendError::OriginalDropped { request_id }
         );
     }
 

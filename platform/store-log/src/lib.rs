@@ -13,8 +13,10 @@
 mod append;
 mod error;
 mod read;
+mod retainer;
 mod store;
 
-pub use annals_log::{Log, OpenError, Options, Stats};
+pub use annals_log::{Hold, Log, OpenError, Options, RetainError, Retained, Retention, Stats};
 pub use error::CloseError;
+pub use retainer::Retainer;
 pub use store::LogStore;

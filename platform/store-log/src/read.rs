@@ -111,7 +111,7 @@ fn stream_page(direction: Direction, events: EventBatch, version: Version) -> St
     let (first, last) = (of(events.first()), of(events.last()));
     let version = version.max(first).max(last);
     let next = match direction {
-        Direction::Forward => (last < version).then(|| last.next()),
+        Direction::Forward => (Version::ZERO < last && last < version).then(|| last.next()),
         Direction::Backward => (last > Version::FIRST).then(|| last.previous()),
     };
     StreamPage { events, version, next }

@@ -1,6 +1,6 @@
 use crate::{append::Room, error, error::CloseError, read::Pages};
 use annals_event::{Append, MarkName, Receipt, Sequence, Timestamp};
-use annals_log::{Log, OpenError, Options, Stats};
+use annals_log::{Hold, Log, OpenError, Options, RetainError, Retained, Retention, Stats};
 use annals_store::{
     AppendError, Capabilities, Damage, EventStore, Head, LogPage, ReadError, ReadLog, ReadStream, StreamPage,
     Subscribe, Subscription,
@@ -42,6 +42,18 @@ impl LogStore {
     /// The damage for which the log takes no writes; `None`: it is sound as far as it was read.
     pub fn damage(&self) -> Option<Damage> {
         self.log.corruption().map(error::damage)
+    }
+
+    /// Drops the oldest parts of the log that `retention` does not keep and nobody holds.
+    pub async fn retain(&self, retention: Retention) -> Result<Retained, RetainError> {
+        let log = self.log.clone();
+        let retaining = tokio::task::spawn_blocking(move || log.retain(retention));
+        retaining.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))
+    }
+
+    /// Keeps the events from `from` on, as long as the hold is there.
+    pub fn hold(&self, from: Sequence) -> Result<Hold, ReadError> {
+        self.log.hold(from).map_err(|failed| error::read(failed, from))
     }
 
     /// Writes what waits, and what makes the next opening fast. Later appends are refused and subscriptions at

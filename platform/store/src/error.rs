@@ -39,6 +39,13 @@ pub enum AppendError {
         /// The id.
         request_id: RequestId,
     },
+    /// The append was done before, and retention dropped what it wrote, so its result cannot be given again. Nothing
+    /// was written.
+    #[error("request {request_id} was done before and the log no longer holds its result; do not repeat it")]
+    OriginalDropped {
+        /// The id.
+        request_id: RequestId,
+    },
     /// The store cannot be reached, is full or has failed. The append may or may not have been done: repeat it
     /// with the same request id.
     #[error("the event store is unavailable: {reason}")]
@@ -56,9 +63,9 @@ pub enum AppendError {
 #[non_exhaustive]
 pub enum ReadError {
     /// Retention dropped what was asked for.
-    #[error("sequence number {requested} is no longer in the log; the first that is still there is {first}")]
+    #[error("{} is no longer in the log; the first sequence number that is still there is {first}", dropped(*requested))]
     BelowStart {
-        /// What was asked for.
+        /// What was asked for; `ZERO`: events of a stream.
         requested: Sequence,
         /// The first that is there.
         first: Sequence,
@@ -78,6 +85,13 @@ pub enum ReadError {
     /// The log is damaged where it was to be read; what lies below is still readable.
     #[error("the log is damaged: {0}")]
     Corrupted(Damage),
+}
+
+fn dropped(requested: Sequence) -> String {
+    match requested {
+        Sequence::ZERO => "an event of the stream".into(),
+        requested => format!("sequence number {requested}"),
+    }
 }
 
 impl From<DecodeError> for ReadError {

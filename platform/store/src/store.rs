@@ -35,7 +35,8 @@ pub trait EventStore: Send + Sync + 'static {
     /// Writes events and sets marks, all or nothing, and answers when they are durable.
     async fn append(&self, append: Append) -> Result<Receipt, AppendError>;
 
-    /// A page of one stream. A stream that does not exist has no events; that is not an error.
+    /// A page of one stream. A stream that does not exist has no events; that is not an error. Forward from a version
+    /// that retention dropped is [`ReadError::BelowStart`]; backward ends where retention did.
     async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError>;
 
     /// A page of the log. Beyond the head it is empty.

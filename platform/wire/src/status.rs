@@ -52,6 +52,10 @@ pub fn of_append_error(error: &AppendError) -> Status {
             let request_id = id_bytes(request_id.as_bytes());
             (Code::AlreadyExists, Kind::RequestIdReused(v1::RequestIdReused { request_id }))
         }
+        AppendError::OriginalDropped { request_id } => {
+            let request_id = id_bytes(request_id.as_bytes());
+            (Code::AlreadyExists, Kind::OriginalDropped(v1::OriginalDropped { request_id }))
+        }
         AppendError::Unavailable { reason } => (Code::Unavailable, unavailable_detail(reason)),
         AppendError::Corrupted(damage) => (Code::DataLoss, damage_detail(damage)),
         later => (Code::Unavailable, unavailable_detail(&later.to_string())),
@@ -213,6 +217,9 @@ fn append_error(kind: Kind) -> Result<Option<AppendError>, InvalidMessage> {
         Kind::InvalidAppend(v1::InvalidAppend { kind: Some(kind) }) => invalid_append(kind)?.into(),
         Kind::RequestIdReused(reused) => AppendError::RequestIdReused {
             request_id: RequestId::from_bytes(exactly("RequestIdReused.request_id", &reused.request_id)?),
+        },
+        Kind::OriginalDropped(dropped) => AppendError::OriginalDropped {
+            request_id: RequestId::from_bytes(exactly("OriginalDropped.request_id", &dropped.request_id)?),
         },
         Kind::Unavailable(v1::Unavailable { reason }) => AppendError::Unavailable { reason },
         Kind::Damage(damage) => AppendError::Corrupted(damage_of(damage)),

@@ -25,6 +25,7 @@ fn append_errors() -> Vec<(Code, AppendError)> {
         (Code::Aborted, conflict(ExpectedVersion::Exists, Version::ZERO).into()),
         (Code::Aborted, conflict(ExpectedVersion::Exact(Version::ZERO), Version::MAX).into()),
         (Code::AlreadyExists, AppendError::RequestIdReused { request_id: RequestId::generate() }),
+        (Code::AlreadyExists, AppendError::OriginalDropped { request_id: RequestId::generate() }),
         (Code::Unavailable, AppendError::Unavailable { reason: "the disk is full".into() }),
         (Code::DataLoss, AppendError::Corrupted(damage(Some(4096)))),
     ];

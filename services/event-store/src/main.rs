@@ -1,7 +1,7 @@
 //! `annals-event-store`: serves the log in a folder until it is told to stop.
 
 use annals_event_store::{Limits, Options, Service};
-use annals_store_log::LogStore;
+use annals_store_log::{LogStore, Retainer, Retention};
 use anyhow::{Context, bail};
 use clap::Parser;
 use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
@@ -35,6 +35,14 @@ struct Arguments {
     #[arg(long)]
     serve_damaged: bool,
 
+    /// Events older than so many days may be dropped, whole segments at a time. Without it and --retain-bytes all is kept
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
+    retain_days: Option<u32>,
+
+    /// The oldest events may be dropped, whole segments at a time, while the log takes more than so many bytes
+    #[arg(long, value_name = "BYTES")]
+    retain_bytes: Option<u64>,
+
     /// Connections at once; more wait
     #[arg(long, value_name = "N", default_value_t = Limits::CONNECTIONS_MAX_DEFAULT, value_parser = at_least_one)]
     connections_max: usize,
@@ -57,6 +65,14 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 }
 
 impl Arguments {
+    /// `None`: everything is kept.
+    fn retention(&self) -> Option<Retention> {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        let age_max = self.retain_days.map(|days| DAY.saturating_mul(days));
+        let retention = Retention { age_max, bytes_max: self.retain_bytes };
+        (retention != Retention::default()).then_some(retention)
+    }
+
     fn options(&self) -> Options {
         let limits = Limits {
             connections_max: self.connections_max,
@@ -84,7 +100,15 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let telemetry = annals_telemetry::init(annals_telemetry::Options::from_env("annals-event-store"))?;
     let shutdown = shut_down_at_a_signal()?;
     let store = open(&arguments).await?;
-    let served = serve(arguments.options(), store.clone(), shutdown).await;
+    let retaining = arguments.retention().map(|retention| {
+        let retainer = Retainer::new(store.clone(), retention);
+        tokio::spawn(retainer.run(shutdown.clone()))
+    });
+    let served = serve(arguments.options(), store.clone(), shutdown.clone()).await;
+    shutdown.cancel();
+    if let Some(retaining) = retaining {
+        retaining.await.context("retention")?;
+    }
     let closed = store.close().await;
     if let Err(error) = telemetry.shutdown().await {
         warn!(%error, "the end of telemetry");

@@ -5,4 +5,5 @@ mod closing;
 mod damage;
 mod queue;
 mod restart;
+mod retention;
 mod support;

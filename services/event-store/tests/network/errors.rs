@@ -75,6 +75,7 @@ async fn append_errors_arrive_unchanged() {
         AppendError::Invalid(InvalidAppend::TooMany { what: "events", actual: 2, max: 1 }),
         AppendError::Invalid(InvalidAppend::Refused { reason: "not today".into() }),
         AppendError::RequestIdReused { request_id: RequestId::generate() },
+        AppendError::OriginalDropped { request_id: RequestId::generate() },
         AppendError::Unavailable { reason: "the disk is full".into() },
         AppendError::Corrupted(damage()),
     ] {

@@ -9,8 +9,9 @@
 mod support;
 
 use annals_event::Sequence;
-use annals_store::{AppendError, EventStore, Filter, ReadLog, ReadStream, Subscribe};
+use annals_store::{AppendError, EventStore, Filter, ReadError, ReadLog, ReadStream, Subscribe};
 use annals_store_grpc::GrpcStore;
+use annals_store_log::LogStore;
 use std::{
     fs,
     io::Write,
@@ -113,6 +114,33 @@ async fn a_folder_of_something_else_is_one_clear_sentence() {
     let file = folder.path().join("thesis.odt");
     let sentence = fails(&file, "127.0.0.1:0").await;
     assert!(sentence.starts_with("annals-event-store: "), "{sentence}");
+}
+
+#[tokio::test]
+async fn the_oldest_events_are_dropped_when_asked_and_clients_are_told_where_the_log_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let small_segments = annals_store_log::Options::with_segment_bytes(4 << 10);
+    let store = LogStore::open(folder.path(), small_segments).await.unwrap();
+    for _ in 0..100 {
+        store.append(one_event("a")).await.unwrap();
+    }
+    store.close().await.unwrap();
+    drop(store);
+
+    let mut asked = command(folder.path(), "127.0.0.1:0");
+    asked.args(["--retain-bytes", "0", "--retain-days", "7"]);
+    let program = Program::of(asked).await;
+    let client = program.client().await;
+    let mut first = Sequence::FIRST;
+    while first == Sequence::FIRST {
+        first = client.head().await.unwrap().first;
+    }
+    let requested = Sequence::FIRST;
+    let below = client.read_log(ReadLog::from(requested)).await;
+    assert_eq!(below, Err(ReadError::BelowStart { requested, first }));
+    assert!(program.signal("-TERM").await);
+    let program = Program::start(folder.path(), "127.0.0.1:0").await;
+    assert_eq!(program.client().await.head().await.unwrap().first, first);
 }
 
 #[tokio::test]
