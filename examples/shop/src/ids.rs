@@ -1,4 +1,5 @@
-//! Ids of orders and customers: plain ASCII words, so that they stand in a URL and in a stream's name as they are.
+//! Ids of orders and customers: plain ASCII words, so that they stand in a URL and in a stream's name as they are. None
+//! begins with a dot: clients take `.` and `..` out of a URL.
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -8,7 +9,7 @@ pub const ID_BYTES_MAX: usize = 64;
 
 /// A text that is not an id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not {what}; use 1 to {ID_BYTES_MAX} letters, digits, '-', '_' or '.'")]
+#[error("{text:?} is not {what}; use 1 to {ID_BYTES_MAX} letters, digits, '-', '_' or '.', the first no '.'")]
 pub struct InvalidId {
     what: &'static str,
     text: String,
@@ -16,7 +17,7 @@ pub struct InvalidId {
 
 fn check(what: &'static str, text: String) -> Result<String, InvalidId> {
     let legal = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.');
-    if (1..=ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(legal) {
+    if (1..=ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(legal) && !text.starts_with('.') {
         return Ok(text);
     }
     let text = text.chars().take(ID_BYTES_MAX).collect();
@@ -85,7 +86,7 @@ mod tests {
         assert!("0001".parse::<CustomerId>().is_ok());
         assert!("x".repeat(64).parse::<OrderId>().is_ok());
         assert_eq!(OrderId::from(uuid::Uuid::nil()).as_str().len(), 36);
-        for bad in ["", "a b", "../x", "a/b", "é", "<script>", "'; drop table", &"x".repeat(65)] {
+        for bad in ["", ".", "..", "a b", "../x", "a/b", "é", "<script>", "'; drop table", &"x".repeat(65)] {
             let error = bad.parse::<OrderId>().unwrap_err().to_string();
             assert!(error.contains("is not an order id"), "{error}");
         }

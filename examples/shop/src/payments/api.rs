@@ -8,7 +8,6 @@ use annals::aggregate::{Context, Repository};
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde::Serialize;
 
 /// The routes of payments.
 pub fn routes(payments: Repository<Payment>) -> Router {
@@ -18,21 +17,14 @@ pub fn routes(payments: Repository<Payment>) -> Router {
         .with_state(payments)
 }
 
-#[derive(Serialize)]
-struct Shown {
-    order_id: OrderId,
-    #[serde(flatten)]
-    state: PaymentState,
-}
-
 async fn show(
     State(payments): State<Repository<Payment>>,
     Segment(order_id): Segment<OrderId>,
-) -> Result<Json<Shown>, Problem> {
+) -> Result<Json<PaymentState>, Problem> {
     let state = payments.load(order_id.as_str()).await?.state.state().clone();
     match state {
         PaymentState::Unknown => Err(Problem::not_found(PaymentError::Unknown)),
-        state => Ok(Json(Shown { order_id, state })),
+        state => Ok(Json(state)),
     }
 }
 

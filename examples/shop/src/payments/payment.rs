@@ -32,6 +32,8 @@ pub enum PaymentState {
     Captured(Amount),
     /// There will be no money.
     Refused {
+        /// For which order.
+        order_id: OrderId,
         /// Why not.
         reason: String,
     },
@@ -90,7 +92,9 @@ impl Aggregate for Payment {
         self.state = match event {
             PaymentEvent::Authorised(amount) => PaymentState::Authorised(amount.clone()),
             PaymentEvent::Captured(amount) => PaymentState::Captured(amount.clone()),
-            PaymentEvent::Refused { reason, .. } => PaymentState::Refused { reason: reason.clone() },
+            PaymentEvent::Refused { order_id, reason, .. } => {
+                PaymentState::Refused { order_id: order_id.clone(), reason: reason.clone() }
+            }
             PaymentEvent::Refunded(amount) => PaymentState::Refunded(amount.clone()),
         };
     }
