@@ -16,6 +16,7 @@ use crate::error::{Corruption, OpenError};
 use crate::files::{CHECKPOINT, open_error, read_file};
 use crate::folder::{LogFiles, check_new, missing_segment, read_files, remove_segments};
 use crate::frame::{AppendPayload, Chain, FrameHeader, HEADER_BYTES, Kind, LogTag, Position};
+use crate::group::GROUP_BYTES_MAX;
 use crate::heads::{Heads, StreamHasher};
 use crate::index::{IndexedRecord, SegmentIndex};
 use crate::num::to_u64;
@@ -413,7 +414,9 @@ impl<'a> Recovery<'a> {
         let length = replayed.file.len().map_err(io)?;
         let extent = Extent { file: &*replayed.file, log: self.tag, base, from: end.since(base), to: length };
         if !planted!(self.options, TailNotWiped) {
-            repair::wipe(extent).map_err(io)?;
+            // A torn tail is never longer than one group. Behind a close mark there is none.
+            let least = if replayed.closed { 0 } else { to_u64(GROUP_BYTES_MAX) };
+            repair::wipe(extent, least).map_err(io)?;
         }
         if planted!(self.options, RecoveryTrustsCache) {
             return Ok(());

@@ -11,9 +11,11 @@ use std::io;
 
 const STEP_BYTES: usize = 1 << 20;
 
-/// Writes zeros over all of `extent` that is not zero, so that nothing in it is ever taken for a frame again.
-pub(crate) fn wipe(extent: Extent<'_>) -> io::Result<()> {
-    let to = content_end(extent)?;
+/// Writes zeros over all of `extent` that is not zero, and over its first `least` bytes whatever they seem to be, so
+/// that nothing in it is ever taken for a frame again: after a failed sync the system's cache shows zeros that are not
+/// on the disk.
+pub(crate) fn wipe(extent: Extent<'_>, least: u64) -> io::Result<()> {
+    let to = content_end(extent)?.max(extent.to.min(extent.from + least));
     if to == extent.from {
         return Ok(());
     }
