@@ -12,7 +12,7 @@ use crate::frame::Position;
 use crate::heads::{Head, Heads, StreamHash};
 use crate::num::{array_at, crc32c, put, to_u64, to_usize, u32_at, u64_at, u128_at};
 use crate::segment::SegmentNumber;
-use crate::state::{Shared, State};
+use crate::state::{LogEnd, Shared, State};
 use crate::window::Request;
 use annals_event::{LogId, MarkName, RequestId, Sequence, Version};
 use bytes::Bytes;
@@ -34,9 +34,16 @@ pub(crate) struct Checkpoint {
     pub(crate) as_of: Position,
 }
 
-/// The log's state as a checkpoint's bytes; `None` when a segment was begun meanwhile, so that it must be tried
-/// again.
-pub(crate) fn encode(shared: &Shared) -> Option<(SegmentNumber, Vec<u8>)> {
+/// A checkpoint's bytes, and what is in them.
+pub(crate) struct Encoded {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) replay_from: SegmentNumber,
+    /// Where the log was durable.
+    pub(crate) end: LogEnd,
+}
+
+/// The log's state as a checkpoint; `None` when a segment was begun meanwhile, so that it must be tried again.
+pub(crate) fn encode(shared: &Shared) -> Option<Encoded> {
     let replay_from = shared.state.read().active_segment()?.number;
     let mut out = vec![0; HEADER_BYTES];
     let mut heads = 0;
@@ -65,10 +72,11 @@ pub(crate) fn encode(shared: &Shared) -> Option<(SegmentNumber, Vec<u8>)> {
     put(&mut out, 40, &u64::to_le_bytes(heads));
     put(&mut out, 48, &to_u64(state.marks.len()).to_le_bytes());
     put(&mut out, 56, &to_u64(state.window.iter().len()).to_le_bytes());
+    let end = state.end;
     drop(state);
     let crc = crc32c(&out);
     out.extend_from_slice(&crc.to_le_bytes());
-    Some((replay_from, out))
+    Some(Encoded { bytes: out, replay_from, end })
 }
 
 fn put_head(head: &Head, out: &mut Vec<u8>) {

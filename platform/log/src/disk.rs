@@ -135,7 +135,7 @@ impl RealDisk {
 }
 
 /// A new folder's own name must survive a power cut like all that is in it.
-fn sync_parent(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_parent(folder: &Path) -> io::Result<()> {
     match folder.canonicalize()?.parent() {
         Some(parent) => File::open(parent)?.sync_all(),
         None => Ok(()),

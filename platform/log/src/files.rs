@@ -10,6 +10,8 @@ pub(crate) const LOCK: &str = "LOCK";
 pub(crate) const CHECKPOINT: &str = "checkpoint";
 /// What stands for the segments that were dropped.
 pub(crate) const BASE: &str = "base";
+/// What a backup says of itself.
+pub(crate) const MANIFEST: &str = "manifest";
 /// The next segment, while it is being filled with zeros.
 pub(crate) const PREPARED: &str = "prepared.tmp";
 
@@ -20,7 +22,7 @@ pub(crate) fn is_known(name: &str) -> bool {
         let number: Option<&str> = name.strip_suffix(suffix);
         number.is_some_and(|number| number.len() == 10 && number.bytes().all(|byte| byte.is_ascii_digit()))
     };
-    let single = [LOCK, CHECKPOINT, BASE, "prepared"].contains(&name);
+    let single = [LOCK, CHECKPOINT, BASE, MANIFEST, "prepared"].contains(&name);
     single || numbered(".segment") || numbered(".index")
 }
 
@@ -45,7 +47,7 @@ pub(crate) fn replace_file(disk: &dyn Disk, name: &str, bytes: &[u8]) -> Result<
 }
 
 /// Synced step by step, so that the syncs of appends do not wait for one big one.
-fn write_in_steps(file: &dyn crate::disk::DiskFile, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_in_steps(file: &dyn crate::disk::DiskFile, bytes: &[u8]) -> io::Result<()> {
     const STEP_BYTES: usize = 4 << 20;
     let mut at = 0;
     for step in bytes.chunks(STEP_BYTES) {

@@ -39,6 +39,7 @@
 #[doc = include_str!("../format.md")]
 pub mod format {}
 
+mod backup;
 mod base;
 mod blocks;
 mod checkpoint;
@@ -70,6 +71,7 @@ mod repeats;
 mod retention;
 mod scan;
 mod segment;
+mod scrub;
 mod shell;
 #[cfg(feature = "simulation")]
 pub mod sim;
@@ -83,6 +85,7 @@ mod window;
 mod writer;
 
 pub use disk::{Clock, Disk, DiskFile, DiskLock, Entropy, Environment, RealDisk, SystemClock, SystemEntropy};
+pub use backup::{Backup, BackupError};
 pub use error::{AppendError, Corruption, MaintenanceError, OpenError, ReadError, SubmitError};
 pub use options::Options;
 #[cfg(feature = "planted-bugs")]
@@ -91,6 +94,7 @@ pub use prepare::Prepared;
 pub use reader::{Direction, ReadBlock, ReadBudget, Reader, StreamRead};
 pub use retention::{Hold, RetainError, Retained, Retention};
 pub use shell::{HeadWait, Log};
+pub use scrub::{Scrub, ScrubStatus};
 pub use stats::Stats;
 pub use verify::{Finding, Harm, VerifyError, VerifyProgress, VerifyReport, verify, verify_on};
 pub use writer::Writer;

@@ -1,5 +1,7 @@
 //! How a log is to behave. The defaults suit a server; tests make everything small.
 
+use crate::scrub::Scrub;
+
 /// The settings of a log.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -20,6 +22,8 @@ pub struct Options {
     pub index_cache_bytes_max: usize,
     /// How many segments may be sealed before the next checkpoint; it bounds what an open after a crash replays.
     pub checkpoint_segments: u32,
+    /// How sealed segments are verified in the background; `None`: they are not.
+    pub scrub: Option<Scrub>,
     /// A bug to run with, to prove that the tests catch it.
     #[cfg(feature = "planted-bugs")]
     pub planted_bug: Option<PlantedBug>,
@@ -35,6 +39,7 @@ impl Default for Options {
             tail_bytes_max: 16 << 20,
             index_cache_bytes_max: 128 << 20,
             checkpoint_segments: 8,
+            scrub: None,
             #[cfg(feature = "planted-bugs")]
             planted_bug: None,
         }

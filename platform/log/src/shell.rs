@@ -3,6 +3,7 @@
 //!
 //! What always holds: every append that was taken is answered exactly once, whatever becomes of the threads.
 
+use crate::backup::{self, Backup, BackupError};
 use crate::disk::Environment;
 use crate::error::{AppendError, Corruption, MaintenanceError, OpenError, ReadError, SubmitError};
 use crate::maintenance::Maintenance;
@@ -12,6 +13,7 @@ use crate::prepare::Prepared;
 use crate::queue::{Job, Queue};
 use crate::reader::{ReadBlock, ReadBudget, Reader, StreamRead};
 use crate::retention::{self, Hold, RetainError, Retained, Retention};
+use crate::scrub::{self, Scrub, ScrubStatus};
 use crate::state::Shared;
 use crate::stats::Stats;
 use crate::verify::{self, VerifyError, VerifyProgress, VerifyReport};
@@ -19,6 +21,7 @@ use crate::writer::{Writer, stats};
 use annals_event::{Append, EventBatch, LogId, MarkName, Receipt, Sequence, StreamName, Timestamp, Version};
 use parking_lot::Mutex;
 use std::{
+    ops::ControlFlow,
     path::Path,
     sync::{Arc, mpsc},
     thread::{self, JoinHandle},
@@ -40,6 +43,7 @@ struct Inner {
 struct Threads {
     writer: JoinHandle<Result<(), MaintenanceError>>,
     maintenance: JoinHandle<()>,
+    scrubbing: Option<JoinHandle<()>>,
 }
 
 /// A wait for the head to move; dropping it ends the wait.
@@ -68,21 +72,24 @@ impl Log {
     /// Opens the log in `environment`.
     pub fn open_on(environment: Environment, options: Options) -> Result<Self, OpenError> {
         let queue = Arc::new(Queue::new(options.queue_appends_max, options.queue_bytes_max));
+        let scrub = options.scrub;
         let writer = Writer::open(environment, options)?;
         let (reader, maintenance) = (writer.reader(), writer.maintenance());
         let for_writer = queue.clone();
-        let maintenance_thread = spawn("annals-log-prepare", {
-            let queue = queue.clone();
-            move || maintain(&maintenance, &queue)
-        })?;
-        let writer_thread = match spawn("annals-log-write", move || write(writer, &for_writer)) {
-            Ok(thread) => thread,
-            Err(error) => {
-                queue.close();
-                return Err(error);
-            }
+        let (of_maintenance, of_scrubbing) = (queue.clone(), queue.clone());
+        let scrubbed = reader.clone();
+        let spawn_all = || {
+            Ok(Threads {
+                maintenance: spawn("annals-log-prepare", move || maintain(&maintenance, &of_maintenance))?,
+                scrubbing: scrub
+                    .map(|scrub| {
+                        spawn("annals-log-scrub", move || keep_scrubbing(&scrubbed, scrub, &of_scrubbing))
+                    })
+                    .transpose()?,
+                writer: spawn("annals-log-write", move || write(writer, &for_writer))?,
+            })
         };
-        let threads = Threads { writer: writer_thread, maintenance: maintenance_thread };
+        let threads = spawn_all().inspect_err(|_| queue.close())?;
         Ok(Self { inner: Arc::new(Inner { reader, queue, threads: Mutex::new(Some(threads)) }) })
     }
 
@@ -179,6 +186,23 @@ impl Log {
         verify::verify_open(&self.inner.reader, progress)
     }
 
+    /// Copies all that is durable now to `folder`, which must be missing or empty, and verifies the copy, while appends
+    /// and reads go on. [`Backup`] says how to restore it.
+    pub fn backup(&self, folder: &Path) -> Result<Backup, BackupError> {
+        backup::backup(&self.inner.reader, folder)
+    }
+
+    /// Verifies all sealed segments once, at full speed; waits while the background does.
+    pub fn scrub(&self) -> ScrubStatus {
+        let _ = scrub::pass(&self.inner.reader, None, |_| ControlFlow::Continue(()));
+        self.scrub_status()
+    }
+
+    /// What verifying in the background did and found since the log was opened.
+    pub fn scrub_status(&self) -> ScrubStatus {
+        self.shared().scrub.status()
+    }
+
     /// What the log did since it was opened.
     pub fn stats(&self) -> Stats {
         stats(self.shared())
@@ -220,14 +244,18 @@ impl Inner {
         let Some(threads) = self.threads.lock().take() else { return Ok(()) };
         let panicked = || tracing::error!("a thread of the log panicked");
         let here = thread::current().id();
-        if [threads.writer.thread(), threads.maintenance.thread()].iter().any(|thread| thread.id() == here) {
+        let Threads { writer, maintenance, scrubbing } = threads;
+        let beside: Vec<_> = scrubbing.into_iter().chain([maintenance]).collect();
+        if beside.iter().map(JoinHandle::thread).chain([writer.thread()]).any(|thread| thread.id() == here) {
             // The last handle was dropped by an answer: this thread ends by itself, it cannot wait for itself.
             return Ok(());
         }
-        if threads.maintenance.join().is_err() {
-            panicked();
+        for thread in beside {
+            if thread.join().is_err() {
+                panicked();
+            }
         }
-        threads.writer.join().unwrap_or_else(|_| {
+        writer.join().unwrap_or_else(|_| {
             panicked();
             Ok(())
         })
@@ -302,6 +330,14 @@ fn maintain(maintenance: &Maintenance, queue: &Queue) {
             return;
         }
     }
+}
+
+/// The scrubbing thread: one pass after the other, until the log is closed.
+fn keep_scrubbing(reader: &Reader, scrub: Scrub, queue: &Queue) {
+    let pause = |time| {
+        if queue.wait_closing(time) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    while scrub::pass(reader, Some(scrub), pause).is_continue() && pause(scrub.rest).is_continue() {}
 }
 
 fn tend(maintenance: &Maintenance) {

@@ -13,6 +13,7 @@ use crate::num::to_u64;
 use crate::options::Options;
 use crate::poison::Poison;
 use crate::retention::RetentionState;
+use crate::scrub::ScrubState;
 use crate::segment::{SegmentHeader, SegmentNumber};
 use crate::stats::Counters;
 use crate::tail::Tail;
@@ -165,6 +166,7 @@ pub(crate) struct Shared {
     pub(crate) indexes: IndexCache,
     pub(crate) poison: Poison,
     pub(crate) counters: Counters,
+    pub(crate) scrub: ScrubState,
     pub(crate) waiters: Mutex<Waiters>,
     pub(crate) retention: RetentionState,
     /// Held while a derived file is replaced: two drafts of one file would meet.

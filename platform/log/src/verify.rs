@@ -18,10 +18,10 @@ pub(crate) mod walk;
 
 use crate::disk::{Disk, RealDisk};
 use crate::error::Corruption;
-use crate::files::{BASE, CHECKPOINT, LOCK};
+use crate::files::{BASE, CHECKPOINT, LOCK, MANIFEST};
 use crate::reader::Reader;
 use crate::retention;
-use crate::segment::{self, SegmentNumber};
+use crate::segment::{self, SegmentHeader, SegmentNumber};
 use annals_event::LogId;
 use segments::Verification;
 use std::{io, ops::ControlFlow, path::Path, path::PathBuf};
@@ -69,6 +69,8 @@ pub enum Harm {
     Primary,
     /// The file is derived from the segments, and is made again when it is needed.
     Derived,
+    /// The file is for people, and for what is beside the log.
+    Note,
 }
 
 impl std::fmt::Display for Harm {
@@ -76,6 +78,7 @@ impl std::fmt::Display for Harm {
         f.write_str(match self {
             Self::Primary => "restore the log from a backup",
             Self::Derived => "nothing is lost, the log makes the file again",
+            Self::Note => "the log does not need the file",
         })
     }
 }
@@ -150,7 +153,7 @@ pub fn verify_on(
 fn holds_data(name: &str) -> bool {
     SegmentNumber::of_file_name(name).is_some()
         || name.ends_with(".index")
-        || [CHECKPOINT, BASE].contains(&name)
+        || [CHECKPOINT, BASE, MANIFEST].contains(&name)
 }
 
 fn total_bytes(disk: &dyn Disk, names: &[String]) -> io::Result<u64> {
@@ -172,4 +175,15 @@ pub(crate) fn verify_open(
         ControlFlow::Continue(())
     };
     Verification::of_open(reader, Meter::new(0, &mut report_progress))?.run()
+}
+
+/// Goes over one sealed segment and its index; `tell` may stop it.
+pub(crate) fn check_sealed(
+    reader: &Reader,
+    segment: &SegmentHeader,
+    next: &SegmentHeader,
+    tell: &mut dyn FnMut(VerifyProgress) -> ControlFlow<()>,
+) -> Vec<Corruption> {
+    let findings = Verification::of_sealed(reader, [segment, next], Meter::new(0, tell)).run_sealed(next);
+    findings.into_iter().map(|finding| finding.damage).collect()
 }

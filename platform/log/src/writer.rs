@@ -101,6 +101,7 @@ impl Writer {
             retention: RetentionState::default(),
             drafting: Mutex::default(),
             hints: Mutex::default(),
+            scrub: crate::scrub::ScrubState::default(),
         });
         let maintenance = Arc::new(Maintenance::new(shared.clone(), preparation, checkpointed));
         Self { shared, maintenance, segment, file, group, answers: Vec::new(), closed, _lock: lock }

@@ -3,11 +3,12 @@
 use super::derived::Links;
 use super::walk::{Ended, Meter, Target, Walked, Walker};
 use super::{Finding, Harm, VerifyError, VerifyReport, derived};
+use crate::backup::is_manifest;
 use crate::base::{self, Base, Found, LogStart};
 use crate::checkpoint::Checkpoint;
 use crate::disk::Disk;
 use crate::error::{Corruption, OpenError};
-use crate::files::{BASE, CHECKPOINT, read_file};
+use crate::files::{BASE, CHECKPOINT, MANIFEST, read_file};
 use crate::frame::{Chain, HEADER_BYTES, LogTag, Position};
 use crate::heads::{Heads, StreamHasher};
 use crate::index::{ActiveIndex, IndexOf, SegmentIndex};
@@ -70,6 +71,11 @@ impl<'a, 'm> Verification<'a, 'm> {
         if names.iter().any(|name| name == CHECKPOINT) {
             verification.read_checkpoint();
         }
+        if names.iter().any(|name| name == MANIFEST)
+            && !read_file(disk, MANIFEST).is_ok_and(|bytes| is_manifest(&bytes))
+        {
+            verification.find(MANIFEST, 0, "it is not the manifest of a backup", Harm::Note);
+        }
         Ok(verification)
     }
 
@@ -80,12 +86,7 @@ impl<'a, 'm> Verification<'a, 'm> {
             let state = reader.shared.state.read();
             (state.segments.clone(), state.end.position)
         };
-        let mut headers = BTreeMap::new();
-        for header in segments.iter() {
-            let held = read_header(disk, header.number).unwrap_or(Err(UNREADABLE));
-            let known = held.and_then(|held| if held == *header { Ok(held) } else { Err(DAMAGED_HEADER) });
-            headers.insert(header.number, known);
-        }
+        let headers = segments.iter().map(|header| (header.number, known_header(disk, header))).collect();
         let failed = |source| VerifyError::Io { file: disk.display(""), source };
         let names = disk.list().map_err(failed)?;
         let names: HashSet<String> = names.into_iter().collect();
@@ -93,8 +94,38 @@ impl<'a, 'm> Verification<'a, 'm> {
         verification.read_base()?;
         let has_index = |number: &SegmentNumber| names.contains(&number.index_file_name());
         verification.indexes = verification.headers.keys().copied().filter(has_index).collect();
-        verification.meter.expect(end.get());
+        verification
+            .meter
+            .expect(end.since(segments.first().map_or(Position::default(), |first| first.base)));
         Ok(verification)
+    }
+
+    /// Of one sealed segment, and the one that follows it: links to earlier ones are not known.
+    pub(super) fn of_sealed(reader: &'a Reader, pair: [&SegmentHeader; 2], meter: Meter<'m>) -> Self {
+        let disk = &*reader.shared.environment.disk;
+        let [segment, next] = pair;
+        let headers = [(segment.number, known_header(disk, segment)), (next.number, Ok(*next))].into();
+        let mut verification = Self::new(disk, meter, headers, Some(segment.log_id), Last::Whole);
+        verification.meter.expect(segment.capacity_bytes);
+        verification.heads = None;
+        if disk.open(&segment.number.index_file_name()).is_ok() {
+            verification.indexes.insert(segment.number);
+        }
+        verification
+    }
+
+    /// Goes over the one sealed segment.
+    pub(super) fn run_sealed(mut self, next: &SegmentHeader) -> Vec<Finding> {
+        if let Some((number, header)) =
+            self.headers.first_key_value().map(|(number, header)| (*number, *header))
+        {
+            self.segment(number, header, false);
+        }
+        if self.before.is_some_and(|end| begun(next, &end) != *next) {
+            self.find(&next.number.file_name(), 0, OUT_OF_PLACE, Harm::Primary);
+        }
+        self.meter.finish();
+        self.report.findings
     }
 
     fn new(
@@ -410,6 +441,12 @@ fn read_header(disk: &dyn Disk, number: SegmentNumber) -> Result<Header, VerifyE
         Err(BadHeader::Damaged) => Ok(Err(DAMAGED_HEADER)),
         Err(BadHeader::Newer(format)) => Err(VerifyError::NewerFormat { file: disk.display(&name), format }),
     }
+}
+
+/// The header on the disk, which must be the one that is known.
+fn known_header(disk: &dyn Disk, known: &SegmentHeader) -> Header {
+    let held = read_header(disk, known.number).unwrap_or(Err(UNREADABLE))?;
+    if held == *known { Ok(held) } else { Err(DAMAGED_HEADER) }
 }
 
 /// What the header must be when the segment before ended at `end`.
