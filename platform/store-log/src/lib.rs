@@ -16,7 +16,10 @@ mod read;
 mod retainer;
 mod store;
 
-pub use annals_log::{Hold, Log, OpenError, Options, RetainError, Retained, Retention, Stats};
+pub use annals_log::{
+    Backup, BackupError, Corruption, Finding, Harm, Hold, Log, OpenError, Options, RetainError, Retained,
+    Retention, Scrub, ScrubStatus, Stats, VerifyError, VerifyProgress, VerifyReport, verify,
+};
 pub use error::CloseError;
 pub use retainer::Retainer;
 pub use store::LogStore;

@@ -1,6 +1,8 @@
 use crate::{append::Room, error, error::CloseError, read::Pages};
 use annals_event::{Append, MarkName, Receipt, Sequence, Timestamp};
-use annals_log::{Hold, Log, OpenError, Options, RetainError, Retained, Retention, Stats};
+use annals_log::{
+    Backup, BackupError, Hold, Log, OpenError, Options, RetainError, Retained, Retention, ScrubStatus, Stats,
+};
 use annals_store::{
     AppendError, Capabilities, Damage, EventStore, Head, LogPage, ReadError, ReadLog, ReadStream, StreamPage,
     Subscribe, Subscription,
@@ -49,6 +51,18 @@ impl LogStore {
         let log = self.log.clone();
         let retaining = tokio::task::spawn_blocking(move || log.retain(retention));
         retaining.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))
+    }
+
+    /// Copies all that is durable now to `folder`, which must be missing or empty, and verifies the copy.
+    pub async fn backup(&self, folder: impl Into<PathBuf>) -> Result<Backup, BackupError> {
+        let (log, folder) = (self.log.clone(), folder.into());
+        let copying = tokio::task::spawn_blocking(move || log.backup(&folder));
+        copying.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))
+    }
+
+    /// What verifying in the background did and found since the log was opened.
+    pub fn scrub_status(&self) -> ScrubStatus {
+        self.log.scrub_status()
     }
 
     /// Keeps the events from `from` on, as long as the hold is there.

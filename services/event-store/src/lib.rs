@@ -17,6 +17,7 @@ mod connection;
 mod grpc;
 mod http;
 mod limits;
+mod operations;
 mod page;
 mod problem;
 mod routes;
@@ -24,5 +25,6 @@ mod service;
 mod subscription;
 
 pub use limits::Limits;
+pub use operations::operations;
 pub use routes::routes;
 pub use service::{Options, ServeError, Service};

@@ -1,16 +1,20 @@
 //! `annals-event-store`: serves the log in a folder until it is told to stop.
 
-use annals_event_store::{Limits, Options, Service};
-use annals_store_log::{LogStore, Retainer, Retention};
+mod offline;
+
+use annals_event_store::{Limits, Options, Service, operations};
+use annals_store_log::{LogStore, Retainer, Retention, Scrub};
 use anyhow::{Context, bail};
-use clap::Parser;
-use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use clap::{Parser, Subcommand};
+use std::{
+    io::Write, net::SocketAddr, num::NonZeroU64, path::PathBuf, process::ExitCode, sync::Arc, time::Duration,
+};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 /// Serves the shared log: services append events to it and read them, over gRPC (annals.v1.EventStore); people look at
-/// /health and /v1/head over HTTP on the same port.
+/// /health, /v1/head and /v1/stats over HTTP on the same port, and POST {} to /v1/backup.
 ///
 /// Prints its address on standard output once it serves; everything else goes to standard error. Ctrl-C or SIGTERM
 /// ends it in order: answers under way are given, the log is closed. Nothing that was answered is lost by any other
@@ -20,11 +24,19 @@ use tracing::{info, warn};
 ///
 /// Spans are exported when OTEL_EXPORTER_OTLP_ENDPOINT names a collector. RUST_LOG says what is logged.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 110)]
+#[command(
+    version,
+    max_term_width = 110,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+
     /// The log's folder; made when it is missing. One process at a time can have it
-    #[arg(long, value_name = "DIR", env = "ANNALS_DATA")]
-    data: PathBuf,
+    #[arg(long, value_name = "DIR", env = "ANNALS_DATA", required = true)]
+    data: Option<PathBuf>,
 
     /// The address to listen on. The default is a free port that only this machine reaches; 0.0.0.0:7400 is a fixed port
     /// that all reach
@@ -43,6 +55,14 @@ struct Arguments {
     #[arg(long, value_name = "BYTES")]
     retain_bytes: Option<u64>,
 
+    /// The folder below which POST /v1/backup makes backups, each in a folder of its own. Without it there are none
+    #[arg(long, value_name = "DIR")]
+    backups: Option<PathBuf>,
+
+    /// MiB a second that are read in the background to verify what is stored; 0: none
+    #[arg(long, value_name = "MIB", default_value_t = 4)]
+    scrub_mib_per_s: u32,
+
     /// Connections at once; more wait
     #[arg(long, value_name = "N", default_value_t = Limits::CONNECTIONS_MAX_DEFAULT, value_parser = at_least_one)]
     connections_max: usize,
@@ -54,6 +74,26 @@ struct Arguments {
     /// Milliseconds that a request may take
     #[arg(long, value_name = "MS", default_value_t = Limits::REQUEST_MS_MAX_DEFAULT, value_parser = clap::value_parser!(u64).range(1..))]
     request_ms_max: u64,
+}
+
+/// What to do instead of serving. Nobody may have the log open.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Goes over everything that is stored, without changing it; fails if anything is damaged
+    Verify {
+        /// The log's folder
+        #[arg(long, value_name = "DIR", env = "ANNALS_DATA")]
+        data: PathBuf,
+    },
+    /// Copies the log to a new folder and verifies the copy. To restore it, copy that folder to where the log is to be
+    Backup {
+        /// The log's folder
+        #[arg(long, value_name = "DIR", env = "ANNALS_DATA")]
+        data: PathBuf,
+        /// The new folder
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
@@ -71,6 +111,13 @@ impl Arguments {
         let age_max = self.retain_days.map(|days| DAY.saturating_mul(days));
         let retention = Retention { age_max, bytes_max: self.retain_bytes };
         (retention != Retention::default()).then_some(retention)
+    }
+
+    fn log_options(&self) -> annals_store_log::Options {
+        let bytes_per_s = NonZeroU64::new(u64::from(self.scrub_mib_per_s) << 20);
+        let mut options = annals_store_log::Options::default();
+        options.scrub = bytes_per_s.map(Scrub::at);
+        options
     }
 
     fn options(&self) -> Options {
@@ -97,6 +144,14 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    match &arguments.command {
+        Some(Command::Verify { data }) => offline::verify_log(data),
+        Some(Command::Backup { data, to }) => offline::back_up(data, to.clone()).await,
+        None => keep_serving(arguments).await,
+    }
+}
+
+async fn keep_serving(arguments: Arguments) -> anyhow::Result<()> {
     let telemetry = annals_telemetry::init(annals_telemetry::Options::from_env("annals-event-store"))?;
     let shutdown = shut_down_at_a_signal()?;
     let store = open(&arguments).await?;
@@ -104,7 +159,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         let retainer = Retainer::new(store.clone(), retention);
         tokio::spawn(retainer.run(shutdown.clone()))
     });
-    let served = serve(arguments.options(), store.clone(), shutdown.clone()).await;
+    let served = serve(&arguments, store.clone(), shutdown.clone()).await;
     shutdown.cancel();
     if let Some(retaining) = retaining {
         retaining.await.context("retention")?;
@@ -118,7 +173,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 async fn open(arguments: &Arguments) -> anyhow::Result<LogStore> {
-    let store = LogStore::open(&arguments.data, annals_store_log::Options::default()).await?;
+    let data = arguments.data.as_ref().context("--data DIR is missing")?;
+    let store = LogStore::open(data, arguments.log_options()).await?;
     match store.damage() {
         Some(damage) if arguments.serve_damaged => {
             warn!(%damage, "the log is damaged: it is served for reading only");
@@ -131,8 +187,9 @@ async fn open(arguments: &Arguments) -> anyhow::Result<LogStore> {
     Ok(store)
 }
 
-async fn serve(options: Options, store: LogStore, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let service = Service::bind(options, Arc::new(store)).await?;
+async fn serve(arguments: &Arguments, store: LogStore, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let pages = operations(store.clone(), arguments.backups.clone());
+    let service = Service::bind_with(arguments.options(), Arc::new(store), pages).await?;
     let address = service.address();
     // For whoever started this and asked for port 0. A closed standard output is no reason not to serve.
     let _ = writeln!(std::io::stdout(), "listening on http://{address}");

@@ -1,6 +1,7 @@
 //! HTTP errors as `application/problem+json` (RFC 9457).
 
 use annals_store::ReadError;
+use annals_store_log::BackupError;
 use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -15,7 +16,8 @@ pub(crate) struct Problem {
 
 impl Problem {
     pub(crate) fn not_found() -> Self {
-        let detail = "there is nothing here; try /health, /health/live, /health/ready or /v1/head".into();
+        let detail =
+            "there is nothing here; try /health, /health/live, /health/ready, /v1/head or /v1/stats".into();
         Self { status: StatusCode::NOT_FOUND, detail }
     }
 
@@ -24,8 +26,23 @@ impl Problem {
         Self { status: StatusCode::METHOD_NOT_ALLOWED, detail }
     }
 
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::FORBIDDEN, detail: detail.into() }
+    }
+
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, detail: detail.into() }
+    }
+}
+
+impl From<BackupError> for Problem {
+    fn from(error: BackupError) -> Self {
+        let status = match error {
+            BackupError::Exists { .. } => StatusCode::CONFLICT,
+            BackupError::TooFast | BackupError::Io { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self { status, detail: error.to_string() }
     }
 }
 

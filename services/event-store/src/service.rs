@@ -69,6 +69,15 @@ pub struct Service {
 impl Service {
     /// Takes the address and asks the store which log it is.
     pub async fn bind(options: Options, store: Arc<dyn EventStore>) -> Result<Self, ServeError> {
+        Self::bind_with(options, store, Router::new()).await
+    }
+
+    /// The same, with more pages.
+    pub async fn bind_with(
+        options: Options,
+        store: Arc<dyn EventStore>,
+        pages: Router,
+    ) -> Result<Self, ServeError> {
         let address = options.listen;
         let failed = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => ServeError::InUse { address },
@@ -77,7 +86,7 @@ impl Service {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let ending = CancellationToken::new();
-        let router = routes(store, &options.limits, ending.clone()).await?;
+        let router = routes(store, &options.limits, ending.clone()).await?.merge(pages);
         let router = router.method_not_allowed_fallback(other_method).fallback(nothing_here);
         Ok(Self { listener, address, router, limits: Arc::new(options.limits), ending })
     }

@@ -1,0 +1,54 @@
+//! What is done with a log that nobody serves.
+
+use annals_store_log::{LogStore, OpenError, VerifyProgress, verify};
+use anyhow::{Context, bail, ensure};
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+/// Goes over everything in the folder: progress on standard error, each damage and a summary on standard output.
+pub(crate) fn verify_log(data: &Path) -> anyhow::Result<()> {
+    let mut told_tenths = 0;
+    let report = verify(data, |progress| tell_tenths(progress, &mut told_tenths))?;
+    let mut out = io::stdout().lock();
+    for finding in &report.findings {
+        writeln!(out, "{finding}")?;
+    }
+    if report.unfinished_bytes > 0 {
+        let bytes = report.unfinished_bytes;
+        writeln!(out, "{bytes} bytes behind the end were never answered; the next start wipes them")?;
+    }
+    writeln!(out, "{} events in {} segments", report.events, report.segments)?;
+    match report.findings.len() {
+        0 => Ok(()),
+        count => bail!("the log in {} is damaged in {count} places", data.display()),
+    }
+}
+
+fn tell_tenths(progress: VerifyProgress, told_tenths: &mut u64) {
+    let VerifyProgress { bytes_done, bytes_total } = progress;
+    let tenths = bytes_done.saturating_mul(10) / bytes_total.max(1);
+    if tenths > *told_tenths {
+        *told_tenths = tenths;
+        // Where nobody reads it there is nobody to tell.
+        let _ = writeln!(io::stderr(), "{tenths}0% verified, {} MiB", bytes_done >> 20);
+    }
+}
+
+/// Copies the log in `data` to the new folder `to`.
+pub(crate) async fn back_up(data: &Path, to: PathBuf) -> anyhow::Result<()> {
+    let mut entries = std::fs::read_dir(data).with_context(|| format!("cannot read {}", data.display()))?;
+    ensure!(entries.next().is_some(), "{} holds no log", data.display());
+    let store = match LogStore::open(data, annals_store_log::Options::default()).await {
+        Err(error @ OpenError::InUse { .. }) => {
+            return Err(error).context("a served log is backed up by its server: POST /v1/backup");
+        }
+        opened => opened?,
+    };
+    let backup = store.backup(to.clone()).await;
+    store.close().await?;
+    let backup = backup?;
+    writeln!(io::stdout(), "backed up to {}, up to event {}", to.display(), backup.head)?;
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! HTTP for whoever operates a log: what it did, whether its files are sound, and backups.
+//!
+//! What always holds: a caller never names a place on the server's disk. Backups go to the folder that the operator chose,
+//! each to a new folder of its own.
+
+use crate::problem::Problem;
+use annals_store_log::{Backup, LogStore, ScrubStatus, Stats};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::StatusCode,
+    routing::{get, post},
+};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+#[derive(Clone)]
+struct Operated {
+    store: LogStore,
+    backups: Option<PathBuf>,
+}
+
+/// `GET /v1/stats`: what the log did since it was opened, and what verifying it in the background found.
+/// `POST /v1/backup` with `{}`: makes a backup in a new folder below `backups`; `None`: refuses to.
+pub fn operations(store: LogStore, backups: Option<PathBuf>) -> Router {
+    Router::new()
+        .route("/v1/stats", get(stats))
+        .route("/v1/backup", post(back_up))
+        .with_state(Operated { store, backups })
+}
+
+#[derive(Serialize)]
+struct StatsBody {
+    events: u64,
+    appends: u64,
+    groups: u64,
+    syncs: u64,
+    bytes: u64,
+    conflicts: u64,
+    repeats: u64,
+    segments: u64,
+    scrub: ScrubBody,
+}
+
+#[derive(Serialize)]
+struct ScrubBody {
+    passes: u64,
+    last_pass_at_us: Option<i64>,
+    segments: u64,
+    bytes: u64,
+    damages: Vec<String>,
+}
+
+impl From<ScrubStatus> for ScrubBody {
+    fn from(status: ScrubStatus) -> Self {
+        Self {
+            passes: status.passes,
+            last_pass_at_us: status.last_pass_at.map(annals_event::Timestamp::as_micros),
+            segments: status.segments,
+            bytes: status.bytes,
+            damages: status.damages.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+async fn stats(State(operated): State<Operated>) -> Json<StatsBody> {
+    let Stats { events, appends, groups, syncs, bytes, conflicts, repeats, segments, .. } =
+        operated.store.stats();
+    let scrub = operated.store.scrub_status().into();
+    Json(StatsBody { events, appends, groups, syncs, bytes, conflicts, repeats, segments, scrub })
+}
+
+/// A body of JSON must come with a request that changes something: no page of another site can send that.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BackupRequest {}
+
+#[derive(Serialize)]
+struct BackupBody {
+    folder: String,
+    log_id: String,
+    first: u64,
+    head: u64,
+    chain: String,
+    taken_at_us: i64,
+}
+
+async fn back_up(
+    State(operated): State<Operated>,
+    Json(BackupRequest {}): Json<BackupRequest>,
+) -> Result<(StatusCode, Json<BackupBody>), Problem> {
+    let Some(backups) = &operated.backups else {
+        return Err(Problem::forbidden("this server takes no backups; start it with --backups DIR"));
+    };
+    let head = annals_store::EventStore::head(&operated.store).await?;
+    let folder = backups.join(format!("{}-{:020}", head.log_id, head.last));
+    let Backup { log_id, first, head, chain, taken_at, .. } = operated.store.backup(folder.clone()).await?;
+    let body = BackupBody {
+        folder: folder.display().to_string(),
+        log_id: log_id.to_string(),
+        first: first.get(),
+        head: head.get(),
+        chain: format!("{chain:032x}"),
+        taken_at_us: taken_at.as_micros(),
+    };
+    Ok((StatusCode::CREATED, Json(body)))
+}
