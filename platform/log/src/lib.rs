@@ -70,8 +70,8 @@ mod repair;
 mod repeats;
 mod retention;
 mod scan;
-mod segment;
 mod scrub;
+mod segment;
 mod shell;
 #[cfg(feature = "simulation")]
 pub mod sim;
@@ -84,8 +84,8 @@ mod waiters;
 mod window;
 mod writer;
 
-pub use disk::{Clock, Disk, DiskFile, DiskLock, Entropy, Environment, RealDisk, SystemClock, SystemEntropy};
 pub use backup::{Backup, BackupError};
+pub use disk::{Clock, Disk, DiskFile, DiskLock, Entropy, Environment, RealDisk, SystemClock, SystemEntropy};
 pub use error::{AppendError, Corruption, MaintenanceError, OpenError, ReadError, SubmitError};
 pub use options::Options;
 #[cfg(feature = "planted-bugs")]
@@ -93,8 +93,8 @@ pub use options::PlantedBug;
 pub use prepare::Prepared;
 pub use reader::{Direction, ReadBlock, ReadBudget, Reader, StreamRead};
 pub use retention::{Hold, RetainError, Retained, Retention};
-pub use shell::{HeadWait, Log};
 pub use scrub::{Scrub, ScrubStatus};
+pub use shell::{HeadWait, Log};
 pub use stats::Stats;
 pub use verify::{Finding, Harm, VerifyError, VerifyProgress, VerifyReport, verify, verify_on};
 pub use writer::Writer;
