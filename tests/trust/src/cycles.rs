@@ -58,16 +58,23 @@ pub(crate) async fn live(
             break;
         }
     }
-    let server = ground.start().await?;
-    judge.settle_all(&server.client().await?).await?;
-    server.kill().await?;
+    if let Some(server) = start(ground, &judge).await {
+        judge.settle_all(&server.client().await?).await?;
+        server.kill().await?;
+    }
     let judge = Arc::into_inner(judge).context("a client is still there")?;
     let (tally, violations) = judge.finish();
     Ok((Tally { deaths, ..tally }, violations))
 }
 
+/// Starts a server on what the last one left. That it does not start is a broken promise.
+async fn start(ground: &mut impl Ground, judge: &Judge) -> Option<Server> {
+    let started = ground.start().await;
+    started.inspect_err(|error| judge.accuse(format!("no start after {}: {error:#}", judge.head()))).ok()
+}
+
 async fn cycle(ground: &mut impl Ground, plan: Plan, judge: &Arc<Judge>, random: &mut Random) -> Result<()> {
-    let server = ground.start().await?;
+    let Some(server) = start(ground, judge).await else { return Ok(()) };
     let store = server.client().await?;
     judge.settle(&store).await?;
     let goal = judge.answers() + random.below(plan.answers_max + 1);

@@ -38,7 +38,7 @@ impl Server {
         let Some(url) = url.map(str::to_owned) else {
             child.wait().await?;
             listening.await?;
-            bail!("the server did not start: {}", said.lock().trim());
+            bail!("the server did not start: {}", said.lock().lines().next().unwrap_or("it said nothing"));
         };
         Ok(Self { child, url, said })
     }

@@ -10,8 +10,8 @@ use crate::{
 };
 use anyhow::Result;
 
-/// How often one log sees its server die: long enough for three rotations.
-const KILLS_A_LIFE: u64 = 250;
+/// How often one log sees its server die: long enough for rotations.
+const KILLS_A_LIFE: u64 = 150;
 
 const PLAN: Plan = Plan {
     clients: 8,
@@ -24,7 +24,7 @@ const PLAN: Plan = Plan {
 pub(super) async fn judge(run: &Run) -> Result<Finding> {
     let (mut finding, mut tally) = (Finding::default(), Tally::default());
     let mut random = run.random(1);
-    let mut left = run.effort.pick(500, 10_000);
+    let mut left = run.effort.pick(300, 10_000);
     while left > 0 && finding.violations.count == 0 {
         let kills = left.min(KILLS_A_LIFE);
         let mut ground = Killed::new(run.program.clone())?;

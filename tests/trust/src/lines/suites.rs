@@ -7,6 +7,9 @@ use anyhow::{Context, Result, ensure};
 use std::collections::BTreeMap;
 use tokio::process::Command;
 
+/// The line of the planted bugs, and how many are to be caught.
+const PLANTED: (u8, u64) = (15, 25);
+
 /// How many crash images are judged at least.
 const IMAGES_GATE: u64 = 100_000;
 const IMAGES_CARD: u64 = 1_000_000;
@@ -42,7 +45,12 @@ pub(crate) struct Suite {
 pub(super) async fn finding(run: &Run, line: u8) -> Result<Finding> {
     let suite = run.suite.get_or_try_init(|| Suite::run(run.effort)).await?;
     let names = TESTS.iter().find(|(number, _)| *number == line).map(|(_, names)| *names);
-    suite.finding(names.with_context(|| format!("no test stands for line {line}"))?)
+    let mut finding = suite.finding(names.with_context(|| format!("no test stands for line {line}"))?)?;
+    let caught = finding.counts.last().map_or(0, |passed| passed.count);
+    if line == PLANTED.0 && caught < PLANTED.1 {
+        finding.note(format!("only {caught} of {} are planted yet", PLANTED.1));
+    }
+    Ok(finding)
 }
 
 impl Suite {
