@@ -32,6 +32,8 @@ pub trait Disk: Send + Sync {
     fn remove(&self, name: &str) -> io::Result<()>;
     /// Makes all names durable. Must not need a new file handle.
     fn sync_dir(&self) -> io::Result<()>;
+    /// How many bytes more the folder may take.
+    fn free_bytes(&self) -> io::Result<u64>;
     /// Locks the whole folder against every other opener, by way of the file `name`, which is made when it is
     /// missing; `WouldBlock` when another has it. Dropping the lock unlocks.
     fn lock(&self, name: &str) -> io::Result<Box<dyn DiskLock>>;
@@ -171,6 +173,10 @@ impl Disk for RealDisk {
     }
     fn sync_dir(&self) -> io::Result<()> {
         self.handle.sync_all()
+    }
+    fn free_bytes(&self) -> io::Result<u64> {
+        let space = rustix::fs::fstatvfs(&self.handle)?;
+        Ok(space.f_bavail.saturating_mul(space.f_frsize))
     }
     fn lock(&self, name: &str) -> io::Result<Box<dyn DiskLock>> {
         let write = self.access == Access::ReadWrite;

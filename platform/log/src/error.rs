@@ -82,9 +82,9 @@ pub enum AppendError {
         /// The id.
         request_id: RequestId,
     },
-    /// There is no room for another segment. Nothing was written; reads go on, and so do writes once there is
-    /// room.
-    #[error("no room for the log's next segment ({reason}); free space or handles, then append again")]
+    /// The disk has no room for it beside what is kept free. Nothing was written; reads go on, and so do writes once
+    /// there is room.
+    #[error("no room for the append ({reason}); free space or handles, then append again")]
     NoSpace {
         /// What the system says.
         reason: Arc<str>,

@@ -25,6 +25,7 @@
 //!   they rest on is synced. What is not durable is never visible to any reader.
 //! * Sequence numbers are dense from 1, in commit order; nothing appears below a readable position.
 //! * Bytes that were once durable are never taken for a torn tail: damage is named, and nothing is deleted.
+//! * What retention dropped is gone whole segments at a time; what is known of it (versions, marks, request ids) stays.
 //! * After a failed write or sync of the commit path nothing more is written until the log is reopened.
 //!
 //! What it is not: replicated, sharded, or a queue. Every stream takes about 48 bytes of memory, so one log holds
@@ -55,6 +56,7 @@ mod heads;
 mod index;
 mod index_cache;
 mod lock;
+mod low_water;
 mod maintenance;
 mod num;
 mod options;

@@ -3,15 +3,19 @@
 
 use crate::checkpoint;
 use crate::error::MaintenanceError;
-use crate::files::{CHECKPOINT, replace_file};
+use crate::files::{CHECKPOINT, PREPARED, maintenance_error, replace_file};
 use crate::index::SegmentIndex;
+use crate::low_water::{Headroom, Purpose};
 use crate::prepare::{Preparation, Prepared};
 use crate::segment::SegmentHeader;
 use crate::state::Shared;
 use parking_lot::Mutex;
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 pub(crate) struct Maintenance {
@@ -35,7 +39,19 @@ impl Maintenance {
         if self.is_frozen() {
             return Ok(Prepared::Ready);
         }
-        self.preparation.lock().step()
+        let disk = &*self.shared.environment.disk;
+        let mut preparation = self.preparation.lock();
+        let missing = preparation.missing_bytes(0);
+        let headroom = Headroom::look(disk, self.shared.options.reserve_bytes);
+        if missing > 0
+            && let Err(reason) = headroom.allows(Purpose::Users, missing)
+        {
+            // What is there of it is space, too.
+            preparation.discard();
+            let short = io::Error::new(io::ErrorKind::StorageFull, reason);
+            return Err(maintenance_error(disk, PREPARED, short));
+        }
+        preparation.step()
     }
 
     /// Does one step if the active segment is so full that the next one will be needed: a log that is hardly used

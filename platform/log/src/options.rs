@@ -22,6 +22,9 @@ pub struct Options {
     pub index_cache_bytes_max: usize,
     /// How many segments may be sealed before the next checkpoint; it bounds what an open after a crash replays.
     pub checkpoint_segments: u32,
+    /// How many bytes of the disk appends leave free, so that a full disk never stops what frees it: retention, and
+    /// the platform's own appends to `$` streams, which leave a quarter of it. 0: appends go on until the disk is full.
+    pub reserve_bytes: u64,
     /// How sealed segments are verified in the background; `None`: they are not.
     pub scrub: Option<Scrub>,
     /// A bug to run with, to prove that the tests catch it.
@@ -40,6 +43,7 @@ impl Default for Options {
             index_cache_bytes_max: 128 << 20,
             checkpoint_segments: 8,
             scrub: None,
+            reserve_bytes: 16 << 20,
             #[cfg(feature = "planted-bugs")]
             planted_bug: None,
         }

@@ -62,6 +62,17 @@ impl Preparation {
         }
     }
 
+    /// How many bytes more the next file needs, with room for at least `bytes_min`.
+    pub(crate) fn missing_bytes(&self, bytes_min: u64) -> u64 {
+        self.target_bytes.max(bytes_min).saturating_sub(self.filled_bytes)
+    }
+
+    /// Throws away what there is, and goes for a file of `target_bytes`.
+    pub(crate) fn restart(&mut self, target_bytes: u64) {
+        self.discard();
+        self.target_bytes = target_bytes;
+    }
+
     /// Finishes the file, with room for at least `bytes_min`, and gives it away.
     pub(crate) fn take(&mut self, bytes_min: u64) -> Result<PreparedFile, MaintenanceError> {
         self.target_bytes = self.target_bytes.max(bytes_min);

@@ -19,6 +19,7 @@ use crate::frame::{HEADER_BYTES, Kind, LogTag, chain_after};
 use crate::group::{Answer, GROUP_BYTES_MAX, Group, frame_bytes_of, mark_frame};
 use crate::heads::StreamHasher;
 use crate::index_cache::IndexCache;
+use crate::low_water::{Headroom, Purpose};
 use crate::maintenance::Maintenance;
 use crate::num::{to_u64, to_usize};
 use crate::options::{Options, planted};
@@ -49,6 +50,8 @@ pub struct Writer {
     file: Arc<dyn DiskFile>,
     group: Group,
     answers: Vec<Answer>,
+    /// The space on the disk, as the last group found it.
+    headroom: Headroom,
     /// The last frame is a close mark.
     closed: bool,
     /// Held as long as anything may be written.
@@ -84,6 +87,7 @@ impl Writer {
         let files = SegmentFiles::new(disk);
         files.put(segment.number, file.clone());
         let group = Group::new(tag, segment.base, state.end);
+        let headroom = Headroom::look(&*environment.disk, options.reserve_bytes);
         let indexes = IndexCache::new(options.index_cache_bytes_max);
         let shared = Arc::new(Shared {
             environment,
@@ -97,14 +101,14 @@ impl Writer {
             indexes,
             poison: crate::poison::Poison::default(),
             counters: crate::stats::Counters::default(),
+            scrub: crate::scrub::ScrubState::default(),
             waiters: Mutex::default(),
             retention: RetentionState::default(),
             drafting: Mutex::default(),
             hints: Mutex::default(),
-            scrub: crate::scrub::ScrubState::default(),
         });
         let maintenance = Arc::new(Maintenance::new(shared.clone(), preparation, checkpointed));
-        Self { shared, maintenance, segment, file, group, answers: Vec::new(), closed, _lock: lock }
+        Self { shared, maintenance, segment, file, group, answers: Vec::new(), headroom, closed, _lock: lock }
     }
 
     /// Writes a group of appends: each is checked against all before it, all are synced together, and only then
@@ -119,6 +123,7 @@ impl Writer {
         &mut self,
         group: Vec<Result<Pending, annals_event::InvalidAppend>>,
     ) -> Vec<Result<Receipt, AppendError>> {
+        self.headroom = Headroom::look(&*self.shared.environment.disk, self.shared.options.reserve_bytes);
         for (at, pending) in group.into_iter().enumerate() {
             match pending {
                 Ok(pending) => self.take(at, &pending),
@@ -213,7 +218,7 @@ impl Writer {
             self.flush();
         }
         if !fits(self) {
-            self.rotate(bytes)?;
+            self.rotate(bytes, Purpose::of(pending))?;
         }
         if let Some(reason) = self.shared.poison.reason() {
             return Err(AppendError::Poisoned { reason });

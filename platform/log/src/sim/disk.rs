@@ -124,6 +124,9 @@ impl Disk for SimDisk {
     fn sync_dir(&self) -> io::Result<()> {
         self.world.lock().sync_names()
     }
+    fn free_bytes(&self) -> io::Result<u64> {
+        self.world.lock().free_bytes()
+    }
     fn lock(&self, name: &str) -> io::Result<Box<dyn DiskLock>> {
         self.world.lock().lock(name)?;
         Ok(Box::new(Lock { disk: self.clone(), name: name.to_owned() }))

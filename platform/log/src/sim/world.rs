@@ -271,6 +271,11 @@ impl World {
         Ok(())
     }
 
+    pub(crate) fn free_bytes(&self) -> io::Result<u64> {
+        self.faults.reachable()?;
+        Ok(u64::try_from(self.free_sectors().saturating_mul(SECTOR_BYTES)).unwrap_or(u64::MAX))
+    }
+
     fn free_sectors(&self) -> usize {
         let Some(capacity) = self.faults.capacity_bytes else { return usize::MAX };
         let used: usize =

@@ -2,6 +2,7 @@
 
 use super::Writer;
 use crate::error::AppendError;
+use crate::low_water::Purpose;
 use crate::pending::Pending;
 use crate::repeats;
 use crate::state::State;
@@ -37,7 +38,10 @@ impl Writer {
                 Decision::Answer(self.repeated(repeats::by_request(&self.reader(), pending, frame)))
             }
             (None, Some(conflict)) => self.refuse(pending, conflict),
-            (None, None) => Decision::Write,
+            (None, None) => match self.headroom.allows(Purpose::of(pending), 0) {
+                Ok(()) => Decision::Write,
+                Err(reason) => Decision::Answer(Err(AppendError::NoSpace { reason: reason.into() })),
+            },
         }
     }
 

@@ -8,16 +8,20 @@ use crate::error::AppendError;
 use crate::files::PREPARED;
 use crate::frame::{HEADER_BYTES, Kind};
 use crate::group::mark_frame;
+use crate::low_water::{Headroom, Purpose};
 use crate::num::to_u64;
 use crate::options::planted;
-use crate::prepare::{PreparedFile, write_header};
+use crate::prepare::{Preparation, PreparedFile, write_header};
 use crate::segment::{FRAMES_AT, SegmentHeader};
 use crate::stats::add;
 use std::{io, sync::Arc};
 
+/// How long a segment is made when the disk is nearly full.
+const SEGMENT_BYTES_LOW: u64 = 64 << 10;
+
 impl Writer {
     /// Goes on in a new segment. The group is empty and everything before is durable.
-    pub(super) fn rotate(&mut self, frame_bytes: u64) -> Result<(), AppendError> {
+    pub(super) fn rotate(&mut self, frame_bytes: u64, purpose: Purpose) -> Result<(), AppendError> {
         if let Some(reason) = self.shared.poison.reason() {
             return Err(AppendError::Poisoned { reason });
         }
@@ -26,8 +30,9 @@ impl Writer {
         let mut preparation = maintenance.preparation.lock();
         let no_space =
             |error: &dyn std::fmt::Display| AppendError::NoSpace { reason: error.to_string().into() };
-        let prepared =
-            preparation.take(FRAMES_AT + frame_bytes + RESERVED_BYTES).map_err(|error| no_space(&error))?;
+        let bytes_min = FRAMES_AT + frame_bytes + RESERVED_BYTES;
+        self.make_room(&mut preparation, bytes_min, purpose).map_err(|reason| no_space(&reason))?;
+        let prepared = preparation.take(bytes_min).map_err(|error| no_space(&error))?;
         let header = self.next_segment(prepared.bytes);
         if let Err(error) = self.name_segment(&prepared, &header) {
             preparation.discard();
@@ -40,6 +45,27 @@ impl Writer {
         preparation.begin(next_capacity(&self.shared.options, &header));
         self.begin_segment(header, prepared.file);
         Ok(())
+    }
+
+    /// Sees to it that the next segment leaves free what is to be left. The platform goes on in a small one.
+    fn make_room(
+        &mut self,
+        preparation: &mut Preparation,
+        bytes_min: u64,
+        purpose: Purpose,
+    ) -> Result<(), String> {
+        let (disk, reserve_bytes) = (&*self.shared.environment.disk, self.shared.options.reserve_bytes);
+        self.headroom = Headroom::look(disk, reserve_bytes);
+        let missing = preparation.missing_bytes(bytes_min);
+        match (self.headroom.allows(Purpose::Users, missing), purpose) {
+            (Ok(()), _) => return Ok(()),
+            (Err(reason), Purpose::Users) => return Err(reason),
+            (Err(_), Purpose::Platform) if missing == 0 => return Ok(()),
+            (Err(_), Purpose::Platform) => {}
+        }
+        preparation.restart(SEGMENT_BYTES_LOW.min(self.shared.options.segment_bytes));
+        self.headroom = Headroom::look(disk, reserve_bytes);
+        self.headroom.allows(purpose, preparation.missing_bytes(bytes_min))
     }
 
     fn next_segment(&self, capacity_bytes: u64) -> SegmentHeader {

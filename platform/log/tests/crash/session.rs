@@ -38,6 +38,8 @@ impl Setup {
     pub fn seeded(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let mut options = Options::with_segment_bytes(4096 << random.below(3));
+        // Disks are filled to the last byte.
+        options.reserve_bytes = 0;
         options.checkpoint_segments = 1 + random.below(2) as u32;
         options.tail_bytes_max = 1 << (9 + random.below(6));
         options.index_cache_bytes_max = 1 << (9 + random.below(6));
