@@ -1,17 +1,16 @@
-//! Going over all segments in order, and the files that are derived from them.
+//! Going over all segments in order.
 
-use super::derived::Links;
+mod beside;
+
 use super::walk::{Ended, Meter, Target, Walked, Walker};
-use super::{Finding, Harm, VerifyError, VerifyReport, derived};
-use crate::backup::is_manifest;
-use crate::base::{self, Base, Found, LogStart};
+use super::{Finding, Harm, VerifyError, VerifyReport};
+use crate::base::{self, LogStart};
 use crate::checkpoint::Checkpoint;
 use crate::disk::Disk;
-use crate::error::{Corruption, OpenError};
-use crate::files::{BASE, CHECKPOINT, MANIFEST, read_file};
-use crate::frame::{Chain, HEADER_BYTES, LogTag, Position};
+use crate::error::Corruption;
+use crate::files::{BASE, CHECKPOINT, MANIFEST};
+use crate::frame::{HEADER_BYTES, LogTag, Position};
 use crate::heads::{Heads, StreamHasher};
-use crate::index::{ActiveIndex, IndexOf, SegmentIndex};
 use crate::num::to_u64;
 use crate::reader::Reader;
 use crate::scan::{Extent, first_header_anywhere, last_synced_to};
@@ -71,10 +70,8 @@ impl<'a, 'm> Verification<'a, 'm> {
         if names.iter().any(|name| name == CHECKPOINT) {
             verification.read_checkpoint();
         }
-        if names.iter().any(|name| name == MANIFEST)
-            && !read_file(disk, MANIFEST).is_ok_and(|bytes| is_manifest(&bytes))
-        {
-            verification.find(MANIFEST, 0, "it is not the manifest of a backup", Harm::Note);
+        if names.iter().any(|name| name == MANIFEST) {
+            verification.check_manifest();
         }
         Ok(verification)
     }
@@ -336,83 +333,6 @@ impl<'a, 'm> Verification<'a, 'm> {
             let offset = end.position.since(header.base);
             let what = "the log ends before what was durable";
             self.find(&header.number.file_name(), offset, what, Harm::Primary);
-        }
-    }
-
-    /// Checks the segment's index file, if there is one, as far as the chain at the segment's end and the index that
-    /// the segment makes are known.
-    fn check_index(&mut self, segment: SegmentNumber, chain: Option<Chain>, made: Option<ActiveIndex>) {
-        let Some(log) = self.report.log_id.filter(|_| self.indexes.contains(&segment)) else { return };
-        let name = segment.index_file_name();
-        let links = if self.heads.is_some() {
-            Links::From(self.start.map_or(0, |start| start.segment.0))
-        } else {
-            Links::Unknown
-        };
-        let damage = match read_file(self.disk, &name) {
-            Ok(bytes) => {
-                let chain = chain.unwrap_or_else(|| SegmentIndex::chain_in(&bytes));
-                derived::compare_index(&bytes, IndexOf { log, segment, chain }, made, links)
-            }
-            Err(_) => Some((0, UNREADABLE)),
-        };
-        if let Some((offset, what)) = damage {
-            self.find(&name, offset, what, Harm::Derived);
-        }
-    }
-
-    /// What stands for dropped segments; leftovers of those are not looked at.
-    fn read_base(&mut self) -> Result<(), VerifyError> {
-        match base::find(self.disk) {
-            Ok(Found::Nothing) => self.start = self.report.log_id.map(LogStart::of_new),
-            Ok(Found::Whole(base)) => {
-                self.start = Some(base.start);
-                self.headers.retain(|number, _| *number >= base.start.segment);
-                self.report.segments = to_u64(self.headers.len());
-                self.restore(&base);
-            }
-            Ok(Found::Damaged(damage)) => {
-                self.heads = None;
-                self.report.findings.push(Finding { damage, harm: Harm::Primary });
-            }
-            Err(OpenError::NewerFormat { file, format, .. }) => {
-                return Err(VerifyError::NewerFormat { file, format });
-            }
-            Err(_) => {
-                self.heads = None;
-                self.find(BASE, 0, UNREADABLE, Harm::Primary);
-            }
-        }
-        Ok(())
-    }
-
-    fn restore(&mut self, base: &Base) {
-        let (Some(heads), Some(contents)) = (&self.heads, base.contents()) else {
-            self.heads = None;
-            return self.find(BASE, 0, "the base is not well-formed", Harm::Primary);
-        };
-        base.heads(&contents).for_each(|head| heads.restore(head));
-    }
-
-    fn read_checkpoint(&mut self) {
-        let read = read_file(self.disk, CHECKPOINT).map_err(|_| UNREADABLE);
-        let parsed = read.and_then(|bytes| {
-            Checkpoint::parse(bytes)
-                .ok_or("the checkpoint does not match its checksum, or its format is unknown")
-        });
-        match parsed {
-            Ok(checkpoint) if Some(checkpoint.log) == self.report.log_id => {
-                self.checkpoint = Some(checkpoint)
-            }
-            Ok(_) => self.find(CHECKPOINT, 16, "it is the checkpoint of another log", Harm::Derived),
-            Err(what) => self.find(CHECKPOINT, 0, what, Harm::Derived),
-        }
-    }
-
-    fn compare_checkpoint(&mut self) {
-        let (Some(checkpoint), Some(heads)) = (&self.checkpoint, &self.heads) else { return };
-        if let Some((offset, what)) = derived::compare_checkpoint(checkpoint, heads) {
-            self.find(CHECKPOINT, offset, what, Harm::Derived);
         }
     }
 
