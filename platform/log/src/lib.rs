@@ -48,6 +48,7 @@ mod create;
 mod disk;
 mod error;
 mod files;
+mod fingerprint;
 mod folder;
 mod frame;
 mod group;

@@ -6,6 +6,7 @@
 use crate::blocks;
 use crate::error::{Corruption, ReadError};
 use crate::files::read_error;
+use crate::fingerprint;
 use crate::frame::{FrameHeader, HEADER_BYTES, PAYLOAD_BYTES_MAX, Position};
 use crate::index::{SegmentIndex, Waypoint};
 use crate::num::{crc32c, from_u32, to_u64, to_usize};
@@ -14,7 +15,7 @@ use crate::segment::{FRAMES_AT, SegmentHeader, SegmentNumber};
 use crate::state::{Shared, State, footer_offset};
 use crate::streams;
 use crate::tail;
-use annals_event::{EventBatch, LogId, MarkName, Sequence, StreamName, Timestamp, Version};
+use annals_event::{EventBatch, Fingerprint, LogId, MarkName, Sequence, StreamName, Timestamp, Version};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -72,6 +73,12 @@ pub(crate) struct Readable {
     pub(crate) next: Option<SegmentHeader>,
 }
 
+/// Where a frame begins.
+pub(crate) struct Place {
+    pub(crate) readable: Readable,
+    pub(crate) offset: u64,
+}
+
 /// Where to begin in the segments.
 enum Start {
     /// At this offset.
@@ -87,16 +94,7 @@ impl Reader {
         if let Some(block) = self.read_recent(from, budget)? {
             return Ok(block);
         }
-        let start = self.start(&self.shared.state.read(), from);
-        let (readable, offset) = match start {
-            Some(Start::At(readable, offset)) => (readable, offset),
-            Some(Start::InIndex(readable)) => {
-                let index = self.index(&readable)?;
-                let waypoint = index.waypoint(|waypoint| waypoint.first <= from);
-                (readable, waypoint.map_or(FRAMES_AT, |waypoint| u64::from(waypoint.offset)))
-            }
-            None => return Err(ReadError::BelowStart { first: self.first() }),
-        };
+        let Place { readable, offset } = self.locate(from)?;
         let (block, resume) = blocks::read(self, &readable, offset, from, budget)?;
         self.remember(block.next, resume);
         Ok(block)
@@ -134,6 +132,11 @@ impl Reader {
     /// Where the mark is; `None`: it was never set.
     pub fn mark(&self, mark: &MarkName) -> Option<Sequence> {
         self.shared.state.read().marks.get(mark).copied()
+    }
+
+    /// What tells this history of the log up to `at` from another; `None`: the log does not reach so far.
+    pub fn fingerprint(&self, at: Sequence) -> Result<Option<Fingerprint>, ReadError> {
+        fingerprint::of(self, at)
     }
 
     /// The last durable event; `ZERO`: there is none.
@@ -177,6 +180,19 @@ impl Reader {
         let end = readable.next.map(|next| next.first);
         let found = blocks::first_at(self, &readable, offset, micros)?;
         Ok(found.or(end).unwrap_or_else(|| self.head().next()))
+    }
+
+    /// A frame at or before the one with the event `at`, in its segment.
+    pub(crate) fn locate(&self, at: Sequence) -> Result<Place, ReadError> {
+        let start = self.start(&self.shared.state.read(), at);
+        match start {
+            Some(Start::At(readable, offset)) => Ok(Place { readable, offset }),
+            Some(Start::InIndex(readable)) => {
+                let waypoint = self.index(&readable)?.waypoint(|waypoint| waypoint.first <= at);
+                Ok(Place { readable, offset: offset_of(waypoint) })
+            }
+            None => Err(ReadError::BelowStart { first: self.first() }),
+        }
     }
 
     /// The frame at `position`, verified.

@@ -18,7 +18,9 @@ use crate::state::Shared;
 use crate::stats::Stats;
 use crate::verify::{self, VerifyError, VerifyProgress, VerifyReport};
 use crate::writer::{Writer, stats};
-use annals_event::{Append, EventBatch, LogId, MarkName, Receipt, Sequence, StreamName, Timestamp, Version};
+use annals_event::{
+    Append, EventBatch, Fingerprint, LogId, MarkName, Receipt, Sequence, StreamName, Timestamp, Version,
+};
 use parking_lot::Mutex;
 use std::{
     ops::ControlFlow,
@@ -140,6 +142,12 @@ impl Log {
     /// Where the mark is; `None`: it was never set.
     pub fn mark(&self, mark: &MarkName) -> Option<Sequence> {
         self.inner.reader.mark(mark)
+    }
+
+    /// What tells this history of the log up to `at` from another, so that a log that was restored from a backup is
+    /// noticed; `None`: the log does not reach so far.
+    pub fn fingerprint(&self, at: Sequence) -> Result<Option<Fingerprint>, ReadError> {
+        self.inner.reader.fingerprint(at)
     }
 
     /// The last durable event; `ZERO`: there is none.

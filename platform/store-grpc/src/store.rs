@@ -6,7 +6,7 @@ use crate::{
     retry::Retry,
     subscription,
 };
-use annals_event::{Append, LogId, MarkName, Receipt, Sequence, Timestamp};
+use annals_event::{Append, Fingerprint, LogId, MarkName, Receipt, Sequence, Timestamp};
 use annals_store::{
     AppendError, Capabilities, EventStore, Head, LogPage, ReadError, ReadLog, ReadStream, StreamPage,
     Subscribe, Subscription,
@@ -228,6 +228,17 @@ impl EventStore for GrpcStore {
         };
         let answer: v1::GetMarkResponse = self.read(question).await?;
         Ok(answer.sequence.map(Sequence::new))
+    }
+
+    async fn fingerprint(&self, at: Sequence) -> Result<Option<Fingerprint>, ReadError> {
+        let question = Question {
+            method: "annals.v1.EventStore/GetFingerprint",
+            request: v1::GetFingerprintRequest { sequence: at.get() },
+            ask: |mut client, request| async move { client.get_fingerprint(request).await },
+        };
+        let answer: v1::GetFingerprintResponse = self.read(question).await?;
+        let fingerprint = answer.fingerprint.map(Fingerprint::try_from);
+        fingerprint.transpose().map_err(|error| not_understood(&error))
     }
 
     async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {

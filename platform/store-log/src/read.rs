@@ -1,7 +1,7 @@
 //! Pages of the log and of streams.
 
 use crate::error;
-use annals_event::{EventBatch, Sequence, Timestamp, Version};
+use annals_event::{EventBatch, Fingerprint, Sequence, Timestamp, Version};
 use annals_log::{Log, ReadBlock, ReadBudget, StreamRead};
 use annals_store::{Direction, Follow, LogPage, ReadError, ReadLog, ReadStream, StreamPage};
 use async_trait::async_trait;
@@ -46,6 +46,10 @@ impl Pages {
             Ok(stream_page(read.direction, events, version))
         })
         .await
+    }
+
+    pub(crate) async fn fingerprint(&self, at: Sequence) -> Result<Option<Fingerprint>, ReadError> {
+        blocking(&self.log, move |log| log.fingerprint(at).map_err(|failed| error::read(failed, at))).await
     }
 
     pub(crate) async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {

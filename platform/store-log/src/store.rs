@@ -1,5 +1,5 @@
 use crate::{append::Room, error, error::CloseError, read::Pages};
-use annals_event::{Append, MarkName, Receipt, Sequence, Timestamp};
+use annals_event::{Append, Fingerprint, MarkName, Receipt, Sequence, Timestamp};
 use annals_log::{
     Backup, BackupError, Hold, Log, OpenError, Options, RetainError, Retained, Retention, ScrubStatus, Stats,
 };
@@ -111,6 +111,10 @@ impl EventStore for LogStore {
 
     async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
         Ok(self.log.mark(mark))
+    }
+
+    async fn fingerprint(&self, at: Sequence) -> Result<Option<Fingerprint>, ReadError> {
+        self.pages.fingerprint(at).await
     }
 
     async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {

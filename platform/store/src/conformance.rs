@@ -29,6 +29,7 @@ pub mod append;
 pub mod conditions;
 pub mod contents;
 pub mod filters;
+pub mod fingerprints;
 pub mod limits;
 pub mod log;
 pub mod marks;
@@ -185,6 +186,12 @@ macro_rules! conformance_tests {
                 recorded_times_never_go_back,
                 a_time_finds_the_first_event_recorded_then_or_later,
                 times_outside_the_log_find_its_start_and_its_end,
+            }
+            fingerprints {
+                a_fingerprint_stays_what_it_was_while_the_log_grows,
+                each_append_changes_the_fingerprint,
+                there_is_no_fingerprint_beyond_the_head,
+                a_consumer_is_refused_by_another_a_shorter_and_another_history_of_the_log,
             }
             contents {
                 everything_about_an_event_comes_back,

@@ -21,6 +21,7 @@ mod error;
 mod filter;
 mod gapped;
 mod read;
+mod same_log;
 mod store;
 mod subscription;
 
@@ -31,5 +32,6 @@ pub use error::{AppendError, Damage, ReadError};
 pub use filter::Filter;
 pub use gapped::GappedStore;
 pub use read::{Direction, Head, LogPage, ReadLog, ReadStream, StreamPage};
+pub use same_log::{LogMismatch, check_same_log};
 pub use store::{Capabilities, EventStore};
 pub use subscription::{Delivery, Follow, Subscribe, Subscription};

@@ -1,7 +1,7 @@
 use crate::{
     AppendError, Head, LogPage, ReadError, ReadLog, ReadStream, StreamPage, Subscribe, Subscription,
 };
-use annals_event::{Append, MarkName, Receipt, Sequence, Timestamp};
+use annals_event::{Append, Fingerprint, MarkName, Receipt, Sequence, Timestamp};
 use async_trait::async_trait;
 
 /// What an adapter can do beyond what all must.
@@ -53,4 +53,11 @@ pub trait EventStore: Send + Sync + 'static {
 
     /// The first event recorded at `time` or later; when there is none, the place after the last event.
     async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError>;
+
+    /// What tells this history of the log up to `at` from another: see [`check_same_log`](crate::check_same_log). `None`:
+    /// the log does not reach so far, or the store keeps none.
+    async fn fingerprint(&self, at: Sequence) -> Result<Option<Fingerprint>, ReadError> {
+        let _ = at;
+        Ok(None)
+    }
 }

@@ -11,7 +11,7 @@ use crate::{
     limits::FILTER_NAMES_MAX,
     v1,
 };
-use annals_event::{Category, EventType, LogId, Sequence, StreamName, Version};
+use annals_event::{Category, EventType, Fingerprint, LogId, Sequence, StreamName, Version};
 use annals_store::{
     Capabilities, Delivery, Direction, Filter, Head, LogPage, ReadLog, ReadStream, StreamPage, Subscribe,
 };
@@ -180,6 +180,25 @@ impl TryFrom<v1::HeadResponse> for Head {
             log_id: LogId::from_bytes(exactly("HeadResponse.log_id", &head.log_id)?),
             first: Sequence::new(head.first),
             last: Sequence::new(head.last),
+        })
+    }
+}
+
+impl From<Fingerprint> for v1::Fingerprint {
+    fn from(fingerprint: Fingerprint) -> Self {
+        let Fingerprint { log_id, sequence, chain } = fingerprint;
+        Self { log_id: id_bytes(log_id.as_bytes()), sequence: sequence.get(), chain: id_bytes(&chain) }
+    }
+}
+
+impl TryFrom<v1::Fingerprint> for Fingerprint {
+    type Error = InvalidMessage;
+
+    fn try_from(fingerprint: v1::Fingerprint) -> Result<Self, InvalidMessage> {
+        Ok(Self {
+            log_id: LogId::from_bytes(exactly("Fingerprint.log_id", &fingerprint.log_id)?),
+            sequence: Sequence::new(fingerprint.sequence),
+            chain: exactly("Fingerprint.chain", &fingerprint.chain)?,
         })
     }
 }

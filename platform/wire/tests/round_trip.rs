@@ -9,7 +9,7 @@
 
 use annals_event::{
     Append, Category, ContentType, CorrelationId, EventBatchBuilder, EventId, EventType, ExpectedVersion,
-    LogId, MarkName, MarkUpdate, Metadata, NewEvent, Receipt, RequestId, Requirement, Sequence,
+    Fingerprint, LogId, MarkName, MarkUpdate, Metadata, NewEvent, Receipt, RequestId, Requirement, Sequence,
     SequenceRange, StreamName, StreamWrite, Tag, Timestamp, TraceContext, Version, limits,
 };
 use annals_store::{
@@ -181,6 +181,9 @@ proptest! {
     ) {
         let head = Head { log_id: LogId::from_bytes(id), first, last };
         prop_assert_eq!(Head::try_from(through_bytes(&v1::HeadResponse::from(head))).unwrap(), head);
+        let fingerprint = Fingerprint { log_id: head.log_id, sequence: last, chain: id };
+        let message = v1::Fingerprint::from(fingerprint);
+        prop_assert_eq!(Fingerprint::try_from(through_bytes(&message)).unwrap(), fingerprint);
         let mut capabilities = Capabilities::of(name);
         (capabilities.durable, capabilities.dense) = (durable, dense);
         let message = v1::GetCapabilitiesResponse::from(capabilities.clone());

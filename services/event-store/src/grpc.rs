@@ -4,7 +4,7 @@ use crate::{
     Limits, page,
     subscription::{Messages, Sender},
 };
-use annals_event::{Append, InvalidAppend, MarkName, Timestamp};
+use annals_event::{Append, InvalidAppend, MarkName, Sequence, Timestamp};
 use annals_store::{EventStore, ReadError, ReadLog, ReadStream, Subscribe};
 use annals_wire::{
     InvalidMessage,
@@ -101,6 +101,15 @@ impl Methods for LogMethods {
         let time = Timestamp::from_micros(request.into_inner().time_us);
         let sequence = self.store.sequence_at(time).await;
         answer(sequence.map(|at| v1::SequenceAtResponse { sequence: at.get() }))
+    }
+
+    async fn get_fingerprint(
+        &self,
+        request: Request<v1::GetFingerprintRequest>,
+    ) -> Answer<v1::GetFingerprintResponse> {
+        let at = Sequence::new(request.into_inner().sequence);
+        let fingerprint = self.store.fingerprint(at).await;
+        answer(fingerprint.map(|found| v1::GetFingerprintResponse { fingerprint: found.map(Into::into) }))
     }
 
     async fn get_capabilities(
