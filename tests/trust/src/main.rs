@@ -98,6 +98,7 @@ async fn stopped() -> Result<ExitCode> {
         interrupted = tokio::signal::ctrl_c() => interrupted?,
         _ = terminate.recv() => {}
     }
+    eprintln!("stopped before the end: there is no card");
     Ok(ExitCode::FAILURE)
 }
 

@@ -37,7 +37,7 @@ pub(super) async fn judge(run: &Run) -> Result<Finding> {
 }
 
 async fn deliver(run: &Run) -> Result<Finding> {
-    let (events, kills) = (run.effort.pick(6_000, 200_000), run.effort.pick(15, 300));
+    let (events, kills) = (run.effort.pick(6_000, 260_000), run.effort.pick(15, 300));
     let (mut random, folder) = (run.random(11), in_memory()?);
     let server = Server::start(run.program.command(folder.path())).await?;
     let (address, judge) = (server.address(), Arc::new(Judge::new()));
