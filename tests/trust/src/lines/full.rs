@@ -40,8 +40,7 @@ pub(super) async fn judge(run: &Run) -> Result<Finding, Unjudged> {
     let mut finding = suites::finding(run, 9).await?;
     let (mut random, mut trials) = (run.random(9), Trials::default());
     for step in 0..run.effort.pick(6, 80) {
-        // From less than the log keeps free to some segments more.
-        let bytes = MIB / 2 + step * run.effort.pick(14, 1) * MIB / 2;
+        let bytes = MIB / 2 + step * run.effort.pick(7, 1) * MIB / 2;
         let room = Room { bytes, ..Room::AMPLE };
         finding.violations.take_in(fill(run, room, &mut random, &mut trials).await?);
     }
@@ -86,7 +85,7 @@ async fn fill(
     disk.resize(Room::AMPLE)?;
     trial.resumes(&store).await?;
     // Full again, to the last byte, and now the program dies too.
-    disk.resize(Room { bytes: used_bytes(&data)? + reserve_bytes() + MIB, ..Room::AMPLE })?;
+    disk.resize(Room { bytes: used_bytes(&data)? + MIB, ..Room::AMPLE })?;
     trial.until_full(&store).await?;
     server.kill().await?;
     let filler = disk.fill_up()?;
@@ -189,11 +188,6 @@ impl Trial {
         drop(self.writer);
         Ok(Arc::into_inner(self.judge).context("a client is still there")?.finish().1)
     }
-}
-
-/// What the log leaves free of the disk.
-fn reserve_bytes() -> u64 {
-    annals_store_log::Options::default().reserve_bytes
 }
 
 fn used_bytes(folder: &Path) -> Result<u64> {
