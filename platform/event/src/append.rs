@@ -1,8 +1,8 @@
 //! One append: what is to be written, under which conditions, and what came of it.
 
 use crate::{
-    ExpectedVersion, MarkName, NewEvent, RequestId, Sequence, SequenceRange, StreamName, Timestamp, Version,
-    limits, record,
+    EventId, ExpectedVersion, MarkName, NewEvent, RequestId, Sequence, SequenceRange, StreamName, Timestamp,
+    Version, limits, record,
 };
 use std::{collections::HashSet, fmt};
 
@@ -125,7 +125,7 @@ pub enum InvalidAppend {
     RepeatedMark(MarkName),
     /// One event id twice.
     #[error("event id {0} stands in the append twice")]
-    RepeatedEventId(crate::EventId),
+    RepeatedEventId(EventId),
     /// A number over its limit.
     #[error("the append has {actual} {what}; at most {max} are allowed")]
     TooMany {
@@ -234,20 +234,27 @@ impl Append {
                 return Err(InvalidAppend::RepeatedStream(stream.clone()));
             }
         }
-        let mut ids = HashSet::with_capacity(self.event_count());
-        for write in &self.writes {
-            if write.events.is_empty() {
-                return Err(InvalidAppend::EmptyWrite(write.stream.clone()));
-            }
-            if let Some(event) = write.events.iter().find(|event| !ids.insert(event.id)) {
-                return Err(InvalidAppend::RepeatedEventId(event.id));
-            }
+        if let Some(write) = self.writes.iter().find(|write| write.events.is_empty()) {
+            return Err(InvalidAppend::EmptyWrite(write.stream.clone()));
+        }
+        if let Some(id) = self.repeated_event_id() {
+            return Err(InvalidAppend::RepeatedEventId(id));
         }
         let mut marks = HashSet::with_capacity(self.marks.len());
         match self.marks.iter().find(|update| !marks.insert(&update.mark)) {
             Some(update) => Err(InvalidAppend::RepeatedMark(update.mark.clone())),
             None => Ok(()),
         }
+    }
+
+    fn repeated_event_id(&self) -> Option<EventId> {
+        let ids = || self.writes.iter().flat_map(|write| &write.events).map(|event| event.id);
+        // As they are when they were generated one after the other.
+        if ids().is_sorted_by(|id, next| id < next) {
+            return None;
+        }
+        let mut seen = HashSet::with_capacity(self.event_count());
+        ids().find(|id| !seen.insert(*id))
     }
 }
 
@@ -308,7 +315,7 @@ mod tests {
 
         let big = vec![NewEvent { payload: vec![0; 1 << 20].into(), ..event() }; 4]
             .into_iter()
-            .map(|e| NewEvent { id: crate::EventId::generate(), ..e })
+            .map(|e| NewEvent { id: EventId::generate(), ..e })
             .collect();
         let big = Append::to(stream("a"), ExpectedVersion::Any, big);
         assert!(matches!(big.validate(), Err(InvalidAppend::TooLarge { what: "append", .. })));

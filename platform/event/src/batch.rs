@@ -54,7 +54,13 @@ impl EventBatch {
             let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..));
             RecordRef::parse(rest.unwrap_or_default())?;
         }
-        Ok(Self { bytes, offsets: offsets.into() })
+        Ok(Self::of_records(bytes, offsets))
+    }
+
+    /// The same for records that are known to be well-formed: [`record::encode`] made them or they were parsed before.
+    /// Of one that is not, the fields read as empty or zero.
+    pub fn of_records(bytes: Bytes, offsets: Vec<u32>) -> Self {
+        Self { bytes, offsets: offsets.into() }
     }
 
     /// How many events the batch has.

@@ -38,11 +38,11 @@ impl Metadata {
 
     /// How many bytes the metadata takes in a record.
     pub fn encoded_len(&self) -> usize {
-        let text = |text: &Option<String>| text.as_ref().map_or(0, |text| 2 + text.len());
-        let headers: usize = self.headers.iter().map(|(key, value)| 4 + key.len() + value.len()).sum();
         if self.is_empty() {
             return 0;
         }
+        let text = |text: &Option<String>| text.as_ref().map_or(0, |text| 2 + text.len());
+        let headers: usize = self.headers.iter().map(|(key, value)| 4 + key.len() + value.len()).sum();
         1 + self.correlation_id.map_or(0, |_| 16)
             + self.causation_id.map_or(0, |_| 16)
             + self.trace.as_ref().map_or(0, |trace| 27 + trace.state.len())

@@ -52,13 +52,7 @@ impl DecodeError {
 
 /// How many bytes the record of `event` on `stream` takes.
 pub fn encoded_len(stream: &StreamName, event: &NewEvent) -> usize {
-    HEADER_BYTES
-        + stream.as_str().len()
-        + event.event_type.as_str().len()
-        + stored_content_type(event).len()
-        + event.metadata.encoded_len()
-        + tags_len(&event.tags)
-        + event.payload.len()
+    Lengths::of(stream, event).record
 }
 
 /// Appends the record of `event` on `stream` to `out`, without its place: [`set_place`] must follow.
@@ -66,27 +60,58 @@ pub fn encoded_len(stream: &StreamName, event: &NewEvent) -> usize {
 /// The event must be within [`limits`](crate::limits), as [`Append::validate`](crate::Append::validate) makes
 /// sure; a length that does not fit its field would make a record that [`RecordRef::parse`] refuses.
 pub fn encode(stream: &StreamName, event: &NewEvent, out: &mut Vec<u8>) {
-    let (content_type, tags) = (stored_content_type(event), tags_len(&event.tags));
-    out.extend_from_slice(&narrow::<u32>(encoded_len(stream, event)).to_le_bytes());
-    out.push(FORMAT);
-    out.push(narrow(stream.as_str().len()));
-    out.push(narrow(event.event_type.as_str().len()));
-    out.push(narrow(content_type.len()));
-    out.extend_from_slice(&event.schema_version.to_le_bytes());
-    out.extend_from_slice(&narrow::<u16>(event.metadata.encoded_len()).to_le_bytes());
-    out.extend_from_slice(&narrow::<u16>(tags).to_le_bytes());
-    out.extend_from_slice(&[0; 24]);
-    out.extend_from_slice(event.id.as_bytes());
-    out.extend_from_slice(&narrow::<u32>(event.payload.len()).to_le_bytes());
+    let lengths = Lengths::of(stream, event);
+    out.reserve(lengths.record);
+    out.extend_from_slice(&lengths.header(event));
     out.extend_from_slice(stream.as_str().as_bytes());
     out.extend_from_slice(event.event_type.as_str().as_bytes());
-    out.extend_from_slice(content_type.as_bytes());
+    out.extend_from_slice(stored_content_type(event).as_bytes());
     event.metadata.encode(out);
     for tag in &event.tags {
         out.push(narrow(tag.as_str().len()));
         out.extend_from_slice(tag.as_str().as_bytes());
     }
     out.extend_from_slice(&event.payload);
+}
+
+/// How long the parts of a record are.
+struct Lengths {
+    stream: usize,
+    event_type: usize,
+    content_type: usize,
+    metadata: usize,
+    tags: usize,
+    payload: usize,
+    record: usize,
+}
+
+impl Lengths {
+    fn of(stream: &StreamName, event: &NewEvent) -> Self {
+        let (stream, event_type) = (stream.as_str().len(), event.event_type.as_str().len());
+        let content_type = stored_content_type(event).len();
+        let (metadata, payload) = (event.metadata.encoded_len(), event.payload.len());
+        let tags = event.tags.iter().map(|tag| 1 + tag.as_str().len()).sum();
+        let record = HEADER_BYTES + stream + event_type + content_type + metadata + tags + payload;
+        Self { stream, event_type, content_type, metadata, tags, payload, record }
+    }
+
+    /// What stands before the names; the place is left out.
+    fn header(&self, event: &NewEvent) -> [u8; HEADER_BYTES] {
+        let mut header = [0; HEADER_BYTES];
+        header[0..4].copy_from_slice(&narrow::<u32>(self.record).to_le_bytes());
+        header[4..8].copy_from_slice(&[
+            FORMAT,
+            narrow(self.stream),
+            narrow(self.event_type),
+            narrow(self.content_type),
+        ]);
+        header[8..12].copy_from_slice(&event.schema_version.to_le_bytes());
+        header[12..14].copy_from_slice(&narrow::<u16>(self.metadata).to_le_bytes());
+        header[14..16].copy_from_slice(&narrow::<u16>(self.tags).to_le_bytes());
+        header[40..56].copy_from_slice(event.id.as_bytes());
+        header[56..60].copy_from_slice(&narrow::<u32>(self.payload).to_le_bytes());
+        header
+    }
 }
 
 /// Fills in the place of the record that begins at the start of `record`. Shorter than a header: no effect.
@@ -101,12 +126,32 @@ pub fn set_place(record: &mut [u8], sequence: Sequence, version: Version, record
     set(32, recorded_at.as_micros().to_le_bytes());
 }
 
-fn stored_content_type(event: &NewEvent) -> &str {
-    if event.content_type == ContentType::JSON { "" } else { event.content_type.as_str() }
+/// What a record says of its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed<'a> {
+    /// The event's place in the log.
+    pub sequence: Sequence,
+    /// Its stream.
+    pub stream: &'a str,
+    /// Its place there.
+    pub version: Version,
+    /// The whole record.
+    pub bytes: &'a [u8],
 }
 
-fn tags_len(tags: &[Tag]) -> usize {
-    tags.iter().map(|tag| 1 + tag.as_str().len()).sum()
+/// Checks the record at the start of `bytes`, and says where it belongs. What follows it does not matter.
+pub fn placed(bytes: &[u8]) -> Result<Placed<'_>, DecodeError> {
+    let record = RecordRef::parse(bytes)?;
+    Ok(Placed {
+        sequence: record.sequence(),
+        stream: record.stream(),
+        version: record.version(),
+        bytes: bytes.get(..record.len()).unwrap_or_default(),
+    })
+}
+
+fn stored_content_type(event: &NewEvent) -> &str {
+    if event.content_type == ContentType::JSON { "" } else { event.content_type.as_str() }
 }
 
 /// Lengths are validated before; one that does not fit saturates and makes the record unreadable, never wrong.

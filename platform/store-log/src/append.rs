@@ -38,7 +38,6 @@ impl Room {
 
     /// Appends when there is room, and waits for the answer.
     pub(crate) async fn append(&self, log: &Log, append: Append) -> Result<Receipt, AppendError> {
-        append.validate()?;
         let place = self.take(weight_bytes(&append)).await?;
         let (answer, answered) = oneshot::channel();
         let submitted = log.submit(append, move |result| {
