@@ -57,7 +57,7 @@ impl Maintenance {
     /// Does one step if the active segment is so full that the next one will be needed: a log that is hardly used
     /// stays small.
     pub(crate) fn prepare_if_needed(&self) -> Result<Prepared, MaintenanceError> {
-        const USED_SHARE_MIN: u64 = 4;
+        const USED_SHARE_MIN: u64 = 8;
         let needed = {
             let state = self.shared.state.read();
             let used = |active: &SegmentHeader| state.end.position.since(active.base);
