@@ -11,8 +11,10 @@ use crate::index::{IndexedRecord, Posting};
 use crate::num::{crc32c, put, to_u32, to_u64};
 use crate::pending::{Pending, Records, event_id_of};
 use crate::state::LogEnd;
+use crate::window::RequestHasher;
 use annals_event::{MarkName, Receipt, RequestId, Sequence, SequenceRange, Timestamp, Version, record};
-use std::collections::{HashMap, HashSet};
+use hashbrown::HashTable;
+use std::collections::HashMap;
 
 /// Most bytes of frames that are written and synced at once, unless a single frame is larger.
 pub(crate) const GROUP_BYTES_MAX: usize = 8 << 20;
@@ -34,13 +36,14 @@ pub(crate) struct Group {
     /// Where each record begins in `bytes`.
     pub(crate) offsets: Vec<u32>,
     pub(crate) marks: HashMap<MarkName, Sequence>,
-    versions: HashMap<StreamHash, Version>,
-    requests: HashSet<RequestId>,
+    versions: HashTable<(StreamHash, Version)>,
+    requests: HashTable<RequestId>,
+    hasher: RequestHasher,
     pub(crate) answers: Vec<Answer>,
 }
 
 impl Group {
-    pub(crate) fn new(log: LogTag, base: Position, end: LogEnd) -> Self {
+    pub(crate) fn new(log: LogTag, hasher: RequestHasher, base: Position, end: LogEnd) -> Self {
         Self {
             log,
             base,
@@ -51,8 +54,9 @@ impl Group {
             records: Vec::new(),
             offsets: Vec::new(),
             marks: HashMap::new(),
-            versions: HashMap::new(),
-            requests: HashSet::new(),
+            versions: HashTable::new(),
+            requests: HashTable::new(),
+            hasher,
             answers: Vec::new(),
         }
     }
@@ -69,6 +73,11 @@ impl Group {
         self.requests.clear();
     }
 
+    /// Makes room for `bytes` more of frames, as far as one group may hold them.
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes.min(GROUP_BYTES_MAX));
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
@@ -82,10 +91,11 @@ impl Group {
     }
     /// Where the group leaves the stream; `None`: it does not touch it.
     pub(crate) fn version(&self, stream: StreamHash) -> Option<Version> {
-        self.versions.get(&stream).copied()
+        let held = self.versions.find(stream.table_hash(), |(held, _)| *held == stream)?;
+        Some(held.1)
     }
     pub(crate) fn has_request(&self, id: RequestId) -> bool {
-        self.requests.contains(&id)
+        self.requests.find(self.hasher.hash(id), |held| *held == id).is_some()
     }
     /// Whether the event is in the group.
     pub(crate) fn has_event(&self, id: [u8; 16]) -> bool {
@@ -108,7 +118,9 @@ impl Group {
         encode_prelude(pending.digest, marks, &mut self.bytes);
         let versions = self.push_records(pending, recorded_at, version_of);
         let header = self.finish_frame(frame_at, recorded_at, pending);
-        self.requests.insert(pending.request_id);
+        let hasher = self.hasher;
+        self.requests
+            .insert_unique(hasher.hash(pending.request_id), pending.request_id, |id| hasher.hash(*id));
         for update in &pending.marks {
             self.marks.insert(update.mark.clone(), update.value);
         }
@@ -140,10 +152,16 @@ impl Group {
                 self.records.push(IndexedRecord { stream, version, posting });
                 sequence = sequence.next();
             }
-            self.versions.insert(stream, version);
+            self.set_version(stream, version);
             versions.push(version);
         }
         versions
+    }
+
+    fn set_version(&mut self, stream: StreamHash, version: Version) {
+        let is_held = |held: &(StreamHash, Version)| held.0 == stream;
+        let entry = self.versions.entry(stream.table_hash(), is_held, |held| held.0.table_hash());
+        entry.insert((stream, version));
     }
 
     fn finish_frame(&mut self, frame_at: usize, recorded_at: i64, pending: &Pending) -> FrameHeader {

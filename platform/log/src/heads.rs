@@ -12,6 +12,13 @@ use parking_lot::RwLock;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct StreamHash(pub(crate) u128);
 
+impl StreamHash {
+    /// For hash tables: it is as good a hash as any.
+    pub(crate) fn table_hash(self) -> u64 {
+        u64::try_from(self.0 & u128::from(u64::MAX)).unwrap_or(0)
+    }
+}
+
 /// Hashes the names of one log's streams.
 #[derive(Clone)]
 pub(crate) struct StreamHasher {

@@ -84,10 +84,11 @@ enum Postings {
 }
 
 impl Postings {
-    fn push(&mut self, posting: Posting) {
+    fn extend(&mut self, more: impl ExactSizeIterator<Item = Posting>) {
         match self {
-            Self::One(first) => *self = Self::Many(vec![*first, posting]),
-            Self::Many(postings) => postings.push(posting),
+            _ if more.len() == 0 => {}
+            Self::One(first) => *self = Self::Many(std::iter::once(*first).chain(more).collect()),
+            Self::Many(postings) => postings.extend(more),
         }
     }
     fn as_slice(&self) -> &[Posting] {
@@ -114,28 +115,27 @@ pub(crate) struct IndexedRecord {
     pub(crate) posting: Posting,
 }
 
-fn table_hash(stream: StreamHash) -> u64 {
-    u64::try_from(stream.0 & u128::from(u64::MAX)).unwrap_or(0)
-}
-
 impl ActiveIndex {
-    pub(crate) fn add(&mut self, record: &IndexedRecord, previous_segment: u32) {
-        let stream = record.stream;
-        self.postings += 1;
+    /// Adds consecutive records of one stream.
+    pub(crate) fn add(&mut self, run: &[IndexedRecord], previous_segment: u32) {
+        let Some((first, rest)) = run.split_first() else { return };
+        let stream = first.stream;
+        self.postings += run.len();
         let entry = self.streams.entry(
-            table_hash(stream),
+            stream.table_hash(),
             |held| held.stream == stream,
-            |held| table_hash(held.stream),
+            |held| held.stream.table_hash(),
         );
+        let more = rest.iter().map(|record| record.posting);
         match entry {
-            Entry::Occupied(mut entry) => entry.get_mut().postings.push(record.posting),
+            Entry::Occupied(mut entry) => {
+                entry.get_mut().postings.extend(run.iter().map(|record| record.posting));
+            }
             Entry::Vacant(entry) => {
-                entry.insert(ActiveStream {
-                    stream,
-                    first_version: record.version,
-                    previous_segment,
-                    postings: Postings::One(record.posting),
-                });
+                let first_version = first.version;
+                let mut postings = Postings::One(first.posting);
+                postings.extend(more);
+                entry.insert(ActiveStream { stream, first_version, previous_segment, postings });
             }
         }
     }
@@ -153,7 +153,7 @@ impl ActiveIndex {
     }
 
     pub(crate) fn find(&self, stream: StreamHash, versions: VersionRange) -> Option<Found> {
-        let held = self.streams.find(table_hash(stream), |held| held.stream == stream)?;
+        let held = self.streams.find(stream.table_hash(), |held| held.stream == stream)?;
         let postings = held.postings.as_slice();
         let range = versions.of_postings(held.first_version, postings.len());
         Some(Found {
@@ -381,10 +381,9 @@ mod tests {
 
     fn index() -> ActiveIndex {
         let mut index = ActiveIndex::default();
-        index.add(&record(5, 1, 100), 0);
-        index.add(&record(9, 4, 200), 1);
-        index.add(&record(9, 5, 300), 1);
-        index.add(&record(9, 6, 400), 1);
+        index.add(&[record(5, 1, 100)], 0);
+        index.add(&[record(9, 4, 200), record(9, 5, 300)], 1);
+        index.add(&[record(9, 6, 400)], 1);
         for n in 0..10 {
             let first = Sequence::new(u64::from(n) + 1);
             index.pass(Waypoint { first, recorded_at: i64::from(n), offset: n * 40_000 });
@@ -434,7 +433,7 @@ mod tests {
     #[test]
     fn an_index_file_has_these_bytes() {
         let mut index = ActiveIndex::default();
-        index.add(&record(0x0102, 4, 0x2000), 1);
+        index.add(&[record(0x0102, 4, 0x2000)], 1);
         index.pass(Waypoint { first: Sequence::new(7), recorded_at: -1, offset: 512 });
         let bytes = index.seal(of()).as_bytes().to_vec();
         let golden = [

@@ -8,7 +8,12 @@ use crate::group::GROUP_BYTES_MAX;
 use crate::pending::Pending;
 use annals_event::Receipt;
 use parking_lot::{Condvar, Mutex};
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
 
 type Done = Box<dyn FnOnce(Result<Receipt, AppendError>) + Send>;
 
@@ -57,9 +62,15 @@ impl Drop for JobAnswer {
     }
 }
 
+/// How long the writer looks for another append before it sleeps. A client that waits for each answer sends its next
+/// append within that time, and waking a thread takes as long.
+const LOOK_AGAIN: Duration = Duration::from_micros(40);
+
 pub(crate) struct Queue {
     appends_max: usize,
     bytes_max: usize,
+    /// How many jobs wait; also read without the lock.
+    count: AtomicUsize,
     waiting: Mutex<Waiting>,
     filled: Condvar,
     emptied: Condvar,
@@ -88,6 +99,7 @@ impl Queue {
         Self {
             appends_max: appends_max.max(1),
             bytes_max,
+            count: AtomicUsize::new(0),
             waiting: Mutex::default(),
             filled: Condvar::new(),
             emptied: Condvar::new(),
@@ -127,6 +139,7 @@ impl Queue {
     /// The jobs that wait, oldest first, about as many as one group may hold, once there is one; `None`: the queue
     /// is closed and empty.
     pub(crate) fn take(&self) -> Option<Vec<Job>> {
+        self.look_again();
         let mut waiting = self.waiting.lock();
         while waiting.jobs.is_empty() {
             if waiting.stage != Stage::Open {
@@ -141,10 +154,19 @@ impl Queue {
         };
         let count = waiting.jobs.iter().take_while(fits).count().max(1);
         let jobs: Vec<Job> = waiting.jobs.drain(..count).collect();
+        self.count.store(waiting.jobs.len(), Ordering::Relaxed);
         let taken: usize = jobs.iter().map(|job| job.pending.weight_bytes()).sum();
         waiting.bytes = waiting.bytes.saturating_sub(taken);
         self.emptied.notify_all();
         Some(jobs)
+    }
+
+    /// Gives whoever was just answered a moment to come back.
+    fn look_again(&self) {
+        let begun = Instant::now();
+        while self.count.load(Ordering::Relaxed) == 0 && begun.elapsed() < LOOK_AGAIN {
+            thread::yield_now();
+        }
     }
 
     /// Takes no more jobs in.
@@ -188,6 +210,7 @@ impl Queue {
     fn put(&self, waiting: &mut Waiting, job: Job) {
         waiting.bytes += job.pending.weight_bytes();
         waiting.jobs.push_back(job);
+        self.count.store(waiting.jobs.len(), Ordering::Relaxed);
         self.filled.notify_one();
     }
 

@@ -104,8 +104,8 @@ fn scan(reader: &Reader, readable: &Readable) -> Result<ActiveIndex, ReadError> 
         }
         let parsed = AppendPayload::parse(payload).ok_or_else(|| damaged("the payload is too short"))?;
         let records = records_in(&shared.hasher, &header, payload, parsed.records_at, offset, |_, _| true);
-        for record in records.map_err(damaged)? {
-            index.add(&record, 0);
+        for run in records.map_err(damaged)?.chunk_by(|record, next| record.stream == next.stream) {
+            index.add(run, 0);
         }
         let offset = to_u32(crate::num::to_usize(offset));
         index.pass(Waypoint { first: header.first, recorded_at: header.recorded_at, offset });

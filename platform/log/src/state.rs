@@ -119,9 +119,11 @@ impl State {
     ) {
         let Some(segment) = self.segments.last() else { return };
         let offset = u32::try_from(frame.position.since(segment.base)).unwrap_or(u32::MAX);
-        for record in records {
-            let previous = heads.advance(record.stream, record.version, segment.number);
-            self.active.add(record, previous);
+        for run in records.chunk_by(|record, next| record.stream == next.stream) {
+            if let Some(last) = run.last() {
+                let previous = heads.advance(last.stream, last.version, segment.number);
+                self.active.add(run, previous);
+            }
         }
         if frame.events > 0 {
             self.active.pass(Waypoint { first: frame.first, recorded_at: frame.recorded_at, offset });

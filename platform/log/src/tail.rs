@@ -16,12 +16,10 @@ pub(crate) struct TailGroup {
 }
 
 impl TailGroup {
-    /// The group that begins at `first`; `offsets` are where its records begin in `bytes`. `None`: they do not read;
-    /// the engine wrote them itself, but then they are better read from disk.
-    pub(crate) fn new(first: Sequence, bytes: Bytes, offsets: Vec<u32>) -> Option<Self> {
+    /// The group that begins at `first`; `offsets` are where its records, which the engine encoded, begin in `bytes`.
+    pub(crate) fn new(first: Sequence, bytes: Bytes, offsets: Vec<u32>) -> Self {
         let next = first.plus(crate::num::to_u64(offsets.len()));
-        let size = bytes.len();
-        Some(Self { first, next, bytes: size, events: EventBatch::parse_at(bytes, offsets).ok()? })
+        Self { first, next, bytes: bytes.len(), events: EventBatch::of_records(bytes, offsets) }
     }
 }
 
@@ -91,8 +89,7 @@ pub(crate) fn join(mut batches: Vec<EventBatch>, events_max: usize) -> EventBatc
         offsets.push(crate::num::to_u32(bytes.len()));
         bytes.extend_from_slice(event.as_bytes());
     }
-    // Each record was parsed before.
-    EventBatch::parse_at(bytes.into(), offsets).unwrap_or_default()
+    EventBatch::of_records(bytes.into(), offsets)
 }
 
 #[cfg(test)]
@@ -110,7 +107,7 @@ mod tests {
             let sequence = Sequence::new(first + n);
             record::set_place(&mut bytes[at..], sequence, Version::FIRST, Timestamp::default());
         }
-        tail.push(TailGroup::new(Sequence::new(first), bytes.into(), offsets).unwrap());
+        tail.push(TailGroup::new(Sequence::new(first), bytes.into(), offsets));
     }
 
     fn read(tail: &Tail, from: u64, events_max: usize) -> Option<Vec<u64>> {

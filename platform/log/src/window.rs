@@ -18,8 +18,23 @@ pub(crate) struct Request {
     pub(crate) frame: Position,
 }
 
-pub(crate) struct Window {
+/// Hashes request ids, which others choose, in a way that nobody can foresee.
+#[derive(Clone, Copy)]
+pub(crate) struct RequestHasher {
     seed: u64,
+}
+
+impl RequestHasher {
+    pub(crate) fn of(log: LogId) -> Self {
+        Self { seed: u64_at(log.as_bytes(), 8) }
+    }
+    pub(crate) fn hash(self, id: RequestId) -> u64 {
+        xxhash_rust::xxh3::xxh3_64_with_seed(id.as_bytes(), self.seed)
+    }
+}
+
+pub(crate) struct Window {
+    hasher: RequestHasher,
     requests_max: usize,
     ring: VecDeque<Request>,
     /// How many requests left the ring: a request's ordinal less this is its place in the ring.
@@ -33,12 +48,12 @@ impl Window {
     }
 
     fn with_limit(log: LogId, requests_max: usize) -> Self {
-        let seed = u64_at(log.as_bytes(), 8);
-        Self { seed, requests_max, ring: VecDeque::new(), dropped: 0, ordinals: HashTable::new() }
+        let hasher = RequestHasher::of(log);
+        Self { hasher, requests_max, ring: VecDeque::new(), dropped: 0, ordinals: HashTable::new() }
     }
 
     pub(crate) fn get(&self, id: RequestId) -> Option<Position> {
-        let found = self.ordinals.find(self.hash(id), |&ordinal| self.is_at(ordinal, id))?;
+        let found = self.ordinals.find(self.hasher.hash(id), |&ordinal| self.is_at(ordinal, id))?;
         self.at(*found).map(|request| request.frame)
     }
 
@@ -51,11 +66,11 @@ impl Window {
         }
         let ordinal = self.dropped + crate::num::to_u64(self.ring.len());
         self.ring.push_back(request);
-        let (seed, ring, dropped) = (self.seed, &self.ring, self.dropped);
+        let (hasher, ring, dropped) = (self.hasher, &self.ring, self.dropped);
         let hash_of = |&ordinal: &u64| {
-            ring.get(to_usize(ordinal - dropped)).map_or(0, |request| hash(seed, request.id))
+            ring.get(to_usize(ordinal - dropped)).map_or(0, |request| hasher.hash(request.id))
         };
-        self.ordinals.insert_unique(hash(seed, request.id), ordinal, hash_of);
+        self.ordinals.insert_unique(hasher.hash(request.id), ordinal, hash_of);
     }
 
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &Request> {
@@ -64,7 +79,7 @@ impl Window {
 
     fn drop_oldest(&mut self) {
         let Some(oldest) = self.ring.front() else { return };
-        let (hash, dropped) = (self.hash(oldest.id), self.dropped);
+        let (hash, dropped) = (self.hasher.hash(oldest.id), self.dropped);
         if let Ok(entry) = self.ordinals.find_entry(hash, |&ordinal| ordinal == dropped) {
             entry.remove();
         }
@@ -78,13 +93,6 @@ impl Window {
     fn is_at(&self, ordinal: u64, id: RequestId) -> bool {
         self.at(ordinal).is_some_and(|request| request.id == id)
     }
-    fn hash(&self, id: RequestId) -> u64 {
-        hash(self.seed, id)
-    }
-}
-
-fn hash(seed: u64, id: RequestId) -> u64 {
-    xxhash_rust::xxh3::xxh3_64_with_seed(id.as_bytes(), seed)
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ use crate::segment::{SegmentHeader, SegmentNumber};
 use crate::state::{SegmentFiles, Shared};
 use crate::stats::{Stats, add};
 use crate::tail::TailGroup;
+use crate::window::RequestHasher;
 use crate::{lock, num};
 use annals_event::{Append, Receipt};
 use decide::Decision;
@@ -86,7 +87,7 @@ impl Writer {
         let preparation = Preparation::new(disk.clone(), next_capacity(&options, &segment));
         let files = SegmentFiles::new(disk);
         files.put(segment.number, file.clone());
-        let group = Group::new(tag, segment.base, state.end);
+        let group = Group::new(tag, RequestHasher::of(log_id), segment.base, state.end);
         let headroom = Headroom::look(&*environment.disk, options.reserve_bytes);
         let indexes = IndexCache::new(options.index_cache_bytes_max);
         let shared = Arc::new(Shared {
@@ -124,6 +125,8 @@ impl Writer {
         group: Vec<Result<Pending, annals_event::InvalidAppend>>,
     ) -> Vec<Result<Receipt, AppendError>> {
         self.headroom = Headroom::look(&*self.shared.environment.disk, self.shared.options.reserve_bytes);
+        let bytes: u64 = group.iter().flatten().map(frame_bytes_of).sum();
+        self.group.reserve(to_usize(bytes));
         for (at, pending) in group.into_iter().enumerate() {
             match pending {
                 Ok(pending) => self.take(at, &pending),
@@ -274,7 +277,7 @@ impl Writer {
         add(&counters.events, to_u64(group.records.len()));
         add(&counters.bytes, to_u64(bytes.len()));
         let first = group.frames.first().map_or(group.end.next, |(frame, _)| frame.first);
-        let recent = TailGroup::new(first, bytes.into(), group.offsets.clone());
+        let recent = TailGroup::new(first, bytes.into(), std::mem::take(&mut group.offsets));
         let head = {
             let mut state = self.shared.state.write();
             let mut records = group.records.as_slice();
@@ -285,7 +288,7 @@ impl Writer {
                 records = rest;
             }
             state.marks.extend(group.marks.drain());
-            if let Some(recent) = recent.filter(|_| !group.records.is_empty()) {
+            if !group.records.is_empty() {
                 state.tail.push(recent);
             }
             state.head()

@@ -178,15 +178,15 @@ impl Walker<'_, '_> {
         parsed.marks().ok_or("the frame's marks are not well-formed")?;
         let records = records_in(self.hasher, header, payload, parsed.records_at, offset, |_, _| true)?;
         let mut fits = true;
-        for record in &records {
-            let previous_segment = match self.heads {
-                Some(heads) => {
-                    fits &= heads.version(record.stream).next() == record.version;
-                    heads.advance(record.stream, record.version, walked.segment.number)
+        for run in records.chunk_by(|record, next| record.stream == next.stream) {
+            let previous_segment = match (self.heads, run) {
+                (Some(heads), [first, .., last] | [first @ last]) => {
+                    fits &= heads.version(first.stream).next() == first.version;
+                    heads.advance(last.stream, last.version, walked.segment.number)
                 }
-                None => 0,
+                _ => 0,
             };
-            walked.index.add(record, previous_segment);
+            walked.index.add(run, previous_segment);
         }
         if header.events > 0 {
             let offset = to_u32(to_usize(offset));

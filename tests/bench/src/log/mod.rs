@@ -10,7 +10,7 @@ pub(crate) use open::{Fill, open_and_tell};
 
 use crate::report::Report;
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 /// What to measure.
@@ -23,18 +23,43 @@ pub(crate) struct Options {
     /// error.
     #[arg(long)]
     json: bool,
+    /// Only this part; may be given several times.
+    #[arg(long, value_name = "PART")]
+    only: Vec<Part>,
     /// A folder on the disk to measure; a temporary one inside it is used and removed. Default: the current folder.
     #[arg(long, value_name = "DIR", default_value = ".")]
     folder: PathBuf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Durable appends beside the disk's own writes and syncs.
+    Append,
+    /// Reading what is in the page cache.
+    Read,
+    /// Opening, and the memory that an open log takes.
+    Open,
+}
+
+impl Options {
+    fn wants(&self, part: Part) -> bool {
+        self.only.is_empty() || self.only.contains(&part)
+    }
 }
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("annals-bench-").tempdir_in(&options.folder)?;
     let mut report = Report::new(options.json);
     let (appends, reads, opens) = if options.quick { quick() } else { full() };
-    append::run(&mut report, folder.path(), &appends).await?;
-    read::run(&mut report, folder.path(), &reads).await?;
-    open::run(&mut report, folder.path(), &opens)?;
+    if options.wants(Part::Append) {
+        append::run(&mut report, folder.path(), &appends).await?;
+    }
+    if options.wants(Part::Read) {
+        read::run(&mut report, folder.path(), &reads).await?;
+    }
+    if options.wants(Part::Open) {
+        open::run(&mut report, folder.path(), &opens)?;
+    }
     report.finish()?;
     Ok(())
 }
