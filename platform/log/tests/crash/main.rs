@@ -12,6 +12,7 @@
 )]
 #![allow(unreachable_pub, reason = "modules of one test program")]
 
+mod based;
 mod crashes;
 mod damage;
 mod faults;
