@@ -15,6 +15,7 @@
 mod based;
 mod crashes;
 mod damage;
+mod ends;
 mod faults;
 mod judge;
 mod model;
