@@ -17,6 +17,7 @@ mod crashes;
 mod damage;
 mod ends;
 mod faults;
+mod histories;
 mod judge;
 mod model;
 mod planted;
