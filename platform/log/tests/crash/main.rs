@@ -18,6 +18,7 @@ mod damage;
 mod ends;
 mod faults;
 mod histories;
+mod holds;
 mod judge;
 mod model;
 mod planted;
