@@ -22,6 +22,7 @@ mod holds;
 mod judge;
 mod model;
 mod planted;
+mod scrubbed;
 mod session;
 mod torn;
 mod verified;
