@@ -77,6 +77,14 @@ pub enum PlantedBug {
     DirectoryNotSynced,
     /// Removes segments before the base that stands for them is durable.
     BaseAfterDrop,
+    /// Syncs once more after a failed sync, and believes the second one.
+    SyncRetried,
+    /// Writes on after a failed sync.
+    GoesOnAfterFailedSync,
+    /// Shows readers a group whose sync failed.
+    FailedGroupVisible,
+    /// Gives an event an earlier time than the one before it when the clock was set back.
+    TimeGoesBack,
 }
 
 /// Whether a bug is planted; without the feature this is the constant `false`.
