@@ -85,6 +85,12 @@ pub enum PlantedBug {
     FailedGroupVisible,
     /// Gives an event an earlier time than the one before it when the clock was set back.
     TimeGoesBack,
+    /// Names a segment before its header is durable.
+    HeaderNotSynced,
+    /// Writes a segment's footer before the name of the one that follows is durable.
+    FooterBeforeName,
+    /// Leaves a footer that may be in the cache alone as it is.
+    FooterNotRewritten,
 }
 
 /// Whether a bug is planted; without the feature this is the constant `false`.

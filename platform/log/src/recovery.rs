@@ -424,6 +424,7 @@ impl<'a> Recovery<'a> {
         let unproven = Extent { from: replayed.synced_to.since(base), to: end.since(base), ..extent };
         repair::rewrite(unproven).map_err(io)?;
         if replayed.is_fresh
+            && !planted!(self.options, FooterNotRewritten)
             && let [.., sealed, _] = self.segments.as_slice()
         {
             let file = self.open(sealed.number)?;

@@ -98,3 +98,18 @@ fn showing_readers_what_is_not_durable_is_caught() {
 fn times_that_go_back_with_the_clock_are_caught() {
     catches(PlantedBug::TimeGoesBack, power_cuts);
 }
+
+#[test]
+fn naming_a_segment_before_its_header_is_durable_is_caught() {
+    catches(PlantedBug::HeaderNotSynced, power_cuts);
+}
+
+#[test]
+fn ending_a_segment_before_the_name_of_the_next_is_durable_is_caught() {
+    catches(PlantedBug::FooterBeforeName, power_cuts);
+}
+
+#[test]
+fn leaving_a_footer_in_the_cache_is_caught() {
+    catches(PlantedBug::FooterNotRewritten, power_cuts);
+}
