@@ -91,6 +91,10 @@ pub enum PlantedBug {
     FooterBeforeName,
     /// Leaves a footer that may be in the cache alone as it is.
     FooterNotRewritten,
+    /// Restores heads and marks from a checkpoint or base, and not the request ids.
+    RequestsForgotten,
+    /// Checks conditions against what is durable, without the group that is under way.
+    ConditionsIgnoreGroup,
 }
 
 /// Whether a bug is planted; without the feature this is the constant `false`.

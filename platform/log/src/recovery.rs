@@ -26,6 +26,7 @@ use crate::repair;
 use crate::scan::{Extent, Scanned, Scanner, last_synced_to};
 use crate::segment::{FRAMES_AT, SegmentHeader, SegmentNumber};
 use crate::state::{State, footer_offset};
+use crate::window::Window;
 use std::{collections::HashSet, sync::Arc};
 
 /// A log as it was found, and mended.
@@ -174,6 +175,9 @@ impl<'a> Recovery<'a> {
                 state.corruption = Some(base::damage(&*self.environment.disk, 0, base::NOT_WELL_FORMED));
             }
             _ => {}
+        }
+        if planted!(self.options, RequestsForgotten) {
+            state.window = Window::new(first.log_id);
         }
         let file = self.open(first.number)?;
         let synced_to = first.frames();

@@ -113,3 +113,13 @@ fn ending_a_segment_before_the_name_of_the_next_is_durable_is_caught() {
 fn leaving_a_footer_in_the_cache_is_caught() {
     catches(PlantedBug::FooterNotRewritten, power_cuts);
 }
+
+#[test]
+fn forgetting_request_ids_at_a_restart_is_caught() {
+    catches(PlantedBug::RequestsForgotten, power_cuts);
+}
+
+#[test]
+fn checking_conditions_without_the_group_under_way_is_caught() {
+    catches(PlantedBug::ConditionsIgnoreGroup, power_cuts);
+}
