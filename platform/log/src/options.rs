@@ -95,6 +95,16 @@ pub enum PlantedBug {
     RequestsForgotten,
     /// Checks conditions against what is durable, without the group that is under way.
     ConditionsIgnoreGroup,
+    /// Serves frames whose payload does not match its checksum.
+    PayloadNotChecked,
+    /// Takes in frames whether or not they follow the chain.
+    ChainNotChecked,
+    /// Takes the end of a log for its end although a checkpoint knows that it went on.
+    LostEndNotNoticed,
+    /// Opens a log whose base is damaged as if nothing had been dropped.
+    BaseDamageIgnored,
+    /// Uses the index of another history of the log.
+    ForeignIndexUsed,
 }
 
 /// Whether a bug is planted; without the feature this is the constant `false`.

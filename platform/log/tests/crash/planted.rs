@@ -1,8 +1,11 @@
 //! Each planted bug is caught by the suite that is there to catch it, and the suite passes without the bug.
 
+use crate::based::flipped_bits_of_the_base;
 use crate::crashes::{Effort, Images, cut_everywhere, retry_everywhere};
-use crate::damage::zero_sectors_of_the_active_segment;
+use crate::damage::{Left, Sound, flip_everywhere, segments, used_bytes, zero_sectors_of_the_active_segment};
+use crate::ends::lost_ends;
 use crate::faults::fail_everywhere;
+use crate::histories::{frames_of_another_history, indexes_of_another_history};
 use crate::judge::Verdict;
 use crate::session::Setup;
 use annals_log::PlantedBug;
@@ -37,6 +40,13 @@ fn power_cuts_and_equal_retries(setup: Setup) -> Verdict {
 
 fn failing_disks(setup: Setup) -> Verdict {
     fail_everywhere(&setup, Lasts::Once, FaultKind::Medium, &mut Images::default())
+}
+
+/// Of a closed log: then only who reads the segment looks at it.
+fn flipped_bits_of_a_sealed_segment(setup: Setup) -> Verdict {
+    let sound = Sound::new(setup, Left::Closed);
+    let name = &segments(sound.disk())[1];
+    flip_everywhere(&sound, name, (0..used_bytes(sound.disk(), name)).step_by(19)).map(drop)
 }
 
 #[test]
@@ -122,4 +132,29 @@ fn forgetting_request_ids_at_a_restart_is_caught() {
 #[test]
 fn checking_conditions_without_the_group_under_way_is_caught() {
     catches(PlantedBug::ConditionsIgnoreGroup, power_cuts);
+}
+
+#[test]
+fn serving_a_payload_without_checking_it_is_caught() {
+    catches(PlantedBug::PayloadNotChecked, flipped_bits_of_a_sealed_segment);
+}
+
+#[test]
+fn taking_in_frames_that_do_not_follow_the_chain_is_caught() {
+    catches(PlantedBug::ChainNotChecked, |setup| frames_of_another_history(setup).map(drop));
+}
+
+#[test]
+fn using_the_index_of_another_history_is_caught() {
+    catches(PlantedBug::ForeignIndexUsed, |setup| indexes_of_another_history(setup).map(drop));
+}
+
+#[test]
+fn not_noticing_that_the_end_of_a_log_is_lost_is_caught() {
+    catches(PlantedBug::LostEndNotNoticed, |setup| lost_ends(&setup).map(drop));
+}
+
+#[test]
+fn opening_a_log_with_a_damaged_base_as_a_whole_one_is_caught() {
+    catches(PlantedBug::BaseDamageIgnored, |setup| flipped_bits_of_the_base(setup).map(drop));
 }
