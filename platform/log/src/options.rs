@@ -105,6 +105,10 @@ pub enum PlantedBug {
     BaseDamageIgnored,
     /// Uses the index of another history of the log.
     ForeignIndexUsed,
+    /// Drops segments with events that are held.
+    HoldIgnored,
+    /// Scrubs all sealed segments but the last one.
+    LastSealedNotScrubbed,
 }
 
 /// Whether a bug is planted; without the feature this is the constant `false`.

@@ -6,7 +6,9 @@ use crate::damage::{Left, Sound, flip_everywhere, segments, used_bytes, zero_sec
 use crate::ends::lost_ends;
 use crate::faults::fail_everywhere;
 use crate::histories::{frames_of_another_history, indexes_of_another_history};
+use crate::holds::hold_on;
 use crate::judge::Verdict;
+use crate::scrubbed::damage_in_each_sealed_segment;
 use crate::session::Setup;
 use annals_log::PlantedBug;
 use annals_log::sim::{FaultKind, Lasts};
@@ -157,4 +159,14 @@ fn not_noticing_that_the_end_of_a_log_is_lost_is_caught() {
 #[test]
 fn opening_a_log_with_a_damaged_base_as_a_whole_one_is_caught() {
     catches(PlantedBug::BaseDamageIgnored, |setup| flipped_bits_of_the_base(setup).map(drop));
+}
+
+#[test]
+fn dropping_what_is_held_is_caught() {
+    catches(PlantedBug::HoldIgnored, |setup| hold_on(&setup).map(drop));
+}
+
+#[test]
+fn scrubbing_all_sealed_segments_but_the_last_is_caught() {
+    catches(PlantedBug::LastSealedNotScrubbed, |setup| damage_in_each_sealed_segment(&setup).map(drop));
 }
