@@ -71,6 +71,8 @@ pub enum PlantedBug {
     ZeroSectorEndsLog,
     /// Leaves the bytes of a torn tail where they are.
     TailNotWiped,
+    /// Wipes only what it sees of a torn tail, and not what may be on the disk below.
+    TailWipedInCache,
     /// Serves what it read in recovery without writing and syncing it again.
     RecoveryTrustsCache,
     /// Does not sync the folder after a segment got its name.

@@ -424,7 +424,8 @@ impl<'a> Recovery<'a> {
         let extent = Extent { file: &*replayed.file, log: self.tag, base, from: end.since(base), to: length };
         if !planted!(self.options, TailNotWiped) {
             // A torn tail is never longer than one group. Behind a close mark there is none.
-            let least = if replayed.closed { 0 } else { to_u64(GROUP_BYTES_MAX) };
+            let seen_only = replayed.closed || planted!(self.options, TailWipedInCache);
+            let least = if seen_only { 0 } else { to_u64(GROUP_BYTES_MAX) };
             repair::wipe(extent, least).map_err(io)?;
         }
         if planted!(self.options, RecoveryTrustsCache) {
