@@ -99,6 +99,8 @@ pub enum PlantedBug {
     ConditionsIgnoreGroup,
     /// Serves frames whose payload does not match its checksum.
     PayloadNotChecked,
+    /// Serves records whose bytes do not match the checksum in their index.
+    RecordNotChecked,
     /// Takes in frames whether or not they follow the chain.
     ChainNotChecked,
     /// Takes the end of a log for its end although a checkpoint knows that it went on.

@@ -152,6 +152,11 @@ fn serving_a_payload_without_checking_it_is_caught() {
 }
 
 #[test]
+fn serving_a_record_of_a_stream_without_checking_it_is_caught() {
+    catches(PlantedBug::RecordNotChecked, flipped_bits_of_a_sealed_segment);
+}
+
+#[test]
 fn taking_in_frames_that_do_not_follow_the_chain_is_caught() {
     catches(PlantedBug::ChainNotChecked, |setup| frames_of_another_history(setup).map(drop));
 }
