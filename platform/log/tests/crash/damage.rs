@@ -4,6 +4,7 @@
 //! deleted. Damaged derived files change nothing at all.
 
 use crate::judge::{Answer, Depth, Judge, Verdict, Violation, must, same_record};
+use crate::layout::{last_group_at, segments, take_derived_files, used_bytes};
 use crate::session::{Session, Setup};
 use crate::workload::Clients;
 use annals_event::{Append, EventBatch, Sequence, Version};
@@ -209,22 +210,6 @@ impl Sound {
 /// Longer than any frame that the clients write.
 const FRAME_BYTES_MAX: usize = 24 << 10;
 
-pub fn segments(disk: &SimDisk) -> Vec<String> {
-    disk.files().into_iter().filter(|name| name.ends_with(".segment")).collect()
-}
-
-pub fn take_derived_files(disk: &SimDisk) {
-    for name in disk.files().iter().filter(|name| !name.ends_with(".segment")) {
-        disk.take(name);
-    }
-}
-
-/// Where the zeros at the end of a file begin.
-pub fn used_bytes(disk: &SimDisk, name: &str) -> usize {
-    let bytes = disk.content(name).unwrap_or_default();
-    bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
-}
-
 fn places(judge: &Judge, disk: &SimDisk) -> BTreeMap<Sequence, (String, usize)> {
     let files: Vec<_> = segments(disk).into_iter().map(|name| (disk.content(&name).unwrap(), name)).collect();
     let place = |record: &[u8]| {
@@ -312,20 +297,6 @@ pub fn zero_sectors_of_the_active_segment(setup: Setup) -> Verdict<u64> {
 #[test]
 fn zeros_in_the_middle_of_the_active_segment_are_never_taken_for_its_end() {
     println!("{} zeroed sectors", zero_sectors_of_the_active_segment(Setup::seeded(41)).unwrap());
-}
-
-/// Where the frames of a segment begin, found by what frames begin with.
-pub fn frames_at(bytes: &[u8]) -> Vec<usize> {
-    (512..bytes.len() - 32).step_by(8).filter(|at| bytes[*at..].starts_with(b"AnF1")).collect()
-}
-
-/// Where the last frame with a `synced_to` begins that stands behind all others.
-fn last_group_at(disk: &SimDisk, name: &str) -> usize {
-    let bytes = disk.content(name).unwrap();
-    let starts = frames_at(&bytes);
-    let synced_to = |at: &usize| u64::from_le_bytes(bytes[at + 24..at + 32].try_into().unwrap());
-    let last = starts.last().map(synced_to).unwrap();
-    *starts.iter().find(|at| synced_to(at) == last).unwrap()
 }
 
 #[test]

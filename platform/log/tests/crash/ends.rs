@@ -1,8 +1,9 @@
 //! Logs that lost their end: a segment from an older copy, a disk that took back what it had synced. No frame behind the
 //! loss tells of it, but the checkpoint does.
 
-use crate::damage::{Left, Sound, frames_at, segments, used_bytes};
+use crate::damage::{Left, Sound};
 use crate::judge::Verdict;
+use crate::layout::{frames_at, segments, used_bytes};
 use crate::session::Setup;
 
 /// Takes away the last frames of a log, one more each time, as long as the checkpoint knows that they were durable.

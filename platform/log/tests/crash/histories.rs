@@ -1,8 +1,9 @@
 //! Files of another history of the same log, such as a backup that somebody wrote on leaves: same id, same places, all
 //! checksums right. Only the chain tells.
 
-use crate::damage::{Finding, Left, Sound, frames_at, segments, take_derived_files};
+use crate::damage::{Finding, Left, Sound};
 use crate::judge::{Verdict, must};
+use crate::layout::{frames_at, segments, take_derived_files};
 use crate::session::Setup;
 use annals_log::sim::SimDisk;
 use annals_log::verify_on;

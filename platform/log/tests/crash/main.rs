@@ -20,6 +20,7 @@ mod faults;
 mod histories;
 mod holds;
 mod judge;
+mod layout;
 mod model;
 mod planted;
 mod scrubbed;

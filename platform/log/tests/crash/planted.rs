@@ -2,12 +2,13 @@
 
 use crate::based::flipped_bits_of_the_base;
 use crate::crashes::{Effort, Images, cut_everywhere, retry_after_failed_recoveries, retry_everywhere};
-use crate::damage::{Left, Sound, flip_everywhere, segments, used_bytes, zero_sectors_of_the_active_segment};
+use crate::damage::{Left, Sound, flip_everywhere, zero_sectors_of_the_active_segment};
 use crate::ends::lost_ends;
 use crate::faults::fail_everywhere;
 use crate::histories::{frames_of_another_history, indexes_of_another_history};
 use crate::holds::hold_on;
 use crate::judge::Verdict;
+use crate::layout::{segments, used_bytes};
 use crate::scrubbed::damage_in_each_sealed_segment;
 use crate::session::Setup;
 use annals_log::PlantedBug;

@@ -1,8 +1,9 @@
 //! An open log finds damage in each of its sealed segments, also where nobody reads: when it is scrubbed, and when it is
 //! verified.
 
-use crate::damage::{Left, Sound, frames_at, segments};
+use crate::damage::{Left, Sound};
 use crate::judge::{Verdict, Violation, must};
+use crate::layout::{frames_at, segments};
 use crate::session::Setup;
 use annals_log::{Harm, Log};
 
