@@ -71,12 +71,48 @@ pub enum PlantedBug {
     ZeroSectorEndsLog,
     /// Leaves the bytes of a torn tail where they are.
     TailNotWiped,
+    /// Wipes only what it sees of a torn tail, and not what may be on the disk below.
+    TailWipedInCache,
     /// Serves what it read in recovery without writing and syncing it again.
     RecoveryTrustsCache,
     /// Does not sync the folder after a segment got its name.
     DirectoryNotSynced,
     /// Removes segments before the base that stands for them is durable.
     BaseAfterDrop,
+    /// Syncs once more after a failed sync, and believes the second one.
+    SyncRetried,
+    /// Writes on after a failed sync.
+    GoesOnAfterFailedSync,
+    /// Shows readers a group whose sync failed.
+    FailedGroupVisible,
+    /// Gives an event an earlier time than the one before it when the clock was set back.
+    TimeGoesBack,
+    /// Names a segment before its header is durable.
+    HeaderNotSynced,
+    /// Writes a segment's footer before the name of the one that follows is durable.
+    FooterBeforeName,
+    /// Leaves a footer that may be in the cache alone as it is.
+    FooterNotRewritten,
+    /// Restores heads and marks from a checkpoint or base, and not the request ids.
+    RequestsForgotten,
+    /// Checks conditions against what is durable, without the group that is under way.
+    ConditionsIgnoreGroup,
+    /// Serves frames whose payload does not match its checksum.
+    PayloadNotChecked,
+    /// Serves records whose bytes do not match the checksum in their index.
+    RecordNotChecked,
+    /// Takes in frames whether or not they follow the chain.
+    ChainNotChecked,
+    /// Takes the end of a log for its end although a checkpoint knows that it went on.
+    LostEndNotNoticed,
+    /// Opens a log whose base is damaged as if nothing had been dropped.
+    BaseDamageIgnored,
+    /// Uses the index of another history of the log.
+    ForeignIndexUsed,
+    /// Drops segments with events that are held.
+    HoldIgnored,
+    /// Scrubs all sealed segments but the last one.
+    LastSealedNotScrubbed,
 }
 
 /// Whether a bug is planted; without the feature this is the constant `false`.

@@ -6,6 +6,7 @@ use crate::frame::{AppendPayload, Kind};
 use crate::heads::StreamHash;
 use crate::index::{ActiveIndex, IndexOf, SegmentIndex, Waypoint};
 use crate::num::to_u32;
+use crate::options::planted;
 use crate::reader::{Readable, Reader, readable_at};
 use crate::records::records_in;
 use crate::scan::{Extent, Scanned, Scanner};
@@ -26,8 +27,11 @@ pub(crate) fn index(reader: &Reader, readable: &Readable) -> Result<Arc<SegmentI
         return Ok(index);
     }
     let disk = &*shared.environment.disk;
-    let of = index_of(readable);
     let stored = read_file(disk, &number.index_file_name()).ok();
+    let mut of = index_of(readable);
+    if planted!(shared.options, ForeignIndexUsed) {
+        of.chain = stored.as_ref().map_or(of.chain, |bytes| SegmentIndex::chain_in(bytes));
+    }
     let index = match stored.and_then(|bytes| SegmentIndex::parse(bytes, of)) {
         Some(index) => Arc::new(index),
         None => {

@@ -26,6 +26,7 @@ use crate::repair;
 use crate::scan::{Extent, Scanned, Scanner, last_synced_to};
 use crate::segment::{FRAMES_AT, SegmentHeader, SegmentNumber};
 use crate::state::{State, footer_offset};
+use crate::window::Window;
 use std::{collections::HashSet, sync::Arc};
 
 /// A log as it was found, and mended.
@@ -120,7 +121,10 @@ impl<'a> Recovery<'a> {
 
     fn run(mut self) -> Result<Recovered, OpenError> {
         let mut checkpoint = self.read_checkpoint();
-        let durable_to = checkpoint.as_ref().map_or(Position::default(), |checkpoint| checkpoint.as_of);
+        let durable_to = checkpoint
+            .as_ref()
+            .filter(|_| !planted!(self.options, LostEndNotNoticed))
+            .map_or(Position::default(), |checkpoint| checkpoint.as_of);
         let last = self.segments.last().map_or(SegmentNumber::FIRST, |last| last.number);
         if checkpoint.take_if(|checkpoint| checkpoint.replay_from > last).is_some() {
             // The checkpoint knows of segments that are not there or not readable.
@@ -134,7 +138,8 @@ impl<'a> Recovery<'a> {
             // The checkpoint knows of what is damaged now: rebuild what lies below the damage without it.
             replayed = self.replay(None, durable_to)?;
         }
-        if let Some(damage) = self.base_damage.take() {
+        let base_damage = self.base_damage.take();
+        if let Some(damage) = base_damage.filter(|_| !planted!(self.options, BaseDamageIgnored)) {
             replayed.state.corruption.get_or_insert(damage);
         }
         if replayed.state.corruption.is_none() {
@@ -174,6 +179,9 @@ impl<'a> Recovery<'a> {
                 state.corruption = Some(base::damage(&*self.environment.disk, 0, base::NOT_WELL_FORMED));
             }
             _ => {}
+        }
+        if planted!(self.options, RequestsForgotten) {
+            state.window = Window::new(first.log_id);
         }
         let file = self.open(first.number)?;
         let synced_to = first.frames();
@@ -325,7 +333,8 @@ impl<'a> Recovery<'a> {
         replayed: &mut Replayed,
     ) -> Result<(), &'static str> {
         let Replayed { heads, state, .. } = replayed;
-        if header.previous != state.end.chain || header.first != state.end.next {
+        let chained = header.previous == state.end.chain || planted!(self.options, ChainNotChecked);
+        if !chained || header.first != state.end.next {
             return Err("the frame does not follow the one before it");
         }
         if header.kind != Kind::Footer {
@@ -415,7 +424,8 @@ impl<'a> Recovery<'a> {
         let extent = Extent { file: &*replayed.file, log: self.tag, base, from: end.since(base), to: length };
         if !planted!(self.options, TailNotWiped) {
             // A torn tail is never longer than one group. Behind a close mark there is none.
-            let least = if replayed.closed { 0 } else { to_u64(GROUP_BYTES_MAX) };
+            let seen_only = replayed.closed || planted!(self.options, TailWipedInCache);
+            let least = if seen_only { 0 } else { to_u64(GROUP_BYTES_MAX) };
             repair::wipe(extent, least).map_err(io)?;
         }
         if planted!(self.options, RecoveryTrustsCache) {
@@ -424,6 +434,7 @@ impl<'a> Recovery<'a> {
         let unproven = Extent { from: replayed.synced_to.since(base), to: end.since(base), ..extent };
         repair::rewrite(unproven).map_err(io)?;
         if replayed.is_fresh
+            && !planted!(self.options, FooterNotRewritten)
             && let [.., sealed, _] = self.segments.as_slice()
         {
             let file = self.open(sealed.number)?;

@@ -202,7 +202,8 @@ fn plan(shared: &Shared, retention: Retention) -> Option<Plan> {
     let now = shared.environment.clock.now_micros();
     let mut holds = shared.retention.holds.lock();
     let state = shared.state.read();
-    let held = holds.held.values().copied().chain(marked(&state)).min().unwrap_or(Sequence::MAX);
+    let held = holds.held.values().copied().chain(marked(&state));
+    let held = held.filter(|_| !planted!(shared.options, HoldIgnored)).min().unwrap_or(Sequence::MAX);
     let promised = holds
         .promised
         .map_or(0, |promised| state.segments.partition_point(|segment| segment.number < promised.number));

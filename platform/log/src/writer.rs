@@ -227,6 +227,9 @@ impl Writer {
             return Err(AppendError::Poisoned { reason });
         }
         let now = self.shared.environment.clock.now_micros();
+        if planted!(self.shared.options, TimeGoesBack) {
+            self.group.end.recorded_at = now;
+        }
         Ok(self.group.push(pending, now, |stream| self.shared.heads.version(stream)))
     }
 
@@ -248,12 +251,20 @@ impl Writer {
         if planted!(self.shared.options, AcknowledgeBeforeSync) {
             return Ok(());
         }
-        self.file.sync_data()
+        let synced = self.file.sync_data();
+        if planted!(self.shared.options, SyncRetried) {
+            return synced.or_else(|_| self.file.sync_data());
+        }
+        synced
     }
 
     /// Makes everyone who waits for the group's sync know that it failed.
     fn fail(&mut self, error: &io::Error) {
-        let reason = self.shared.poison.set(error);
+        let goes_on = planted!(self.shared.options, GoesOnAfterFailedSync);
+        let reason = if goes_on { error.to_string().into() } else { self.shared.poison.set(error) };
+        if planted!(self.shared.options, FailedGroupVisible) {
+            self.publish();
+        }
         let waiting = self.shared.waiters.lock().take_all();
         drop(waiting);
         let keeps_refusals = planted!(self.shared.options, RefuseBeforeSync);

@@ -52,7 +52,7 @@ pub use generations::{
 pub use identifier::{InvalidIdentifier, ModelName};
 pub use model::{FoldVersion, ModelError, ReadModel, ReadModelBuilder, SchemaHash};
 #[cfg(feature = "planted-bugs")]
-pub use planted::plant_checkpoint_outside_transaction;
+pub use planted::{PlantedBug, plant};
 pub use projection::{ApplyError, SqlProjection, SqlTable, SqlTransaction, TableProjection};
 pub use projector::{
     OnError, Progress, Projector, ProjectorError, ProjectorHandle, ProjectorOptions, ProjectorState,

@@ -1,41 +1,175 @@
-//! A planted fault is noticed. Alone in its file, since the fault is the whole process's.
+//! Each planted bug is caught by a test that is there to catch it, and the same test passes without the bug.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "tests"
+)]
 
 mod support;
 
-use annals_projection::plant_checkpoint_outside_transaction;
+use annals_event::Sequence;
+use annals_projection::{
+    FoldControl, FoldError, GenerationError, GenerationId, Origin, PlantedBug, SnapshotName, Until, plant,
+};
 use fail::FailScenario;
-use support::{PATIENCE, Rows, World, append, fresh_fold, model, rows, sales};
+use std::{fs, sync::Arc};
+use support::{PATIENCE, World, append, fresh_fold, model, rows, sales};
+use tokio::sync::Notify;
+
+/// What a suite found wrong.
+type Verdict = Result<(), String>;
+
+/// Makes read models sound again, also when a test fails.
+struct Planted;
+
+impl Drop for Planted {
+    fn drop(&mut self) {
+        plant(None);
+    }
+}
+
+async fn catches(bug: PlantedBug, suite: impl AsyncFn() -> Verdict) {
+    // Bugs are the whole process's, and so are scenarios: there is one at a time.
+    let scenario = FailScenario::setup();
+    suite().await.expect("the code without the bug passes");
+    plant(Some(bug));
+    let planted = Planted;
+    let caught = suite().await;
+    drop(planted);
+    scenario.teardown();
+    let Err(violation) = caught else { panic!("{bug:?} was not caught") };
+    println!("{bug:?} is caught: {violation}");
+}
+
+fn must(condition: bool, violation: impl FnOnce() -> String) -> Verdict {
+    if condition { Ok(()) } else { Err(violation()) }
+}
 
 /// Stops a fold between rows and checkpoint, if there is such a place, and begins it again.
-async fn rows_after_a_stop(world: &World) -> Rows {
+async fn a_stop_between_rows_and_checkpoint() -> Verdict {
+    let world = World::new();
     let head = append(&world.store, &sales(400, 30)).await;
     fail::cfg("between-rows-and-checkpoint", "1*return->off").unwrap();
-    let running = world.start(&model()).await;
-    let stopped = running.handle.wait_for(head, PATIENCE).await.is_err();
-    let running = if stopped {
+    let mut running = world.start(&model()).await;
+    if running.handle.wait_for(head, PATIENCE).await.is_err() {
         running.ended().await;
-        world.start(&model()).await
-    } else {
-        running
-    };
+        running = world.start(&model()).await;
+    }
     let rows = rows(&mut running.handle.wait_for(head, PATIENCE).await.unwrap()).await;
     running.stop().await;
-    rows
+    let fresh = fresh_fold(&world, &model()).await;
+    must(rows == fresh, || "after a stop the rows are not those of a fresh fold".to_owned())
+}
+
+/// Two fold one candidate; the first is held back until the second is done.
+async fn a_worker_that_wakes_up_late() -> Verdict {
+    let world = World::new();
+    world.start(&model()).await.stop().await;
+    let head = append(&world.store, &sales(20_000, 500)).await;
+    let generations = world.generations(&model()).await;
+    let id = GenerationId::generate();
+    generations.create(id, Origin::Empty).await.unwrap();
+    let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let late = tokio::spawn({
+        let (generations, begun, go) = (generations.clone(), begun.clone(), go.clone());
+        async move {
+            let control = FoldControl::default().on_progress(move |_| {
+                begun.notify_one();
+                tokio::task::block_in_place(|| {
+                    tokio::runtime::Handle::current().block_on(go.notified());
+                    go.notify_one();
+                });
+            });
+            generations.fold_to(id, Until::Head, control).await
+        }
+    });
+    begun.notified().await;
+    generations.fold_to(id, Until::Head, FoldControl::default()).await.unwrap();
+    go.notify_one();
+    let late = late.await.unwrap();
+    generations.promote(id).await.unwrap();
+    let running = world.start(&model()).await;
+    let found = rows(&mut running.handle.wait_for(head, PATIENCE).await.unwrap()).await;
+    running.stop().await;
+    let fresh = fresh_fold(&world, &model()).await;
+    must(found == fresh, || format!("a worker that was taken over wrote on: {:?}", found.items))?;
+    let fenced = matches!(late, Err(GenerationError::Fold(FoldError::Fenced { .. })));
+    must(fenced, || format!("a worker that was taken over ended with {late:?}"))
+}
+
+/// The live generation moves on, and is read, while a candidate is just being promoted.
+async fn a_promotion_while_the_live_generation_moves() -> Verdict {
+    let world = Arc::new(World::new());
+    append(&world.store, &sales(300, 30)).await;
+    let running = world.start(&model()).await;
+    let generations = world.generations(&model()).await;
+    let id = GenerationId::generate();
+    generations.create(id, Origin::Empty).await.unwrap();
+    let seen = Arc::new(std::sync::Mutex::new(Sequence::ZERO));
+    let moves = {
+        let (world, handle, seen) = (world.clone(), running.handle.clone(), seen.clone());
+        move || {
+            tokio::task::block_in_place(|| {
+                tokio::runtime::Handle::current().block_on(async {
+                    let token = append(&world.store, &sales(50, 30)).await;
+                    *seen.lock().unwrap() = handle.wait_for(token, PATIENCE).await.unwrap().checkpoint();
+                });
+            });
+        }
+    };
+    fail::cfg_callback("promote-begun", moves).unwrap();
+    let promotion = tokio::spawn(async move { generations.promote(id).await });
+    let checkpoint = promotion.await.unwrap().unwrap().checkpoint;
+    fail::remove("promote-begun");
+    running.stop().await;
+    let seen = *seen.lock().unwrap();
+    must(checkpoint >= seen, || {
+        format!("readers saw {seen}, and then a generation that ends at {checkpoint}: a step back")
+    })
+}
+
+/// Flips one bit in each of many places of a snapshot's file.
+async fn a_damaged_snapshot() -> Verdict {
+    let world = World::new();
+    let head = append(&world.store, &sales(200, 40)).await;
+    let running = world.start(&model()).await;
+    running.handle.wait_for(head, PATIENCE).await.unwrap();
+    running.stop().await;
+    let generations = world.generations(&model()).await;
+    let snapshot: SnapshotName = generations.take_snapshot().await.unwrap().name.parse().unwrap();
+    let file = world.folder.path().join(format!("snapshots/till/{snapshot}.sqlite.zst"));
+    let intact = fs::read(&file).unwrap();
+    for bit in (0..intact.len() * 8).step_by(intact.len() * 8 / 50 + 1) {
+        let mut damaged = intact.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        fs::write(&file, &damaged).unwrap();
+        let plan = generations.plan(Sequence::MAX).await.unwrap();
+        must(plan.snapshot.is_none() && plan.refused.len() == 1, || {
+            format!("bit {bit} of a snapshot is flipped, and it is planned to begin with it")
+        })?;
+    }
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_checkpoint_outside_the_rows_transaction_shows_as_events_applied_twice() {
-    let scenario = FailScenario::setup();
-    let sound = World::new();
-    let rows = rows_after_a_stop(&sound).await;
-    assert_eq!(rows, fresh_fold(&sound, &model()).await);
+async fn a_checkpoint_outside_the_transaction_of_the_rows_is_caught() {
+    catches(PlantedBug::CheckpointOutsideTransaction, a_stop_between_rows_and_checkpoint).await;
+}
 
-    plant_checkpoint_outside_transaction(true);
-    let faulty = World::new();
-    let rows = rows_after_a_stop(&faulty).await;
-    plant_checkpoint_outside_transaction(false);
-    assert_ne!(rows, fresh_fold(&faulty, &model()).await, "the check does not notice the fault");
-    scenario.teardown();
+#[tokio::test(flavor = "multi_thread")]
+async fn moving_the_checkpoint_without_comparing_it_is_caught() {
+    catches(PlantedBug::CheckpointNotCompared, a_worker_that_wakes_up_late).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promoting_a_candidate_that_ends_before_the_fence_is_caught() {
+    catches(PlantedBug::LiveReadBeforeFence, a_promotion_while_the_live_generation_moves).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn using_a_damaged_snapshot_is_caught() {
+    catches(PlantedBug::SnapshotNotChecked, a_damaged_snapshot).await;
 }

@@ -211,15 +211,23 @@ impl<R: Reactor> Running<'_, R> {
         *self.worker.position.borrow()
     }
 
-    /// The planted bug: appends the outputs at once, and leaves the mark for an append of its own.
+    /// The append with the planted bug.
     #[cfg(feature = "planted-bugs")]
-    async fn plant(&self, mut append: Append, through: Sequence) -> Result<Append, ReactorError> {
-        if self.worker.planted != Some(crate::PlantedBug::MarkOutsideAppend) || append.writes.is_empty() {
-            return Ok(append);
+    async fn plant(&mut self, mut append: Append, through: Sequence) -> Result<Append, ReactorError> {
+        use crate::PlantedBug::{MarkNotCompared, MarkOutsideAppend};
+        match self.worker.planted {
+            Some(MarkOutsideAppend) if !append.writes.is_empty() => {
+                let marks = std::mem::take(&mut append.marks);
+                let appended = self.worker.store().append(append).await;
+                appended.map_err(|source| ReactorError::Append { through, source })?;
+                Ok(Append { marks, ..Append::new() })
+            }
+            Some(MarkNotCompared) => {
+                self.saved = self.worker.store().mark(&self.mark).await?;
+                append.marks.clear();
+                Ok(append.set_mark(self.mark.clone(), self.saved, through))
+            }
+            _ => Ok(append),
         }
-        let marks = std::mem::take(&mut append.marks);
-        let appended = self.worker.store().append(append).await;
-        appended.map_err(|source| ReactorError::Append { through, source })?;
-        Ok(Append { marks, ..Append::new() })
     }
 }

@@ -33,12 +33,14 @@ pub struct ReactorWorker<R: Reactor> {
     pub(crate) planted: Option<PlantedBug>,
 }
 
-/// A wrong variant of the worker, for a test that shows that it would be noticed.
+/// Wrong variants of the worker, for tests that show that they would be noticed.
 #[cfg(feature = "planted-bugs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlantedBug {
     /// The mark is set by an append of its own, after the one with the outputs.
     MarkOutsideAppend,
+    /// The mark is compared with where it is, and not with where this copy left it.
+    MarkNotCompared,
 }
 
 impl<R: Reactor> ReactorWorker<R> {

@@ -1,6 +1,12 @@
 //! A reaction happens exactly once: killed at each step, with answers lost and calls failing, with two copies at
 //! work, with others writing to the same streams.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "tests"
+)]
 
 mod common;
 
@@ -84,6 +90,40 @@ async fn planted_bug_reactor_mark_outside_the_append_is_caught() {
     }
     assert!(doubled > 0, "a crash between outputs and mark was not noticed");
     assert!(doubled + stuck >= expected.len() / (2 * BATCH_EVENTS), "one such crash for each append");
+    println!(
+        "MarkOutsideAppend is caught: {doubled} crashes charge accounts twice, after {stuck} nothing goes on"
+    );
+}
+
+/// Two copies: one is held back until the other one is done, and decides on its outputs. It must notice, and change
+/// nothing.
+async fn second_copy(
+    change: impl Fn(ReactorWorker<ChargeOrders>) -> ReactorWorker<ChargeOrders>,
+) -> Result<(), String> {
+    let (store, through) = shop().await;
+    let (expected, calls) = undisturbed().await;
+    let at = calls.iter().position(|made| *made == Call::ReadStream).unwrap();
+    let troubled = Troubled::at(store.clone(), at, Trouble::Hold);
+    let (handle, stop, late) = start(change(worker(troubled.store(), 100)));
+    troubled.hit().await;
+    run_until(worker(store.clone(), BATCH_EVENTS), through).await;
+    troubled.release();
+    let _ = handle.wait_for(through, PATIENCE).await;
+    stop.cancel();
+    let (late, outputs) = (late.await.unwrap(), charges(&*store).await);
+    if outputs.len() != expected.len() {
+        return Err(format!("a second copy makes {} outputs of {}", outputs.len(), expected.len()));
+    }
+    let fenced = matches!(late, Err(ReactorError::Fenced { .. })) && outputs == expected;
+    if fenced { Ok(()) } else { Err(format!("a second copy that came late ended with {late:?}")) }
+}
+
+#[tokio::test]
+async fn planted_bug_reactor_mark_not_compared_is_caught() {
+    second_copy(|worker| worker).await.expect("the worker without the bug is fenced");
+    let caught = second_copy(|worker| worker.plant(PlantedBug::MarkNotCompared)).await;
+    let violation = caught.expect_err("two copies were not noticed");
+    println!("MarkNotCompared is caught: {violation}");
 }
 
 /// Two copies: one is held back at its first call of this kind until the other one is done.

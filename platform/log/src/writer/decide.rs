@@ -3,6 +3,7 @@
 use super::Writer;
 use crate::error::AppendError;
 use crate::low_water::Purpose;
+use crate::options::planted;
 use crate::pending::Pending;
 use crate::repeats;
 use crate::state::State;
@@ -49,6 +50,7 @@ impl Writer {
     fn conflict(&self, state: &State, pending: &Pending) -> Option<Conflict> {
         for condition in pending.conditions() {
             let actual = self.group.version(condition.hash);
+            let actual = actual.filter(|_| !planted!(self.shared.options, ConditionsIgnoreGroup));
             let actual = actual.unwrap_or_else(|| self.shared.heads.version(condition.hash));
             if !condition.expected.allows(actual) {
                 let (stream, expected) = (condition.stream.clone(), condition.expected);

@@ -83,22 +83,33 @@ impl Writer {
 
     /// Until this is done nothing has changed for the log.
     fn name_segment(&self, prepared: &PreparedFile, header: &SegmentHeader) -> io::Result<()> {
-        write_header(&*prepared.file, header)?;
+        if planted!(self.shared.options, HeaderNotSynced) {
+            prepared.file.write_at(&header.encode(), 0)?;
+        } else {
+            write_header(&*prepared.file, header)?;
+        }
         add(&self.shared.counters.syncs, 1);
         self.shared.environment.disk.rename(PREPARED, &header.number.file_name())
     }
 
     /// Makes the next segment's name durable, then ends the active one.
     fn seal(&self) -> io::Result<()> {
+        if planted!(self.shared.options, FooterBeforeName) {
+            self.write_footer()?;
+        }
         if !planted!(self.shared.options, DirectoryNotSynced) {
             self.shared.environment.disk.sync_dir()?;
         }
+        self.write_footer()?;
+        add(&self.shared.counters.syncs, 2);
+        Ok(())
+    }
+
+    fn write_footer(&self) -> io::Result<()> {
         let end = self.shared.state.read().end;
         let footer = mark_frame(Kind::Footer, self.shared.tag, &end).encode();
         self.file.write_at(&footer, end.position.since(self.segment.base))?;
-        self.file.sync_data()?;
-        add(&self.shared.counters.syncs, 2);
-        Ok(())
+        self.file.sync_data()
     }
 
     fn begin_segment(&mut self, header: SegmentHeader, file: Arc<dyn DiskFile>) {

@@ -78,6 +78,25 @@ pub fn retry_everywhere(setup: &Setup, survivors: u64, images: &mut Images) -> V
     Ok(())
 }
 
+/// Cuts the power after every operation and lets every operation of the recovery fail; each time the clients try again
+/// on the page cache that this leaves, and then it goes once more.
+pub fn retry_after_failed_recoveries(setup: &Setup, survivors: u64, images: &mut Images) -> Verdict {
+    for last in 0.. {
+        let cut = Cut::after(setup, last)?;
+        if cut.disk.is_reachable() {
+            return Ok(());
+        }
+        for seed in 0..survivors {
+            let survival = Survival::Seeded(setup.seed << 32 ^ last << 8 ^ seed);
+            let found = cut.disk.crashed(survival);
+            drop(setup.open_sound(&found)?);
+            cut.fail_recovery(survival, found.ios(), images)
+                .map_err(|violation| cut.explain(survival, violation))?;
+        }
+    }
+    Ok(())
+}
+
 /// A life that a power cut ended.
 struct Cut<'a> {
     setup: &'a Setup,

@@ -4,6 +4,7 @@
 //! deleted. Damaged derived files change nothing at all.
 
 use crate::judge::{Answer, Depth, Judge, Verdict, Violation, must, same_record};
+use crate::layout::{last_group_at, segments, take_derived_files, used_bytes};
 use crate::session::{Session, Setup};
 use crate::workload::Clients;
 use annals_event::{Append, EventBatch, Sequence, Version};
@@ -30,7 +31,7 @@ pub enum Left {
 
 /// What came of a damage.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Finding {
+pub enum Finding {
     /// It was named.
     Named(Corruption),
     /// The log is whole, as if nothing had happened.
@@ -77,7 +78,7 @@ impl Sound {
     }
 
     /// Opens the log on a damaged disk and reads everything.
-    fn judge(&self, disk: &SimDisk) -> Verdict<Finding> {
+    pub fn judge(&self, disk: &SimDisk) -> Verdict<Finding> {
         let before: Vec<_> = disk.files().into_iter().map(|name| (disk.content(&name), name)).collect();
         let finding = match self.setup.open(disk) {
             Ok(writer) => self.judge_open(writer),
@@ -101,8 +102,8 @@ impl Sound {
     fn judge_open(&self, mut writer: Writer) -> Verdict<Finding> {
         let (read, unreadable) = self.read_all(&writer)?;
         self.read_streams(&writer)?;
-        let named = writer.corruption();
-        match named.clone().or(unreadable) {
+        let (named, unfound) = (writer.corruption(), self.find_time(&writer)?);
+        match named.clone().or(unreadable).or(unfound) {
             None => {
                 self.judge.clone().check_running(&writer.reader(), Depth::Full)?;
                 Ok(Finding::Harmless)
@@ -146,10 +147,21 @@ impl Sound {
         Ok(())
     }
 
+    /// Looks for a time: that goes over frames which nobody reads, since they have no events.
+    fn find_time(&self, writer: &Writer) -> Verdict<Option<Corruption>> {
+        let times = &self.judge.model.times;
+        let Some(Some(time)) = times.get(times.len() / 2) else { return Ok(None) };
+        match writer.reader().sequence_at(*time) {
+            Ok(_) => Ok(None),
+            Err(ReadError::Corrupted(corruption)) => Ok(Some(corruption)),
+            Err(error) => Err(Violation(format!("looking for {time:?}: {error}"))),
+        }
+    }
+
     fn is_what_was_written(&self, events: &EventBatch) -> Verdict {
         for event in events.iter() {
-            let due = &self.judge.model.log[event.sequence().get() as usize - 1].record;
-            must!(same_record(Some(due), event.as_bytes()), "damage is served as {event:?}");
+            let due = self.judge.model.written_at(event.sequence());
+            must!(same_record(due, event.as_bytes()), "damage is served as {event:?}");
         }
         Ok(())
     }
@@ -172,7 +184,7 @@ impl Sound {
     }
 
     /// Damages one place of a segment: it must be named, at or before that place, in that file.
-    fn must_be_named(&self, name: &str, at: usize, damage: impl FnOnce(&mut Vec<u8>)) -> Verdict {
+    pub fn must_be_named(&self, name: &str, at: usize, damage: impl FnOnce(&mut Vec<u8>)) -> Verdict {
         let disk = self.damaged(name, damage);
         let whole_scan = disk.restarted();
         let explain = |violation: Violation| Violation(format!("{name} damaged at {at}: {}", violation.0));
@@ -198,22 +210,6 @@ impl Sound {
 /// Longer than any frame that the clients write.
 const FRAME_BYTES_MAX: usize = 24 << 10;
 
-pub fn segments(disk: &SimDisk) -> Vec<String> {
-    disk.files().into_iter().filter(|name| name.ends_with(".segment")).collect()
-}
-
-fn take_derived_files(disk: &SimDisk) {
-    for name in disk.files().iter().filter(|name| !name.ends_with(".segment")) {
-        disk.take(name);
-    }
-}
-
-/// Where the zeros at the end of a file begin.
-pub fn used_bytes(disk: &SimDisk, name: &str) -> usize {
-    let bytes = disk.content(name).unwrap_or_default();
-    bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
-}
-
 fn places(judge: &Judge, disk: &SimDisk) -> BTreeMap<Sequence, (String, usize)> {
     let files: Vec<_> = segments(disk).into_iter().map(|name| (disk.content(&name).unwrap(), name)).collect();
     let place = |record: &[u8]| {
@@ -235,7 +231,7 @@ fn bits(at: usize) -> Vec<u8> {
     if std::env::var_os("ANNALS_CRASH_IMAGES").is_some() { (0..8).collect() } else { vec![(at % 8) as u8] }
 }
 
-fn flip_everywhere(sound: &Sound, name: &str, bytes: impl Iterator<Item = usize>) -> Verdict<u64> {
+pub fn flip_everywhere(sound: &Sound, name: &str, bytes: impl Iterator<Item = usize>) -> Verdict<u64> {
     let mut flips = 0;
     for at in bytes {
         for bit in bits(at) {
@@ -301,16 +297,6 @@ pub fn zero_sectors_of_the_active_segment(setup: Setup) -> Verdict<u64> {
 #[test]
 fn zeros_in_the_middle_of_the_active_segment_are_never_taken_for_its_end() {
     println!("{} zeroed sectors", zero_sectors_of_the_active_segment(Setup::seeded(41)).unwrap());
-}
-
-/// Where the last frame with a `synced_to` begins that stands behind all others: found by what frames begin with.
-fn last_group_at(disk: &SimDisk, name: &str) -> usize {
-    let bytes = disk.content(name).unwrap();
-    let starts: Vec<_> =
-        (512..bytes.len() - 32).step_by(8).filter(|at| bytes[*at..].starts_with(b"AnF1")).collect();
-    let synced_to = |at: &usize| u64::from_le_bytes(bytes[at + 24..at + 32].try_into().unwrap());
-    let last = starts.last().map(synced_to).unwrap();
-    *starts.iter().find(|at| synced_to(at) == last).unwrap()
 }
 
 #[test]

@@ -12,12 +12,18 @@
 )]
 #![allow(unreachable_pub, reason = "modules of one test program")]
 
+mod based;
 mod crashes;
 mod damage;
+mod ends;
 mod faults;
+mod histories;
+mod holds;
 mod judge;
+mod layout;
 mod model;
 mod planted;
+mod scrubbed;
 mod session;
 mod torn;
 mod verified;

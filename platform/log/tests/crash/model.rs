@@ -59,6 +59,12 @@ impl Model {
         Sequence::new(self.log.len() as u64)
     }
 
+    /// The record of the event with this number; `None`: there is none.
+    pub fn written_at(&self, sequence: Sequence) -> Option<&[u8]> {
+        let at = (sequence.get() as usize).checked_sub(1)?;
+        self.log.get(at).map(|entry| entry.record.as_slice())
+    }
+
     pub fn version(&self, stream: &StreamName) -> Version {
         Version::new(self.streams.get(stream).map_or(0, Vec::len) as u64)
     }

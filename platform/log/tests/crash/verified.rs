@@ -1,7 +1,8 @@
 //! Verification: it finds every damage in every file, and takes nothing for damage that a crash may leave.
 
 use crate::crashes::verify_everywhere;
-use crate::damage::{Left, Sound, segments, used_bytes};
+use crate::damage::{Left, Sound};
+use crate::layout::{segments, used_bytes};
 use crate::session::Setup;
 use annals_log::sim::SimDisk;
 use annals_log::{Finding, Harm, VerifyError, VerifyProgress, VerifyReport, verify_on};

@@ -5,7 +5,7 @@ use crate::{
     FoldError, ReadModel, Tally,
     crash_point::crash_point,
     fold::{DecodedBatch, UnitWriter, Write},
-    planted,
+    planted::planted,
     sqlite::{End, begin_write, end_write, open_writer},
 };
 use annals_event::{LogId, Sequence};
@@ -104,7 +104,7 @@ impl GenerationWriter {
             rows += unit.apply(work, &mut write).await?;
         }
         crash_point("rows-written")?;
-        if planted::checkpoint_outside_transaction() {
+        if planted!(CheckpointOutsideTransaction) {
             end_write(connection, End::Commit).await?;
             crash_point("between-rows-and-checkpoint")?;
             begin_write(connection).await?;
@@ -156,12 +156,19 @@ async fn advance(
     through: Sequence,
     applied: Tally,
 ) -> Result<(), Advance> {
+    let mut expected = (mine.epoch, mine.checkpoint);
+    if planted!(CheckpointNotCompared)
+        && let Ok(found) = read_status(connection).await
+    {
+        expected = (found.epoch, found.checkpoint);
+    }
+    let (epoch, checkpoint) = expected;
     let updated = sqlx::query(ADVANCE)
         .bind(signed(through.get()))
         .bind(signed(applied.count))
         .bind(applied.sum_bytes())
-        .bind(signed(mine.epoch))
-        .bind(signed(mine.checkpoint.get()))
+        .bind(signed(epoch))
+        .bind(signed(checkpoint.get()))
         .execute(&mut *connection)
         .await?;
     if updated.rows_affected() == 1 {

@@ -15,6 +15,7 @@ use crate::{
     FoldError, GenerationError, GenerationId, Live,
     crash_point::crash_point,
     generation::{GenerationWriter, raise_epoch, read_status},
+    planted::planted,
     sqlite::{End, begin_write, end_write, open_writer},
 };
 use annals_event::Sequence;
@@ -102,15 +103,18 @@ impl Generations {
         to: GenerationId,
         missing: Missing,
     ) -> Result<Sequence, GenerationError> {
+        let near = self.status(live.generation).await?.checkpoint;
         if missing == Missing::Folded {
             // Most of the way without the lock.
-            let near = self.status(live.generation).await?.checkpoint;
             self.bring_to(to, near).await?.close().await?;
         }
         crash_point("promote-begun")?;
         let mut connection = open_writer(&self.usable(live.generation).await?).await?;
         begin_write(&mut connection).await?;
-        let reached = read_status(&mut connection).await?.checkpoint;
+        let mut reached = read_status(&mut connection).await?.checkpoint;
+        if planted!(LiveReadBeforeFence) {
+            reached = near;
+        }
         raise_epoch(&mut connection).await?;
         crash_point("live-fenced")?;
         let checkpoint = match missing {

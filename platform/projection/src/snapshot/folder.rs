@@ -7,6 +7,7 @@ use crate::{
     FoldVersion, GenerationError, ReadModel,
     crash_point::crash_point,
     generation::read_status,
+    planted::planted,
     sqlite::{open_reader, sync_folder},
 };
 use annals_event::{LogId, Sequence};
@@ -255,7 +256,7 @@ impl SnapshotFolder {
             let wanted = manifest.compressed_bytes;
             return Err(refused(name, format!("its file has {bytes} bytes where {wanted} were written")));
         }
-        if checksum != manifest.checksum {
+        if checksum != manifest.checksum && !planted!(SnapshotNotChecked) {
             return Err(refused(name, "its file is damaged: the checksum differs".to_owned()));
         }
         Ok(manifest)
