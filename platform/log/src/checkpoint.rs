@@ -79,6 +79,11 @@ pub(crate) fn encode(shared: &Shared) -> Option<Encoded> {
     Some(Encoded { bytes: out, replay_from, end })
 }
 
+/// How many bytes the heads take in a checkpoint: most of it.
+pub(crate) fn heads_bytes(heads: &Heads) -> u64 {
+    to_u64(heads.len() * HEAD_BYTES)
+}
+
 fn put_head(head: &Head, out: &mut Vec<u8>) {
     out.extend_from_slice(&head.stream.0.to_le_bytes());
     out.extend_from_slice(&head.version.get().to_le_bytes());

@@ -69,6 +69,10 @@ impl HeadTable {
         }
     }
 
+    pub(crate) const fn len(&self) -> usize {
+        self.heads
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Head> {
         self.chunks.iter().flat_map(|chunk| chunk.iter()).filter(|head| !is_empty(head))
     }

@@ -99,6 +99,11 @@ impl Heads {
         }
     }
 
+    /// How many streams there are.
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.read().len()).sum()
+    }
+
     /// Calls `visit` for each head, shard by shard: heads may move forward in between.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(&Head)) {
         for shard in &self.shards {

@@ -102,6 +102,8 @@ impl Postings {
 /// The index of the active segment.
 #[derive(Default)]
 pub(crate) struct ActiveIndex {
+    /// Nothing is taken in: there is an index file of the segment.
+    is_void: bool,
     streams: HashTable<ActiveStream>,
     postings: usize,
     waypoints: Vec<Waypoint>,
@@ -116,9 +118,18 @@ pub(crate) struct IndexedRecord {
 }
 
 impl ActiveIndex {
+    /// An index that takes nothing in, for a segment that has an index file already.
+    pub(crate) fn void() -> Self {
+        Self { is_void: true, ..Self::default() }
+    }
+
+    pub(crate) const fn is_void(&self) -> bool {
+        self.is_void
+    }
+
     /// Adds consecutive records of one stream.
     pub(crate) fn add(&mut self, run: &[IndexedRecord], previous_segment: u32) {
-        let Some((first, rest)) = run.split_first() else { return };
+        let Some((first, rest)) = run.split_first().filter(|_| !self.is_void) else { return };
         let stream = first.stream;
         self.postings += run.len();
         let entry = self.streams.entry(
@@ -143,7 +154,7 @@ impl ActiveIndex {
     /// Takes the frame as a waypoint if the last one is far enough away.
     pub(crate) fn pass(&mut self, frame: Waypoint) {
         let far = |last: &Waypoint| frame.offset.saturating_sub(last.offset) >= WAYPOINT_EVERY_BYTES;
-        if self.waypoints.last().is_none_or(far) {
+        if !self.is_void && self.waypoints.last().is_none_or(far) {
             self.waypoints.push(frame);
         }
     }

@@ -96,11 +96,14 @@ impl Maintenance {
         Ok(())
     }
 
-    /// Whether so many segments were sealed since the last checkpoint that another is due.
+    /// Whether so many segments were sealed since the last checkpoint that another is due: never is more written into
+    /// checkpoints than into segments.
     pub(crate) fn is_checkpoint_due(&self) -> bool {
         let active = self.shared.state.read().active_segment().map_or(0, |segment| segment.number.0);
         let since = active.saturating_sub(self.checkpointed.load(Ordering::Relaxed));
-        since >= self.shared.options.checkpoint_segments.max(1)
+        let options = &self.shared.options;
+        u64::from(since) >= u64::from(options.checkpoint_segments.max(1))
+            && u64::from(since) * options.segment_bytes >= checkpoint::heads_bytes(&self.shared.heads)
     }
 
     /// Whether a replay from the last checkpoint begins in the active segment: sooner it cannot.

@@ -20,7 +20,8 @@ pub struct Options {
     pub tail_bytes_max: usize,
     /// How many bytes of sealed segments' indexes are kept in memory.
     pub index_cache_bytes_max: usize,
-    /// How many segments may be sealed before the next checkpoint; it bounds what an open after a crash replays.
+    /// How many segments may be sealed before the next checkpoint; it bounds what an open after a crash replays. More
+    /// where the checkpoint, 32 bytes a stream, would be larger than the segments.
     pub checkpoint_segments: u32,
     /// How many bytes of the disk appends leave free, so that a full disk never stops what frees it: retention, and
     /// the platform's own appends to `$` streams, which leave a quarter of it. 0: appends go on until the disk is full.
@@ -41,7 +42,7 @@ impl Default for Options {
             queue_bytes_max: 64 << 20,
             tail_bytes_max: 16 << 20,
             index_cache_bytes_max: 128 << 20,
-            checkpoint_segments: 8,
+            checkpoint_segments: 4,
             scrub: None,
             reserve_bytes: 16 << 20,
             #[cfg(feature = "planted-bugs")]

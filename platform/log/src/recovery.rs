@@ -18,7 +18,7 @@ use crate::folder::{LogFiles, check_new, missing_segment, read_files, remove_seg
 use crate::frame::{AppendPayload, Chain, FrameHeader, HEADER_BYTES, Kind, LogTag, Position};
 use crate::group::GROUP_BYTES_MAX;
 use crate::heads::{Heads, StreamHasher};
-use crate::index::{IndexedRecord, SegmentIndex};
+use crate::index::{ActiveIndex, IndexedRecord, SegmentIndex};
 use crate::num::to_u64;
 use crate::options::{Options, planted};
 use crate::records::records_in;
@@ -70,6 +70,15 @@ struct Recovery<'a> {
     /// Why the segments end before the folder's last one.
     damage: Option<Corruption>,
     index_files: HashSet<&'a str>,
+}
+
+/// Which segments' indexes a replay makes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Indexes {
+    /// Those that have no index file.
+    Missing,
+    /// All: where damage ends the log in the middle of a segment, its file speaks of more than can be read.
+    All,
 }
 
 /// How a replay ended.
@@ -133,10 +142,10 @@ impl<'a> Recovery<'a> {
         // What an older checkpoint begins with is dropped.
         checkpoint.take_if(|checkpoint| self.index_of(checkpoint.replay_from).is_none());
         let checkpointed = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.replay_from.0);
-        let mut replayed = self.replay(checkpoint.as_ref(), durable_to)?;
-        if replayed.state.corruption.is_some() && checkpoint.is_some() {
+        let mut replayed = self.replay(checkpoint.as_ref(), durable_to, Indexes::Missing)?;
+        if replayed.state.corruption.is_some() {
             // The checkpoint knows of what is damaged now: rebuild what lies below the damage without it.
-            replayed = self.replay(None, durable_to)?;
+            replayed = self.replay(None, durable_to, Indexes::All)?;
         }
         let base_damage = self.base_damage.take();
         if let Some(damage) = base_damage.filter(|_| !planted!(self.options, BaseDamageIgnored)) {
@@ -163,7 +172,12 @@ impl<'a> Recovery<'a> {
     }
 
     /// Goes over the log from where the checkpoint says, or from its start.
-    fn replay(&self, checkpoint: Option<&Checkpoint>, durable_to: Position) -> Result<Replayed, OpenError> {
+    fn replay(
+        &self,
+        checkpoint: Option<&Checkpoint>,
+        durable_to: Position,
+        indexes: Indexes,
+    ) -> Result<Replayed, OpenError> {
         let heads = Heads::new();
         let start = checkpoint.and_then(|checkpoint| self.index_of(checkpoint.replay_from)).unwrap_or(0);
         let missing = || OpenError::Corrupted(missing_segment(self.environment, SegmentNumber::FIRST));
@@ -173,7 +187,7 @@ impl<'a> Recovery<'a> {
         state.corruption = self.check_footers(start)?;
         match (checkpoint, &self.base) {
             (Some(checkpoint), _) if checkpoint.restore(&heads, &mut state).is_none() => {
-                return self.replay(None, durable_to);
+                return self.replay(None, durable_to, indexes);
             }
             (None, Some(base)) if base.restore(&heads, &mut state).is_none() => {
                 state.corruption = Some(base::damage(&*self.environment.disk, 0, base::NOT_WELL_FORMED));
@@ -190,7 +204,7 @@ impl<'a> Recovery<'a> {
             if replayed.state.corruption.is_some() {
                 break;
             }
-            replayed.state.corruption = self.replay_segment(at, &mut replayed, durable_to)?;
+            replayed.state.corruption = self.replay_segment(at, &mut replayed, durable_to, indexes)?;
         }
         if replayed.state.corruption.is_none() {
             replayed.state.corruption = self.damage.clone();
@@ -224,6 +238,7 @@ impl<'a> Recovery<'a> {
         at: usize,
         replayed: &mut Replayed,
         durable_to: Position,
+        indexes: Indexes,
     ) -> Result<Option<Corruption>, OpenError> {
         let Some(segment) = self.segments.get(at) else { return Ok(None) };
         if replayed.state.active_segment() != Some(segment) {
@@ -238,6 +253,9 @@ impl<'a> Recovery<'a> {
             let index = state.begin_segment(*segment);
             self.keep_index(state, index);
             replayed.file = self.open(segment.number)?;
+        }
+        if indexes == Indexes::Missing && at + 1 < self.segments.len() && self.has_index(segment.number) {
+            replayed.state.active = ActiveIndex::void();
         }
         (replayed.synced_to, replayed.is_fresh, replayed.closed) = (segment.frames(), true, false);
         let length = replayed.file.len().map_err(|error| self.io(segment.number, error))?;
@@ -368,12 +386,15 @@ impl<'a> Recovery<'a> {
         })
     }
 
+    fn has_index(&self, segment: SegmentNumber) -> bool {
+        self.index_files.contains(segment.index_file_name().as_str())
+    }
+
     /// Keeps the index of a segment that has just been gone over, if its file is not there. When too many are
     /// missing, those that are needed are made again one by one.
     fn keep_index(&self, state: &mut State, index: Option<SegmentIndex>) {
         const UNINDEXED_MAX: usize = 4;
-        let missing =
-            |index: &SegmentIndex| !self.index_files.contains(index.of().segment.index_file_name().as_str());
+        let missing = |index: &SegmentIndex| !self.has_index(index.of().segment);
         let room = state.unindexed.len() < UNINDEXED_MAX;
         state.unindexed.extend(index.filter(|index| room && missing(index)).map(Arc::new));
     }

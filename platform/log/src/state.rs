@@ -134,7 +134,7 @@ impl State {
         self.end = self.end.after(frame, chain);
     }
 
-    /// Goes on in a new segment; returns the index of the one that is full.
+    /// Goes on in a new segment; returns the index of the one that is full, if it was kept.
     pub(crate) fn begin_segment(&mut self, segment: SegmentHeader) -> Option<SegmentIndex> {
         let sealed = self.segments.last().map(|sealed| IndexOf {
             log: sealed.log_id,
@@ -146,7 +146,7 @@ impl State {
         self.segments = Arc::new(segments);
         self.end = LogEnd::at_start_of(&segment);
         let index = std::mem::take(&mut self.active);
-        sealed.map(|of| index.seal(of))
+        sealed.filter(|_| !index.is_void()).map(|of| index.seal(of))
     }
 }
 

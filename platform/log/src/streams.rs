@@ -1,6 +1,7 @@
 //! Reading streams: the segments that hold a stream are linked backwards, and each one's index says where its
 //! records are.
 
+use crate::disk::DiskFile;
 use crate::error::ReadError;
 use crate::index::{Found, Posting, SegmentIndex, VersionRange};
 use crate::num::{crc32c, from_u32, to_u32, to_u64};
@@ -152,11 +153,17 @@ fn limit(places: &mut Vec<Place>, direction: Direction) {
 }
 
 fn read_places(reader: &Reader, places: &[Place]) -> Result<EventBatch, ReadError> {
-    let mut bytes = Vec::new();
-    let mut offsets = Vec::with_capacity(places.len());
-    for run in places.chunk_by(belong_together) {
-        for run in split(run) {
-            read_run(reader, run, &mut bytes, &mut offsets)?;
+    let record_bytes = places.iter().map(|place| from_u32(place.posting.bytes)).sum();
+    let mut records = Records {
+        bytes: Vec::with_capacity(record_bytes),
+        offsets: Vec::with_capacity(places.len()),
+        scratch: Vec::new(),
+    };
+    for part in places.chunk_by(|place, next| place.segment == next.segment) {
+        let Some(segment) = part.first().map(|place| place.segment) else { continue };
+        let file = reader.shared.files.get(segment).map_err(|error| reader.io_error(segment, error))?;
+        for run in part.chunk_by(belong_together).flat_map(split) {
+            records.read(reader, &*file, run)?;
         }
     }
     let damaged = |_| {
@@ -164,7 +171,7 @@ fn read_places(reader: &Reader, places: &[Place]) -> Result<EventBatch, ReadErro
         let (segment, offset) = first.unwrap_or((SegmentNumber::FIRST, 0));
         reader.corrupted(segment, offset, "a record is not well-formed")
     };
-    EventBatch::parse_at(bytes.into(), offsets).map_err(damaged)
+    EventBatch::parse_at(records.bytes.into(), records.offsets).map_err(damaged)
 }
 
 fn belong_together(place: &Place, next: &Place) -> bool {
@@ -189,26 +196,36 @@ fn split(run: &[Place]) -> impl Iterator<Item = &[Place]> {
     })
 }
 
-/// Reads records that lie close to each other in one segment, and verifies each.
-fn read_run(
-    reader: &Reader,
-    run: &[Place],
-    bytes: &mut Vec<u8>,
-    offsets: &mut Vec<u32>,
-) -> Result<(), ReadError> {
-    let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(()) };
-    let from = from_u32(first.posting.offset);
-    let length = from_u32(last.posting.offset) + from_u32(last.posting.bytes) - from;
-    let read = reader.read_bytes(first.segment, to_u64(from), length)?;
-    for Place { segment, posting } in run {
-        let at = from_u32(posting.offset) - from;
-        let record = read.get(at..at + from_u32(posting.bytes)).unwrap_or_default();
-        let trusted = planted!(reader.shared.options, RecordNotChecked);
-        if crc32c(record) != posting.crc && !trusted {
-            return Err(reader.corrupted(*segment, u64::from(posting.offset), BAD_RECORD));
+/// Records that were read and verified, one behind the other.
+struct Records {
+    bytes: Vec<u8>,
+    /// Where each begins in `bytes`.
+    offsets: Vec<u32>,
+    /// What was read together with what lies between.
+    scratch: Vec<u8>,
+}
+
+impl Records {
+    /// Reads records that lie close to each other in one segment, and verifies each.
+    fn read(&mut self, reader: &Reader, file: &dyn DiskFile, run: &[Place]) -> Result<(), ReadError> {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(()) };
+        let from = first.posting.offset;
+        let length = from_u32(last.posting.offset) + from_u32(last.posting.bytes) - from_u32(from);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.resize(length, 0);
+        let got = file.read_at(&mut scratch, u64::from(from));
+        scratch.truncate(got.map_err(|error| reader.io_error(first.segment, error))?);
+        for Place { segment, posting } in run {
+            let at = from_u32(posting.offset - from);
+            let record = scratch.get(at..at + from_u32(posting.bytes)).unwrap_or_default();
+            let trusted = planted!(reader.shared.options, RecordNotChecked);
+            if crc32c(record) != posting.crc && !trusted {
+                return Err(reader.corrupted(*segment, u64::from(posting.offset), BAD_RECORD));
+            }
+            self.offsets.push(to_u32(self.bytes.len()));
+            self.bytes.extend_from_slice(record);
         }
-        offsets.push(to_u32(bytes.len()));
-        bytes.extend_from_slice(record);
+        self.scratch = scratch;
+        Ok(())
     }
-    Ok(())
 }
