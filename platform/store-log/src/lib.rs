@@ -18,7 +18,7 @@ mod store;
 
 pub use annals_log::{
     Backup, BackupError, Corruption, Finding, Harm, Hold, Log, OpenError, Options, RetainError, Retained,
-    Retention, Scrub, ScrubStatus, Stats, VerifyError, VerifyProgress, VerifyReport, verify,
+    Retention, Room, Scrub, ScrubStatus, Stats, VerifyError, VerifyProgress, VerifyReport, verify,
 };
 pub use error::CloseError;
 pub use retainer::Retainer;
