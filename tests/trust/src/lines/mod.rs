@@ -13,6 +13,7 @@ mod suites;
 use crate::{
     card::{Finding, Unjudged},
     ground::Program,
+    progress::Progress,
     random::Random,
 };
 use suites::Suite;
@@ -51,6 +52,8 @@ pub(crate) struct Run {
     pub(crate) program: Program,
     /// What the engine's own suite said, once it was run.
     pub(crate) suite: OnceCell<Suite>,
+    /// How far the line is that is being judged.
+    pub(crate) progress: Progress,
 }
 
 impl Run {
