@@ -54,6 +54,8 @@ mod frame;
 mod group;
 mod head_table;
 mod heads;
+#[cfg(all(test, feature = "simulation"))]
+mod hostile_bytes;
 mod index;
 mod index_cache;
 mod lock;
