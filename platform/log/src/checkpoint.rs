@@ -140,12 +140,13 @@ impl Checkpoint {
             state.marks.insert(mark, Sequence::new(u64_at(bytes, at + 1 + length)));
             at += 1 + length + 8;
         }
-        for _ in 0..u64_at(bytes, 56) {
-            let frame = Position::new(u64_at(bytes, at + 16));
-            state.window.push(Request { id: RequestId::from_bytes(array_at(bytes, at)), frame });
-            at += REQUEST_BYTES;
+        let requests = to_usize(u64_at(bytes, 56));
+        let end = at.checked_add(requests.checked_mul(REQUEST_BYTES)?)?;
+        for entry in bytes.get(at..end)?.chunks_exact(REQUEST_BYTES) {
+            let frame = Position::new(u64_at(entry, 16));
+            state.window.push(Request { id: RequestId::from_bytes(array_at(entry, 0)), frame });
         }
-        (at + CHECKSUM_BYTES == bytes.len()).then_some(())
+        (end + CHECKSUM_BYTES == bytes.len()).then_some(())
     }
 }
 

@@ -11,6 +11,7 @@ use crate::frame::{FrameHeader, HEADER_BYTES, PAYLOAD_BYTES_MAX, Position};
 use crate::index::{SegmentIndex, Waypoint};
 use crate::num::{crc32c, from_u32, to_u64, to_usize};
 use crate::rebuild;
+use crate::room::Room;
 use crate::segment::{FRAMES_AT, SegmentHeader, SegmentNumber};
 use crate::state::{Shared, State, footer_offset};
 use crate::streams;
@@ -157,6 +158,11 @@ impl Reader {
     /// The damage that ends the readable part of the log, if there is any.
     pub fn corruption(&self) -> Option<Corruption> {
         self.shared.state.read().corruption.clone()
+    }
+
+    /// The room on the log's disk, and whether appends are refused for want of it.
+    pub fn room(&self) -> Room {
+        Room::of(self)
     }
 
     /// The first event, of those that are still there, recorded at or after `time`; the one after the head when there is none.

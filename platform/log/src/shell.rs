@@ -13,6 +13,7 @@ use crate::prepare::Prepared;
 use crate::queue::{Job, Queue};
 use crate::reader::{ReadBlock, ReadBudget, Reader, StreamRead};
 use crate::retention::{self, Hold, RetainError, Retained, Retention};
+use crate::room::Room;
 use crate::scrub::{self, Scrub, ScrubStatus};
 use crate::state::Shared;
 use crate::stats::Stats;
@@ -214,6 +215,11 @@ impl Log {
     /// What the log did since it was opened.
     pub fn stats(&self) -> Stats {
         stats(self.shared())
+    }
+
+    /// The room on the log's disk, and whether appends are refused for want of it.
+    pub fn room(&self) -> Room {
+        self.inner.reader.room()
     }
 
     /// The reading half of the log, on its own: it does not keep the log from being closed.

@@ -13,6 +13,7 @@ use crate::num::to_u64;
 use crate::options::Options;
 use crate::poison::Poison;
 use crate::retention::RetentionState;
+use crate::room::Shortage;
 use crate::scrub::ScrubState;
 use crate::segment::{SegmentHeader, SegmentNumber};
 use crate::stats::Counters;
@@ -167,6 +168,7 @@ pub(crate) struct Shared {
     pub(crate) files: SegmentFiles,
     pub(crate) indexes: IndexCache,
     pub(crate) poison: Poison,
+    pub(crate) shortage: Shortage,
     pub(crate) counters: Counters,
     pub(crate) scrub: ScrubState,
     pub(crate) waiters: Mutex<Waiters>,

@@ -101,6 +101,7 @@ impl Writer {
             files,
             indexes,
             poison: crate::poison::Poison::default(),
+            shortage: crate::room::Shortage::default(),
             counters: crate::stats::Counters::default(),
             scrub: crate::scrub::ScrubState::default(),
             waiters: Mutex::default(),
@@ -206,6 +207,9 @@ impl Writer {
             Decision::Answer(answer) => answer,
             Decision::Write | Decision::AfterSync => self.write(pending),
         };
+        if Purpose::of(pending) == Purpose::Users {
+            self.shared.shortage.note(&answer);
+        }
         self.group.answers.push((at, answer));
     }
 

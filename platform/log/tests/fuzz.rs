@@ -1,14 +1,23 @@
 //! Arbitrary damage to a whole log folder, found by a fuzzer: opening never panics, what is served is what was
 //! appended, and nothing that was appended is served anywhere else.
 //!
-//! `cargo test -p annals-log --test fuzz` runs a bounded number of random inputs (`BOLERO_RANDOM_ITERATIONS`,
-//! `BOLERO_RANDOM_TEST_TIME_MS`); `cargo bolero test -p annals-log crumple` is guided by coverage.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "tests")]
+//! `cargo test -p annals-log --test fuzz` runs random inputs for a second each (`BOLERO_RANDOM_ITERATIONS` or
+//! `BOLERO_RANDOM_TEST_TIME_MS` say otherwise).
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    reason = "tests"
+)]
 
 use annals_event::{Append, EventType, ExpectedVersion, NewEvent, Sequence, StreamName};
 use annals_log::sim::{SimClock, SimDisk, SimEntropy, Survival};
 use annals_log::{Environment, Options, ReadBudget, Reader, Writer};
-use std::sync::{Arc, LazyLock};
+use std::sync::{
+    Arc, LazyLock,
+    atomic::{AtomicU64, Ordering},
+};
 
 const STREAMS: u32 = 5;
 const GROUPS: u32 = 60;
@@ -122,10 +131,20 @@ fn check(sound: &Sound, changes: &[u8]) {
 
 #[test]
 fn no_damage_makes_a_closed_log_panic_or_lie() {
-    bolero::check!().for_each(|changes: &[u8]| check(&CLOSED, changes));
+    static RUN: AtomicU64 = AtomicU64::new(0);
+    bolero::check!().for_each(|changes: &[u8]| {
+        RUN.fetch_add(1, Ordering::Relaxed);
+        check(&CLOSED, changes);
+    });
+    println!("{} damaged folders of closed logs opened", RUN.load(Ordering::Relaxed));
 }
 
 #[test]
 fn no_damage_makes_a_killed_log_panic_or_lie() {
-    bolero::check!().for_each(|changes: &[u8]| check(&KILLED, changes));
+    static RUN: AtomicU64 = AtomicU64::new(0);
+    bolero::check!().for_each(|changes: &[u8]| {
+        RUN.fetch_add(1, Ordering::Relaxed);
+        check(&KILLED, changes);
+    });
+    println!("{} damaged folders of killed logs opened", RUN.load(Ordering::Relaxed));
 }

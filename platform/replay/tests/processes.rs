@@ -127,6 +127,7 @@ async fn closed(world: World) -> tempfile::TempDir {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_is_killed_in_any_phase_of_a_replay_is_succeeded_by_one_that_ends_it() {
     let kills = std::env::var("ANNALS_KILLS").ok().and_then(|kills| kills.parse().ok());
+    let kills = kills.unwrap_or(KILLS_DEFAULT);
     let world = World::log().await;
     world.append(&orders(0, ORDERS, 50)).await;
     let expected = world.fresh_fold(&model()).await;
@@ -134,7 +135,7 @@ async fn a_process_that_is_killed_in_any_phase_of_a_replay_is_succeeded_by_one_t
     for (at, phase) in PHASES.into_iter().enumerate() {
         // The child may pass a short phase between two looks.
         let wanted: Vec<_> = PHASES[at..].iter().map(|phase| format!("phase {phase}")).collect();
-        for _ in 0..kills.unwrap_or(KILLS_DEFAULT) {
+        for _ in 0..kills {
             let id = ReplayId::generate();
             let mut first = Parent::start(folder.path(), id);
             assert!(first.hears(&wanted));
@@ -156,4 +157,5 @@ async fn a_process_that_is_killed_in_any_phase_of_a_replay_is_succeeded_by_one_t
             folder = closed(world).await;
         }
     }
+    println!("{} kills of processes in {} phases of replays", kills * PHASES.len(), PHASES.len());
 }

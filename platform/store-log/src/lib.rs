@@ -4,8 +4,8 @@
 //!
 //! * No call blocks the runtime's threads: appends wait for the log's writer asynchronously, and reads that may
 //!   touch the disk run on threads that may block. What the log has in memory is answered at once.
-//! * Memory is bounded: appends wait for room before they enter the log's queue; a subscriber has at most one
-//!   page in memory, and only while it asks for one.
+//! * Memory is bounded: appends wait for room before they enter the log's queue; reads that may touch the disk share
+//!   a few threads; a subscriber has at most one page in memory, and only while it asks for one.
 //! * An append whose future was dropped is done, or it is not; nothing in between.
 //! * Errors keep their meaning: conflict, bad input, reused request id, unavailable, and corrupted with file and
 //!   offset.
@@ -13,12 +13,13 @@
 mod append;
 mod error;
 mod read;
+mod readers;
 mod retainer;
 mod store;
 
 pub use annals_log::{
     Backup, BackupError, Corruption, Finding, Harm, Hold, Log, OpenError, Options, RetainError, Retained,
-    Retention, Scrub, ScrubStatus, Stats, VerifyError, VerifyProgress, VerifyReport, verify,
+    Retention, Room, Scrub, ScrubStatus, Stats, VerifyError, VerifyProgress, VerifyReport, verify,
 };
 pub use error::CloseError;
 pub use retainer::Retainer;

@@ -1,6 +1,6 @@
 //! Pages of the log and of streams.
 
-use crate::error;
+use crate::{error, readers::Readers};
 use annals_event::{EventBatch, Fingerprint, Sequence, Timestamp, Version};
 use annals_log::{Log, ReadBlock, ReadBudget, StreamRead};
 use annals_store::{Direction, Follow, LogPage, ReadError, ReadLog, ReadStream, StreamPage};
@@ -10,11 +10,12 @@ use tokio::sync::oneshot;
 /// What reads the log, page by page.
 pub(crate) struct Pages {
     log: Log,
+    readers: Readers,
 }
 
 impl Pages {
     pub(crate) fn new(log: Log) -> Self {
-        Self { log }
+        Self { log, readers: Readers::new() }
     }
 
     /// A page of the log: from memory at once, or else from the disk.
@@ -24,7 +25,7 @@ impl Pages {
         if let Some(block) = self.log.read_recent(from, budget).map_err(failed)? {
             return Ok(log_page(&read, block, self.log.head()));
         }
-        blocking(&self.log, move |log| {
+        self.blocking(move |log| {
             let block = log.read(from, budget).map_err(failed)?;
             Ok(log_page(&read, block, log.head()))
         })
@@ -40,7 +41,7 @@ impl Pages {
         if beyond {
             return Ok(StreamPage { events: EventBatch::empty(), version, next: None });
         }
-        blocking(&self.log, move |log| {
+        self.blocking(move |log| {
             let failed = |failed| error::read(failed, Sequence::ZERO);
             let events = log.read_stream(&read.stream, stream_read(&read)).map_err(failed)?;
             Ok(stream_page(read.direction, events, version))
@@ -49,14 +50,24 @@ impl Pages {
     }
 
     pub(crate) async fn fingerprint(&self, at: Sequence) -> Result<Option<Fingerprint>, ReadError> {
-        blocking(&self.log, move |log| log.fingerprint(at).map_err(|failed| error::read(failed, at))).await
+        self.blocking(move |log| log.fingerprint(at).map_err(|failed| error::read(failed, at))).await
     }
 
     pub(crate) async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
-        blocking(&self.log, move |log| {
-            log.sequence_at(time).map_err(|failed| error::read(failed, Sequence::ZERO))
+        self.blocking(move |log| log.sequence_at(time).map_err(|failed| error::read(failed, Sequence::ZERO)))
+            .await
+    }
+
+    /// Runs `read` where it may wait for the disk.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Log) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let log = self.log.clone();
+        let read = self.readers.run(move || read(&log)).await;
+        read.unwrap_or_else(|| {
+            Err(ReadError::Unavailable { reason: "a read failed; see the server's log".into() })
         })
-        .await
     }
 }
 
@@ -119,16 +130,4 @@ fn stream_page(direction: Direction, events: EventBatch, version: Version) -> St
         Direction::Backward => (last > Version::FIRST).then(|| last.previous()),
     };
     StreamPage { events, version, next }
-}
-
-/// Runs `read` where it may wait for the disk.
-async fn blocking<T: Send + 'static>(
-    log: &Log,
-    read: impl FnOnce(&Log) -> Result<T, ReadError> + Send + 'static,
-) -> Result<T, ReadError> {
-    let log = log.clone();
-    let reading = tokio::task::spawn_blocking(move || read(&log));
-    reading
-        .await
-        .unwrap_or_else(|died| Err(ReadError::Unavailable { reason: format!("a read failed: {died}") }))
 }

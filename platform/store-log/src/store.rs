@@ -1,7 +1,8 @@
-use crate::{append::Room, error, error::CloseError, read::Pages};
+use crate::{append, error, error::CloseError, read::Pages};
 use annals_event::{Append, Fingerprint, MarkName, Receipt, Sequence, Timestamp};
 use annals_log::{
-    Backup, BackupError, Hold, Log, OpenError, Options, RetainError, Retained, Retention, ScrubStatus, Stats,
+    Backup, BackupError, Hold, Log, OpenError, Options, RetainError, Retained, Retention, Room, ScrubStatus,
+    Stats,
 };
 use annals_store::{
     AppendError, Capabilities, Damage, EventStore, Head, LogPage, ReadError, ReadLog, ReadStream, StreamPage,
@@ -17,7 +18,7 @@ use std::{path::PathBuf, sync::Arc};
 #[derive(Clone)]
 pub struct LogStore {
     log: Log,
-    room: Arc<Room>,
+    room: Arc<append::Room>,
     pages: Arc<Pages>,
 }
 
@@ -32,13 +33,20 @@ impl LogStore {
 
     /// The store over a log that is open already, with the options that it was opened with.
     pub fn from_log(log: Log, options: &Options) -> Self {
-        let (room, pages) = (Arc::new(Room::of(options)), Arc::new(Pages::new(log.clone())));
+        let (room, pages) = (Arc::new(append::Room::of(options)), Arc::new(Pages::new(log.clone())));
         Self { log, room, pages }
     }
 
     /// What the log did since it was opened.
     pub fn stats(&self) -> Stats {
         self.log.stats()
+    }
+
+    /// The room on the log's disk, and whether appends are refused for want of it.
+    pub async fn room(&self) -> Room {
+        let log = self.log.clone();
+        let looking = tokio::task::spawn_blocking(move || log.room());
+        looking.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))
     }
 
     /// The damage for which the log takes no writes; `None`: it is sound as far as it was read.

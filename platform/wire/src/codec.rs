@@ -20,6 +20,12 @@ use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
 #[derive(Clone, Debug)]
 pub struct CountingCodec<T, U>(PhantomData<(T, U)>);
 
+/// A message is handed on before the next one is asked for: what was asked for ahead would wait in memory with a
+/// subscriber that takes nothing.
+const YIELD_BYTES: usize = 1;
+/// The first room for small messages.
+const BUFFER_BYTES: usize = 8 << 10;
+
 impl<T, U> Default for CountingCodec<T, U> {
     fn default() -> Self {
         Self(PhantomData)
@@ -37,7 +43,7 @@ where
     type Decoder = CountingDecoder<U>;
 
     fn encoder(&mut self) -> Self::Encoder {
-        MeasuringEncoder(ProstCodec::<T, U>::raw_encoder(BufferSettings::default()))
+        MeasuringEncoder(ProstCodec::<T, U>::raw_encoder(BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)))
     }
 
     fn decoder(&mut self) -> Self::Decoder {

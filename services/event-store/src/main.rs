@@ -55,6 +55,11 @@ struct Arguments {
     #[arg(long, value_name = "BYTES")]
     retain_bytes: Option<u64>,
 
+    /// Bytes of the disk that appends leave free. With less the log is for reading only, but for the platform's own appends,
+    /// until there is room again; /v1/stats says so. 0: appends go on until the disk is full
+    #[arg(long, value_name = "BYTES", default_value_t = annals_store_log::Options::default().reserve_bytes)]
+    reserve_bytes: u64,
+
     /// The folder below which POST /v1/backup makes backups, each in a folder of its own. Without it there are none
     #[arg(long, value_name = "DIR")]
     backups: Option<PathBuf>,
@@ -117,6 +122,7 @@ impl Arguments {
         let bytes_per_s = NonZeroU64::new(u64::from(self.scrub_mib_per_s) << 20);
         let mut options = annals_store_log::Options::default();
         options.scrub = bytes_per_s.map(Scrub::at);
+        options.reserve_bytes = self.reserve_bytes;
         options
     }
 

@@ -1,10 +1,10 @@
-//! HTTP for whoever operates a log: what it did, whether its files are sound, and backups.
+//! HTTP for whoever operates a log: what it did, whether there is room for more, whether its files are sound, and backups.
 //!
 //! What always holds: a caller never names a place on the server's disk. Backups go to the folder that the operator chose,
 //! each to a new folder of its own.
 
 use crate::problem::Problem;
-use annals_store_log::{Backup, LogStore, ScrubStatus, Stats};
+use annals_store_log::{Backup, LogStore, Room, ScrubStatus, Stats};
 use axum::{
     Json, Router,
     extract::State,
@@ -20,7 +20,8 @@ struct Operated {
     backups: Option<PathBuf>,
 }
 
-/// `GET /v1/stats`: what the log did since it was opened, and what verifying it in the background found.
+/// `GET /v1/stats`: what the log did since it was opened, the room on its disk, and what verifying it in the background
+/// found.
 /// `POST /v1/backup` with `{}`: makes a backup in a new folder below `backups`; `None`: refuses to.
 pub fn operations(store: LogStore, backups: Option<PathBuf>) -> Router {
     Router::new()
@@ -39,7 +40,26 @@ struct StatsBody {
     conflicts: u64,
     repeats: u64,
     segments: u64,
+    room: RoomBody,
     scrub: ScrubBody,
+}
+
+#[derive(Serialize)]
+struct RoomBody {
+    free_bytes: Option<u64>,
+    reserve_bytes: u64,
+    /// Why appends are refused for want of room.
+    appends_refused: Option<String>,
+}
+
+impl From<Room> for RoomBody {
+    fn from(room: Room) -> Self {
+        Self {
+            free_bytes: room.free_bytes,
+            reserve_bytes: room.reserve_bytes,
+            appends_refused: room.refused.map(|reason| reason.to_string()),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -66,8 +86,9 @@ impl From<ScrubStatus> for ScrubBody {
 async fn stats(State(operated): State<Operated>) -> Json<StatsBody> {
     let Stats { events, appends, groups, syncs, bytes, conflicts, repeats, segments, .. } =
         operated.store.stats();
+    let room = operated.store.room().await.into();
     let scrub = operated.store.scrub_status().into();
-    Json(StatsBody { events, appends, groups, syncs, bytes, conflicts, repeats, segments, scrub })
+    Json(StatsBody { events, appends, groups, syncs, bytes, conflicts, repeats, segments, room, scrub })
 }
 
 /// A body of JSON must come with a request that changes something: no page of another site can send that.

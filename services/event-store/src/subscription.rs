@@ -1,8 +1,9 @@
 //! A subscription on its way out: read from the store only when the subscriber takes the next message.
 //!
-//! At the head the store's own subscription waits for events. Behind it, small pages are read: a subscriber that
-//! stalls keeps a message in the send buffer and nothing else, however much there is for it. What did not fit into
-//! a message is not kept either; it is read again.
+//! At the head the store's own subscription waits for events. Behind it, from the first message on, small pages are
+//! read: a subscriber that stalls keeps one message in the send buffer and nothing else, however much there is for it:
+//! [`MESSAGE_BYTES_MAX`], or one event if that is larger. What did not fit into a message is not kept either; it is read
+//! again.
 
 use crate::page::cut;
 use annals_event::Sequence;
@@ -36,14 +37,16 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    /// Subscribes to the store.
+    /// Subscribes to the store. Of what lies below the head the subscription itself would read more than is sent at once.
     pub(crate) async fn open(
         store: Arc<dyn EventStore>,
         subscribe: Subscribe,
         permit: OwnedSemaphorePermit,
         shutdown: CancellationToken,
     ) -> Result<Self, ReadError> {
-        let live = Some(store.subscribe(subscribe.clone()).await?);
+        let live = store.subscribe(subscribe.clone()).await?;
+        let is_behind = subscribe.from <= store.head().await?.last;
+        let live = (!is_behind).then_some(live);
         let Subscribe { from, filter } = subscribe;
         Ok(Self { store, filter, from, live, begun: false, shutdown, _permit: permit })
     }

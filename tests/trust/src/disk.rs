@@ -183,6 +183,18 @@ impl SmallDisk {
         run("mount", &["-o", &options, text(&self.mount.0)?]).map(|_| ())
     }
 
+    /// How much room is left.
+    pub(crate) fn free_bytes(&self) -> Result<u64> {
+        let now = rustix::fs::statvfs(&self.mount.0)?;
+        Ok(now.f_bavail * now.f_frsize)
+    }
+
+    /// How much of it is taken.
+    pub(crate) fn used_bytes(&self) -> Result<u64> {
+        let now = rustix::fs::statvfs(&self.mount.0)?;
+        Ok((now.f_blocks - now.f_bfree) * now.f_frsize)
+    }
+
     /// Takes away all room that is left.
     pub(crate) fn fill_up(&self) -> Result<Filler> {
         let filler = self.mount.0.join("filler");

@@ -11,6 +11,7 @@ mod judge;
 mod lines;
 mod load;
 mod process;
+mod progress;
 mod random;
 mod serve;
 mod workload;
@@ -21,6 +22,7 @@ use card::Row;
 use clap::{Args, Parser, Subcommand};
 use ground::Program;
 use lines::{Effort, How, LINES, Line, Run};
+use progress::Progress;
 use serve::Serve;
 use std::{env, path::PathBuf, process::ExitCode, time::Instant};
 use tokio::{
@@ -107,7 +109,8 @@ async fn judge_all(effort: Effort, wanted: &Wanted) -> Result<Vec<Row>> {
         Some(file) => Program::at(file)?,
         None => Program::build().await?,
     };
-    let run = Run { effort, seed: wanted.seed, program, suite: OnceCell::new() };
+    let run =
+        Run { effort, seed: wanted.seed, program, suite: OnceCell::new(), progress: Progress::default() };
     let mut rows = Vec::new();
     for line in LINES.iter().filter(|line| wanted.line.is_empty() || wanted.line.contains(&line.number)) {
         rows.push(judge_one(line, &run).await);
@@ -121,7 +124,10 @@ async fn judge_one(line: &Line, run: &Run) -> Row {
     }
     eprintln!("line {}: {} ...", line.number, line.promise);
     let begun = Instant::now();
-    let found = lines::judge(line.number, run).await;
+    let found = tokio::select! {
+        found = lines::judge(line.number, run) => found,
+        never = run.progress.keep_saying(line.number) => never,
+    };
     let how = format!("`-- {} --line {} --seed {}`", run.effort.word(), line.number, run.seed);
     Row::judged(line, found, begun.elapsed().as_secs_f64(), how)
 }

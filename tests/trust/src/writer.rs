@@ -10,6 +10,13 @@ use std::sync::Arc;
 /// Streams that it writes to.
 const STREAMS: u64 = 10;
 
+/// Whose streams an append writes to: a log that is short of room tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    Users,
+    Platform,
+}
+
 pub(crate) struct Writer {
     judge: Arc<Judge>,
     random: Random,
@@ -22,8 +29,8 @@ impl Writer {
     }
 
     /// Appends one event. `Err`: why that is not known to be done.
-    pub(crate) async fn append(&mut self, store: &GrpcStore) -> Result<Result<(), String>> {
-        let append = Arc::new(self.draw()?);
+    pub(crate) async fn append(&mut self, store: &GrpcStore, whose: Whose) -> Result<Result<(), String>> {
+        let append = Arc::new(self.draw(whose)?);
         let asked = self.judge.ask(&append);
         let answer = store.append(Append::clone(&append)).await;
         self.judge.hear(&asked, &answer);
@@ -38,22 +45,27 @@ impl Writer {
     pub(crate) async fn append_until_refused(
         &mut self,
         store: &GrpcStore,
+        whose: Whose,
         appends_max: u64,
     ) -> Result<(u64, Option<String>)> {
         for made in 0..appends_max {
-            if let Err(reason) = self.append(store).await? {
+            if let Err(reason) = self.append(store, whose).await? {
                 return Ok((made, Some(reason)));
             }
         }
         Ok((appends_max, None))
     }
 
-    fn draw(&mut self) -> Result<Append> {
+    fn draw(&mut self, whose: Whose) -> Result<Append> {
         let mut payload = vec![0; self.payload_bytes];
         self.random.fill(&mut payload);
         let id = EventId::from_bytes(self.random.bytes());
         let event = NewEvent { id, ..NewEvent::json(EventType::new("happened")?, payload) };
-        let stream = StreamName::new(format!("order-{}", self.random.below(STREAMS)))?;
+        let category = match whose {
+            Whose::Users => "order",
+            Whose::Platform => "$replay",
+        };
+        let stream = StreamName::new(format!("{category}-{}", self.random.below(STREAMS)))?;
         let append = Append::with_request_id(RequestId::from_bytes(self.random.bytes()));
         Ok(append.write(stream, ExpectedVersion::Any, vec![event]))
     }

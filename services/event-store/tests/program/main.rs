@@ -8,6 +8,8 @@
 #[path = "../network/support.rs"]
 mod support;
 
+mod room;
+
 use annals_event::Sequence;
 use annals_store::{AppendError, EventStore, Filter, ReadError, ReadLog, ReadStream, Subscribe};
 use annals_store_grpc::GrpcStore;

@@ -9,6 +9,7 @@ use crate::{
     ground::{Program, in_memory},
     judge::Judge,
     process::{Server, patient},
+    progress::Progress,
     random::Random,
 };
 use annals_event::{Append, EventId, EventType, ExpectedVersion, NewEvent, RequestId, StreamName};
@@ -56,7 +57,8 @@ async fn deliver(run: &Run) -> Result<Finding> {
         let share = events / WRITERS;
         writers.spawn(write(store.clone(), writer, share, random.fork(), Arc::clone(&judge)));
     }
-    let killer = Killer { program: run.program.clone(), address, kills, events };
+    let progress = run.progress.clone();
+    let killer = Killer { program: run.program.clone(), address, kills, events, progress };
     let server = killer.kill_often(server, folder.path(), &store, &mut writers).await?;
     tell_end.send_replace(Some(store.head().await?.last));
 
@@ -106,6 +108,7 @@ struct Killer {
     address: String,
     kills: u64,
     events: u64,
+    progress: Progress,
 }
 
 impl Killer {
@@ -118,6 +121,7 @@ impl Killer {
         writers: &mut JoinSet<Result<()>>,
     ) -> Result<Server> {
         for kill in 1..=self.kills {
+            self.progress.set(format!("{kill} of {} kills", self.kills));
             let share = self.events * kill / (self.kills + 1);
             while store.head().await?.last.get() < share {
                 if let Some(ended) = writers.try_join_next() {

@@ -27,6 +27,7 @@ pub(super) async fn judge(run: &Run) -> Result<Finding> {
     let mut random = run.random(10);
     let operations = run.effort.pick(20_000, 1_000_000);
     while tally.answered < operations && finding.violations.count == 0 {
+        run.progress.set(format!("{} of {operations} operations", tally.answered));
         let missing = (operations - tally.answered).div_ceil(PLAN.answers_max / 2);
         let mut ground = Killed::new(run.program.clone())?;
         let (lived, violations) = live(&mut ground, PLAN, missing.min(KILLS_A_LIFE), &mut random).await?;

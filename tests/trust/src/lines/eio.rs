@@ -10,7 +10,7 @@ use crate::{
     judge::Judge,
     process::Server,
     random::Random,
-    writer::Writer,
+    writer::{Whose, Writer},
 };
 use annals_store::EventStore;
 use anyhow::{Context, Result};
@@ -54,6 +54,7 @@ pub(super) async fn judge(run: &Run) -> Result<Finding, Unjudged> {
     let last = run.effort.pick(10, 150);
     for fault in FAULTS {
         for at in 1..=last {
+            run.progress.set(format!("{} {at} of {last} of {}", fault.error, fault.call));
             let violations = fail(run, fault, at, &mut random, &mut trials).await;
             let violations = violations.with_context(|| format!("{} {at} of {}", fault.error, fault.call))?;
             finding.violations.take_in(violations);
@@ -79,7 +80,7 @@ async fn fail(
         Ok(server) => {
             let store = server.client().await?;
             let mut writer = Writer::new(Arc::clone(&judge), random.fork(), PAYLOAD_BYTES);
-            let (_, reason) = writer.append_until_refused(&store, APPENDS_MAX).await?;
+            let (_, reason) = writer.append_until_refused(&store, Whose::Users, APPENDS_MAX).await?;
             if let Some(reason) = reason {
                 let told = format!("after {} {at} of {}: {reason}", fault.error, fault.call);
                 let is_clear = [STOPPED, NO_ROOM].iter().any(|word| reason.contains(word));
@@ -111,7 +112,7 @@ async fn stays_stopped(
     told: &str,
 ) -> Result<()> {
     for _ in 0..TRIES_AFTERWARDS {
-        if writer.append(store).await?.is_ok() {
+        if writer.append(store, Whose::Users).await?.is_ok() {
             judge.accuse(format!("an append was acknowledged {told}"));
         }
     }

@@ -1,196 +1,167 @@
 //! Line 9: no space, no inodes, no file handles. The error is clear, reads go on, the program starts on the full disk,
 //! and appends are taken again without a restart once there is room.
+//!
+//! Disks end in two ways: at the reserve that the log keeps free for the platform's own appends, and, where it keeps
+//! none or hardly any, at their last byte. The program also dies there and starts again, with something else in what
+//! room it had.
+
+mod handles;
+mod trial;
 
 use super::{Run, suites};
 use crate::{
     card::{Finding, Unjudged, Violations},
     disk::{Room, SmallDisk},
-    ground::in_memory,
-    judge::Judge,
     process::Server,
     random::Random,
-    writer::Writer,
 };
-use annals_store_grpc::GrpcStore;
-use anyhow::{Context, Result, ensure};
-use std::{fs, path::Path, sync::Arc, time::Duration};
-use tokio::{
-    process::Command,
-    time::{Instant, sleep},
-};
+use anyhow::{Context, Result};
+use handles::without_handles;
+use std::path::Path;
+use trial::Trial;
 
-const PAYLOAD_BYTES: usize = 30_000;
-/// More than any of the disks takes.
-const APPENDS_MAX: u64 = 5_000;
-const APPENDS_AFTERWARDS: u64 = 100;
-/// How soon appends must be taken again.
-const RESUME_TIME_MAX: Duration = Duration::from_secs(10);
-const TRY_EVERY: Duration = Duration::from_millis(5);
+const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
+/// Sizes of disks and reserves differ by whole pages.
+const PAGE_BYTES: u64 = 4 << 10;
+/// The smallest disk that is tried: a log does not fit on it.
+const DISK_BYTES_MIN: u64 = MIB / 2;
 
-/// What came of the trials.
+/// How the trials end, as they were meant to, and how many were made.
 #[derive(Default)]
 struct Trials {
+    low: u64,
     full: u64,
+    without_inodes: u64,
     too_small: u64,
     handles: u64,
+}
+
+/// A log that keeps so much free, on a disk with so much room.
+#[derive(Clone, Copy, Debug)]
+struct Setup {
+    reserve_bytes: u64,
+    room: Room,
+}
+
+impl Setup {
+    async fn start(self, run: &Run, data: &Path) -> Result<Server> {
+        let mut command = run.program.command(data);
+        command.args(["--reserve-bytes", &self.reserve_bytes.to_string()]);
+        Server::start(command).await
+    }
+
+    /// Whether a disk ends at the reserve, and not at its last byte.
+    const fn has_reserve(self) -> bool {
+        self.reserve_bytes >= MIB
+    }
 }
 
 pub(super) async fn judge(run: &Run) -> Result<Finding, Unjudged> {
     let mut finding = suites::finding(run, 9).await?;
     let (mut random, mut trials) = (run.random(9), Trials::default());
-    for step in 0..run.effort.pick(6, 80) {
-        let bytes = MIB / 2 + step * run.effort.pick(7, 1) * MIB / 2;
-        let room = Room { bytes, ..Room::AMPLE };
-        finding.violations.take_in(fill(run, room, &mut random, &mut trials).await?);
-    }
-    for inodes in 2..run.effort.pick(8, 16) {
-        let room = Room { inodes, ..Room::AMPLE };
-        finding.violations.take_in(fill(run, room, &mut random, &mut trials).await?);
+    let setups: Vec<_> = setups(run, &mut random).collect();
+    for (at, setup) in setups.iter().enumerate() {
+        run.progress.set(format!("{at} of {} disks", setups.len()));
+        let violations = fill(run, *setup, &mut random, &mut trials).await;
+        finding.violations.take_in(violations?);
     }
     for spare in 0..run.effort.pick(3, 8) {
         finding.violations.take_in(without_handles(run, spare, &mut random).await?);
         trials.handles += 1;
     }
-    finding.count(trials.full, "full disks under the real program");
+    finding.count(trials.low, "disks filled to the reserve under the real program");
+    finding.count(trials.full, "to the last byte");
+    finding.count(trials.without_inodes, "to the last inode");
     finding.count(trials.too_small, "too small to start on");
     finding.count(trials.handles, "times without handles");
     Ok(finding)
 }
 
+/// Disks that end within each of the first segments and between them, with every kind of reserve.
+fn setups(run: &Run, random: &mut Random) -> impl Iterator<Item = Setup> {
+    let disks = run.effort.pick(8, 60);
+    let mut random = random.fork();
+    let space = (0..disks).flat_map(move |step| {
+        let beyond = DISK_BYTES_MIN + step * run.effort.pick(3, 1) * MIB / 2;
+        let beyond = beyond + random.below(MIB / 2 / PAGE_BYTES) * PAGE_BYTES;
+        let reserve = MIB + random.below(4 * MIB / PAGE_BYTES) * PAGE_BYTES;
+        let reserves = [annals_store_log::Options::default().reserve_bytes, reserve, 64 * KIB, 0];
+        // The small ones more often: they are where a disk really is full.
+        let picked = [step % 2, 2 + step % 2].map(|at| usize::try_from(at).unwrap_or(0));
+        picked.map(|at| {
+            let reserve_bytes = reserves.get(at).copied().unwrap_or(0);
+            // Now and then there is not even the reserve.
+            let bytes = if step % 5 == 4 { beyond } else { reserve_bytes + beyond };
+            Setup { reserve_bytes, room: Room { bytes, ..Room::AMPLE } }
+        })
+    });
+    let inodes = (2..run.effort.pick(8, 16)).map(|inodes| Setup {
+        reserve_bytes: annals_store_log::Options::default().reserve_bytes,
+        room: Room { inodes, ..Room::AMPLE },
+    });
+    space.chain(inodes)
+}
+
 /// Fills a disk, starts on it again, gives it room, goes on.
 async fn fill(
     run: &Run,
-    room: Room,
+    setup: Setup,
     random: &mut Random,
     trials: &mut Trials,
 ) -> Result<Violations, Unjudged> {
-    let (disk, judge) = (SmallDisk::make(room)?, Arc::new(Judge::new()));
+    let disk = SmallDisk::make(setup.room)?;
     let data = disk.data();
-    let Ok(server) = Server::start(run.program.command(&data)).await else {
+    let Ok(server) = setup.start(run, &data).await else {
         trials.too_small += 1;
         disk.resize(Room::AMPLE)?;
         // Whatever was left behind, with room it starts.
-        Server::start(run.program.command(&data)).await?.kill().await?;
+        setup.start(run, &data).await?.kill().await?;
         return Ok(Violations::default());
     };
-    trials.full += 1;
+    match setup {
+        Setup { room: Room { inodes, .. }, .. } if inodes < Room::AMPLE.inodes => trials.without_inodes += 1,
+        setup if setup.has_reserve() => trials.low += 1,
+        _ => trials.full += 1,
+    }
+    let mut trial = Trial::new(random.fork(), format!("{setup:?}"));
+    let filled = fill_twice(run, setup, &disk, server, &mut trial).await;
+    filled.with_context(|| format!("{setup:?}"))?;
+    let server = setup.start(run, &data).await?;
+    Ok(trial.end(server).await?)
+}
+
+async fn fill_twice(
+    run: &Run,
+    setup: Setup,
+    disk: &SmallDisk,
+    server: Server,
+    trial: &mut Trial,
+) -> Result<()> {
+    let data = disk.data();
     let store = server.client().await?;
-    let mut trial = Trial {
-        writer: Writer::new(Arc::clone(&judge), random.fork(), PAYLOAD_BYTES),
-        judge,
-        what: format!("{room:?}"),
-    };
-    trial.until_full(&store).await?;
+    let room = setup.room.inodes == Room::AMPLE.inodes && setup.has_reserve();
+    if room {
+        trial.until_low(&store, disk, setup).await?
+    } else {
+        trial.until_full(&store).await?
+    }
     disk.resize(Room::AMPLE)?;
     trial.resumes(&store).await?;
-    // Full again, to the last byte, and now the program dies too.
-    disk.resize(Room { bytes: used_bytes(&data)? + MIB, ..Room::AMPLE })?;
-    trial.until_full(&store).await?;
+    // Full again, and now the program dies too, and something else takes what it leaves.
+    disk.resize(Room { bytes: disk.used_bytes()? + setup.reserve_bytes + MIB, ..Room::AMPLE })?;
+    if setup.has_reserve() {
+        trial.until_low(&store, disk, setup).await?
+    } else {
+        trial.until_full(&store).await?
+    }
     server.kill().await?;
     let filler = disk.fill_up()?;
-    let server =
-        Server::start(run.program.command(&data)).await.context("it does not start on the full disk")?;
+    let server = setup.start(run, &data).await.context("it does not start on the full disk")?;
     let store = server.client().await?;
     trial.until_full(&store).await?;
     filler.remove()?;
     disk.resize(Room::AMPLE)?;
     trial.resumes(&store).await?;
-    server.kill().await?;
-    Ok(trial.end(run, &data).await?)
-}
-
-/// The process may open `spare` more files, then none.
-async fn without_handles(run: &Run, spare: u64, random: &mut Random) -> Result<Violations> {
-    let (folder, judge) = (in_memory()?, Arc::new(Judge::new()));
-    let server = Server::start(run.program.command(folder.path())).await?;
-    let store = server.client().await?;
-    let what = format!("{spare} spare handles");
-    let mut trial =
-        Trial { writer: Writer::new(Arc::clone(&judge), random.fork(), PAYLOAD_BYTES), judge, what };
-    trial.writer.append_until_refused(&store, 3).await?;
-    let process = server.id()?;
-    let open = u64::try_from(fs::read_dir(format!("/proc/{process}/fd"))?.count())?;
-    let limit = Handles::of(process)?;
-    limit.set(process, open + spare).await?;
-    trial.until_full(&store).await?;
-    limit.set(process, limit.soft).await?;
-    trial.resumes(&store).await?;
-    server.kill().await?;
-    trial.end(run, folder.path()).await
-}
-
-/// How many handles a process may have.
-struct Handles {
-    soft: u64,
-    hard: u64,
-}
-
-impl Handles {
-    fn of(process: u32) -> Result<Self> {
-        let limits = fs::read_to_string(format!("/proc/{process}/limits"))?;
-        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
-        let mut numbers = line.context("no limit of open files")?.split_whitespace().map(str::parse);
-        let mut next = || numbers.next().context("a limit is missing");
-        Ok(Self { soft: next()??, hard: next()?? })
-    }
-
-    async fn set(&self, process: u32, soft: u64) -> Result<()> {
-        let mut prlimit = Command::new("prlimit");
-        prlimit.arg(format!("--pid={process}")).arg(format!("--nofile={soft}:{}", self.hard));
-        ensure!(prlimit.status().await?.success(), "prlimit failed");
-        Ok(())
-    }
-}
-
-struct Trial {
-    writer: Writer,
-    judge: Arc<Judge>,
-    what: String,
-}
-
-impl Trial {
-    /// Appends until there is no room. Then the error is clear and reads go on.
-    async fn until_full(&mut self, store: &GrpcStore) -> Result<()> {
-        let (_, reason) = self.writer.append_until_refused(store, APPENDS_MAX).await?;
-        let reason = reason.with_context(|| format!("{} never ended", self.what))?;
-        if !reason.contains("no room") {
-            self.judge.accuse(format!("no clear error with {}: {reason}", self.what));
-        }
-        if let Err(error) = self.judge.settle(store).await {
-            self.judge.accuse(format!("reads ended with {}: {error:#}", self.what));
-        }
-        Ok(())
-    }
-
-    /// Appends are taken again soon.
-    async fn resumes(&mut self, store: &GrpcStore) -> Result<()> {
-        let deadline = Instant::now() + RESUME_TIME_MAX;
-        while let Err(reason) = self.writer.append(store).await? {
-            if Instant::now() > deadline {
-                self.judge.accuse(format!("with room again after {}: {reason}", self.what));
-                return Ok(());
-            }
-            sleep(TRY_EVERY).await;
-        }
-        let (_, reason) = self.writer.append_until_refused(store, APPENDS_AFTERWARDS).await?;
-        if let Some(reason) = reason {
-            self.judge.accuse(format!("soon after there was room again after {}: {reason}", self.what));
-        }
-        Ok(())
-    }
-
-    /// Nothing is lost after another start.
-    async fn end(self, run: &Run, data: &Path) -> Result<Violations> {
-        let server = Server::start(run.program.command(data)).await?;
-        self.judge.settle_all(&server.client().await?).await?;
-        server.kill().await?;
-        drop(self.writer);
-        Ok(Arc::into_inner(self.judge).context("a client is still there")?.finish().1)
-    }
-}
-
-fn used_bytes(folder: &Path) -> Result<u64> {
-    let files = fs::read_dir(folder)?.map(|entry| Ok(entry?.metadata()?.len()));
-    files.sum()
+    server.kill().await
 }

@@ -24,8 +24,10 @@ const PLAN: Plan = Plan {
 pub(super) async fn judge(run: &Run) -> Result<Finding> {
     let (mut finding, mut tally) = (Finding::default(), Tally::default());
     let mut random = run.random(1);
-    let mut left = run.effort.pick(300, 10_000);
+    let all = run.effort.pick(300, 10_000);
+    let mut left = all;
     while left > 0 && finding.violations.count == 0 {
+        run.progress.set(format!("{} of {all} kills", all - left));
         let kills = left.min(KILLS_A_LIFE);
         let mut ground = Killed::new(run.program.clone())?;
         let (lived, violations) = live(&mut ground, PLAN, kills, &mut random).await?;

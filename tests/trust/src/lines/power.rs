@@ -30,8 +30,10 @@ const PLAN: Plan = Plan {
 pub(super) async fn judge(run: &Run) -> Result<Finding, Unjudged> {
     let (mut finding, mut tally) = (Finding::default(), Tally::default());
     let mut random = run.random(2);
-    let mut left = run.effort.pick(90, 2_000);
+    let all = run.effort.pick(90, 2_000);
+    let mut left = all;
     while left > 0 && finding.violations.count == 0 {
+        run.progress.set(format!("{} of {all} power cuts", all - left));
         let cuts = left.min(CUTS_A_LIFE);
         let mut ground = Powered(PowerDisk::make()?);
         let (lived, violations) = live(&mut ground, PLAN, cuts, &mut random).await?;

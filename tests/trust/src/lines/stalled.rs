@@ -1,9 +1,6 @@
 //! Line 18: 100 subscribers with a backlog that take one delivery and then nothing. The server keeps little for them,
 //! and appends go on as fast as without. What appends alone add to the server's memory in the same time is measured
 //! before, and does not count.
-//!
-//! The server runs with two arenas of glibc's allocator. With one a thread, as is its default, it keeps some 40 MiB of
-//! freed memory more, whatever subscribers hold; the card says so.
 
 use super::{Effort, Run};
 use crate::{
@@ -21,8 +18,6 @@ const SUBSCRIBERS: u64 = 100;
 const CLIENTS: u64 = 16;
 /// How much the server's memory may grow.
 const GROWTH_BYTES_MAX: u64 = 64 << 20;
-/// How many heaps the server's threads share.
-const ARENAS: (&str, &str) = ("MALLOC_ARENA_MAX", "2");
 /// The least share of the append rate that must be left.
 const RATE_SHARE_MIN: f64 = 0.9;
 
@@ -30,10 +25,7 @@ pub(super) async fn judge(run: &Run) -> Result<Finding> {
     let backlog_bytes = run.effort.pick(128 << 20, 1 << 30);
     let time = Duration::from_secs(run.effort.pick(3, 20));
     let folder = in_memory()?;
-    let mut command = run.program.command(folder.path());
-    let (name, value) = ARENAS;
-    command.env(name, value);
-    let server = Server::start(command).await?;
+    let server = Server::start(run.program.command(folder.path())).await?;
     let store = server.client_with(patient()).await?;
     fill(&store, backlog_bytes).await?;
 
@@ -59,7 +51,6 @@ pub(super) async fn judge(run: &Run) -> Result<Finding> {
     finding.note(format!(
         "{before:.0} appends/s before, {with:.0} with the stalled subscribers, {after:.0} after: a share of {share:.2}"
     ));
-    finding.note(format!("the server ran with {name}={value}: glibc keeps more freed memory without it"));
     finding.note(format!(
         "memory in MiB: {} warm, {} after appends alone, {} when all had stalled, {} after appends beside them",
         warm_bytes >> 20,

@@ -1,12 +1,12 @@
 //! Lines 3 to 7 and 15, and parts of 8 and 9: what needs the engine in process, on a simulated disk or over damaged
 //! bytes. The engine's own suite judges them; here it is run and read. It runs once for all lines. Line 15 counts the bugs
-//! that are planted in read models and reactors, too.
+//! that are planted in read models and reactors, too; lines 14 and 16 are suites of their own: replays that are killed,
+//! and fuzzing.
 
 use super::{Effort, Run};
 use crate::{card::Finding, ground::cargo};
 use anyhow::{Context, Result, ensure};
 use std::collections::{BTreeMap, BTreeSet};
-use tokio::process::Command;
 
 /// The line of the planted bugs, and how many are to be caught.
 const PLANTED: (u8, u64) = (15, 25);
@@ -40,7 +40,39 @@ const TESTS: &[(u8, &[&str])] = &[
     (15, &["planted::"]),
 ];
 
-/// What the suite said.
+/// How long each fuzz target runs.
+const FUZZING_MS_GATE: u64 = 6_000;
+const FUZZING_MS_CARD: u64 = 120_000;
+/// How often a replay is killed in each phase.
+const REPLAY_KILLS_GATE: u64 = 3;
+const REPLAY_KILLS_CARD: u64 = 25;
+
+/// Line 14: processes that carry out a replay are killed in each phase of it.
+pub(super) async fn replays(run: &Run) -> Result<Finding> {
+    let kills = run.effort.pick(REPLAY_KILLS_GATE, REPLAY_KILLS_CARD).to_string();
+    // As `cargo test` builds it: the read models' database takes long to build once more.
+    let tests = ["test", "-p", "annals-replay", "--test", "processes", "--test", "endings"];
+    let suite = Suite::of(&tests, &[("ANNALS_KILLS", &kills)]).await?;
+    let mut finding = suite.finding(&["a_process_that_is_killed", "a_replay_that_is_cancelled"])?;
+    finding.note(
+        "kills of the worker alone, and at the points where it once died: `cargo test -p annals-replay`",
+    );
+    Ok(finding)
+}
+
+/// Line 16: fuzz targets, with inputs that are drawn.
+pub(super) async fn fuzzing(run: &Run) -> Result<Finding> {
+    let time_ms = run.effort.pick(FUZZING_MS_GATE, FUZZING_MS_CARD).to_string();
+    let tests = ["test", "--release", "-p", "annals-log", "--lib", "--test", "fuzz"];
+    let suite = Suite::of(&tests, &[("BOLERO_RANDOM_TEST_TIME_MS", &time_ms)]).await?;
+    let mut finding = suite.finding(&["hostile_bytes::", "no_damage_makes_"])?;
+    finding.note(
+        "not fuzzed: snapshots, gRPC, HTTP; hostile requests are tests: `cargo test -p annals-event-store --test network`",
+    );
+    Ok(finding)
+}
+
+/// What a suite said.
 pub(crate) struct Suite {
     /// The tests, and whether they passed.
     tests: BTreeMap<String, bool>,
@@ -56,7 +88,7 @@ pub(super) async fn finding(run: &Run, line: u8) -> Result<Finding> {
     if line == PLANTED.0 {
         let mut caught = suite.caught();
         for (package, test, name) in PLANTED_ELSEWHERE {
-            let suite = Suite::run(&[package, "--test", test], |tests| tests.arg(name)).await?;
+            let suite = Suite::of(&["test", "-p", package, "--test", test], &[]).await?;
             let Finding { violations, .. } = suite.finding(&[name])?;
             finding.violations.take_in(violations);
             caught += suite.caught();
@@ -72,21 +104,18 @@ pub(super) async fn finding(run: &Run, line: u8) -> Result<Finding> {
 impl Suite {
     async fn of_engine(effort: Effort) -> Result<Self> {
         let images = effort.pick(IMAGES_GATE, IMAGES_CARD).to_string();
-        Self::run(&["annals-log", "--test", "crash"], |tests| tests.env("ANNALS_CRASH_IMAGES", images)).await
+        let tests = ["test", "--release", "-p", "annals-log", "--test", "crash"];
+        Self::of(&tests, &[("ANNALS_CRASH_IMAGES", &images)]).await
     }
 
-    /// Runs a package's tests, once they are built.
-    async fn run(package: &[&str], prepare: impl FnOnce(&mut Command) -> &mut Command) -> Result<Self> {
-        let cargo_test = || {
-            let mut cargo = cargo();
-            cargo.args(["test", "--release", "-p"]).args(package);
-            cargo
-        };
-        let built = cargo_test().arg("--no-run").status().await?.success();
-        ensure!(built, "the suite of {} does not build", package.join(" "));
-        let mut tests = cargo_test();
-        tests.args(["--no-fail-fast", "--", "--show-output"]);
-        let output = prepare(&mut tests).output().await?;
+    /// Builds and runs tests, as cargo's arguments name them.
+    async fn of(tests: &[&str], variables: &[(&str, &str)]) -> Result<Self> {
+        let built = cargo().args(tests).args(["--quiet", "--no-run"]).status().await?;
+        ensure!(built.success(), "cargo {} does not build", tests.join(" "));
+        let mut running = cargo();
+        running.args(tests).args(["--no-fail-fast", "--", "--show-output"]);
+        running.envs(variables.iter().copied()).env("RUST_BACKTRACE", "0");
+        let output = running.output().await?;
         Ok(Self::read(&String::from_utf8_lossy(&output.stdout)))
     }
 

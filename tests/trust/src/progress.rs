@@ -1,0 +1,33 @@
+//! How far a line is, said now and then on standard error while it is judged.
+
+use parking_lot::Mutex;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::time::sleep;
+
+const SAY_EVERY: Duration = Duration::from_secs(15);
+
+/// What the line that is being judged last said about itself.
+#[derive(Clone, Default)]
+pub(crate) struct Progress(Arc<Mutex<String>>);
+
+impl Progress {
+    /// How far the line is.
+    pub(crate) fn set(&self, far: impl Into<String>) {
+        *self.0.lock() = far.into();
+    }
+
+    /// Says how far line `number` is, for as long as it is polled.
+    pub(crate) async fn keep_saying<T>(&self, number: u8) -> T {
+        self.set("");
+        let begun = Instant::now();
+        loop {
+            sleep(SAY_EVERY).await;
+            let far = self.0.lock().clone();
+            let separator = if far.is_empty() { "" } else { ", " };
+            eprintln!("line {number}: {} s{separator}{far}", begun.elapsed().as_secs());
+        }
+    }
+}
