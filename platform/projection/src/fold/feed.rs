@@ -65,43 +65,52 @@ impl Feed {
 type Sender = mpsc::Sender<Result<DecodedBatch, FoldError>>;
 
 async fn read(options: FeedOptions, sender: &Sender) -> Result<(), FoldError> {
-    let FeedOptions { model, store, place: (generation, seen), until } = options;
-    let mut after = seen.through;
-    let mut subscription = store.subscribe(Subscribe::after(after, model.filter().clone())).await?;
-    check_seen(&*store, generation, &seen).await?;
-    let decoder = Decoder { model, store };
-    while after < until {
-        let (events, span) = collect(&mut subscription, after, until).await?;
-        after = span.through;
-        for batch in decoder.decode(events, span).await {
-            let failed = batch.is_err();
-            if sender.send(batch).await.is_err() || failed {
-                return Ok(());
+    let FeedOptions { model, store, place: (generation, mut seen), until } = options;
+    let decoder = Decoder { model, store: store.clone() };
+    while seen.through < until {
+        let filter = decoder.model.filter().clone();
+        let mut subscription = store.subscribe(Subscribe::after(seen.through, filter)).await?;
+        check_seen(&*store, generation, &seen).await?;
+        while seen.through < until
+            && let Some((events, span)) = collect(&mut subscription, seen.through, until).await?
+        {
+            for batch in decoder.decode(events, span).await {
+                if let Ok(batch) = &batch {
+                    (seen.through, seen.chain) = (batch.through, batch.chain);
+                }
+                let failed = batch.is_err();
+                if sender.send(batch).await.is_err() || failed {
+                    return Ok(());
+                }
             }
         }
     }
     Ok(())
 }
 
-/// Joins deliveries into one batch while there are more at once.
+/// Joins deliveries into one batch while there are more at once. `None`: the adapter had lost the log, so that what was
+/// collected may not belong together.
 async fn collect(
     subscription: &mut Subscription,
     after: Sequence,
     until: Sequence,
-) -> Result<(Vec<EventBatch>, Span), FoldError> {
+) -> Result<Option<(Vec<EventBatch>, Span)>, ReadError> {
     let (mut events, mut count, mut bytes) = (Vec::new(), 0, 0);
     loop {
         let delivery = subscription.next().await?;
+        if delivery.resumed {
+            return Ok(None);
+        }
         let (through, head) = (delivery.through.max(after), delivery.head);
         count += delivery.events.len();
         bytes += delivery.events.size_bytes();
         events.push(delivery.events);
         if through >= until {
             let span = Span { after, through: until, head };
-            return Ok((cut(&events, until.next()), span));
+            return Ok(Some((cut(&events, until.next()), span)));
         }
         if through >= head || count >= BATCH_EVENTS || bytes >= BATCH_BYTES {
-            return Ok((events, Span { after, through, head }));
+            return Ok(Some((events, Span { after, through, head })));
         }
     }
 }
