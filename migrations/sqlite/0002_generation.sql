@@ -13,6 +13,8 @@ CREATE TABLE annals_control (
     base_sequence INTEGER NOT NULL,
     -- The checkpoint: every event up to here is in the rows.
     sequence      INTEGER NOT NULL CHECK (sequence >= base_sequence),
+    -- The log's chain value there: what tells the log from the same one restored from a backup. NULL: it is not known.
+    chain         BLOB             CHECK (length(chain) = 16),
     -- Who may write: the one who raised it last.
     epoch         INTEGER NOT NULL,
     -- Applied and parked events in (base_sequence, sequence]: how many, and the wrapping 128-bit sum of

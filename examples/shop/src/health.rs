@@ -99,6 +99,7 @@ fn model_health(model: &ProjectorHandle, head: Sequence) -> Consumer {
     let trouble = match progress.state {
         ProjectorState::Running => None,
         ProjectorState::NeedsReplay { reason }
+        | ProjectorState::OtherHistory { reason, .. }
         | ProjectorState::Retrying { reason }
         | ProjectorState::Stopped { reason } => Some(reason),
         _ => None,

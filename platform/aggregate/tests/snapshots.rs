@@ -8,6 +8,7 @@ use annals_aggregate::{
 };
 use annals_event::{EventId, Version};
 use annals_store::EventStore;
+use annals_store_log::{LogStore, Options};
 use common::{Account, AccountCommand, FaultyStore, deposit, open, stream};
 use std::{fs, path::PathBuf, sync::Arc};
 use tempfile::TempDir;
@@ -169,4 +170,31 @@ async fn hostile_stream_names_stay_in_the_folder() {
     }
     let beside = fs::read_dir(bank.folder.path()).unwrap().count();
     assert_eq!(beside, 6, "a shelf for each");
+}
+
+#[tokio::test]
+async fn a_snapshot_of_what_a_restored_log_does_not_have_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = async |name| LogStore::open(folder.path().join(name), Options::default()).await.unwrap();
+    let snapshots = Arc::new(FolderSnapshots::open(folder.path().join("snapshots")).unwrap());
+    let accounts = |log| Repository::<Account>::new(Arc::new(log)).snapshots(snapshots.clone(), EVERY);
+    let log = open("log").await;
+    let before = accounts(log.clone());
+    before.execute("1", common::open(), Context::new()).await.unwrap();
+    log.backup(folder.path().join("backup")).await.unwrap();
+    let deposits = AccountCommand::Split { deposits: 11 };
+    before.execute("1", deposits.clone(), Context::new()).await.unwrap();
+    let kept = snapshots.load(&stream("1"), Account::SNAPSHOT_VERSION).await.unwrap().unwrap();
+    assert_eq!(kept.version, Version::new(12));
+
+    let restored = open("backup").await;
+    let truth = Repository::<Account>::new(Arc::new(restored.clone()));
+    let after = accounts(restored);
+    assert_eq!(after.load("1").await.unwrap(), truth.load("1").await.unwrap(), "it is ahead of the log");
+    truth.execute("1", deposit(1_000), Context::new()).await.unwrap();
+    truth.execute("1", deposits, Context::new()).await.unwrap();
+    let loaded = after.load("1").await.unwrap();
+    assert_eq!(loaded, truth.load("1").await.unwrap(), "the log has another event where it was made");
+    assert_eq!((loaded.version, loaded.state.balance_cents), (Version::new(13), 1_011));
+    assert_eq!(before.load("1").await.unwrap().state.balance_cents, 11);
 }

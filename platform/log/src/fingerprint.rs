@@ -4,36 +4,67 @@
 //! ones hold the same appends up to it, damage and forgery of checksums apart.
 
 use crate::error::ReadError;
-use crate::frame::Chain;
-use crate::reader::Reader;
-use crate::scan::{Extent, Scanned, Scanner};
+use crate::frame::{Chain, FrameHeader, HEADER_BYTES, chain_after};
+use crate::num::to_usize;
+use crate::reader::{NO_FRAME, Place, Reader, first_of};
 use annals_event::{Fingerprint, Sequence};
+
+/// How much is read at a time: about as far as waypoints are apart.
+const CHUNK_BYTES: u64 = 64 << 10;
 
 /// The log's fingerprint at `at`; `None`: it does not reach so far.
 pub(crate) fn of(reader: &Reader, at: Sequence) -> Result<Option<Fingerprint>, ReadError> {
     if at > reader.head() {
         return Ok(None);
     }
-    let chain = if at == Sequence::ZERO { Chain::default() } else { chain_at(reader, at)? };
-    Ok(Some(Fingerprint { log_id: reader.id(), sequence: at, chain: chain.0.to_le_bytes() }))
+    match recent(reader, at) {
+        Some(recent) => Ok(Some(recent)),
+        None => chain_at(reader, at).map(|chain| Some(fingerprint(reader, at, chain))),
+    }
 }
 
-/// The chain after the frame with the event at `at`, which is not beyond the head.
-fn chain_at(reader: &Reader, at: Sequence) -> Result<Chain, ReadError> {
-    let place = reader.locate(at)?;
-    let (number, base) = (place.readable.segment.number, place.readable.segment.base);
-    let file = reader.shared.files.get(number).map_err(|error| reader.io_error(number, error))?;
-    let (log, from, to) = (reader.shared.tag, place.offset, place.readable.end);
-    let mut scanner = Scanner::new(Extent { file: &*file, log, base, from, to });
-    loop {
-        let offset = scanner.offset();
-        match scanner.next().map_err(|error| reader.io_error(number, error))? {
-            Scanned::Frame { header, chain, .. } if header.next() > at => return Ok(chain),
-            Scanned::Frame { .. } => {}
-            Scanned::Bad(what) => return Err(reader.corrupted(number, offset, what)),
-            Scanned::End => return Err(reader.corrupted(number, offset, "the event's frame is missing")),
-        }
+/// The same as far as it can be told from memory.
+pub(crate) fn recent(reader: &Reader, at: Sequence) -> Option<Fingerprint> {
+    if at == Sequence::ZERO {
+        return Some(fingerprint(reader, at, Chain::default()));
     }
+    let state = reader.shared.state.read();
+    let chain = state.chains.at(at).filter(|_| at >= first_of(&state))?;
+    Some(fingerprint(reader, at, chain))
+}
+
+fn fingerprint(reader: &Reader, sequence: Sequence, chain: Chain) -> Fingerprint {
+    Fingerprint { log_id: reader.id(), sequence, chain: chain.0.to_le_bytes() }
+}
+
+/// The chain after the frame with the event at `at`, which is not beyond the head. Headers are enough: each is checked before
+/// its length is believed, and has the checksum of its payload in it.
+fn chain_at(reader: &Reader, at: Sequence) -> Result<Chain, ReadError> {
+    let Place { readable, mut offset } = reader.locate(at)?;
+    let number = readable.segment.number;
+    let (mut chunk, mut chunk_at) = (Vec::new(), offset);
+    loop {
+        let Some(bytes) = header_at(&chunk, offset - chunk_at) else {
+            let left = readable.end.saturating_sub(offset);
+            (chunk, chunk_at) = (reader.read_bytes(number, offset, to_usize(left.min(CHUNK_BYTES)))?, offset);
+            if header_at(&chunk, 0).is_none() {
+                return Err(reader.corrupted(number, offset, "the event's frame is missing"));
+            }
+            continue;
+        };
+        let position = readable.segment.base.plus(offset);
+        let header = FrameHeader::decode(bytes, reader.shared.tag, position)
+            .ok_or_else(|| reader.corrupted(number, offset, NO_FRAME))?;
+        if header.next() > at {
+            return Ok(chain_after(bytes));
+        }
+        offset += header.frame_bytes();
+    }
+}
+
+/// The header's bytes at `at` in the chunk, if they are all there.
+fn header_at(chunk: &[u8], at: u64) -> Option<&[u8; HEADER_BYTES]> {
+    chunk.get(to_usize(at)..)?.first_chunk()
 }
 
 #[cfg(test)]
@@ -67,6 +98,8 @@ mod tests {
             append(&mut writer, 1 + n % 3);
         }
         let before = all(&writer.reader());
+        let from_disk = |fingerprint: &Fingerprint| chain_at(&writer.reader(), fingerprint.sequence).unwrap();
+        assert!(before.iter().all(|known| from_disk(known).0.to_le_bytes() == known.chain));
         assert_eq!(before[1].chain, before[2].chain, "events of one append share it");
         assert_ne!(before[0].chain, before[1].chain);
         assert_eq!(writer.reader().fingerprint(writer.reader().head().next()).unwrap(), None);
@@ -83,7 +116,7 @@ mod tests {
         let below = writer.reader().fingerprint(first.previous());
         assert!(matches!(below, Err(ReadError::BelowStart { .. })));
         let kept = all(&writer.reader());
-        let dropped = crate::num::to_usize(first.get()) - 1;
+        let dropped = to_usize(first.get()) - 1;
         assert_eq!(kept[..kept.len() - 1], before[dropped..]);
     }
 

@@ -1,6 +1,7 @@
 //! What a fuzzer makes of the stored structures, one by one: no bytes make a decoder panic, hang, or take memory beyond
 //! what it is given. Their checksums are made right again, or damage would end there; the log's folder as a whole, with
 //! checksums as they are, is `tests/fuzz.rs`.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use crate::base::Base;
 use crate::checkpoint::Checkpoint;
@@ -192,7 +193,6 @@ fn sound_structures_decode() {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the score card reads it")]
 fn no_bytes_make_a_decoder_panic_or_hang() {
     static RUN: AtomicU64 = AtomicU64::new(0);
     bolero::check!().for_each(|input: &[u8]| {

@@ -43,6 +43,7 @@ pub mod format {}
 mod backup;
 mod base;
 mod blocks;
+mod chains;
 mod checkpoint;
 mod create;
 mod disk;

@@ -140,6 +140,11 @@ impl Reader {
         fingerprint::of(self, at)
     }
 
+    /// The same for the newest events, without waiting for the disk; `None`: ask [`Self::fingerprint`].
+    pub fn recent_fingerprint(&self, at: Sequence) -> Option<Fingerprint> {
+        fingerprint::recent(self, at)
+    }
+
     /// The last durable event; `ZERO`: there is none.
     pub fn head(&self) -> Sequence {
         self.shared.state.read().head()

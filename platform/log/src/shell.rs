@@ -151,6 +151,11 @@ impl Log {
         self.inner.reader.fingerprint(at)
     }
 
+    /// The same for the newest events, without waiting for the disk; `None`: ask [`Self::fingerprint`].
+    pub fn recent_fingerprint(&self, at: Sequence) -> Option<Fingerprint> {
+        self.inner.reader.recent_fingerprint(at)
+    }
+
     /// The last durable event; `ZERO`: there is none.
     pub fn head(&self) -> Sequence {
         self.inner.reader.head()

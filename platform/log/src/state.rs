@@ -3,6 +3,7 @@
 //! What always holds: the state moves under one write lock, group by group, after the group's sync; so a reader
 //! sees all of an append or nothing.
 
+use crate::chains::Chains;
 use crate::disk::{Disk, DiskFile, Environment};
 use crate::error::Corruption;
 use crate::frame::{Chain, FrameHeader, HEADER_BYTES, LogTag, Position};
@@ -83,6 +84,7 @@ pub(crate) struct State {
     pub(crate) marks: BTreeMap<MarkName, Sequence>,
     pub(crate) window: Window,
     pub(crate) tail: Tail,
+    pub(crate) chains: Chains,
     /// The damage that ends the readable part of the log.
     pub(crate) corruption: Option<Corruption>,
 }
@@ -98,6 +100,7 @@ impl State {
             marks: BTreeMap::new(),
             window: Window::new(first.log_id),
             tail: Tail::new(options.tail_bytes_max),
+            chains: Chains::default(),
             corruption: None,
         }
     }
@@ -128,6 +131,7 @@ impl State {
         }
         if frame.events > 0 {
             self.active.pass(Waypoint { first: frame.first, recorded_at: frame.recorded_at, offset });
+            self.chains.push(frame.next(), chain);
         }
         if frame.kind == crate::frame::Kind::Append {
             self.window.push(Request { id: frame.request_id, frame: frame.position });

@@ -20,10 +20,14 @@
 //! * Every row carries the sequence number of the event that last changed it.
 //! * The pointer row is the truth about what is live. A promoted generation contains at least what the one before
 //!   contained, so no sequence of readers sees a mix, an empty table or a step back.
+//! * A generation, and a snapshot of one, has the log's chain value at its checkpoint. When the log was restored from a backup
+//!   and went on differently, nothing more is folded into it and it begins nothing; its rows can be read until a replay
+//!   has rebuilt them. Where the store keeps no fingerprints, or retention dropped the event at the checkpoint, the log's
+//!   id and length must do.
 //! * Nothing that fails while a candidate is built touches the live generation or the log.
 //!
 //! What it is not: the epoch protects a generation from two writers, it does not elect one; parked events are counted
-//! but there is no policy yet that parks them; a log restored from a backup is noticed by its id and its length only.
+//! but there is no policy yet that parks them.
 
 mod catalog;
 mod crash_point;

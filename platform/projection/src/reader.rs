@@ -76,6 +76,12 @@ pub enum WaitError {
         /// Why.
         reason: String,
     },
+    /// The log was restored from a backup, and what is live was folded from what it was before.
+    #[error("{reason}")]
+    OtherHistory {
+        /// How they differ, and what to do.
+        reason: String,
+    },
     /// The read model could not be read.
     #[error(transparent)]
     Reader(#[from] ReaderError),

@@ -14,7 +14,7 @@ use crate::{
     generation::GenerationWriter,
 };
 use annals_event::{Append, Event, EventId, EventType, ExpectedVersion, NewEvent, Sequence, StreamName};
-use annals_store::{EventStore, GappedStore, ReadLog};
+use annals_store::{EventStore, GappedStore, ReadLog, SeenLog};
 use annals_telemetry::Run;
 use std::{error::Error, fmt::Debug, fs, path::PathBuf, sync::Arc};
 use uuid::Uuid;
@@ -95,9 +95,10 @@ impl Given {
         store: Arc<dyn EventStore>,
     ) -> Result<(), GenerationError> {
         let head = store.head().await?;
-        let mut writer = GenerationWriter::claim(id, &path, &self.model, head.log_id).await?;
-        let options =
-            FeedOptions { model: self.model.clone(), store, after: Sequence::ZERO, until: head.last };
+        let mut writer = GenerationWriter::claim(id, &path, &self.model, &*store).await?;
+        let nothing = SeenLog { log_id: head.log_id, through: Sequence::ZERO, chain: None };
+        let (model, place) = (self.model.clone(), (id, nothing));
+        let options = FeedOptions { model, store, place, until: head.last };
         let mut feed = Feed::start(options);
         while let Some(batch) = feed.next().await {
             writer.apply(&batch?, Run::Replay).await?;

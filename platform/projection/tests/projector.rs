@@ -183,7 +183,7 @@ async fn a_data_folder_of_another_log_is_refused() {
     world.start(&model()).await.stop().await;
     let other = World { store: annals_store::GappedStore::new(), folder: world.folder };
     let refused = Projector::open(other.options(&model()).await).await.err().unwrap().to_string();
-    assert!(refused.contains("was folded from log"), "{refused}");
+    assert!(refused.contains("was built from log"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! How fast a rebuild is. Run with
+//! How fast a rebuild is, and how soon an event is in the rows. Run with
 //! `cargo test --release -p annals-projection --test throughput -- --ignored --nocapture`.
 
 #![allow(
@@ -11,11 +11,31 @@
 
 mod support;
 
-use annals_projection::{FoldControl, GenerationId, Origin, ReadModel, Until};
-use std::time::Instant;
-use support::{Accounts, World, append, sales};
+use annals_projection::{
+    Catalog, FoldControl, GenerationId, Generations, Origin, ProjectorOptions, ReadModel, Until,
+};
+use annals_store::EventStore;
+use annals_store_log::{LogStore, Options};
+use futures::{StreamExt, stream};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use support::{Accounts, PATIENCE, Running, World, append, sales, sold};
+use tempfile::TempDir;
 
 const EVENTS: usize = 500_000;
+const EVENTS_AT_HEAD: usize = 5_000;
+
+fn accounts() -> ReadModel {
+    ReadModel::builder("till").unwrap().table(Accounts::default()).build().unwrap()
+}
+
+async fn log() -> (TempDir, Arc<dyn EventStore>) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = LogStore::open(folder.path(), Options::default()).await.unwrap();
+    (folder, Arc::new(store))
+}
 
 async fn rebuild(customers: usize) {
     let world = World::new();
@@ -37,4 +57,42 @@ async fn a_rebuild_is_measured_with_few_and_with_many_rows() {
     for customers in [100, 2_357, 200_003] {
         rebuild(customers).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement, for a quiet machine and a release build"]
+async fn a_rebuild_from_the_embedded_log_is_measured() {
+    let ((_log, store), folder, model) = (log().await, tempfile::tempdir().unwrap(), accounts());
+    // Of many appends, as real ones are.
+    let sales = sales(EVENTS, 2_357);
+    let appends = sales.chunks(20).map(|chunk| append(&*store, chunk));
+    stream::iter(appends).buffer_unordered(256).for_each(|_| std::future::ready(())).await;
+    let generations = Generations::new(Catalog::open(folder.path()).await.unwrap(), model, store);
+    for _ in 0..5 {
+        let id = GenerationId::generate();
+        generations.create(id, Origin::Empty).await.unwrap();
+        let begun = Instant::now();
+        generations.fold_to(id, Until::Head, FoldControl::default()).await.unwrap();
+        println!("{EVENTS} events: {:.0} events/s", 500_000.0 / begun.elapsed().as_secs_f64());
+        generations.remove(id).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement, for a quiet machine and a release build"]
+async fn the_time_from_an_appended_event_to_its_row_is_measured() {
+    let ((_log, store), folder) = (log().await, tempfile::tempdir().unwrap());
+    let catalog = Catalog::open(folder.path()).await.unwrap();
+    let running = Running::start(ProjectorOptions::new(catalog, accounts(), store.clone())).await;
+    let mut times = Vec::with_capacity(EVENTS_AT_HEAD);
+    for at in 0..EVENTS_AT_HEAD {
+        let token = append(&*store, &[sold(&format!("c{}", at % 100), "cd", 1)]).await;
+        let begun = Instant::now();
+        running.handle.wait_for(token, PATIENCE).await.unwrap();
+        times.push(begun.elapsed());
+    }
+    running.stop().await;
+    times.sort_unstable();
+    let at = |share: usize| times.get(times.len() * share / 1_000).copied().unwrap_or(Duration::MAX);
+    println!("append to row: median {:?}, 95% {:?}, 99% {:?}", at(500), at(950), at(990));
 }

@@ -3,7 +3,7 @@
 
 use crate::{Reactor, ReactorError, ReactorWorker, plan::plan, retry::Delays};
 use annals_event::{Append, Conflict, EventBatch, MarkName, RequestId, Sequence};
-use annals_store::{AppendError, Delivery, Filter, Subscribe};
+use annals_store::{AppendError, Delivery, Filter, Subscribe, Subscription};
 use annals_telemetry::{BatchCounts, Run, batch_span, record_batch};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
@@ -56,19 +56,32 @@ impl<R: Reactor> Running<'_, R> {
     }
 
     async fn follow(&mut self) -> Result<(), ReactorError> {
-        if self.stop.is_cancelled() {
-            return Ok(());
+        while !self.stop.is_cancelled() {
+            let mut subscription = self.subscribe().await?;
+            loop {
+                let delivery = tokio::select! {
+                    biased;
+                    () = self.stop.cancelled() => return Ok(()),
+                    delivery = subscription.next() => delivery?,
+                };
+                if delivery.resumed {
+                    break;
+                }
+                self.handle(delivery).await?;
+            }
         }
-        let subscribe = Subscribe::after(self.position(), self.filter.clone());
-        let mut subscription = self.worker.store().subscribe(subscribe).await?;
-        loop {
-            let delivery = tokio::select! {
-                biased;
-                () = self.stop.cancelled() => return Ok(()),
-                delivery = subscription.next() => delivery?,
-            };
-            self.handle(delivery).await?;
-        }
+        Ok(())
+    }
+
+    /// Begins at the mark, if that is where this copy left it. What was passed over since is nowhere written down, and a
+    /// store that was away may hold a log that was restored from a backup and has other events there.
+    async fn subscribe(&mut self) -> Result<Subscription, ReactorError> {
+        let saved = self.saved.unwrap_or_default();
+        let subscribe = Subscribe::after(saved, self.filter.clone());
+        let subscription = self.worker.store().subscribe(subscribe).await?;
+        self.check_mark().await?;
+        self.worker.position.send_replace(saved);
+        Ok(subscription)
     }
 
     /// Handles the events of `delivery` in batches. After a conflict the batch's events are handled one by one.

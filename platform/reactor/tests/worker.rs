@@ -115,8 +115,8 @@ async fn an_orderly_end_saves_all_progress() {
 async fn an_orderly_end_without_an_answer_is_no_error_and_loses_nothing() {
     let store = store();
     let visited = append_all(&*store, [event_of("visit-1", "visit.begun", "{}")]).await;
-    // Calls: mark, subscribe, next, next, two loads, append.
-    let troubled = Troubled::at(store.clone(), 6, Trouble::HoldAndLoseAnswer);
+    // Calls: mark, subscribe, mark, next, next, two loads, append.
+    let troubled = Troubled::at(store.clone(), 7, Trouble::HoldAndLoseAnswer);
     let (handle, stop, task) = start(worker(troubled.store(), 10));
     handle.wait_for(visited, PATIENCE).await.unwrap();
     let placed = append_all(&*store, [order(1, "ada", 5)]).await;
@@ -124,7 +124,7 @@ async fn an_orderly_end_without_an_answer_is_no_error_and_loses_nothing() {
     stop.cancel();
     troubled.release();
     task.await.unwrap().unwrap();
-    assert_eq!(troubled.calls()[6..], [Call::Append], "nothing is added to what is in doubt");
+    assert_eq!(troubled.calls()[7..], [Call::Append], "nothing is added to what is in doubt");
     assert_eq!(store.mark(&mark()).await.unwrap(), Some(placed));
     run_until(worker(store.clone(), 10), placed).await;
     assert_eq!(charges(&*store).await.len(), 2);

@@ -32,7 +32,7 @@ pub trait ReadModelHost: Send + Sync + 'static {
         cancel: &CancellationToken,
     ) -> Result<Sequence, HostError>;
 
-    /// The last sequence number in the live generation.
+    /// The last sequence number in the live generation, or in the log if that is restored from a backup and ends before.
     async fn live_checkpoint(&self) -> Result<Sequence, HostError>;
 
     /// The last sequence number in the generation, as its control row has it; `None`: there is no such generation.

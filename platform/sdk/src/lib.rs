@@ -51,8 +51,8 @@ pub use annals_derive::{Event, Table};
 pub mod event {
     pub use annals_event::{
         Append, Category, CodecError, Conflict, ContentType, CorrelationId, DecodeError, Event, EventBatch,
-        EventBatchBuilder, EventId, EventRef, EventType, ExpectedVersion, InvalidAppend, InvalidName,
-        InvalidTraceParent, LogId, MarkName, MarkUpdate, Metadata, NewEvent, Receipt, Recorded,
+        EventBatchBuilder, EventId, EventRef, EventType, ExpectedVersion, Fingerprint, InvalidAppend,
+        InvalidName, InvalidTraceParent, LogId, MarkName, MarkUpdate, Metadata, NewEvent, Receipt, Recorded,
         RecordedEvent, RequestId, Requirement, Sequence, SequenceRange, StreamName, StreamWrite, Tag,
         Timestamp, TraceContext, Version, limits,
     };
@@ -62,7 +62,8 @@ pub mod event {
 pub mod store {
     pub use annals_store::{
         AppendError, Capabilities, Damage, Delivery, Direction, EventStore, Filter, GappedStore, Head,
-        LogPage, ReadError, ReadLog, ReadStream, StreamPage, Subscribe, Subscription, causes,
+        LogMismatch, LogPage, ReadError, ReadLog, ReadStream, SeenLog, StreamPage, Subscribe, Subscription,
+        causes, chain_at, check_same_log,
     };
 }
 

@@ -7,7 +7,7 @@
 //! * An append is repeated with the same request id, never with another, while the server cannot be reached, and
 //!   only for a bounded time: so it is written at most once. A receipt may then say `repeated` for a first call,
 //!   when the answer to an earlier attempt was lost.
-//! * A subscription outlives its connection: it comes back behind its last `through`, so nothing is missed or seen
+//! * A subscription outlives its connection, and says so: it comes back behind its last `through`, so nothing is missed or seen
 //!   twice. It ends with `Unavailable` when the server stays away for [`Options::retry_time_max`].
 //! * Each subscription has a connection of its own. On a shared one, a subscriber that stalls would hold the
 //!   flow-control window that appends need.

@@ -1,7 +1,8 @@
 //! A subscription that outlives its connection.
 //!
 //! The client keeps the first sequence number that it has not been told about. When the connection breaks it
-//! subscribes again from there, so a break shows to nobody but in time.
+//! subscribes again from there, so that nothing is missed or seen twice. The first delivery afterwards comes at once and says
+//! that it was resumed: the log behind the server may have been restored from a backup meanwhile.
 
 use crate::{Options, channel::Client, retry::Retry, store::not_understood};
 use annals_event::Sequence;
@@ -19,8 +20,10 @@ struct Subscriber {
     filter: Filter,
     /// `None`: broken.
     messages: Option<Streaming<v1::SubscribeResponse>>,
-    /// Whether there was a delivery: only the first one comes without news.
+    /// Whether there was a delivery.
     begun: bool,
+    /// Whether the next delivery is the first one on its connection. Only that comes without news.
+    fresh: bool,
 }
 
 /// Subscribes, and gives the deliveries.
@@ -30,7 +33,8 @@ pub(crate) async fn open(
     subscribe: Subscribe,
 ) -> Result<Subscription, ReadError> {
     let Subscribe { from, filter } = subscribe;
-    let mut subscriber = Subscriber { client, options, from, filter, messages: None, begun: false };
+    let mut subscriber =
+        Subscriber { client, options, from, filter, messages: None, begun: false, fresh: true };
     subscriber.reconnect(Retry::new(&subscriber.options)).await?;
     Ok(Subscription::new(stream::unfold(Some(subscriber), async |subscriber| {
         let mut subscriber = subscriber?;
@@ -77,6 +81,7 @@ impl Subscriber {
         let subscribe = Subscribe { from: self.from, filter: self.filter.clone() };
         let answer = self.client.subscribe(v1::SubscribeRequest::from(subscribe)).await;
         self.messages = Some(answer.map_err(|status| status::to_read_error(&status))?.into_inner());
+        self.fresh = true;
         Ok(())
     }
 
@@ -90,9 +95,9 @@ impl Subscriber {
         Delivery::try_from(message.ok_or_else(ended)?).map_err(|error| not_understood(&error))
     }
 
-    /// A new subscription's first message comes without news. After a break nobody waits for it.
+    /// A connection's first message comes without news.
     fn is_news(&self, delivery: &Delivery) -> bool {
-        !self.begun || !delivery.events.is_empty() || delivery.through >= self.from
+        self.fresh || !delivery.events.is_empty() || delivery.through >= self.from
     }
 
     /// Moves behind the delivery. A server that goes back in the log is not believed.
@@ -107,8 +112,9 @@ impl Subscriber {
             );
             return Err(ReadError::Corrupted(Damage { place, offset: None, reason }));
         }
-        self.begun = true;
+        let resumed = std::mem::replace(&mut self.begun, true) && self.fresh;
+        self.fresh = false;
         self.from = self.from.max(delivery.through.next());
-        Ok(delivery)
+        Ok(Delivery { resumed, ..delivery })
     }
 }

@@ -49,7 +49,11 @@ impl Pages {
         .await
     }
 
+    /// What tells this history of the log from another: of the newest events from memory, of others from the disk.
     pub(crate) async fn fingerprint(&self, at: Sequence) -> Result<Option<Fingerprint>, ReadError> {
+        if let Some(recent) = self.log.recent_fingerprint(at) {
+            return Ok(Some(recent));
+        }
         self.blocking(move |log| log.fingerprint(at).map_err(|failed| error::read(failed, at))).await
     }
 

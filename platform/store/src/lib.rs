@@ -32,6 +32,6 @@ pub use error::{AppendError, Damage, ReadError};
 pub use filter::Filter;
 pub use gapped::GappedStore;
 pub use read::{Direction, Head, LogPage, ReadLog, ReadStream, StreamPage};
-pub use same_log::{LogMismatch, check_same_log};
+pub use same_log::{LogMismatch, SeenLog, chain_at, check_same_log};
 pub use store::{Capabilities, EventStore};
 pub use subscription::{Delivery, Follow, Subscribe, Subscription};

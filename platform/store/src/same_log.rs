@@ -1,16 +1,29 @@
 //! Whether a store still holds the log that a consumer came from.
+//!
+//! A consumer keeps a [`SeenLog`] beside its own state, and checks it before it goes on from there: when it opens that
+//! state, and each time that it subscribes. A log that was restored from a backup has the same id, and once it has grown
+//! it is as long as before: only the chain value tells it from the one that the consumer has seen.
 
 use crate::{EventStore, ReadError};
 use annals_event::{Fingerprint, LogId, Sequence};
+
+/// What a consumer keeps of the log that it has seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenLog {
+    /// Which log it is.
+    pub log_id: LogId,
+    /// Up to where it was seen.
+    pub through: Sequence,
+    /// The chain value there: see [`chain_at`]. `None`: it was not known, and id and length must do.
+    pub chain: Option<[u8; 16]>,
+}
 
 /// Why a consumer must not go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogMismatch {
     /// The store holds another log.
-    #[error(
-        "this was built from log {built_from}, the store holds log {found}; rebuild it, or connect to the other"
-    )]
+    #[error("it was built from log {built_from} and the store holds log {found}: connect to the other one")]
     OtherLog {
         /// Where the consumer came from.
         built_from: LogId,
@@ -19,7 +32,8 @@ pub enum LogMismatch {
     },
     /// The log ends before the consumer's place: it was restored from a backup that is older.
     #[error(
-        "this has seen the log up to {seen}, which ends at {last} now: it was restored from an older backup; rebuild this"
+        "it was built from another history of the log: it has seen sequence number {seen} and the log ends at {last}, \
+         so the log was restored from an older backup"
     )]
     Ahead {
         /// Where the consumer is.
@@ -29,7 +43,8 @@ pub enum LogMismatch {
     },
     /// The log has other events up to the consumer's place: it was restored, and others went on from there.
     #[error(
-        "the log up to {seen} is not the one that this has seen: it was restored from a backup; rebuild this"
+        "it was built from another history of the log: up to sequence number {seen} it has seen other events than the log \
+         holds, so the log was restored from a backup and went on differently"
     )]
     Diverged {
         /// Where the consumer is.
@@ -40,19 +55,38 @@ pub enum LogMismatch {
     Read(#[from] ReadError),
 }
 
-/// Whether a consumer that has seen the log up to `seen` may go on with what is in `store`. Where the log's own
-/// fingerprint is gone with what retention dropped, or the store keeps none, id and length must do.
-pub async fn check_same_log(store: &dyn EventStore, seen: &Fingerprint) -> Result<(), LogMismatch> {
+impl From<Fingerprint> for SeenLog {
+    fn from(Fingerprint { log_id, sequence, chain }: Fingerprint) -> Self {
+        Self { log_id, through: sequence, chain: Some(chain) }
+    }
+}
+
+/// Whether a consumer that has seen the log up to `seen` may go on with what is in `store`.
+///
+/// Where the store keeps no fingerprints, or retention dropped the event at `seen`, nothing is left to compare, and id and
+/// length must do. A consumer that is further below the start of the log than right before it cannot go on anyway.
+pub async fn check_same_log(store: &dyn EventStore, seen: &SeenLog) -> Result<(), LogMismatch> {
     let head = store.head().await?;
     if head.log_id != seen.log_id {
         return Err(LogMismatch::OtherLog { built_from: seen.log_id, found: head.log_id });
     }
-    if head.last < seen.sequence {
-        return Err(LogMismatch::Ahead { seen: seen.sequence, last: head.last });
+    if head.last < seen.through {
+        return Err(LogMismatch::Ahead { seen: seen.through, last: head.last });
     }
-    match store.fingerprint(seen.sequence).await {
-        Ok(Some(found)) if found != *seen => Err(LogMismatch::Diverged { seen: seen.sequence }),
-        Ok(_) | Err(ReadError::BelowStart { .. }) => Ok(()),
-        Err(error) => Err(error.into()),
+    match (seen.chain, chain_at(store, seen.through).await?) {
+        (Some(seen_chain), Some(found)) if seen_chain != found => {
+            Err(LogMismatch::Diverged { seen: seen.through })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The chain value at `through`, to be kept beside what was made of the log up to there. `None`: the store keeps none,
+/// retention dropped the event meanwhile, or the log does not reach so far.
+pub async fn chain_at(store: &dyn EventStore, through: Sequence) -> Result<Option<[u8; 16]>, ReadError> {
+    match store.fingerprint(through).await {
+        Ok(found) => Ok(found.map(|fingerprint| fingerprint.chain)),
+        Err(ReadError::BelowStart { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }

@@ -31,6 +31,9 @@ pub struct Delivery {
     pub through: Sequence,
     /// The log's last sequence number when this was read: how far behind the subscriber is.
     pub head: Sequence,
+    /// The adapter had lost the log before this and found it again by itself. Since then the log may have been restored from a
+    /// backup: whoever keeps a [`SeenLog`](crate::SeenLog) checks it and subscribes anew. False in a first delivery.
+    pub resumed: bool,
 }
 
 impl Delivery {
@@ -42,7 +45,7 @@ impl Delivery {
 
 impl From<LogPage> for Delivery {
     fn from(LogPage { events, through, head }: LogPage) -> Self {
-        Self { events, through, head }
+        Self { events, through, head, resumed: false }
     }
 }
 

@@ -162,7 +162,7 @@ impl TryFrom<v1::SubscribeResponse> for Delivery {
 
     fn try_from(delivery: v1::SubscribeResponse) -> Result<Self, InvalidMessage> {
         let (through, head) = (Sequence::new(delivery.through), Sequence::new(delivery.head));
-        Ok(Self { events: event_batch(delivery.events)?, through, head })
+        Ok(Self { events: event_batch(delivery.events)?, through, head, resumed: false })
     }
 }
 

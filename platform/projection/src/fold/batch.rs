@@ -1,6 +1,7 @@
-use super::{Decoded, EventError, Tally};
+use super::{Decoded, EventError, FoldError, Tally};
 use crate::ReadModel;
 use annals_event::{EventBatch, Sequence};
+use annals_store::{EventStore, chain_at};
 
 /// Events of the log up to a place, decoded for every projection of a read model.
 pub(crate) struct DecodedBatch {
@@ -12,6 +13,8 @@ pub(crate) struct DecodedBatch {
     pub(crate) after: Sequence,
     /// The checkpoint afterwards.
     pub(crate) through: Sequence,
+    /// The log's chain value there; `None`: it is not known.
+    pub(crate) chain: Option<[u8; 16]>,
     /// The log's head when the last of the events was read.
     pub(crate) head: Sequence,
     /// The events as they were read, for the case that only some of them can be applied.
@@ -19,7 +22,7 @@ pub(crate) struct DecodedBatch {
 }
 
 impl DecodedBatch {
-    /// Decodes `events`, which lie in (`after`, `through`].
+    /// Decodes `events`, which lie in (`after`, `through`]. The chain value is left out.
     pub(crate) fn decode(
         model: &ReadModel,
         events: Vec<EventBatch>,
@@ -33,16 +36,28 @@ impl DecodedBatch {
         match model.units().iter().map(decode).collect() {
             Ok(work) => {
                 let Span { after, through, head } = span;
-                Ok(Self { work, applied, after, through, head, events })
+                Ok(Self { work, applied, after, through, chain: None, head, events })
             }
             Err(error) => Err((error, events)),
         }
     }
 
-    /// The same batch without `sequence` and what comes after it.
-    pub(crate) fn before(self, model: &ReadModel, sequence: Sequence) -> Result<Self, EventError> {
-        let span = Span { after: self.after, through: sequence.previous(), head: self.head };
-        Self::decode(model, cut(&self.events, sequence), span).map_err(|(error, _)| error)
+    /// The same batch without `sequence` and what comes after it. `store` is the one that the events are from.
+    pub(crate) async fn before(
+        self,
+        model: &ReadModel,
+        store: &dyn EventStore,
+        sequence: Sequence,
+    ) -> Result<Self, FoldError> {
+        let through = sequence.previous();
+        let span = Span { after: self.after, through, head: self.head };
+        let before = Self::decode(model, cut(&self.events, sequence), span).map_err(|(error, _)| error)?;
+        Ok(before.with_chain(chain_at(store, through).await?))
+    }
+
+    /// The same batch with the log's chain value at its end.
+    pub(crate) fn with_chain(self, chain: Option<[u8; 16]>) -> Self {
+        Self { chain, ..self }
     }
 }
 

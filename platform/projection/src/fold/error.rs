@@ -1,6 +1,6 @@
 use crate::{projection::ApplyError, sqlite};
 use annals_event::{EventId, EventRef, Recorded, Sequence};
-use annals_store::ReadError;
+use annals_store::{LogMismatch, ReadError};
 
 /// An event that a projection could not apply.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +53,18 @@ pub enum FoldError {
         mine: u64,
         /// The epoch of the other.
         found: u64,
+    },
+    /// The store does not hold the log that the generation was folded from: another one, or the same restored from a
+    /// backup. Nothing was written.
+    #[error(
+        "generation {generation} is not folded further: {mismatch}. Nothing is written to it, and its rows can still be \
+         read; a replay from the beginning, or from a snapshot that its plan accepts, rebuilds it from this log"
+    )]
+    OtherLog {
+        /// The generation.
+        generation: String,
+        /// How they differ.
+        mismatch: LogMismatch,
     },
     /// The generation's database did not answer, is damaged, or refused a statement.
     #[error("the read model's database: {0}")]

@@ -1,12 +1,13 @@
-//! Reads the log ahead of the writer and decodes on other threads, a bounded number of batches ahead.
+//! Reads the log ahead of the writer and decodes on other threads, a bounded number of batches ahead. What was seen of the
+//! log so far is checked when the feed has subscribed, and each batch brings the chain value at its end.
 
 use super::{
     DecodedBatch, EventError, FoldError,
     batch::{Span, cut},
 };
-use crate::ReadModel;
+use crate::{GenerationId, ReadModel, generation::check_seen};
 use annals_event::{EventBatch, Sequence};
-use annals_store::{EventStore, Subscribe, Subscription};
+use annals_store::{EventStore, ReadError, SeenLog, Subscribe, Subscription, chain_at};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
@@ -24,8 +25,8 @@ const EVENTS_INLINE: usize = 32;
 pub(crate) struct FeedOptions {
     pub(crate) model: ReadModel,
     pub(crate) store: Arc<dyn EventStore>,
-    /// The checkpoint: the feed begins behind it.
-    pub(crate) after: Sequence,
+    /// The generation, and what it has seen of the log: the feed begins behind it.
+    pub(crate) place: (GenerationId, SeenLog),
     /// The last event that is wanted; `Sequence::MAX`: all that come.
     pub(crate) until: Sequence,
 }
@@ -64,67 +65,98 @@ impl Feed {
 type Sender = mpsc::Sender<Result<DecodedBatch, FoldError>>;
 
 async fn read(options: FeedOptions, sender: &Sender) -> Result<(), FoldError> {
-    let mut after = options.after;
-    let filter = options.model.filter().clone();
-    let mut subscription = options.store.subscribe(Subscribe::after(after, filter)).await?;
-    while after < options.until {
-        let (events, span) = collect(&mut subscription, after, options.until).await?;
-        after = span.through;
-        for batch in decode(&options.model, events, span).await {
-            let failed = batch.is_err();
-            if sender.send(batch).await.is_err() || failed {
-                return Ok(());
+    let FeedOptions { model, store, place: (generation, mut seen), until } = options;
+    let decoder = Decoder { model, store: store.clone() };
+    while seen.through < until {
+        let filter = decoder.model.filter().clone();
+        let mut subscription = store.subscribe(Subscribe::after(seen.through, filter)).await?;
+        check_seen(&*store, generation, &seen).await?;
+        while seen.through < until
+            && let Some((events, span)) = collect(&mut subscription, seen.through, until).await?
+        {
+            for batch in decoder.decode(events, span).await {
+                if let Ok(batch) = &batch {
+                    (seen.through, seen.chain) = (batch.through, batch.chain);
+                }
+                let failed = batch.is_err();
+                if sender.send(batch).await.is_err() || failed {
+                    return Ok(());
+                }
             }
         }
     }
     Ok(())
 }
 
-/// Joins deliveries into one batch while there are more at once.
+/// Joins deliveries into one batch while there are more at once. `None`: the adapter had lost the log, so that what was
+/// collected may not belong together.
 async fn collect(
     subscription: &mut Subscription,
     after: Sequence,
     until: Sequence,
-) -> Result<(Vec<EventBatch>, Span), FoldError> {
+) -> Result<Option<(Vec<EventBatch>, Span)>, ReadError> {
     let (mut events, mut count, mut bytes) = (Vec::new(), 0, 0);
     loop {
         let delivery = subscription.next().await?;
+        if delivery.resumed {
+            return Ok(None);
+        }
         let (through, head) = (delivery.through.max(after), delivery.head);
         count += delivery.events.len();
         bytes += delivery.events.size_bytes();
         events.push(delivery.events);
         if through >= until {
             let span = Span { after, through: until, head };
-            return Ok((cut(&events, until.next()), span));
+            return Ok(Some((cut(&events, until.next()), span)));
         }
         if through >= head || count >= BATCH_EVENTS || bytes >= BATCH_BYTES {
-            return Ok((events, Span { after, through, head }));
+            return Ok(Some((events, Span { after, through, head })));
         }
     }
 }
 
-/// The decoded batch; when an event cannot be decoded, the batch of those before it and then the error.
-async fn decode(
-    model: &ReadModel,
-    events: Vec<EventBatch>,
-    span: Span,
-) -> Vec<Result<DecodedBatch, FoldError>> {
-    let (error, events) = match decode_off(model, events, span).await {
-        Ok(batch) => return vec![Ok(batch)],
-        Err(failed) => failed,
-    };
-    let before = Span { through: error.sequence.previous().max(span.after), ..span };
-    match decode_off(model, cut(&events, error.sequence), before).await {
-        Ok(batch) => vec![Ok(batch), Err(error.into())],
-        Err((earlier, _)) => vec![Err(earlier.into())],
+struct Decoder {
+    model: ReadModel,
+    store: Arc<dyn EventStore>,
+}
+
+impl Decoder {
+    /// The decoded batch; when an event cannot be decoded, the batch of those before it and then the error.
+    async fn decode(&self, events: Vec<EventBatch>, span: Span) -> Vec<Result<DecodedBatch, FoldError>> {
+        let (error, events) = match self.with_chain(events, span).await {
+            Ok(Ok(batch)) => return vec![Ok(batch)],
+            Ok(Err(failed)) => failed,
+            Err(error) => return vec![Err(error.into())],
+        };
+        let before = Span { through: error.sequence.previous().max(span.after), ..span };
+        match self.with_chain(cut(&events, error.sequence), before).await {
+            Ok(Ok(batch)) => vec![Ok(batch), Err(error.into())],
+            Ok(Err((earlier, _))) => vec![Err(earlier.into())],
+            Err(error) => vec![Err(error.into())],
+        }
+    }
+
+    /// Decodes while the store is asked for the chain value.
+    async fn with_chain(
+        &self,
+        events: Vec<EventBatch>,
+        span: Span,
+    ) -> Result<Result<DecodedBatch, Undecoded>, ReadError> {
+        let (chain, decoded) =
+            tokio::join!(chain_at(&*self.store, span.through), decode_off(&self.model, events, span));
+        let chain = chain?;
+        Ok(decoded.map(|batch| batch.with_chain(chain)))
     }
 }
+
+/// The event that cannot be decoded, and all events of its batch.
+type Undecoded = (EventError, Vec<EventBatch>);
 
 async fn decode_off(
     model: &ReadModel,
     events: Vec<EventBatch>,
     span: Span,
-) -> Result<DecodedBatch, (EventError, Vec<EventBatch>)> {
+) -> Result<DecodedBatch, Undecoded> {
     if events.iter().map(EventBatch::len).sum::<usize>() <= EVENTS_INLINE {
         return DecodedBatch::decode(model, events, span);
     }

@@ -1,6 +1,7 @@
 use super::GenerationError;
 use crate::{FoldVersion, ReadModel, SchemaHash, Tally};
 use annals_event::{LogId, Sequence};
+use annals_store::SeenLog;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 /// What a generation says of itself.
@@ -21,6 +22,8 @@ pub struct GenerationStatus {
     pub base: Sequence,
     /// Every event up to here is in the rows.
     pub checkpoint: Sequence,
+    /// The log's chain value there: tells the log from the same one restored from a backup. `None`: it is not known.
+    pub chain: Option<[u8; 16]>,
     /// Who may write: the one who raised it last.
     pub epoch: u64,
     /// The applied events above the base.
@@ -30,6 +33,11 @@ pub struct GenerationStatus {
 }
 
 impl GenerationStatus {
+    /// The log that its rows were folded from, up to its checkpoint.
+    pub const fn seen(&self) -> SeenLog {
+        SeenLog { log_id: self.log_id, through: self.checkpoint, chain: self.chain }
+    }
+
     /// Whether `model`'s fold can go on where this generation is; if not, why.
     pub fn refusal(&self, model: &ReadModel) -> Option<String> {
         if self.schema_hash != *model.schema_hash() {
@@ -52,7 +60,7 @@ impl GenerationStatus {
 
 const READ: &str =
     "SELECT model, schema_hash, fold_version, filter_hash, log_id, base_sequence, sequence, epoch,
-    applied_count, applied_sum, parked_count, parked_sum FROM annals_control WHERE one = 1";
+    applied_count, applied_sum, parked_count, parked_sum, chain FROM annals_control WHERE one = 1";
 
 /// Reads the control row. In a transaction this also fixes the snapshot that later statements see.
 pub(crate) async fn read_status(
@@ -70,6 +78,7 @@ pub(crate) async fn read_status(
         epoch: unsigned(&row, 7)?,
         applied: Tally { count: unsigned(&row, 8)?, sum: sum(&row, 9)? },
         parked: Tally { count: unsigned(&row, 10)?, sum: sum(&row, 11)? },
+        chain: chain(&row, 12)?,
     })
 }
 
@@ -87,6 +96,11 @@ fn unsigned(row: &SqliteRow, index: usize) -> Result<u64, GenerationError> {
 fn sum(row: &SqliteRow, index: usize) -> Result<u128, GenerationError> {
     let bytes: &[u8] = row.try_get(index)?;
     bytes.try_into().map(u128::from_be_bytes).map_err(|_| damaged("a sum has not 16 bytes"))
+}
+
+fn chain(row: &SqliteRow, index: usize) -> Result<Option<[u8; 16]>, GenerationError> {
+    let bytes: Option<&[u8]> = row.try_get(index)?;
+    bytes.map(<[u8; 16]>::try_from).transpose().map_err(|_| damaged("the chain value has not 16 bytes"))
 }
 
 fn damaged(what: &str) -> GenerationError {

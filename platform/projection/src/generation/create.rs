@@ -13,8 +13,8 @@ use std::path::Path;
 const CONTROL_TABLE: &str = include_str!("../../../../migrations/sqlite/0002_generation.sql");
 
 const INSERT: &str = "INSERT INTO annals_control (one, model, schema_hash, fold_version, filter_hash, log_id,
-    base_sequence, sequence, epoch, applied_count, applied_sum, parked_count, parked_sum)
-    VALUES (1, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, 0, ?)";
+    base_sequence, sequence, chain, epoch, applied_count, applied_sum, parked_count, parked_sum)
+    VALUES (1, ?, ?, ?, ?, ?, 0, 0, NULL, 0, 0, ?, 0, ?)";
 
 /// Creates the file of a generation without rows, to be folded from the start of the log.
 pub(crate) async fn create(path: &Path, model: &ReadModel, log_id: LogId) -> Result<(), GenerationError> {

@@ -1,6 +1,6 @@
 use crate::{FoldError, sqlite};
 use annals_event::Sequence;
-use annals_store::ReadError;
+use annals_store::{LogMismatch, ReadError};
 use std::io;
 
 /// Why something could not be done with a generation. Nothing else was harmed by it.
@@ -59,31 +59,6 @@ pub enum GenerationError {
         /// Why.
         reason: String,
     },
-    /// The generation belongs to another log.
-    #[error(
-        "generation {id} was folded from log {found}, this is log {expected}; use the data folder of this log"
-    )]
-    OtherLog {
-        /// The id.
-        id: String,
-        /// The generation's log.
-        found: String,
-        /// The log.
-        expected: String,
-    },
-    /// The log is shorter than what was folded from it: it was restored from an old backup.
-    #[error(
-        "generation {id} contains sequence number {checkpoint}, the log ends at {head}: the log was restored from an \
-         older state, and a replay must fold it anew"
-    )]
-    AheadOfLog {
-        /// The id.
-        id: String,
-        /// The generation's checkpoint.
-        checkpoint: Sequence,
-        /// The log's head.
-        head: Sequence,
-    },
     /// A candidate contains more than the generation that it is to be compared with.
     #[error(
         "the candidate is at sequence number {candidate} and the live generation stays at {live}: they can be compared \
@@ -138,6 +113,19 @@ impl GenerationError {
     pub(crate) fn file(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.display().to_string();
         move |error| Self::File { path, error }
+    }
+
+    /// How the log differs from the one that the generation was folded from, if that is the error.
+    pub fn log_mismatch(&self) -> Option<&LogMismatch> {
+        match self {
+            Self::Fold(FoldError::OtherLog { mismatch, .. }) => Some(mismatch),
+            _ => None,
+        }
+    }
+
+    /// Whether the generation was folded from another history of this log, which was restored from a backup.
+    pub(crate) fn is_other_history(&self) -> bool {
+        matches!(self.log_mismatch(), Some(LogMismatch::Ahead { .. } | LogMismatch::Diverged { .. }))
     }
 
     /// Whether the same may succeed later.

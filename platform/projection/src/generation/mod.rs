@@ -2,15 +2,18 @@
 //!
 //! Invariants of the file, whatever happens to the process:
 //!
-//! * Rows, checkpoint, epoch and counts change in one transaction.
+//! * Rows, checkpoint, chain value, epoch and counts change in one transaction.
 //! * The checkpoint moves by compare-and-set on the writer's epoch and on the old checkpoint: whoever raised the
 //!   epoch last writes, anyone else is told [`FoldError::Fenced`](crate::FoldError::Fenced) and has written nothing.
 //! * Events at or below the checkpoint are never applied again.
+//! * The chain value beside the checkpoint is the log's there. Nothing is written, the epoch included, by a program whose
+//!   store holds another history of the log.
 
 mod control;
 mod create;
 mod error;
 mod id;
+mod same_log;
 mod writer;
 
 pub use control::GenerationStatus;
@@ -18,4 +21,5 @@ pub(crate) use control::{raise_epoch, read_status};
 pub(crate) use create::{adopt, create};
 pub use error::GenerationError;
 pub use id::GenerationId;
+pub(crate) use same_log::{check_log, check_seen};
 pub(crate) use writer::GenerationWriter;

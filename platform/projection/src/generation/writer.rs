@@ -1,6 +1,6 @@
 //! The one who may write a generation.
 
-use super::{GenerationError, GenerationId, GenerationStatus, raise_epoch, read_status};
+use super::{GenerationError, GenerationId, GenerationStatus, check_log, raise_epoch, read_status};
 use crate::{
     FoldError, ReadModel, Tally,
     crash_point::crash_point,
@@ -8,7 +8,8 @@ use crate::{
     planted::planted,
     sqlite::{End, begin_write, end_write, open_writer},
 };
-use annals_event::{LogId, Sequence};
+use annals_event::Sequence;
+use annals_store::{EventStore, SeenLog};
 use annals_telemetry::Run;
 use sqlx::{Connection, SqliteConnection};
 use std::path::{Path, PathBuf};
@@ -26,12 +27,12 @@ pub(crate) struct GenerationWriter {
 }
 
 impl GenerationWriter {
-    /// Opens the generation in `path` and takes it over.
+    /// Opens the generation in `path` and takes it over, to be folded further from `store`.
     pub(crate) async fn claim(
         id: GenerationId,
         path: &Path,
         model: &ReadModel,
-        log_id: LogId,
+        store: &dyn EventStore,
     ) -> Result<Self, GenerationError> {
         let mut connection = open_writer(path).await?;
         begin_write(&mut connection).await?;
@@ -39,10 +40,8 @@ impl GenerationWriter {
         if let Some(reason) = found.refusal(model) {
             return Err(GenerationError::OtherFold { id: id.to_string(), reason });
         }
-        if found.log_id != log_id {
-            let (found, expected) = (found.log_id.to_string(), log_id.to_string());
-            return Err(GenerationError::OtherLog { id: id.to_string(), found, expected });
-        }
+        // Before the epoch is raised: who may not write must not keep others from it.
+        check_log(store, id, &found).await?;
         let epoch = raise_epoch(&mut connection).await?;
         end_write(&mut connection, End::Commit).await?;
         Ok(Self {
@@ -65,6 +64,11 @@ impl GenerationWriter {
         self.status.checkpoint
     }
 
+    /// The generation, and what it has seen of the log: where a feed goes on.
+    pub(crate) fn place(&self) -> (GenerationId, SeenLog) {
+        (self.id, self.status.seen())
+    }
+
     /// Writes a batch: rows, checkpoint and counts in one transaction. When it fails nothing was written, and the
     /// same batch may be tried again.
     pub(crate) async fn apply(&mut self, batch: &DecodedBatch, run: Run) -> Result<usize, FoldError> {
@@ -81,6 +85,7 @@ impl GenerationWriter {
             Ok((rows, applied)) => {
                 self.unsettled = false;
                 self.status.checkpoint = batch.through;
+                self.status.chain = batch.chain;
                 self.status.applied = applied;
                 Ok(rows)
             }
@@ -109,7 +114,8 @@ impl GenerationWriter {
             crash_point("between-rows-and-checkpoint")?;
             begin_write(connection).await?;
         }
-        advance(connection, &self.status, batch.through, applied).await.map_err(|error| match error {
+        let reached = Reached { through: batch.through, chain: batch.chain, applied };
+        advance(connection, &self.status, &reached).await.map_err(|error| match error {
             Advance::Database(error) => FoldError::Database(error),
             Advance::Fenced { found } => {
                 FoldError::Fenced { generation: self.id.to_string(), mine: self.status.epoch, found }
@@ -146,15 +152,21 @@ impl From<sqlx::Error> for Advance {
     }
 }
 
-const ADVANCE: &str = "UPDATE annals_control SET sequence = ?, applied_count = ?, applied_sum = ?
+/// Where a batch brings a generation.
+struct Reached {
+    through: Sequence,
+    chain: Option<[u8; 16]>,
+    applied: Tally,
+}
+
+const ADVANCE: &str = "UPDATE annals_control SET sequence = ?, chain = ?, applied_count = ?, applied_sum = ?
     WHERE one = 1 AND epoch = ? AND sequence = ?";
 
 /// Moves the checkpoint, if this writer still may.
 async fn advance(
     connection: &mut SqliteConnection,
     mine: &GenerationStatus,
-    through: Sequence,
-    applied: Tally,
+    reached: &Reached,
 ) -> Result<(), Advance> {
     let mut expected = (mine.epoch, mine.checkpoint);
     if planted!(CheckpointNotCompared)
@@ -164,9 +176,10 @@ async fn advance(
     }
     let (epoch, checkpoint) = expected;
     let updated = sqlx::query(ADVANCE)
-        .bind(signed(through.get()))
-        .bind(signed(applied.count))
-        .bind(applied.sum_bytes())
+        .bind(signed(reached.through.get()))
+        .bind(reached.chain.as_ref().map(<[u8; 16]>::as_slice))
+        .bind(signed(reached.applied.count))
+        .bind(reached.applied.sum_bytes())
         .bind(signed(epoch))
         .bind(signed(checkpoint.get()))
         .execute(&mut *connection)

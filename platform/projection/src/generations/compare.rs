@@ -37,7 +37,7 @@ impl Default for CompareOptions {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Comparison {
-    /// The sequence number that both were at.
+    /// The sequence number that both were at; the log's end where the live one is beyond it.
     pub at: Sequence,
     /// The generation that it was compared with.
     pub live: GenerationId,
@@ -82,7 +82,8 @@ impl Comparison {
 }
 
 impl Generations {
-    /// Compares a candidate with the live generation at one sequence number: holds a view of the live one, folds the
+    /// Compares a candidate with the live generation at one sequence number, or with all of it when the log was restored
+    /// from a backup and ends before: holds a view of the live one, folds the
     /// candidate exactly to its checkpoint, and reads both in the order of their keys, in bounded memory.
     /// `None`: it was cancelled.
     pub async fn compare(
@@ -91,7 +92,7 @@ impl Generations {
         options: CompareOptions,
     ) -> Result<Option<Comparison>, GenerationError> {
         let mut live = self.live_at_least(id).await?;
-        let at = live.checkpoint();
+        let at = self.reach(live.checkpoint()).await?;
         let folded = self.fold_to(id, Until::Sequence(at), options.control.clone()).await?;
         if folded.stopped == FoldStopped::Cancelled {
             return Ok(None);

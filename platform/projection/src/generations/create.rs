@@ -50,7 +50,7 @@ impl Generations {
         first: Sequence,
     ) -> Result<(), GenerationError> {
         let file = begin(&self.catalog, &self.model, id, Some(name)).await?;
-        self.snapshots.restore(name, &file.unfinished).await?;
+        self.snapshots.restore(&*self.store, name, &file.unfinished).await?;
         crash_point("snapshot-restored")?;
         adopt(&file.unfinished, &self.model, first).await?;
         finish(&self.catalog, id, file).await

@@ -2,7 +2,7 @@ use super::Generations;
 use crate::{
     FoldError, GenerationError, GenerationId, GenerationStatus,
     fold::{Feed, FeedOptions},
-    generation::GenerationWriter,
+    generation::{GenerationWriter, check_log},
     projector::apply_traced,
 };
 use annals_event::Sequence;
@@ -98,7 +98,7 @@ impl Generations {
         let mut feed = Feed::start(FeedOptions {
             model: self.model.clone(),
             store: self.store.clone(),
-            after: writer.checkpoint(),
+            place: writer.place(),
             until,
         });
         loop {
@@ -123,8 +123,9 @@ impl Generations {
         id: GenerationId,
     ) -> Result<GenerationWriter, GenerationError> {
         let path = self.usable(id).await?;
-        let log_id = self.store.head().await?.log_id;
-        let claim = async || GenerationWriter::claim(id, &path, &self.model, log_id).await;
+        // Asked once more when it is claimed; a store that is away is found out here, where nothing is locked.
+        check_log(&*self.store, id, &self.status(id).await?).await?;
+        let claim = async || GenerationWriter::claim(id, &path, &self.model, &*self.store).await;
         self.catalog.while_not_live(&self.model, id, claim).await
     }
 
@@ -134,7 +135,6 @@ impl Generations {
         id: GenerationId,
         path: &Path,
     ) -> Result<GenerationWriter, GenerationError> {
-        let log_id = self.store.head().await?.log_id;
-        GenerationWriter::claim(id, path, &self.model, log_id).await
+        GenerationWriter::claim(id, path, &self.model, &*self.store).await
     }
 }

@@ -1,6 +1,7 @@
 use super::{FoldControl, FoldStopped, Generations, create::remove_database};
 use crate::{
-    GenerationError, GenerationId, ReadModel, Reader, ReaderError, generation::create, sqlite::sync_folder,
+    GenerationError, GenerationId, ReadModel, Reader, ReaderError, generation::create, snapshot::Wanted,
+    sqlite::sync_folder,
 };
 use annals_event::Sequence;
 use std::{fs, path::PathBuf};
@@ -42,10 +43,11 @@ impl Generations {
         let inspection = Inspection { id, path, model: self.model.clone() };
         let log_id = self.store.head().await?.log_id;
         let fold_version = Some(self.model.fold_version());
-        let choice = self.snapshots.choose(&self.model, log_id, through, fold_version).await?;
+        let wanted = Wanted { model: &self.model, fold_version, log_id, at_most: through };
+        let choice = self.snapshots.choose(&*self.store, &wanted).await?;
         match choice.chosen.and_then(|manifest| manifest.name.parse().ok()) {
             Some(name) => {
-                self.snapshots.restore(name, &inspection.path).await?;
+                self.snapshots.restore(&*self.store, name, &inspection.path).await?;
             }
             None => create(&inspection.path, &self.model, log_id).await?,
         }

@@ -32,6 +32,7 @@ use crate::{
     Catalog, GenerationEntry, GenerationError, GenerationId, GenerationState, GenerationStatus, Live,
     ReadModel, SnapshotFolder, SnapshotManifest, generation::read_status, sqlite::open_reader,
 };
+use annals_event::Sequence;
 use annals_store::EventStore;
 use std::{fmt, path::PathBuf, sync::Arc};
 
@@ -84,6 +85,19 @@ impl Generations {
     pub async fn status(&self, id: GenerationId) -> Result<GenerationStatus, GenerationError> {
         let mut connection = open_reader(&self.usable(id).await?).await?;
         read_status(&mut connection).await
+    }
+
+    /// How far the live generation and the log both go, which is as far as a candidate can be compared with it. The log
+    /// ends before it when it was restored from a backup.
+    pub async fn live_reach(&self) -> Result<Sequence, GenerationError> {
+        let live = self.live().await?;
+        let checkpoint = self.status(live.generation).await?.checkpoint;
+        self.reach(checkpoint).await
+    }
+
+    /// How far the log goes, at most to `checkpoint`.
+    async fn reach(&self, checkpoint: Sequence) -> Result<Sequence, GenerationError> {
+        Ok(checkpoint.min(self.store.head().await?.last))
     }
 
     /// Takes a snapshot of the live generation.

@@ -1,5 +1,7 @@
 use super::Generations;
-use crate::{FoldVersion, GenerationError, GenerationId, GenerationStatus, Refusal, SnapshotManifest};
+use crate::{
+    FoldVersion, GenerationError, GenerationId, GenerationStatus, Refusal, SnapshotManifest, snapshot::Wanted,
+};
 use annals_event::Sequence;
 use annals_store::{Head, ReadLog};
 
@@ -41,7 +43,8 @@ impl Generations {
     pub async fn plan(&self, from: Sequence) -> Result<PlanFacts, GenerationError> {
         let head = self.store.head().await?;
         let at_most = from.previous();
-        let choice = self.snapshots.choose(&self.model, head.log_id, at_most, None).await?;
+        let wanted = Wanted { model: &self.model, fold_version: None, log_id: head.log_id, at_most };
+        let choice = self.snapshots.choose(&*self.store, &wanted).await?;
         let begin = choice.chosen.as_ref().map_or(Sequence::ZERO, SnapshotManifest::checkpoint);
         let live_id = self.live().await?.generation;
         let live = self.status(live_id).await?;

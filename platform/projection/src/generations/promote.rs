@@ -8,13 +8,14 @@
 //! * after it moved: the other generation is live and contains all that the one before contained. The worker of the
 //!   one before may go on writing it, which nobody reads and which a rollback may use.
 //!
-//! So no writer is ever fenced for nothing, and no reader ever sees less than before.
+//! So no writer is ever fenced for nothing, and no reader ever sees less than before. The one exception is a live generation
+//! that was folded from another history of the log: what takes its place contains what the log has.
 
 use super::{FoldControl, Generations};
 use crate::{
     FoldError, GenerationError, GenerationId, Live,
     crash_point::crash_point,
-    generation::{GenerationWriter, raise_epoch, read_status},
+    generation::{GenerationWriter, check_log, raise_epoch, read_status},
     planted::planted,
     sqlite::{End, begin_write, end_write, open_writer},
 };
@@ -87,6 +88,9 @@ impl Generations {
             let model = self.model.name().to_string();
             return Err(GenerationError::NotPrevious { id: id.to_string(), model });
         }
+        if !repeated {
+            check_log(&*self.store, id, &status).await?;
+        }
         let checkpoint = match (repeated, continued) {
             (true, _) => status.checkpoint,
             (false, true) => self.exchange(live, id, Missing::Folded).await?,
@@ -103,7 +107,7 @@ impl Generations {
         to: GenerationId,
         missing: Missing,
     ) -> Result<Sequence, GenerationError> {
-        let near = self.status(live.generation).await?.checkpoint;
+        let near = self.live_reach().await?;
         if missing == Missing::Folded {
             // Most of the way without the lock.
             self.bring_to(to, near).await?.close().await?;
@@ -111,7 +115,7 @@ impl Generations {
         crash_point("promote-begun")?;
         let mut connection = open_writer(&self.usable(live.generation).await?).await?;
         begin_write(&mut connection).await?;
-        let mut reached = read_status(&mut connection).await?.checkpoint;
+        let mut reached = self.reach(read_status(&mut connection).await?.checkpoint).await?;
         if planted!(LiveReadBeforeFence) {
             reached = near;
         }

@@ -4,6 +4,9 @@
 //!   subscription; both only if their rows were made by the program's own fold.
 //! * A generation of another fold version with the same tables is served as it is and not continued: a replay
 //!   builds one that can be, and when that is promoted the projector goes on with it by itself.
+//! * A generation of another history of the log, which was restored from a backup, is served as it is and not written:
+//!   whoever waits for a token in it is told so, and a replay builds one of the log as it is. It is looked for when the
+//!   generation is opened and whenever the log is subscribed to.
 //! * What passes by itself (a busy or full database, a store that is away) is retried with backoff; nothing is
 //!   lost by it. What does not stops the projector with an error, and the read model keeps what it had.
 
@@ -21,11 +24,12 @@ pub use progress::{Progress, ProjectorState};
 pub(crate) use tend::apply_traced;
 
 use crate::{
-    Catalog, GenerationError, GenerationId, Live, ReadModel, Readers, generation::read_status,
-    generations::create_empty, sqlite::open_reader,
+    Catalog, GenerationError, GenerationId, GenerationStatus, Live, ReadModel, Readers,
+    generation::{check_log, read_status},
+    generations::create_empty,
+    sqlite::open_reader,
 };
 use annals_event::LogId;
-use annals_store::Head;
 use progress::ProgressBoard;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -33,7 +37,6 @@ use tokio_util::sync::CancellationToken;
 /// Folds the log into a read model for as long as it runs.
 pub struct Projector {
     options: ProjectorOptions,
-    log_id: LogId,
     readers: Readers,
     board: Arc<ProgressBoard>,
 }
@@ -43,11 +46,15 @@ impl Projector {
     /// readers see it fill, and [`ProjectorHandle::wait_for`] says how far behind it is.
     pub async fn open(options: ProjectorOptions) -> Result<Self, ProjectorError> {
         let head = options.store.head().await.map_err(GenerationError::from)?;
-        let live = find_or_create(&options.catalog, &options.model, head.log_id).await?;
-        let checkpoint = check_log(&options.catalog, &options.model, live.generation, head).await?;
+        let id = find_or_create(&options.catalog, &options.model, head.log_id).await?.generation;
+        let status = status(&options, id).await?;
+        let board = Arc::new(ProgressBoard::new(Progress::starting(status.checkpoint, head.last)));
+        match check_log(&*options.store, id, &status).await.map_err(GenerationError::from) {
+            Err(error) if error.is_other_history() => board.refused(id, &error),
+            checked => checked?,
+        }
         let readers = Readers::new(options.catalog.clone(), options.model.clone());
-        let board = Arc::new(ProgressBoard::new(Progress::starting(checkpoint, head.last)));
-        Ok(Self { options, log_id: head.log_id, readers, board })
+        Ok(Self { options, readers, board })
     }
 
     /// A handle to it.
@@ -85,22 +92,8 @@ async fn find_or_create(
     Ok(live)
 }
 
-/// Checks that the generation was folded from this log and from no more than is in it.
-async fn check_log(
-    catalog: &Catalog,
-    model: &ReadModel,
-    id: GenerationId,
-    head: Head,
-) -> Result<annals_event::Sequence, GenerationError> {
-    let mut connection = open_reader(&catalog.generation_path(model.name(), id)).await?;
-    let status = read_status(&mut connection).await?;
-    if status.log_id != head.log_id {
-        let (found, expected) = (status.log_id.to_string(), head.log_id.to_string());
-        return Err(GenerationError::OtherLog { id: id.to_string(), found, expected });
-    }
-    if status.checkpoint > head.last {
-        let (checkpoint, head) = (status.checkpoint, head.last);
-        return Err(GenerationError::AheadOfLog { id: id.to_string(), checkpoint, head });
-    }
-    Ok(status.checkpoint)
+/// What a generation of the read model says of itself.
+async fn status(options: &ProjectorOptions, id: GenerationId) -> Result<GenerationStatus, GenerationError> {
+    let path = options.catalog.generation_path(options.model.name(), id);
+    read_status(&mut open_reader(&path).await?).await
 }

@@ -1,3 +1,4 @@
+use crate::{GenerationError, GenerationId};
 use annals_event::Sequence;
 use tokio::sync::watch;
 
@@ -22,6 +23,14 @@ pub enum ProjectorState {
     /// It serves the live generation as it is and cannot fold it further.
     NeedsReplay {
         /// Why.
+        reason: String,
+    },
+    /// It serves the live generation as it is and writes nothing, since the log was restored from a backup and is not the
+    /// one any more that the generation was folded from. A replay builds one from the log as it is.
+    OtherHistory {
+        /// The generation.
+        generation: GenerationId,
+        /// How they differ, and what to do.
         reason: String,
     },
     /// Something that passes by itself keeps it from going on.
@@ -57,10 +66,18 @@ impl ProgressBoard {
     }
     pub(super) fn moved(&self, checkpoint: Sequence, head: Sequence) {
         self.0.send_modify(|progress| {
+            if matches!(progress.state, ProjectorState::OtherHistory { .. }) {
+                // What was known is of another log.
+                (progress.checkpoint, progress.head) = (Sequence::ZERO, Sequence::ZERO);
+            }
             progress.checkpoint = progress.checkpoint.max(checkpoint);
             progress.head = progress.head.max(head);
             progress.state = ProjectorState::Running;
         });
+    }
+    /// The generation is of another history of the log.
+    pub(super) fn refused(&self, generation: GenerationId, error: &GenerationError) {
+        self.set_state(ProjectorState::OtherHistory { generation, reason: error.to_string() });
     }
     pub(super) fn set_state(&self, state: ProjectorState) {
         self.0.send_if_modified(|progress| {

@@ -3,13 +3,13 @@
 use super::{
     Projector, ProjectorError, ProjectorOptions, ProjectorState,
     progress::ProgressBoard,
+    status,
     tend::{Retry, Tender},
 };
 use crate::{
-    FoldError, GenerationError, GenerationId, Live, generation::read_status, generations::sweep,
-    snapshot::SnapshotTaker, sqlite::open_reader,
+    FoldError, GenerationError, GenerationId, Live, generation::check_log, generations::sweep,
+    snapshot::SnapshotTaker,
 };
-use annals_event::LogId;
 use std::{
     collections::HashMap,
     sync::Arc,
@@ -17,7 +17,7 @@ use std::{
 };
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{error, warn};
 
 /// How often the pointer is looked at for changes that other processes made.
 const POINTER_POLL: Duration = Duration::from_millis(500);
@@ -30,7 +30,6 @@ const RETIRED_GRACE: Duration = Duration::from_secs(60);
 
 pub(super) struct Supervisor {
     options: ProjectorOptions,
-    log_id: LogId,
     board: Arc<ProgressBoard>,
     tending: HashMap<GenerationId, CancellationToken>,
     tasks: JoinSet<(GenerationId, Result<(), GenerationError>)>,
@@ -44,7 +43,6 @@ impl Supervisor {
     pub(super) fn new(projector: &Projector) -> Self {
         Self {
             options: projector.options.clone(),
-            log_id: projector.log_id,
             board: projector.board.clone(),
             tending: HashMap::new(),
             tasks: JoinSet::new(),
@@ -135,8 +133,11 @@ impl Supervisor {
             match self.refusal(id).await {
                 Ok(None) => self.spawn(id, live),
                 Ok(Some(reason)) => self.leave_alone(id, live, reason),
-                Err(error) if id == live.generation => return Err(error),
-                Err(error) => self.leave_alone(id, live, error.to_string()),
+                Err(error) if error.is_transient() && id != live.generation => {
+                    warn!(generation = %id, %error, "the generation kept for a rollback is looked at later");
+                    self.left_alone.insert(id, Some(Instant::now() + FENCED_PAUSE));
+                }
+                Err(error) => self.refused(id, live, error)?,
             }
         }
         Ok(())
@@ -144,9 +145,29 @@ impl Supervisor {
 
     /// Why this program cannot continue the generation.
     async fn refusal(&self, id: GenerationId) -> Result<Option<String>, GenerationError> {
-        let ProjectorOptions { catalog, model, .. } = &self.options;
-        let mut connection = open_reader(&catalog.generation_path(model.name(), id)).await?;
-        Ok(read_status(&mut connection).await?.refusal(model))
+        let status = status(&self.options, id).await?;
+        // First the log: rows of another one say nothing of its events, whatever fold made them.
+        check_log(&*self.options.store, id, &status).await?;
+        Ok(status.refusal(&self.options.model))
+    }
+
+    /// A generation cannot be tended. If it is the live one the projector is over, unless a replay can help.
+    fn refused(
+        &mut self,
+        id: GenerationId,
+        live: Live,
+        error: GenerationError,
+    ) -> Result<(), GenerationError> {
+        if id != live.generation {
+            self.leave_alone(id, live, error.to_string());
+        } else if error.is_other_history() {
+            error!(generation = %id, %error, "the log was restored from a backup; the read model needs a replay");
+            self.left_alone.insert(id, None);
+            self.board.refused(id, &error);
+        } else {
+            return Err(error);
+        }
+        Ok(())
     }
 
     fn leave_alone(&mut self, id: GenerationId, live: Live, reason: String) {
@@ -168,7 +189,6 @@ impl Supervisor {
         let tender = Tender {
             id,
             options: self.options.clone(),
-            log_id: self.log_id,
             board: is_live.then(|| self.board.clone()),
             snapshots,
         };
@@ -186,15 +206,11 @@ impl Supervisor {
         if fenced && before != Some(live) {
             return Ok(());
         }
-        if id == live.generation {
-            return Err(error);
-        }
-        if fenced {
+        if fenced && id != live.generation {
             // A rollback brings it up to date. If nothing comes of that, it is tended again.
             self.left_alone.insert(id, Some(Instant::now() + FENCED_PAUSE));
-        } else {
-            self.leave_alone(id, live, error.to_string());
+            return Ok(());
         }
-        Ok(())
+        self.refused(id, live, error)
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     generation::GenerationWriter,
     snapshot::SnapshotTaker,
 };
-use annals_event::{LogId, Sequence};
+use annals_event::Sequence;
 use annals_telemetry::{BatchCounts, Run, batch_span, record_batch};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use std::{sync::Arc, time::Duration};
@@ -21,7 +21,6 @@ const RETRY_DELAY_MAX: Duration = Duration::from_secs(5);
 pub(super) struct Tender {
     pub(super) id: GenerationId,
     pub(super) options: ProjectorOptions,
-    pub(super) log_id: LogId,
     /// Where to write the progress, if this is the live generation.
     pub(super) board: Option<Arc<ProgressBoard>>,
     /// Takes snapshots, if this is the live generation.
@@ -59,9 +58,9 @@ impl Tender {
     }
 
     async fn claim(&self) -> Result<GenerationWriter, GenerationError> {
-        let ProjectorOptions { catalog, model, .. } = &self.options;
+        let ProjectorOptions { catalog, model, store, .. } = &self.options;
         let path = catalog.generation_path(model.name(), self.id);
-        GenerationWriter::claim(self.id, &path, model, self.log_id).await
+        GenerationWriter::claim(self.id, &path, model, &**store).await
     }
 
     /// Folds what a new feed brings. Ends with the error that ended it.
@@ -69,7 +68,7 @@ impl Tender {
         let mut feed = Feed::start(FeedOptions {
             model: self.options.model.clone(),
             store: self.options.store.clone(),
-            after: writer.checkpoint(),
+            place: writer.place(),
             until: Sequence::MAX,
         });
         while let Some(batch) = feed.next().await {
@@ -90,7 +89,8 @@ impl Tender {
                 Ok(()) => break,
                 Err(FoldError::Event(event)) => {
                     // OnError::Stop: what comes before the event is applied, so that the checkpoint stands at it.
-                    let before = batch.before(&self.options.model, event.sequence)?;
+                    let ProjectorOptions { model, store, .. } = &self.options;
+                    let before = batch.before(model, &**store, event.sequence).await?;
                     writer.apply(&before, Run::Live).await?;
                     return Err(event.into());
                 }

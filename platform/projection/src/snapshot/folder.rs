@@ -1,18 +1,20 @@
 use super::{
     SnapshotError, SnapshotManifest, SnapshotName,
-    manifest::Wanted,
+    choice::other_log,
     pack::{measure, pack, unpack},
 };
 use crate::{
-    FoldVersion, GenerationError, ReadModel,
+    GenerationError,
     crash_point::crash_point,
     generation::read_status,
     planted::planted,
     sqlite::{open_reader, sync_folder},
 };
-use annals_event::{LogId, Sequence};
+use annals_event::Sequence;
+use annals_store::EventStore;
 use sqlx::Connection;
 use std::{
+    cmp::Reverse,
     fs,
     io::{self, Write},
     path::{Path, PathBuf},
@@ -29,25 +31,6 @@ const UNFINISHED_AGE_MAX: Duration = Duration::from_secs(3_600);
 #[derive(Clone, Debug)]
 pub struct SnapshotFolder {
     folder: PathBuf,
-}
-
-/// Which snapshot a generation can begin with.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SnapshotChoice {
-    /// The newest that is intact and suits; `None`: begin empty.
-    pub chosen: Option<SnapshotManifest>,
-    /// The newer ones, and why they are not used.
-    pub refused: Vec<Refusal>,
-}
-
-/// A snapshot that is not used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// Its name.
-    pub name: SnapshotName,
-    /// Why not.
-    pub reason: String,
 }
 
 impl SnapshotFolder {
@@ -76,30 +59,6 @@ impl SnapshotFolder {
     pub async fn verify(&self, name: SnapshotName) -> Result<SnapshotManifest, SnapshotError> {
         let this = self.clone();
         blocking(move || this.verify_blocking(name)).await
-    }
-
-    /// The newest intact snapshot that a generation of `model` can begin with and that contains nothing above
-    /// `at_most`. `fold_version`: only of this fold; `None`: of any.
-    pub(crate) async fn choose(
-        &self,
-        model: &ReadModel,
-        log_id: LogId,
-        at_most: Sequence,
-        fold_version: Option<FoldVersion>,
-    ) -> Result<SnapshotChoice, SnapshotError> {
-        let (this, model) = (self.clone(), model.clone());
-        blocking(move || {
-            let wanted = Wanted {
-                model: model.name().as_str(),
-                schema_hash: model.schema_hash(),
-                filter_hash: model.filter_hash(),
-                fold_version,
-                log_id,
-                at_most,
-            };
-            this.choose_blocking(&wanted)
-        })
-        .await
     }
 
     /// Takes a snapshot of the generation in the file `source`, as it is now. It may be written meanwhile.
@@ -154,15 +113,19 @@ impl SnapshotFolder {
         write().map_err(file_error(&finished))
     }
 
-    /// Makes the file `target` from a snapshot, checking everything.
+    /// Makes the file `target` from a snapshot, checking everything, also that it is one of the log in `store`.
     pub(crate) async fn restore(
         &self,
+        store: &dyn EventStore,
         name: SnapshotName,
         target: &Path,
     ) -> Result<SnapshotManifest, GenerationError> {
+        let manifest = self.verify(name).await?;
+        if let Some(reason) = other_log(store, &manifest).await? {
+            return Err(refused(name, reason).into());
+        }
         let (this, unpacked) = (self.clone(), target.to_owned());
         let manifest = blocking(move || {
-            let manifest = this.verify_blocking(name)?;
             let packed = this.path(name, PACKED);
             let written = unpack(&packed, &unpacked, manifest.database_bytes).map_err(file_error(&packed))?;
             if written == manifest.database_bytes {
@@ -181,9 +144,12 @@ impl SnapshotFolder {
         }
     }
 
-    /// Removes all but the newest `keep` snapshots, and what unfinished ones left behind.
+    /// Removes all but the `keep` snapshots that were taken last, and what unfinished ones left behind. After the log was
+    /// restored from a backup those may be at lower sequence numbers than older ones.
     pub(crate) fn prune(&self, keep: usize) -> Result<(), SnapshotError> {
-        for name in self.list()?.into_iter().skip(keep.max(1)) {
+        let mut names = self.list()?;
+        names.sort_unstable_by_key(|name| Reverse(name.taken()));
+        for name in names.into_iter().skip(keep.max(1)) {
             // The manifest first: without it the rest is no snapshot.
             for extension in [MANIFEST, PACKED] {
                 remove(&self.path(name, extension))?;
@@ -212,27 +178,7 @@ impl SnapshotFolder {
         Ok(())
     }
 
-    fn choose_blocking(&self, wanted: &Wanted<'_>) -> Result<SnapshotChoice, SnapshotError> {
-        let mut choice = SnapshotChoice::default();
-        for name in self.list()? {
-            let unsuited = |manifest: &SnapshotManifest| manifest.unsuited(wanted);
-            let reason = match self.read_manifest(name).map(|manifest| unsuited(&manifest)) {
-                Ok(None) => match self.verify_blocking(name) {
-                    Ok(manifest) => {
-                        choice.chosen = Some(manifest);
-                        break;
-                    }
-                    Err(error) => reason_of(error),
-                },
-                Ok(Some(reason)) => reason,
-                Err(error) => reason_of(error),
-            };
-            choice.refused.push(Refusal { name, reason });
-        }
-        Ok(choice)
-    }
-
-    fn read_manifest(&self, name: SnapshotName) -> Result<SnapshotManifest, SnapshotError> {
+    pub(super) fn read_manifest(&self, name: SnapshotName) -> Result<SnapshotManifest, SnapshotError> {
         let path = self.path(name, MANIFEST);
         let bytes = fs::read(&path).map_err(file_error(&path))?;
         let manifest = SnapshotManifest::from_bytes(&bytes).map_err(|reason| refused(name, reason))?;
@@ -271,13 +217,6 @@ fn refused(name: SnapshotName, reason: String) -> SnapshotError {
     SnapshotError::Refused { name: name.to_string(), reason }
 }
 
-fn reason_of(error: SnapshotError) -> String {
-    match error {
-        SnapshotError::Refused { reason, .. } => reason,
-        other => other.to_string(),
-    }
-}
-
 fn file_error(path: &Path) -> impl FnOnce(io::Error) -> SnapshotError {
     let path = path.display().to_string();
     move |error| SnapshotError::File { path, error }
@@ -291,7 +230,7 @@ fn remove(path: &Path) -> Result<(), SnapshotError> {
 }
 
 /// Runs `work` on a thread that may block.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, SnapshotError> + Send + 'static,
 ) -> Result<T, SnapshotError> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|failed| {

@@ -1,9 +1,10 @@
-use crate::{FoldVersion, GenerationStatus, SchemaHash, Tally};
+use crate::{FoldVersion, GenerationStatus, ReadModel, Tally};
 use annals_event::{LogId, Sequence};
+use annals_store::SeenLog;
 use serde::{Deserialize, Serialize};
 
-/// The format of manifests and of what they describe.
-const FORMAT: u32 = 1;
+/// The format of manifests and of what they describe. 2: both have the chain value.
+const FORMAT: u32 = 2;
 
 /// What a snapshot contains, and how to tell that it is intact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,8 @@ pub struct SnapshotManifest {
     pub log_id: String,
     /// Every event up to here is in the rows.
     pub sequence: u64,
+    /// The log's chain value there, as 32 hexadecimal digits; `None`: it was not known.
+    pub chain: Option<String>,
     /// Events up to here are not in the counts.
     pub base: u64,
     /// How many events were applied above the base.
@@ -71,6 +74,7 @@ impl SnapshotManifest {
             filter_hash: status.filter_hash.clone(),
             log_id: status.log_id.to_string(),
             sequence: status.checkpoint.get(),
+            chain: status.chain.map(|chain| format!("{:032x}", u128::from_be_bytes(chain))),
             base: status.base.get(),
             applied_count: status.applied.count,
             applied_sum: format!("{:032x}", status.applied.sum),
@@ -117,19 +121,30 @@ impl SnapshotManifest {
         Sequence::new(self.sequence)
     }
 
-    /// Why the snapshot cannot begin a generation of a model with these properties, if it cannot.
+    /// The log that it was folded from, up to its sequence number; an error says what of that cannot be read.
+    pub fn seen(&self) -> Result<SeenLog, String> {
+        let chain = |digits: &String| u128::from_str_radix(digits, 16).map(u128::to_be_bytes);
+        Ok(SeenLog {
+            log_id: self.log_id.parse().map_err(|_| format!("{:?} is no log's id", self.log_id))?,
+            through: self.checkpoint(),
+            chain: self.chain.as_ref().map(chain).transpose().map_err(|error| error.to_string())?,
+        })
+    }
+
+    /// Why the snapshot cannot begin a generation of a model with these properties, if it cannot, apart from what the
+    /// log's history says.
     pub(super) fn unsuited(&self, wanted: &Wanted<'_>) -> Option<String> {
-        if self.model != wanted.model {
+        if self.model != wanted.model.name().as_str() {
             return Some(format!("it is of read model {:?}", self.model));
         }
         if self.log_id != wanted.log_id.to_string() {
             return Some(format!("it was folded from log {}, this is log {}", self.log_id, wanted.log_id));
         }
-        if self.schema_hash != wanted.schema_hash.as_str() {
-            let (its, mine) = (&self.schema_hash, wanted.schema_hash);
+        if self.schema_hash != wanted.model.schema_hash().as_str() {
+            let (its, mine) = (&self.schema_hash, wanted.model.schema_hash());
             return Some(format!("its tables are {its}, the program has {mine}"));
         }
-        if self.filter_hash != wanted.filter_hash {
+        if self.filter_hash != wanted.model.filter_hash() {
             return Some("its rows were made from other event types or categories".to_owned());
         }
         if wanted.fold_version.is_some_and(|version| version.get() != self.fold_version) {
@@ -149,14 +164,14 @@ impl SnapshotManifest {
 }
 
 /// What a snapshot is wanted for.
-pub(super) struct Wanted<'a> {
-    pub(super) model: &'a str,
-    pub(super) schema_hash: &'a SchemaHash,
-    pub(super) filter_hash: &'a str,
+pub(crate) struct Wanted<'a> {
+    pub(crate) model: &'a ReadModel,
     /// Only of this fold; `None`: of any.
-    pub(super) fold_version: Option<FoldVersion>,
-    pub(super) log_id: LogId,
-    pub(super) at_most: Sequence,
+    pub(crate) fold_version: Option<FoldVersion>,
+    /// Of this log.
+    pub(crate) log_id: LogId,
+    /// With nothing above this.
+    pub(crate) at_most: Sequence,
 }
 
 fn checksum(manifest: &SnapshotManifest) -> Result<String, serde_json::Error> {

@@ -7,8 +7,11 @@
 //!
 //! * A snapshot is used only if its manifest and every byte of its file are what was written; else it is refused
 //!   by name, with the reason.
+//! * A snapshot of another history of the log, which was restored from a backup, is refused in the same way: its manifest
+//!   has the log's id and chain value at its sequence number.
 //! * A crash while one is taken leaves files without a manifest, which the next one sweeps.
 
+mod choice;
 mod error;
 mod folder;
 mod manifest;
@@ -16,9 +19,11 @@ mod name;
 mod pack;
 mod policy;
 
+pub use choice::{Refusal, SnapshotChoice};
 pub use error::SnapshotError;
-pub use folder::{Refusal, SnapshotChoice, SnapshotFolder};
+pub use folder::SnapshotFolder;
 pub use manifest::SnapshotManifest;
+pub(crate) use manifest::Wanted;
 pub use name::SnapshotName;
 pub use policy::SnapshotPolicy;
 pub(crate) use policy::SnapshotTaker;

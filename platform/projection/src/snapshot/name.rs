@@ -17,6 +17,10 @@ impl SnapshotName {
     pub fn generate(sequence: Sequence) -> Self {
         Self { sequence, id: Uuid::now_v7() }
     }
+    /// Orders snapshots by when they were taken.
+    pub(super) const fn taken(&self) -> Uuid {
+        self.id
+    }
     /// The sequence number that the snapshot is at.
     pub const fn sequence(&self) -> Sequence {
         self.sequence

@@ -290,10 +290,15 @@ pub async fn rows(reader: &mut Reader) -> Rows {
 
 /// What a projector that was never disturbed makes of the same log.
 pub async fn fresh_fold(world: &World, model: &ReadModel) -> Rows {
+    fresh_fold_of(world.store(), model).await
+}
+
+/// The same of a log in any store.
+pub async fn fresh_fold_of(store: Arc<dyn EventStore>, model: &ReadModel) -> Rows {
     let folder = tempfile::tempdir().unwrap();
     let catalog = Catalog::open(folder.path()).await.unwrap();
-    let running = Running::start(ProjectorOptions::new(catalog, model.clone(), world.store())).await;
-    let head = world.store.head().await.unwrap().last;
+    let running = Running::start(ProjectorOptions::new(catalog, model.clone(), store.clone())).await;
+    let head = store.head().await.unwrap().last;
     let rows = rows(&mut running.handle.wait_for(head, PATIENCE).await.unwrap()).await;
     running.stop().await;
     rows

@@ -137,8 +137,7 @@ impl ReadModelHost for GenerationsHost {
     }
 
     async fn live_checkpoint(&self) -> Result<Sequence, HostError> {
-        let live = self.generations.live().await.map_err(failed)?;
-        Ok(self.generations.status(live.generation).await.map_err(failed)?.checkpoint)
+        self.generations.live_reach().await.map_err(failed)
     }
 
     async fn checkpoint(&self, generation: &str) -> Result<Option<Sequence>, HostError> {

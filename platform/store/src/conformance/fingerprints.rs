@@ -4,7 +4,7 @@ use super::{
     Store,
     fixture::{append, fill, log, of},
 };
-use crate::{LogMismatch, check_same_log};
+use crate::{LogMismatch, SeenLog, chain_at, check_same_log};
 use annals_event::{Fingerprint, LogId, Sequence};
 
 /// The fingerprints at all events.
@@ -46,23 +46,22 @@ pub async fn there_is_no_fingerprint_beyond_the_head(store: Store) {
 pub async fn a_consumer_is_refused_by_another_a_shorter_and_another_history_of_the_log(store: Store) {
     fill(&store, 5).await;
     let head = store.head().await.unwrap();
-    let seen = match store.fingerprint(head.last).await.unwrap() {
-        Some(seen) => seen,
-        None => Fingerprint { log_id: head.log_id, sequence: head.last, chain: [0; 16] },
-    };
+    let chain = chain_at(&*store, head.last).await.unwrap();
+    let seen = SeenLog { log_id: head.log_id, through: head.last, chain };
     fill(&store, 5).await;
     assert_eq!(check_same_log(&*store, &seen).await, Ok(()));
 
     let built_from = LogId::from_bytes([9; 16]);
-    let other = check_same_log(&*store, &Fingerprint { log_id: built_from, ..seen }).await;
+    let other = check_same_log(&*store, &SeenLog { log_id: built_from, ..seen }).await;
     assert_eq!(other, Err(LogMismatch::OtherLog { built_from, found: head.log_id }));
 
     let last = store.head().await.unwrap().last;
-    let ahead = check_same_log(&*store, &Fingerprint { sequence: last.next(), ..seen }).await;
+    let ahead = check_same_log(&*store, &SeenLog { through: last.next(), ..seen }).await;
     assert_eq!(ahead, Err(LogMismatch::Ahead { seen: last.next(), last }));
 
-    let diverged = check_same_log(&*store, &Fingerprint { chain: [7; 16], ..seen }).await;
-    let keeps_fingerprints = store.fingerprint(seen.sequence).await.unwrap().is_some();
-    let due = if keeps_fingerprints { Err(LogMismatch::Diverged { seen: seen.sequence }) } else { Ok(()) };
+    let diverged = check_same_log(&*store, &SeenLog { chain: Some([7; 16]), ..seen }).await;
+    let keeps_fingerprints = chain.is_some();
+    let due = if keeps_fingerprints { Err(LogMismatch::Diverged { seen: seen.through }) } else { Ok(()) };
     assert_eq!(diverged, due);
+    assert_eq!(check_same_log(&*store, &SeenLog { chain: None, ..seen }).await, Ok(()), "nothing to compare");
 }

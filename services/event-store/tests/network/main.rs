@@ -6,5 +6,6 @@ mod errors;
 mod floods;
 mod http;
 mod restarts;
+mod restores;
 mod support;
 mod tracing;

@@ -1,0 +1,132 @@
+//! A log that is restored from a backup brings the mark of then: what it has is reacted to once, and nothing is skipped.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod common;
+
+use annals_event::{Append, MarkName, Receipt, Sequence, Timestamp};
+use annals_reactor::ReactorError;
+use annals_store::{
+    AppendError, Capabilities, Delivery, EventStore, Head, LogPage, ReadError, ReadLog, ReadStream,
+    StreamPage, Subscribe, Subscription,
+};
+use annals_store_log::{LogStore, Options};
+use async_trait::async_trait;
+use common::{PATIENCE, append_all, charges, event_of, order, run_until, start, worker};
+use futures::stream;
+use std::{path::Path, sync::Arc};
+use tokio::sync::watch;
+
+async fn open(folder: &Path) -> LogStore {
+    LogStore::open(folder, Options::default()).await.unwrap()
+}
+
+/// A connection to a log, behind which another history of it can be put.
+struct Connection(watch::Sender<LogStore>);
+
+impl Connection {
+    fn log(&self) -> LogStore {
+        self.0.borrow().clone()
+    }
+}
+
+#[async_trait]
+impl EventStore for Connection {
+    fn capabilities(&self) -> Capabilities {
+        self.log().capabilities()
+    }
+    async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
+        self.log().append(append).await
+    }
+    async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
+        self.log().read_stream(read).await
+    }
+    async fn read_log(&self, read: ReadLog) -> Result<LogPage, ReadError> {
+        self.log().read_log(read).await
+    }
+    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
+        let mut log = self.0.subscribe();
+        let subscription = self.log().subscribe(subscribe.clone()).await?;
+        log.mark_unchanged();
+        let begun = (subscription, log, subscribe);
+        Ok(Subscription::new(stream::unfold(begun, async |(mut subscription, mut log, subscribe)| {
+            let delivery = tokio::select! {
+                biased;
+                _ = log.changed() => {
+                    let through = subscribe.from.previous();
+                    let found = log.borrow_and_update().clone();
+                    let head = found.head().await.unwrap().last;
+                    Ok(Delivery { events: Default::default(), through, head, resumed: true })
+                }
+                delivery = subscription.next() => delivery,
+            };
+            Some((delivery, (subscription, log, subscribe)))
+        })))
+    }
+    async fn head(&self) -> Result<Head, ReadError> {
+        self.log().head().await
+    }
+    async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
+        self.log().mark(mark).await
+    }
+    async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
+        self.log().sequence_at(time).await
+    }
+}
+
+#[tokio::test]
+async fn a_worker_on_a_restored_log_reacts_to_all_that_is_in_it_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(&folder.path().join("log")).await;
+    let run = async |log: &LogStore, orders: Vec<Append>| {
+        let through = append_all(log, orders).await;
+        run_until(worker(Arc::new(log.clone()), 10), through).await;
+    };
+    run(&log, vec![order(1, "ada", 5)]).await;
+    log.backup(folder.path().join("backup")).await.unwrap();
+    run(&log, vec![order(2, "ada", 5), order(3, "bob", 7)]).await;
+    assert_eq!(charges(&log).await.len(), 6);
+
+    let restored = open(&folder.path().join("backup")).await;
+    run(&restored, vec![order(4, "ada", 5), order(5, "bob", 7), order(6, "eve", 1)]).await;
+    assert_eq!(charges(&restored).await.len(), 8, "two for each order");
+}
+
+#[tokio::test]
+async fn a_worker_that_outlives_a_restore_skips_nothing_that_it_had_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(&folder.path().join("log")).await;
+    append_all(&log, [event_of("visit-1", "visit.begun", "{}")]).await;
+    log.backup(folder.path().join("backup")).await.unwrap();
+    let visits = (2..10).map(|n| event_of(&format!("visit-{n}"), "visit.begun", "{}"));
+    let through = append_all(&log, visits).await;
+    let connection = Arc::new(Connection(watch::Sender::new(log)));
+    let (handle, stop, task) = start(worker(connection.clone(), 10));
+    handle.wait_for(through, PATIENCE).await.unwrap();
+
+    // It knows of no other mark than the backup does, and has passed over the place of this order.
+    let restored = open(&folder.path().join("backup")).await;
+    let placed = append_all(&restored, [order(1, "ada", 5)]).await;
+    assert!(placed < through);
+    connection.0.send_replace(restored.clone());
+    let last = append_all(&restored, (2..12).map(|n| order(n, "ada", 5))).await;
+    handle.wait_for(last, PATIENCE).await.unwrap();
+    stop.cancel();
+    task.await.unwrap().unwrap();
+    assert_eq!(charges(&restored).await.len(), 2 * 11);
+}
+
+#[tokio::test]
+async fn a_worker_that_outlives_a_restore_and_knows_another_mark_is_fenced() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(&folder.path().join("log")).await;
+    append_all(&log, [event_of("visit-1", "visit.begun", "{}")]).await;
+    log.backup(folder.path().join("backup")).await.unwrap();
+    let through = append_all(&log, [order(1, "ada", 5)]).await;
+    let connection = Arc::new(Connection(watch::Sender::new(log)));
+    let (handle, _stop, task) = start(worker(connection.clone(), 10));
+    handle.wait_for(through, PATIENCE).await.unwrap();
+
+    connection.0.send_replace(open(&folder.path().join("backup")).await);
+    let ended = task.await.unwrap();
+    assert!(matches!(ended, Err(ReactorError::Fenced { actual: None, .. })), "{ended:?}");
+}

@@ -1,0 +1,139 @@
+//! The server comes back with its log restored from a backup, and the clients that were connected notice.
+
+use crate::support::{Server, one_event};
+use annals_event::{CodecError, Event, Recorded, Sequence};
+use annals_projection::{
+    ApplyError, Catalog, Projector, ProjectorOptions, ProjectorState, ReadModel, SqlProjection, SqlTable,
+    SqlTransaction,
+};
+use annals_store::{EventStore, Filter, LogMismatch, SeenLog, Subscribe, chain_at, check_same_log};
+use annals_store_log::{LogStore, Options};
+use async_trait::async_trait;
+use std::{path::Path, sync::Arc, time::Duration};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn open(folder: &Path) -> LogStore {
+    LogStore::open(folder, Options::default()).await.unwrap()
+}
+
+async fn append(log: &LogStore, events: usize) -> Sequence {
+    for _ in 0..events {
+        log.append(one_event("a")).await.unwrap();
+    }
+    log.head().await.unwrap().last
+}
+
+/// A log with 20 events, and a backup of its first 10 to which others were appended: so many events in all.
+async fn log_and_other_history(folder: &TempDir, events: usize) -> (LogStore, LogStore) {
+    let log = open(&folder.path().join("log")).await;
+    append(&log, 10).await;
+    log.backup(folder.path().join("backup")).await.unwrap();
+    append(&log, 10).await;
+    let other = open(&folder.path().join("backup")).await;
+    append(&other, events - 10).await;
+    (log, other)
+}
+
+#[tokio::test]
+async fn a_subscription_says_that_it_was_resumed_and_what_was_seen_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, other) = log_and_other_history(&folder, 15).await;
+    let server = Server::start_to_restart(Arc::new(log)).await;
+    let (address, client) = (server.address, server.client().await);
+    let from_the_start = Subscribe { from: Sequence::FIRST, filter: Filter::all() };
+    let mut subscription = client.subscribe(from_the_start).await.unwrap();
+    let mut through = Sequence::ZERO;
+    while through < Sequence::new(20) {
+        let delivery = subscription.next().await.unwrap();
+        assert!(!delivery.resumed);
+        through = delivery.through;
+    }
+    let chain = chain_at(&client, through).await.unwrap();
+    let seen = SeenLog { log_id: client.log_id(), through, chain };
+    assert!(chain.is_some());
+    server.kill().await;
+
+    let _server = Server::start_at(address, Arc::new(other.clone())).await;
+    let delivery = subscription.next().await.unwrap();
+    assert!(delivery.resumed && delivery.events.is_empty(), "at once, without news");
+    let ahead = check_same_log(&client, &seen).await;
+    assert_eq!(ahead, Err(LogMismatch::Ahead { seen: through, last: Sequence::new(15) }));
+    append(&other, 10).await;
+    assert_eq!(check_same_log(&client, &seen).await, Err(LogMismatch::Diverged { seen: through }));
+    assert!(!subscription.next().await.unwrap().resumed);
+}
+
+#[derive(Clone, Debug)]
+struct Happened;
+
+impl Event for Happened {
+    const TYPES: &'static [(&'static str, u32)] = &[("happened", 1)];
+
+    fn event_type(&self) -> &'static str {
+        "happened"
+    }
+    fn schema_version(&self) -> u32 {
+        1
+    }
+    fn encode(&self) -> Result<bytes::Bytes, CodecError> {
+        Ok("{}".into())
+    }
+    fn decode(_: &str, _: &[u8]) -> Result<Option<Self>, CodecError> {
+        Ok(Some(Self))
+    }
+}
+
+struct Counted;
+
+#[async_trait]
+impl SqlProjection for Counted {
+    type Event = Happened;
+
+    fn tables(&self) -> Vec<SqlTable> {
+        let ddl = "CREATE TABLE seen (at INTEGER PRIMARY KEY, annals_sequence INTEGER NOT NULL) STRICT";
+        vec![SqlTable { name: "seen", ddl }]
+    }
+
+    async fn apply(
+        &self,
+        event: &Recorded<Happened>,
+        transaction: &mut SqlTransaction<'_>,
+    ) -> Result<(), ApplyError> {
+        let at = i64::try_from(event.sequence.get()).map_err(ApplyError::new)?;
+        let insert = sqlx::query("INSERT INTO seen VALUES (?1, ?1)").bind(at);
+        insert.execute(transaction.connection()).await?;
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_model_that_is_being_folded_is_not_written_any_more() {
+    for events in [15, 40] {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, other) = log_and_other_history(&folder, events).await;
+        let server = Server::start_to_restart(Arc::new(log)).await;
+        let (address, client) = (server.address, server.client().await);
+        let model = ReadModel::builder("counted").unwrap().sql(Counted).build().unwrap();
+        let catalog = Catalog::open(folder.path().join("views")).await.unwrap();
+        let options = ProjectorOptions::new(catalog, model, Arc::new(client));
+        let (projector, cancel) = (Projector::open(options).await.unwrap(), CancellationToken::new());
+        let handle = projector.handle();
+        let running = tokio::spawn(projector.run(cancel.clone()));
+        handle.wait_for(Sequence::new(20), PATIENCE).await.unwrap();
+        server.kill().await;
+
+        let _server = Server::start_at(address, Arc::new(other)).await;
+        let noticed = async {
+            while !matches!(handle.progress().state, ProjectorState::OtherHistory { .. }) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, noticed).await.unwrap();
+        assert_eq!(handle.reader().await.unwrap().checkpoint(), Sequence::new(20));
+        cancel.cancel();
+        running.await.unwrap().unwrap();
+    }
+}
