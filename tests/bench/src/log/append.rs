@@ -87,20 +87,61 @@ pub(crate) async fn run(report: &mut Report, folder: &Path, sizes: &Sizes) -> Re
         let best = lossy(CLIENTS) / (disk_p50 / 1e6);
         report.add(names.rate, "events/s", rate(CLIENTS * sizes.each_of_64, spent), Some(best));
     }
-    for (name, conditional_name, count) in [
-        ("append.batch100.events_per_s", "append.batch100.conditional.events_per_s", 100),
-        ("append.batch1000.events_per_s", "append.batch1000.conditional.events_per_s", 1_000),
-    ] {
-        let batches = sizes.batched / count;
-        let disk: Duration = disk::writes(folder, Shape::Preallocated, bytes * count, batches)?.iter().sum();
-        let disk_rate = rate(batches * count, disk);
-        for (name, conditional) in [(name, false), (conditional_name, true)] {
-            let stream = if conditional { 10_000 + count } else { 20_000 + count };
-            let spent = batched(&store, &load, stream, count, batches, conditional).await?;
-            report.add(name, "events/s", rate(batches * count, spent), Some(disk_rate));
-        }
+    for batches in [&HUNDREDS, &THOUSANDS] {
+        batches.run(report, &store, &load, folder, sizes.batched).await?;
     }
     Ok(())
+}
+
+/// Batches of one size, and the names of their figures.
+struct Batches {
+    count: usize,
+    disk: &'static str,
+    extending: &'static str,
+    rate: &'static str,
+    conditional_rate: &'static str,
+}
+
+const HUNDREDS: Batches = Batches {
+    count: 100,
+    disk: "disk.batch100.events_per_s",
+    extending: "disk.extending.batch100.events_per_s",
+    rate: "append.batch100.events_per_s",
+    conditional_rate: "append.batch100.conditional.events_per_s",
+};
+const THOUSANDS: Batches = Batches {
+    count: 1_000,
+    disk: "disk.batch1000.events_per_s",
+    extending: "disk.extending.batch1000.events_per_s",
+    rate: "append.batch1000.events_per_s",
+    conditional_rate: "append.batch1000.conditional.events_per_s",
+};
+
+impl Batches {
+    /// `events` in batches of this size: the disk's own writes of the same bytes first.
+    async fn run(
+        &self,
+        report: &mut Report,
+        store: &Arc<dyn EventStore>,
+        load: &Load,
+        folder: &Path,
+        events: usize,
+    ) -> Result<()> {
+        let (count, batches) = (self.count, events / self.count);
+        let bytes = count * record::encoded_len(&load::stream(0)?, &load.event());
+        let disk = |shape| anyhow::Ok(disk::writes(folder, shape, bytes, batches)?.iter().sum());
+        let preallocated = rate(batches * count, disk(Shape::Preallocated)?);
+        let extending = rate(batches * count, disk(Shape::Extending)?);
+        report.add(self.disk, "events/s", preallocated, None);
+        report.add(self.extending, "events/s", extending, Some(preallocated));
+        for (name, conditional, stream) in
+            [(self.rate, false, 20_000 + count), (self.conditional_rate, true, 10_000 + count)]
+        {
+            let spent = batched(store, load, stream, count, batches, conditional).await?;
+            report.add(name, "events/s", rate(batches * count, spent), Some(preallocated));
+        }
+        Ok(())
+    }
 }
 
 fn latencies(report: &mut Report, names: &Names, times: &Latencies, baseline: Option<&Latencies>) {

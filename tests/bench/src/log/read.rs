@@ -9,7 +9,7 @@ use annals_event::{EventBatch, ExpectedVersion, Sequence};
 use annals_store::{EventStore, ReadLog, ReadStream};
 use annals_store_log::LogStore;
 use anyhow::{Result, ensure};
-use std::{hint::black_box, path::Path, time::Instant};
+use std::{hint::black_box, os::unix::fs::FileExt, path::Path, time::Instant};
 
 /// What is read.
 pub(crate) struct Sizes {
@@ -40,9 +40,11 @@ pub(crate) async fn run(report: &mut Report, folder: &Path, sizes: &Sizes) -> Re
     let decoded = whole(&store, sizes.events, fully_decoded).await?;
     report.add("read.decoded.events_per_s", "events/s", decoded, Some(raw));
 
+    let scattered = scattered(&folder.join("read"), sizes)?;
     let interleaved = streams(&store, sizes).await?;
-    report.add("read.stream100.p50_us", "us", interleaved.quantile_us(0.5), None);
-    report.add("read.stream100.p99_us", "us", interleaved.quantile_us(0.99), None);
+    for (name, share) in [("read.stream100.p50_us", 0.5), ("read.stream100.p99_us", 0.99)] {
+        report.add(name, "us", interleaved.quantile_us(share), Some(scattered.quantile_us(share)));
+    }
     let mut times = Vec::new();
     for _ in 0..sizes.stream_reads {
         let (page, spent) = timed(store.read_stream(ReadStream::forward(contiguous.clone()))).await;
@@ -68,6 +70,33 @@ fn raw_rate(folder: &Path, events: usize) -> Result<f64> {
         spent = begun.elapsed();
     }
     Ok(rate(events, spent))
+}
+
+/// How long it takes to read as many bytes at as many places, as far from each other, and nothing else.
+fn scattered(folder: &Path, sizes: &Sizes) -> Result<Latencies> {
+    const RECORD_BYTES: usize = 384;
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let file = std::fs::File::open(entry?.path())?;
+        files.push((file.metadata()?.len(), file));
+    }
+    let total: u64 = files.iter().map(|(bytes, _)| bytes).sum();
+    let apart = total / u64::try_from(STREAM_EVENTS)?;
+    let mut record = [0; RECORD_BYTES];
+    let mut times = Vec::with_capacity(sizes.stream_reads);
+    for n in 0..u64::try_from(sizes.stream_reads)? {
+        let begun = Instant::now();
+        let mut at = n * 7_919 * u64::try_from(RECORD_BYTES)? % apart;
+        for (bytes, file) in &files {
+            while at < *bytes {
+                black_box(file.read_at(&mut record, at)?);
+                at += apart;
+            }
+            at -= bytes;
+        }
+        times.push(begun.elapsed());
+    }
+    Ok(Latencies::new(times))
 }
 
 async fn whole(
