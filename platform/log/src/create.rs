@@ -3,12 +3,12 @@
 //! What always holds: a log exists once its first segment has its name; before that nothing of it counts.
 
 use crate::disk::Environment;
-use crate::error::{MaintenanceError, OpenError};
+use crate::error::OpenError;
 use crate::files::{PREPARED, open_error};
 use crate::frame::{Chain, Position};
 use crate::heads::Heads;
 use crate::options::Options;
-use crate::prepare::{Preparation, Prepared, PreparedFile, write_header};
+use crate::prepare::{Preparation, PreparedFile, write_header};
 use crate::recovery::Recovered;
 use crate::segment::{SegmentHeader, SegmentNumber};
 use crate::state::State;
@@ -35,7 +35,8 @@ pub(crate) fn create(environment: &Environment, options: &Options) -> Result<Rec
     let disk = &*environment.disk;
     let target = clamped(options.first_segment_bytes.min(options.segment_bytes));
     let mut preparation = Preparation::new(environment.disk.clone(), target);
-    let PreparedFile { file, bytes } = fill_and_take(&mut preparation, target).map_err(|error| {
+    let prepared = preparation.take(target);
+    let PreparedFile { file, bytes } = prepared.map_err(|error| {
         let source = io::Error::new(error.source.kind(), error.source);
         OpenError::Io { file: error.file, source }
     })?;
@@ -56,9 +57,4 @@ pub(crate) fn create(environment: &Environment, options: &Options) -> Result<Rec
     named.map_err(|error| open_error(disk, &name, error))?;
     let state = State::at_start_of(segment, options);
     Ok(Recovered { heads: Heads::new(), state, file, closed: false, checkpointed: 0, segment })
-}
-
-fn fill_and_take(preparation: &mut Preparation, bytes: u64) -> Result<PreparedFile, MaintenanceError> {
-    while preparation.step()? == Prepared::Working {}
-    preparation.take(bytes)
 }

@@ -9,7 +9,6 @@
 //! * Before a sync, any subset of the written 512-byte sectors, lengths and names may survive.
 //! * Rewriting a sector keeps the bytes in it that were durable and do not change.
 
-use rustix::{fs::FallocateFlags, io::Errno};
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io,
@@ -50,8 +49,6 @@ pub trait DiskFile: Send + Sync {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     /// Cuts or extends (with zeros) the file.
     fn set_len(&self, bytes: u64) -> io::Result<()>;
-    /// Extends the file to `bytes` with zeros for which there is space: writing over them does not fail for want of it.
-    fn reserve(&self, bytes: u64) -> io::Result<()>;
     /// The file's length.
     fn len(&self) -> io::Result<u64>;
     /// Whether the file has no bytes.
@@ -205,20 +202,6 @@ impl Disk for RealDisk {
 
 struct RealFile(File);
 
-impl RealFile {
-    fn extend_with_zeros(&self, bytes: u64) -> io::Result<()> {
-        const STEP_BYTES: usize = 1 << 16;
-        let zeros = [0; STEP_BYTES];
-        let mut end = self.len()?;
-        while end < bytes {
-            let step = usize::try_from(bytes - end).unwrap_or(STEP_BYTES).min(STEP_BYTES);
-            self.0.write_all_at(zeros.get(..step).unwrap_or_default(), end)?;
-            end += step as u64;
-        }
-        Ok(())
-    }
-}
-
 impl DiskFile for RealFile {
     fn read_at(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<usize> {
         let mut done = 0;
@@ -241,16 +224,6 @@ impl DiskFile for RealFile {
     }
     fn set_len(&self, bytes: u64) -> io::Result<()> {
         self.0.set_len(bytes)
-    }
-    fn reserve(&self, bytes: u64) -> io::Result<()> {
-        loop {
-            match rustix::fs::fallocate(&self.0, FallocateFlags::empty(), 0, bytes) {
-                Err(Errno::INTR) => {}
-                // Not every file system can.
-                Err(Errno::OPNOTSUPP | Errno::NOSYS) => return self.extend_with_zeros(bytes),
-                reserved => return Ok(reserved?),
-            }
-        }
     }
     fn len(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
@@ -309,23 +282,6 @@ mod tests {
         }
         std::fs::write(above.path().join("file"), "").unwrap();
         assert!(RealDisk::open(&above.path().join("file")).is_err());
-    }
-
-    #[test]
-    fn reserved_bytes_are_zeros_behind_what_was_there() {
-        let folder = tempfile::tempdir().unwrap();
-        let disk = RealDisk::open(folder.path()).unwrap();
-        let file = disk.create_new("f").unwrap();
-        file.write_at(b"abc", 0).unwrap();
-        file.reserve(200_000).unwrap();
-        assert_eq!(file.len().unwrap(), 200_000);
-        RealFile(OpenOptions::new().write(true).open(disk.display("f")).unwrap())
-            .extend_with_zeros(300_000)
-            .unwrap();
-        let mut bytes = vec![9; 400_000];
-        assert_eq!(file.read_at(&mut bytes, 0).unwrap(), 300_000);
-        assert_eq!(&bytes[..3], b"abc");
-        assert!(bytes[3..300_000].iter().all(|byte| *byte == 0));
     }
 
     #[test]

@@ -146,9 +146,6 @@ impl DiskFile for OpenFile {
     fn set_len(&self, bytes: u64) -> io::Result<()> {
         self.disk.world.lock().set_len(self.file, bytes)
     }
-    fn reserve(&self, bytes: u64) -> io::Result<()> {
-        self.disk.world.lock().reserve(self.file, bytes)
-    }
     fn len(&self) -> io::Result<u64> {
         self.disk.world.lock().len(self.file)
     }

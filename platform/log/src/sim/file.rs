@@ -95,14 +95,6 @@ impl SimFile {
         self.allocated.truncate(len.div_ceil(SECTOR_BYTES));
     }
 
-    /// Extends the file to `len` and occupies space for all of it.
-    pub(crate) fn reserve(&mut self, len: usize) {
-        if len > self.len() {
-            self.set_len(len);
-        }
-        sectors(0, len).for_each(|sector| self.allocate(sector));
-    }
-
     /// How many sectors a write of `len` bytes at `offset` would newly occupy.
     pub(crate) fn sectors_needed(&self, offset: usize, len: usize) -> usize {
         sectors(offset, offset.saturating_add(len))
@@ -324,13 +316,11 @@ mod tests {
     }
 
     #[test]
-    fn only_written_and_reserved_sectors_take_space() {
+    fn only_written_sectors_take_space() {
         let mut file = SimFile::default();
         file.set_len(4096);
         assert_eq!((file.sectors_allocated(), file.sectors_needed(500, 100)), (0, 2));
         file.write_at(&[0; 100], 500);
         assert_eq!((file.sectors_allocated(), file.sectors_needed(500, 100)), (2, 0));
-        file.reserve(2048);
-        assert_eq!((file.len(), file.sectors_allocated(), file.sectors_needed(0, 2048)), (4096, 4, 0));
     }
 }

@@ -45,8 +45,6 @@ pub enum IoKind {
     Write,
     /// The length of a file.
     SetLen,
-    /// Space for a file, which becomes as long.
-    Reserve,
     /// A sync of a file.
     Sync,
     /// A new file.
@@ -261,17 +259,6 @@ impl World {
         Ok(())
     }
 
-    /// Extends a file and takes space for all of it, or does nothing.
-    pub(crate) fn reserve(&mut self, file: u64, len: u64) -> io::Result<()> {
-        let (name, end) = (self.name_of(file), place(len));
-        self.begin(IoKind::Reserve, &name, &[], len)?;
-        if self.file(file)?.sectors_needed(0, end) > self.free_sectors() {
-            return Err(FaultKind::NoSpace.error());
-        }
-        self.file(file)?.reserve(end);
-        Ok(())
-    }
-
     pub(crate) fn sync(&mut self, file: u64) -> io::Result<()> {
         let name = self.name_of(file);
         let begun = self.begin(IoKind::Sync, &name, &[], 0);
@@ -357,7 +344,6 @@ impl IoKind {
             Self::Rename => 4,
             Self::Remove => 5,
             Self::SyncDirectory => 6,
-            Self::Reserve => 7,
         }
     }
 }
