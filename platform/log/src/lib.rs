@@ -55,7 +55,7 @@ mod frame;
 mod group;
 mod head_table;
 mod heads;
-#[cfg(all(test, feature = "simulation"))]
+#[cfg(test)]
 mod hostile_bytes;
 mod index;
 mod index_cache;

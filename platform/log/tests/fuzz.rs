@@ -2,7 +2,7 @@
 //! appended, and nothing that was appended is served anywhere else.
 //!
 //! `cargo test -p annals-log --test fuzz` runs random inputs for a second each (`BOLERO_RANDOM_ITERATIONS` or
-//! `BOLERO_RANDOM_TEST_TIME_MS` say otherwise).
+//! `BOLERO_RANDOM_TEST_TIME_MS` say otherwise). How to run it guided by coverage stands in `tests/trust/README.md`.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

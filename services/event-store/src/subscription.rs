@@ -1,9 +1,9 @@
 //! A subscription on its way out: read from the store only when the subscriber takes the next message.
 //!
 //! At the head the store's own subscription waits for events. Behind it, from the first message on, small pages are
-//! read: a subscriber that stalls keeps one message in the send buffer and nothing else, however much there is for it:
-//! [`MESSAGE_BYTES_MAX`], or one event if that is larger. What did not fit into a message is not kept either; it is read
-//! again.
+//! read: a subscriber that stalls keeps two messages and nothing else, however much there is for it. One is being sent, and
+//! HTTP holds the next one ready; each is [`MESSAGE_BYTES_MAX`], or one event if that is larger. What did not fit into a
+//! message is not kept either; it is read again.
 
 use crate::page::cut;
 use annals_event::Sequence;
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 /// About so many bytes of events are read, and sent, at once.
-const MESSAGE_BYTES_MAX: usize = 128 << 10;
+const MESSAGE_BYTES_MAX: usize = 64 << 10;
 
 /// Messages to a subscriber.
 pub(crate) type Messages = BoxStream<'static, Result<v1::SubscribeResponse, Status>>;

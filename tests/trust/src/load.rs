@@ -1,6 +1,6 @@
 //! Appends in bulk, for judges that need a log of some size or a rate.
 
-use annals_event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
+use annals_event::{Append, EventType, ExpectedVersion, NewEvent, StreamName, limits};
 use annals_store::EventStore;
 use annals_store_grpc::GrpcStore;
 use anyhow::Result;
@@ -15,12 +15,12 @@ const BULK_APPENDS: u64 = 4;
 /// Over so many streams the events are spread.
 const STREAMS: u64 = 1_000;
 
-fn event() -> Result<NewEvent> {
-    Ok(NewEvent::json(EventType::new("happened")?, vec![7; PAYLOAD_BYTES]))
+fn event(payload_bytes: usize) -> Result<NewEvent> {
+    Ok(NewEvent::json(EventType::new("happened")?, vec![7; payload_bytes]))
 }
 
 fn append(stream: u64, events: u64) -> Result<Append> {
-    let events: Result<Vec<_>> = (0..events).map(|_| event()).collect();
+    let events: Result<Vec<_>> = (0..events).map(|_| event(PAYLOAD_BYTES)).collect();
     Ok(Append::to(StreamName::new(format!("order-{}", stream % STREAMS))?, ExpectedVersion::Any, events?))
 }
 
@@ -41,6 +41,16 @@ pub(crate) async fn fill(store: &GrpcStore, bytes: u64) -> Result<u64> {
         filled??;
     }
     Ok(appends * BULK_EVENTS)
+}
+
+/// Appends so many events of the largest size, one by one.
+pub(crate) async fn fill_with_large(store: &GrpcStore, events: u64) -> Result<()> {
+    for number in 0..events {
+        let stream = StreamName::new(format!("large-{number}"))?;
+        let large = event(limits::PAYLOAD_BYTES_MAX)?;
+        store.append(Append::to(stream, ExpectedVersion::Any, vec![large])).await?;
+    }
+    Ok(())
 }
 
 /// How many single appends `clients` clients make in a second, over about this time.

@@ -109,10 +109,16 @@ async fn judge_all(effort: Effort, wanted: &Wanted) -> Result<Vec<Row>> {
         Some(file) => Program::at(file)?,
         None => Program::build().await?,
     };
-    let run =
-        Run { effort, seed: wanted.seed, program, suite: OnceCell::new(), progress: Progress::default() };
+    let run = Run {
+        effort,
+        seed: wanted.seed,
+        wanted: wanted.line.clone(),
+        program,
+        suite: OnceCell::new(),
+        progress: Progress::default(),
+    };
     let mut rows = Vec::new();
-    for line in LINES.iter().filter(|line| wanted.line.is_empty() || wanted.line.contains(&line.number)) {
+    for line in LINES.iter().filter(|line| run.wants(line.number)) {
         rows.push(judge_one(line, &run).await);
     }
     Ok(rows)

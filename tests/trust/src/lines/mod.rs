@@ -49,6 +49,8 @@ impl Effort {
 pub(crate) struct Run {
     pub(crate) effort: Effort,
     pub(crate) seed: u64,
+    /// Only these lines; none: all.
+    pub(crate) wanted: Vec<u8>,
     pub(crate) program: Program,
     /// What the engine's own suite said, once it was run.
     pub(crate) suite: OnceCell<Suite>,
@@ -57,6 +59,11 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// Whether this line is to be judged.
+    pub(crate) fn wants(&self, line: u8) -> bool {
+        self.wanted.is_empty() || self.wanted.contains(&line)
+    }
+
     /// Draws for a line; the same in every run with the same seed.
     pub(crate) fn random(&self, line: u8) -> Random {
         Random::new(self.seed ^ u64::from(line) << 56)

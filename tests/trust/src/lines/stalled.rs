@@ -1,23 +1,30 @@
 //! Line 18: 100 subscribers with a backlog that take one delivery and then nothing. The server keeps little for them,
 //! and appends go on as fast as without. What appends alone add to the server's memory in the same time is measured
-//! before, and does not count.
+//! before, and does not count. The same with events of the largest size, of which two may wait for each subscriber.
 
 use super::{Effort, Run};
 use crate::{
     card::Finding,
     ground::in_memory,
-    load::{fill, rate},
+    load::{fill, fill_with_large, rate},
     process::{Server, patient},
 };
 use annals_event::Sequence;
 use annals_store::{EventStore, Filter, Subscribe, Subscription};
 use anyhow::{Context, Result};
 use std::time::Duration;
+use tokio::time::sleep;
 
 const SUBSCRIBERS: u64 = 100;
 const CLIENTS: u64 = 16;
 /// How much the server's memory may grow.
 const GROWTH_BYTES_MAX: u64 = 64 << 20;
+/// How long the server has until it has sent all that it can.
+const SETTLING_TIME: Duration = Duration::from_secs(1);
+/// How many events of the largest size there are for other subscribers.
+const LARGE_EVENTS: u64 = 64;
+/// How much the server's memory may grow with each of those that stalls.
+const LARGE_GROWTH_BYTES_MAX: u64 = (2 << 20) + (512 << 10);
 /// The least share of the append rate that must be left.
 const RATE_SHARE_MIN: f64 = 0.9;
 
@@ -58,6 +65,11 @@ pub(super) async fn judge(run: &Run) -> Result<Finding> {
         stalled_bytes >> 20,
         end_bytes >> 20,
     ));
+    let large = stall_at_large_events(run).await?;
+    finding.count(large >> 20, "MiB of growth with events of 1 MiB");
+    finding.violations.must(large <= SUBSCRIBERS * LARGE_GROWTH_BYTES_MAX, || {
+        format!("with events of the largest size the server grew by {large} bytes")
+    });
     finding.violations.must(grown <= GROWTH_BYTES_MAX, || format!("the server grew by {grown} bytes"));
     if run.effort == Effort::Card {
         finding
@@ -65,6 +77,21 @@ pub(super) async fn judge(run: &Run) -> Result<Finding> {
             .must(share >= RATE_SHARE_MIN, || format!("only {share:.2} of the append rate is left"));
     }
     Ok(finding)
+}
+
+/// How much the server grows with subscribers that stall at events of the largest size.
+async fn stall_at_large_events(run: &Run) -> Result<u64> {
+    let folder = in_memory()?;
+    let server = Server::start(run.program.command(folder.path())).await?;
+    fill_with_large(&server.client_with(patient()).await?, LARGE_EVENTS).await?;
+    let before = server.memory_bytes()?;
+    let stalled = stall(&server).await?;
+    // Until it has sent what the subscribers' windows take.
+    sleep(SETTLING_TIME).await;
+    let after = server.memory_bytes()?;
+    drop(stalled);
+    server.kill().await?;
+    Ok(after.saturating_sub(before))
 }
 
 /// Subscriptions that are not read any further.

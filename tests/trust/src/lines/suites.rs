@@ -3,7 +3,7 @@
 //! that are planted in read models and reactors, too; lines 14 and 16 are suites of their own: replays that are killed,
 //! and fuzzing.
 
-use super::{Effort, Run};
+use super::Run;
 use crate::{card::Finding, ground::cargo};
 use anyhow::{Context, Result, ensure};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,8 +52,9 @@ pub(super) async fn replays(run: &Run) -> Result<Finding> {
     let kills = run.effort.pick(REPLAY_KILLS_GATE, REPLAY_KILLS_CARD).to_string();
     // As `cargo test` builds it: the read models' database takes long to build once more.
     let tests = ["test", "-p", "annals-replay", "--test", "processes", "--test", "endings"];
-    let suite = Suite::of(&tests, &[("ANNALS_KILLS", &kills)]).await?;
-    let mut finding = suite.finding(&["a_process_that_is_killed", "a_replay_that_is_cancelled"])?;
+    let names = ["a_process_that_is_killed", "a_replay_that_is_cancelled"];
+    let suite = Suite::of(&tests, &names, &[("ANNALS_KILLS", &kills)]).await?;
+    let mut finding = suite.finding(&names)?;
     finding.note(
         "kills of the worker alone, and at the points where it once died: `cargo test -p annals-replay`",
     );
@@ -64,8 +65,9 @@ pub(super) async fn replays(run: &Run) -> Result<Finding> {
 pub(super) async fn fuzzing(run: &Run) -> Result<Finding> {
     let time_ms = run.effort.pick(FUZZING_MS_GATE, FUZZING_MS_CARD).to_string();
     let tests = ["test", "--release", "-p", "annals-log", "--lib", "--test", "fuzz"];
-    let suite = Suite::of(&tests, &[("BOLERO_RANDOM_TEST_TIME_MS", &time_ms)]).await?;
-    let mut finding = suite.finding(&["hostile_bytes::", "no_damage_makes_"])?;
+    let names = ["hostile_bytes::", "no_damage_makes_"];
+    let suite = Suite::of(&tests, &names, &[("BOLERO_RANDOM_TEST_TIME_MS", &time_ms)]).await?;
+    let mut finding = suite.finding(&names)?;
     finding.note(
         "not fuzzed: snapshots, gRPC, HTTP; hostile requests are tests: `cargo test -p annals-event-store --test network`",
     );
@@ -82,13 +84,13 @@ pub(crate) struct Suite {
 
 /// What the suite found about a line.
 pub(super) async fn finding(run: &Run, line: u8) -> Result<Finding> {
-    let suite = run.suite.get_or_try_init(|| Suite::of_engine(run.effort)).await?;
+    let suite = run.suite.get_or_try_init(|| Suite::of_engine(run)).await?;
     let names = TESTS.iter().find(|(number, _)| *number == line).map(|(_, names)| *names);
     let mut finding = suite.finding(names.with_context(|| format!("no test stands for line {line}"))?)?;
     if line == PLANTED.0 {
         let mut caught = suite.caught();
         for (package, test, name) in PLANTED_ELSEWHERE {
-            let suite = Suite::of(&["test", "-p", package, "--test", test], &[]).await?;
+            let suite = Suite::of(&["test", "-p", package, "--test", test], &[name], &[]).await?;
             let Finding { violations, .. } = suite.finding(&[name])?;
             finding.violations.take_in(violations);
             caught += suite.caught();
@@ -102,18 +104,21 @@ pub(super) async fn finding(run: &Run, line: u8) -> Result<Finding> {
 }
 
 impl Suite {
-    async fn of_engine(effort: Effort) -> Result<Self> {
-        let images = effort.pick(IMAGES_GATE, IMAGES_CARD).to_string();
+    /// The engine's own, as far as the lines that are wanted need it.
+    async fn of_engine(run: &Run) -> Result<Self> {
+        let images = run.effort.pick(IMAGES_GATE, IMAGES_CARD).to_string();
         let tests = ["test", "--release", "-p", "annals-log", "--test", "crash"];
-        Self::of(&tests, &[("ANNALS_CRASH_IMAGES", &images)]).await
+        let wanted = TESTS.iter().filter(|(line, _)| run.wants(*line));
+        let names: Vec<_> = wanted.flat_map(|(_, names)| names.iter().copied()).collect();
+        Self::of(&tests, &names, &[("ANNALS_CRASH_IMAGES", &images)]).await
     }
 
-    /// Builds and runs tests, as cargo's arguments name them.
-    async fn of(tests: &[&str], variables: &[(&str, &str)]) -> Result<Self> {
+    /// Builds tests as cargo's arguments say, and runs those with these in their names.
+    async fn of(tests: &[&str], names: &[&str], variables: &[(&str, &str)]) -> Result<Self> {
         let built = cargo().args(tests).args(["--quiet", "--no-run"]).status().await?;
         ensure!(built.success(), "cargo {} does not build", tests.join(" "));
         let mut running = cargo();
-        running.args(tests).args(["--no-fail-fast", "--", "--show-output"]);
+        running.args(tests).args(["--no-fail-fast", "--", "--show-output"]).args(names);
         running.envs(variables.iter().copied()).env("RUST_BACKTRACE", "0");
         let output = running.output().await?;
         Ok(Self::read(&String::from_utf8_lossy(&output.stdout)))
