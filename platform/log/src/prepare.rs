@@ -21,8 +21,8 @@ use std::{io, sync::Arc};
 /// How much one step fills and syncs: more at once delays the appends' own syncs.
 const STEP_BYTES: usize = 1 << 20;
 
-/// How much of a file is filled at least before it is given away: one eighth.
-const SHORTEST_SHARE: u64 = 8;
+/// How much of a file is filled at least before it is given away: half. Short segments make reading a stream slow.
+const SHORTEST_SHARE: u64 = 2;
 
 /// How far the next segment's file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,9 +141,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let disk = Arc::new(RealDisk::open(folder.path()).unwrap());
         for (steps, bytes_min, expected) in [
-            (0, 1, 2 * MIB),
-            (5, 1, 5 * MIB),
-            (5, 6 * MIB + 1, 7 * MIB),
+            (0, 1, 8 * MIB),
+            (9, 1, 9 * MIB),
+            (9, 10 * MIB + 1, 11 * MIB),
             (16, 1, 16 * MIB),
             (0, 20 * MIB, 20 * MIB),
         ] {
