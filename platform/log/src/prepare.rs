@@ -6,8 +6,8 @@
 //! * Until a file gets a segment's name it is not part of the log. So nothing here can harm the log: on any failure the
 //!   file is thrown away, and a later step begins anew.
 //! * Every byte of a file that is given away was written and synced. Space that is only reserved (`fallocate`) will not
-//!   do: ext4 turns it into data when it is written, and a sync during which the journal failed was seen to succeed
-//!   without that, so that acknowledged bytes were gone.
+//!   do: with it, power cuts of an ext4 file system lost acknowledged events. ext4 turns reserved space into data in its
+//!   journal, and a sync that meets the journal's end seems to come back as if that were done.
 //! * Appends never wait for more than [`SHORTEST_SHARE`] of a file, or what their own frame takes: those that come
 //!   faster than zeros get shorter segments.
 
