@@ -183,6 +183,20 @@ impl SmallDisk {
         run("mount", &["-o", &options, text(&self.mount.0)?]).map(|_| ())
     }
 
+    /// Takes room away until this much is left. The program may take some of it while it is reckoned.
+    pub(crate) fn shrink_to_free(&self, bytes: u64) -> Result<()> {
+        const TRIES: usize = 20;
+        let shrink = || self.resize(Room { bytes: self.used_bytes()? + bytes, ..Room::AMPLE });
+        let mut shrunk = shrink();
+        for _ in 1..TRIES {
+            if shrunk.is_ok() {
+                break;
+            }
+            shrunk = shrink();
+        }
+        shrunk
+    }
+
     /// How much room is left.
     pub(crate) fn free_bytes(&self) -> Result<u64> {
         let now = rustix::fs::statvfs(&self.mount.0)?;

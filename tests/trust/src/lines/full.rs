@@ -149,7 +149,7 @@ async fn fill_twice(
     disk.resize(Room::AMPLE)?;
     trial.resumes(&store).await?;
     // Full again, and now the program dies too, and something else takes what it leaves.
-    disk.resize(Room { bytes: disk.used_bytes()? + setup.reserve_bytes + MIB, ..Room::AMPLE })?;
+    disk.shrink_to_free(setup.reserve_bytes + MIB)?;
     if setup.has_reserve() {
         trial.until_low(&store, disk, setup).await?
     } else {
