@@ -66,7 +66,7 @@ pub(super) async fn judge(run: &Run) -> Result<Finding, Unjudged> {
         let violations = fill(run, *setup, &mut random, &mut trials).await;
         finding.violations.take_in(violations?);
     }
-    for spare in 0..run.effort.pick(3, 8) {
+    for spare in 0..run.effort.pick(3, 5) {
         finding.violations.take_in(without_handles(run, spare, &mut random).await?);
         trials.handles += 1;
     }
