@@ -18,7 +18,9 @@ use std::{
     },
     time::Duration,
 };
-use support::{Account, Accounts, PATIENCE, World, append, fresh_fold, model, model_with, rows, sales, sold};
+use support::{
+    Account, Accounts, PATIENCE, World, append, fold_by_two, fresh_fold, model, model_with, rows, sales, sold,
+};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,24 +225,7 @@ async fn of_two_folders_of_one_candidate_the_newer_one_goes_on() {
     let generations = world.generations(&model).await;
     let id = GenerationId::generate();
     generations.create(id, Origin::Empty).await.unwrap();
-    let (begun, go) = (Arc::new(tokio::sync::Notify::new()), Arc::new(tokio::sync::Notify::new()));
-    let first = tokio::spawn({
-        let (generations, begun, go) = (generations.clone(), begun.clone(), go.clone());
-        async move {
-            let control = FoldControl::default().on_progress(move |_| {
-                begun.notify_one();
-                tokio::task::block_in_place(|| {
-                    tokio::runtime::Handle::current().block_on(go.notified());
-                    go.notify_one();
-                });
-            });
-            generations.fold_to(id, Until::Head, control).await
-        }
-    });
-    begun.notified().await;
-    let second = generations.fold_to(id, Until::Head, FoldControl::default()).await.unwrap();
-    go.notify_one();
-    let fenced = first.await.unwrap();
+    let (fenced, second) = fold_by_two(&generations, id).await;
     assert!(matches!(fenced, Err(GenerationError::Fold(FoldError::Fenced { .. }))), "{fenced:?}");
     assert_eq!(second.status.applied.count, 60_000);
     assert!(generations.completeness(id).await.unwrap().is_complete());

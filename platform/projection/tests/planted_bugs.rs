@@ -11,13 +11,10 @@
 mod support;
 
 use annals_event::Sequence;
-use annals_projection::{
-    FoldControl, FoldError, GenerationError, GenerationId, Origin, PlantedBug, SnapshotName, Until, plant,
-};
+use annals_projection::{FoldError, GenerationError, GenerationId, Origin, PlantedBug, SnapshotName, plant};
 use fail::FailScenario;
 use std::{fs, sync::Arc};
-use support::{PATIENCE, World, append, fresh_fold, model, rows, sales};
-use tokio::sync::Notify;
+use support::{PATIENCE, World, append, fold_by_two, fresh_fold, model, rows, sales};
 
 /// What a suite found wrong.
 type Verdict = Result<(), String>;
@@ -72,24 +69,7 @@ async fn a_worker_that_wakes_up_late() -> Verdict {
     let generations = world.generations(&model()).await;
     let id = GenerationId::generate();
     generations.create(id, Origin::Empty).await.unwrap();
-    let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let late = tokio::spawn({
-        let (generations, begun, go) = (generations.clone(), begun.clone(), go.clone());
-        async move {
-            let control = FoldControl::default().on_progress(move |_| {
-                begun.notify_one();
-                tokio::task::block_in_place(|| {
-                    tokio::runtime::Handle::current().block_on(go.notified());
-                    go.notify_one();
-                });
-            });
-            generations.fold_to(id, Until::Head, control).await
-        }
-    });
-    begun.notified().await;
-    generations.fold_to(id, Until::Head, FoldControl::default()).await.unwrap();
-    go.notify_one();
-    let late = late.await.unwrap();
+    let (late, _) = fold_by_two(&generations, id).await;
     generations.promote(id).await.unwrap();
     let running = world.start(&model()).await;
     let found = rows(&mut running.handle.wait_for(head, PATIENCE).await.unwrap()).await;

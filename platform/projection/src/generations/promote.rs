@@ -107,17 +107,19 @@ impl Generations {
         to: GenerationId,
         missing: Missing,
     ) -> Result<Sequence, GenerationError> {
-        let near = self.live_reach().await?;
+        let mut near = None;
         if missing == Missing::Folded {
             // Most of the way without the lock.
-            self.bring_to(to, near).await?.close().await?;
+            let reach = self.live_reach().await?;
+            near = Some(reach);
+            self.bring_to(to, reach).await?.close().await?;
         }
         crash_point("promote-begun")?;
         let mut connection = open_writer(&self.usable(live.generation).await?).await?;
         begin_write(&mut connection).await?;
         let mut reached = self.reach(read_status(&mut connection).await?.checkpoint).await?;
         if planted!(LiveReadBeforeFence) {
-            reached = near;
+            reached = near.unwrap_or(reached);
         }
         raise_epoch(&mut connection).await?;
         crash_point("live-fenced")?;

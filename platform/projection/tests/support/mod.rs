@@ -7,9 +7,9 @@ use annals_event::{
     Append, CodecError, Event, EventId, EventType, ExpectedVersion, NewEvent, Recorded, Sequence, StreamName,
 };
 use annals_projection::{
-    ApplyError, Catalog, Cells, Column, Generations, Projector, ProjectorError, ProjectorHandle,
-    ProjectorOptions, ReadModel, Reader, SqlProjection, SqlTable, SqlTransaction, Table, TableError,
-    TableProjection, TableSchema, Value, cell,
+    ApplyError, Catalog, Cells, Column, FoldControl, FoldOutcome, GenerationError, GenerationId, Generations,
+    Projector, ProjectorError, ProjectorHandle, ProjectorOptions, ReadModel, Reader, SqlProjection, SqlTable,
+    SqlTransaction, Table, TableError, TableProjection, TableSchema, Until, Value, cell,
 };
 use annals_store::{EventStore, GappedStore};
 use async_trait::async_trait;
@@ -17,7 +17,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;
-use tokio::task::JoinHandle;
+use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -302,4 +302,30 @@ pub async fn fresh_fold_of(store: Arc<dyn EventStore>, model: &ReadModel) -> Row
     let rows = rows(&mut running.handle.wait_for(head, PATIENCE).await.unwrap()).await;
     running.stop().await;
     rows
+}
+
+/// Two workers fold one candidate to the head; the first is held back from its first batch until the second is done.
+/// What came of either.
+pub async fn fold_by_two(
+    generations: &Generations,
+    id: GenerationId,
+) -> (Result<FoldOutcome, GenerationError>, FoldOutcome) {
+    let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let first = tokio::spawn({
+        let (generations, begun, go) = (generations.clone(), begun.clone(), go.clone());
+        async move {
+            let control = FoldControl::default().on_progress(move |_| {
+                begun.notify_one();
+                tokio::task::block_in_place(|| {
+                    tokio::runtime::Handle::current().block_on(go.notified());
+                    go.notify_one();
+                });
+            });
+            generations.fold_to(id, Until::Head, control).await
+        }
+    });
+    begun.notified().await;
+    let second = generations.fold_to(id, Until::Head, FoldControl::default()).await.unwrap();
+    go.notify_one();
+    (first.await.unwrap(), second)
 }
