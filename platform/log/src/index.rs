@@ -117,6 +117,11 @@ pub(crate) struct IndexedRecord {
     pub(crate) posting: Posting,
 }
 
+/// The records in runs of one stream each, as they stand in a frame.
+pub(crate) fn runs(records: &[IndexedRecord]) -> impl Iterator<Item = &[IndexedRecord]> {
+    records.chunk_by(|record, next| record.stream == next.stream)
+}
+
 impl ActiveIndex {
     /// An index that takes nothing in, for a segment that has an index file already.
     pub(crate) fn void() -> Self {

@@ -96,8 +96,8 @@ impl Maintenance {
         Ok(())
     }
 
-    /// Whether so many segments were sealed since the last checkpoint that another is due: never is more written into
-    /// checkpoints than into segments.
+    /// Whether so many segments were sealed since the last checkpoint that another is due: about as much as went into
+    /// segments, at most, goes into checkpoints.
     pub(crate) fn is_checkpoint_due(&self) -> bool {
         let active = self.shared.state.read().active_segment().map_or(0, |segment| segment.number.0);
         let since = active.saturating_sub(self.checkpointed.load(Ordering::Relaxed));

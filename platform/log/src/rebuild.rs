@@ -4,7 +4,7 @@ use crate::error::ReadError;
 use crate::files::{read_error, read_file, replace_file};
 use crate::frame::{AppendPayload, Kind};
 use crate::heads::StreamHash;
-use crate::index::{ActiveIndex, IndexOf, SegmentIndex, Waypoint};
+use crate::index::{ActiveIndex, IndexOf, SegmentIndex, Waypoint, runs};
 use crate::num::to_u32;
 use crate::options::planted;
 use crate::reader::{Readable, Reader, readable_at};
@@ -108,7 +108,7 @@ fn scan(reader: &Reader, readable: &Readable) -> Result<ActiveIndex, ReadError> 
         }
         let parsed = AppendPayload::parse(payload).ok_or_else(|| damaged("the payload is too short"))?;
         let records = records_in(&shared.hasher, &header, payload, parsed.records_at, offset, |_, _| true);
-        for run in records.map_err(damaged)?.chunk_by(|record, next| record.stream == next.stream) {
+        for run in runs(&records.map_err(damaged)?) {
             index.add(run, 0);
         }
         let offset = to_u32(crate::num::to_usize(offset));

@@ -144,7 +144,7 @@ impl<'a> Recovery<'a> {
         let checkpointed = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.replay_from.0);
         let mut replayed = self.replay(checkpoint.as_ref(), durable_to, Indexes::Missing)?;
         if replayed.state.corruption.is_some() {
-            // The checkpoint knows of what is damaged now: rebuild what lies below the damage without it.
+            // The checkpoint and the index files know of what is damaged now: rebuild what lies below the damage without them.
             replayed = self.replay(None, durable_to, Indexes::All)?;
         }
         let base_damage = self.base_damage.take();

@@ -8,7 +8,7 @@ use crate::disk::{Disk, DiskFile, Environment};
 use crate::error::Corruption;
 use crate::frame::{Chain, FrameHeader, HEADER_BYTES, LogTag, Position};
 use crate::heads::{Heads, StreamHasher};
-use crate::index::{ActiveIndex, IndexOf, IndexedRecord, SegmentIndex, Waypoint};
+use crate::index::{ActiveIndex, IndexOf, IndexedRecord, SegmentIndex, Waypoint, runs};
 use crate::index_cache::IndexCache;
 use crate::num::to_u64;
 use crate::options::Options;
@@ -123,7 +123,7 @@ impl State {
     ) {
         let Some(segment) = self.segments.last() else { return };
         let offset = u32::try_from(frame.position.since(segment.base)).unwrap_or(u32::MAX);
-        for run in records.chunk_by(|record, next| record.stream == next.stream) {
+        for run in runs(records) {
             if let Some(last) = run.last() {
                 let previous = heads.advance(last.stream, last.version, segment.number);
                 self.active.add(run, previous);

@@ -7,7 +7,7 @@ use super::VerifyProgress;
 use crate::disk::DiskFile;
 use crate::frame::{AppendPayload, Chain, FrameHeader, HEADER_BYTES, Kind, LogTag, Position, chain_after};
 use crate::heads::{Heads, StreamHasher};
-use crate::index::{ActiveIndex, Waypoint};
+use crate::index::{ActiveIndex, Waypoint, runs};
 use crate::num::{to_u32, to_u64, to_usize};
 use crate::records::records_in;
 use crate::scan::{Extent, Scanned, Scanner, content_end, content_start, first_header, last_synced_to};
@@ -178,7 +178,7 @@ impl Walker<'_, '_> {
         parsed.marks().ok_or("the frame's marks are not well-formed")?;
         let records = records_in(self.hasher, header, payload, parsed.records_at, offset, |_, _| true)?;
         let mut fits = true;
-        for run in records.chunk_by(|record, next| record.stream == next.stream) {
+        for run in runs(&records) {
             let previous_segment = match (self.heads, run) {
                 (Some(heads), [first, .., last] | [first @ last]) => {
                     fits &= heads.version(first.stream).next() == first.version;

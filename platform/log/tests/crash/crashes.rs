@@ -64,23 +64,27 @@ pub fn verify_everywhere(setup: &Setup, survivors: u64) -> Verdict<u64> {
 
 /// Cuts the power after every operation; each time the clients try again, and then it goes once more.
 pub fn retry_everywhere(setup: &Setup, survivors: u64, images: &mut Images) -> Verdict {
-    for last in 0.. {
-        let cut = Cut::after(setup, last)?;
-        if cut.disk.is_reachable() {
-            return Ok(());
-        }
-        for seed in 0..survivors {
-            let survival = Survival::Seeded(setup.seed << 32 ^ last << 8 ^ seed);
-            let tried_again = cut.start_again(&cut.disk.crashed(survival), cut.judge.clone(), images);
-            tried_again.map_err(|violation| cut.explain(survival, violation))?;
-        }
-    }
-    Ok(())
+    cut_and_retry(setup, survivors, |cut, survival| {
+        cut.start_again(&cut.disk.crashed(survival), cut.judge.clone(), images)
+    })
 }
 
 /// Cuts the power after every operation and lets every operation of the recovery fail; each time the clients try again
 /// on the page cache that this leaves, and then it goes once more.
 pub fn retry_after_failed_recoveries(setup: &Setup, survivors: u64, images: &mut Images) -> Verdict {
+    cut_and_retry(setup, survivors, |cut, survival| {
+        let found = cut.disk.crashed(survival);
+        drop(setup.open_sound(&found)?);
+        cut.fail_recovery(survival, found.ios(), images)
+    })
+}
+
+/// Cuts the power after every operation, and goes on each time from some of the things that this may leave.
+fn cut_and_retry(
+    setup: &Setup,
+    survivors: u64,
+    mut retry: impl FnMut(&Cut<'_>, Survival) -> Verdict,
+) -> Verdict {
     for last in 0.. {
         let cut = Cut::after(setup, last)?;
         if cut.disk.is_reachable() {
@@ -88,10 +92,7 @@ pub fn retry_after_failed_recoveries(setup: &Setup, survivors: u64, images: &mut
         }
         for seed in 0..survivors {
             let survival = Survival::Seeded(setup.seed << 32 ^ last << 8 ^ seed);
-            let found = cut.disk.crashed(survival);
-            drop(setup.open_sound(&found)?);
-            cut.fail_recovery(survival, found.ios(), images)
-                .map_err(|violation| cut.explain(survival, violation))?;
+            retry(&cut, survival).map_err(|violation| cut.explain(survival, violation))?;
         }
     }
     Ok(())
