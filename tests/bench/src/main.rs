@@ -30,6 +30,12 @@ enum Bench {
         /// The log's folder.
         folder: PathBuf,
     },
+    /// Folds the few events that a read model wants of a log, and prints how much memory that took. What `log` starts.
+    #[command(hide = true)]
+    Fold {
+        /// The log's folder.
+        folder: PathBuf,
+    },
 }
 
 #[tokio::main]
@@ -38,5 +44,6 @@ async fn main() -> Result<()> {
         Bench::Log(options) => log::run(&options).await,
         Bench::Fill(fill) => fill.run().await,
         Bench::Open { folder } => log::open_and_tell(folder).await,
+        Bench::Fold { folder } => log::fold_and_tell(&folder).await,
     }
 }
