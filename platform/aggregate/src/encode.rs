@@ -1,7 +1,14 @@
-use annals_event::{CodecError, CorrelationId, Event, EventId, EventType, Metadata, NewEvent};
+//! From events to their stored form, of which nothing is appended that could not be read back.
+
+use annals_event::{
+    CodecError, ContentType, CorrelationId, Event, EventId, EventType, Metadata, NewEvent, json,
+};
+use bytes::Bytes;
 
 /// The events as they are appended: with an id each, by its index, and all with `metadata`. A chain that nobody
 /// correlated is correlated by the first event's id.
+///
+/// Each one is read back as a reader would; an event that does not come back as it was is an error that names it.
 pub fn encode<E: Event>(
     events: &[E],
     metadata: &Metadata,
@@ -19,13 +26,38 @@ pub fn encode<E: Event>(
 
 fn encode_one<E: Event>(event: &E, id: EventId, metadata: Metadata) -> Result<NewEvent, CodecError> {
     let name = event.event_type();
+    let payload = event.encode()?;
+    read_back(event, &payload).map_err(|reason| CodecError::new(name, reason))?;
     Ok(NewEvent {
         id,
         event_type: EventType::new(name).map_err(|error| CodecError::new(name, error))?,
         schema_version: event.schema_version(),
         content_type: event.content_type(),
-        payload: event.encode()?,
+        payload,
         metadata,
         tags: Vec::new(),
     })
+}
+
+/// Decodes the payload as a reader does, and compares what comes of it with the event by encoding it once more.
+fn read_back<E: Event>(event: &E, payload: &Bytes) -> Result<(), String> {
+    let (name, version) = (event.event_type(), event.schema_version());
+    match E::TYPES.iter().find(|(known, _)| *known == name) {
+        Some(&(_, newest)) if newest == version => {}
+        Some((_, newest)) => {
+            return Err(format!(
+                "it is written as schema version {version}, but read as {newest}, as TYPES says"
+            ));
+        }
+        None => return Err("readers would pass it over: TYPES does not have it".to_owned()),
+    }
+    let back = E::decode(name, payload)
+        .map_err(|error| format!("it could not be read back: {}", error.reason))?
+        .ok_or("readers would pass it over: decode does not know it")?;
+    let again =
+        back.encode().map_err(|error| format!("what is read back could not be written: {}", error.reason))?;
+    if again == *payload || event.content_type() != ContentType::JSON {
+        return Ok(());
+    }
+    json::check_read_back(payload, &again).map_err(|error| error.to_string())
 }

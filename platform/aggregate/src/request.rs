@@ -1,7 +1,9 @@
 //! One request's ids, and how its earlier result is found again.
 
 use crate::{Aggregate, Context, Emitted, Executed, LoadError, Upcasters, reader::Reader};
-use annals_event::{Event, EventBatch, EventId, EventRef, RequestId, Sequence, StreamName, Version};
+use annals_event::{
+    Event, EventBatch, EventId, EventRef, RequestId, Sequence, StreamName, Version, json::Json,
+};
 use annals_store::ReadStream;
 
 /// A command's request on one stream.
@@ -129,8 +131,8 @@ impl Request {
     }
 }
 
-/// Whether the events are the same in their newest form. JSON objects are compared without regard to order: a map's
-/// keys may be written in any.
+/// Whether the events are the same in their newest form, to the last digit of each number. JSON objects are compared
+/// without regard to order: a map's keys may be written in any.
 fn same_events<E: Event>(decided: &[E], stored: &[Stored<E>]) -> bool {
     let same = |(decided, stored): (&E, &Stored<E>)| {
         decided.event_type() == stored.event.event_type() && same_payload(decided, &stored.event)
@@ -140,7 +142,7 @@ fn same_events<E: Event>(decided: &[E], stored: &[Stored<E>]) -> bool {
 
 fn same_payload<E: Event>(a: &E, b: &E) -> bool {
     let (Ok(a), Ok(b)) = (a.encode(), b.encode()) else { return false };
-    let json = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).ok();
+    let json = |bytes: &[u8]| Json::parse(bytes).ok();
     a == b || json(&a).is_some_and(|a| Some(a) == json(&b))
 }
 

@@ -1,18 +1,21 @@
-use annals_event::{CodecError, ContentType, Event, EventRef};
-use serde_json::Value;
+use annals_event::{CodecError, ContentType, Event, EventRef, json::Json};
 use std::{collections::HashMap, fmt, sync::Arc};
 
-type Step = Arc<dyn Fn(Value) -> Result<Value, String> + Send + Sync>;
+type Step = Arc<dyn Fn(Json) -> Result<Json, String> + Send + Sync>;
 
 /// Functions that turn an older form of an event's JSON payload into the next one. They run when the event is read;
-/// what is stored stays as it is.
+/// what is stored stays as it is. Numbers keep all their digits on the way ([`Json`]).
+///
+/// A field that is new and may be missing needs no function and no new version: `#[serde(default)]` reads what was stored
+/// before it. Raise the version, and add a function, when a field gets another name, another unit or another meaning.
 ///
 /// ```
 /// # use annals_aggregate::Upcasters;
-/// let upcasters = Upcasters::new().add("order.placed", 1, |mut json| {
+/// # use annals_event::json::JsonError;
+/// let upcasters = Upcasters::new().add("order.placed", 1, |mut order| {
 ///     // Version 1 had no currency: the shop sold in dollars only.
-///     json["currency"] = "USD".into();
-///     Ok::<_, String>(json)
+///     order.set("currency", "USD")?;
+///     Ok::<_, JsonError>(order)
 /// });
 /// ```
 #[derive(Clone, Default)]
@@ -31,7 +34,7 @@ impl Upcasters {
         mut self,
         event_type: impl Into<String>,
         from: u32,
-        upcast: impl Fn(Value) -> Result<Value, E> + Send + Sync + 'static,
+        upcast: impl Fn(Json) -> Result<Json, E> + Send + Sync + 'static,
     ) -> Self {
         let step: Step = Arc::new(move |json| upcast(json).map_err(|error| error.to_string()));
         Arc::make_mut(&mut self.0).entry(event_type.into()).or_default().insert(from, step);
@@ -65,14 +68,14 @@ impl Upcasters {
             let reason = format!("only JSON can be upcast, the payload is {}", event.content_type());
             return Err(error(reason));
         }
-        let mut json = serde_json::from_slice(event.payload())
+        let mut json = Json::parse(event.payload())
             .map_err(|e| error(format!("schema version {stored} is not JSON: {e}")))?;
         for from in stored..newest {
             let step = self.0.get(event_type).and_then(|steps| steps.get(&from));
             let step = step.ok_or_else(|| error(missing(stored, newest, from)))?;
             json = step(json).map_err(|e| error(format!("upcasting schema version {from} failed: {e}")))?;
         }
-        serde_json::to_vec(&json).map_err(|e| error(e.to_string()))
+        Ok(json.to_string().into_bytes())
     }
 }
 

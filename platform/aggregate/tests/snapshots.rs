@@ -9,7 +9,8 @@ use annals_aggregate::{
 use annals_event::{EventId, Version};
 use annals_store::EventStore;
 use annals_store_log::{LogStore, Options};
-use common::{Account, AccountCommand, FaultyStore, deposit, open, stream};
+use common::{Account, AccountCommand, AccountError, AccountEvent, FaultyStore, deposit, open, stream};
+use serde::{Deserialize, Serialize};
 use std::{fs, path::PathBuf, sync::Arc};
 use tempfile::TempDir;
 
@@ -197,4 +198,33 @@ async fn a_snapshot_of_what_a_restored_log_does_not_have_is_passed_over() {
     assert_eq!(loaded, truth.load("1").await.unwrap(), "the log has another event where it was made");
     assert_eq!((loaded.version, loaded.state.balance_cents), (Version::new(13), 1_011));
     assert_eq!(before.load("1").await.unwrap().state.balance_cents, 11);
+}
+
+/// What was measured, as JSON does not have it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Highest(Option<f64>);
+
+impl Aggregate for Highest {
+    const CATEGORY: &'static str = "account";
+    type Event = AccountEvent;
+    type Command = ();
+    type Error = AccountError;
+
+    fn decide(&self, (): ()) -> Result<Vec<AccountEvent>, AccountError> {
+        Ok(vec![])
+    }
+    fn evolve(&mut self, _: &AccountEvent) {
+        self.0 = Some(f64::INFINITY);
+    }
+}
+
+#[tokio::test]
+async fn a_state_that_would_be_read_back_as_another_is_not_kept() {
+    let bank = Bank::with_snapshot().await;
+    let folder = tempfile::tempdir().unwrap();
+    let snapshots = Arc::new(FolderSnapshots::open(folder.path()).unwrap());
+    let highest = Repository::<Highest>::new(bank.store.clone()).snapshots(snapshots, EVERY);
+    for _ in 0..2 {
+        assert_eq!(highest.load("1").await.unwrap().state, Highest(Some(f64::INFINITY)));
+    }
 }

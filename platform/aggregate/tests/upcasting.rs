@@ -4,21 +4,21 @@
 mod common;
 
 use annals_aggregate::{Repository, Upcasters};
-use annals_event::Sequence;
+use annals_event::{Sequence, json::JsonError};
 use annals_store::{EventStore, GappedStore, ReadLog};
 use common::{Account, AccountEvent, accounts, write_raw};
-use serde_json::Value;
 
 /// Version 1 called the owner a name; version 2 had no currency.
 fn upcasters() -> Upcasters {
     Upcasters::new()
-        .add("account.opened", 1, |mut json: Value| {
-            json["owner"] = json.get("name").cloned().ok_or("name is missing")?;
-            Ok::<_, &str>(json)
-        })
-        .add("account.opened", 2, |mut json: Value| {
-            json["currency"] = "USD".into();
+        .add("account.opened", 1, |mut json| {
+            let name = json.take("name").ok_or("name is missing")?;
+            json.set("owner", name).map_err(|error| error.to_string())?;
             Ok::<_, String>(json)
+        })
+        .add("account.opened", 2, |mut json| {
+            json.set("currency", "USD")?;
+            Ok::<_, JsonError>(json)
         })
 }
 

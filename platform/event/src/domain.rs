@@ -6,6 +6,9 @@ use crate::{
 use bytes::Bytes;
 
 /// A service's events: usually an enum with a variant an event type, and `#[derive(Event)]`.
+///
+/// What [`encode`](Self::encode) writes is read back before it is appended; an event that does not come back as it was
+/// is refused. [`json`](crate::json) is the codec for one that is written by hand.
 pub trait Event: Sized + Send + Sync + 'static {
     /// The types that this enum can decode, with the newest schema version of each.
     const TYPES: &'static [(&'static str, u32)];

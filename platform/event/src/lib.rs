@@ -16,6 +16,7 @@ mod envelope;
 mod expected;
 mod fingerprint;
 mod ids;
+pub mod json;
 pub mod limits;
 mod metadata;
 mod name;

@@ -13,7 +13,8 @@ use crate::{
     fold::{Feed, FeedOptions},
     generation::GenerationWriter,
 };
-use annals_event::{Append, Event, EventId, EventType, ExpectedVersion, NewEvent, Sequence, StreamName};
+use annals_aggregate::encode;
+use annals_event::{Append, Event, EventId, ExpectedVersion, Metadata, Sequence, StreamName};
 use annals_store::{EventStore, GappedStore, ReadLog, SeenLog};
 use annals_telemetry::Run;
 use std::{error::Error, fmt::Debug, fs, path::PathBuf, sync::Arc};
@@ -34,9 +35,9 @@ pub fn given(model: &ReadModel) -> Given {
 impl Given {
     /// These events happen on `stream`.
     pub async fn events<E: Event>(self, stream: &str, events: impl IntoIterator<Item = E>) -> Self {
-        let events = events.into_iter().map(|event| new_event(&event));
+        let events: Vec<E> = events.into_iter().collect();
         let appended = async {
-            let events = events.collect::<Result<Vec<_>, _>>()?;
+            let events = encode(&events, &Metadata::default(), |_| EventId::generate())?;
             let append = Append::to(StreamName::new(stream)?, ExpectedVersion::Any, events);
             self.store.append(append).await?;
             Ok::<_, Box<dyn Error>>(())
@@ -111,15 +112,6 @@ struct Folded<R> {
     at_once: Vec<R>,
     one_by_one: Vec<R>,
     again: Vec<R>,
-}
-
-fn new_event<E: Event>(event: &E) -> Result<NewEvent, Box<dyn Error>> {
-    Ok(NewEvent {
-        id: EventId::generate(),
-        schema_version: event.schema_version(),
-        content_type: event.content_type(),
-        ..NewEvent::json(EventType::new(event.event_type())?, event.encode()?)
-    })
 }
 
 /// A folder that goes with its test.

@@ -1,7 +1,7 @@
 //! What happened to a replay. Only transitions are events; progress is in the candidate's control row.
 
 use crate::{Difference, Failure, Plan, ReplayMode};
-use annals_event::{CodecError, Event};
+use annals_event::{CodecError, Event, json};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -173,7 +173,7 @@ impl Event for ReplayEvent {
     }
 
     fn encode(&self) -> Result<Bytes, CodecError> {
-        let json = serde_json::to_vec(self).map_err(|error| CodecError::new(self.event_type(), error))?;
+        let json = json::to_vec(self).map_err(|error| CodecError::new(self.event_type(), error))?;
         Ok(json.into())
     }
 
@@ -181,6 +181,6 @@ impl Event for ReplayEvent {
         if !Self::knows(event_type) {
             return Ok(None);
         }
-        serde_json::from_slice(payload).map(Some).map_err(|error| CodecError::new(event_type, error))
+        json::from_slice(payload).map(Some).map_err(|error| CodecError::new(event_type, error))
     }
 }

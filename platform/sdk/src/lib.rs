@@ -54,7 +54,7 @@ pub mod event {
         EventBatchBuilder, EventId, EventRef, EventType, ExpectedVersion, Fingerprint, InvalidAppend,
         InvalidName, InvalidTraceParent, LogId, MarkName, MarkUpdate, Metadata, NewEvent, Receipt, Recorded,
         RecordedEvent, RequestId, Requirement, Sequence, SequenceRange, StreamName, StreamWrite, Tag,
-        Timestamp, TraceContext, Version, limits,
+        Timestamp, TraceContext, Version, json, limits,
     };
 }
 
@@ -142,11 +142,10 @@ pub mod prelude {
 /// What generated code names. Not for people: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use annals_event::{CodecError, Event};
+    pub use annals_event::{CodecError, Event, json};
     pub use annals_projection::{Cells, Column, Table, TableError, TableSchema, Value, cell};
     pub use bytes::Bytes;
     pub use serde;
-    pub use serde_json;
     pub use std::{clone::Clone, option::Option, result::Result, vec::Vec};
 }
 

@@ -1,6 +1,9 @@
 use super::{Snapshot, SnapshotError, SnapshotStore};
 use crate::{Aggregate, Loaded};
-use annals_event::{LogId, StreamName, Version};
+use annals_event::{
+    LogId, StreamName, Version,
+    json::{self, JsonError},
+};
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
 
@@ -8,8 +11,8 @@ use std::sync::Arc;
 pub(crate) struct SnapshotCache<A> {
     store: Arc<dyn SnapshotStore>,
     every: u64,
-    to_json: fn(&A) -> serde_json::Result<Vec<u8>>,
-    from_json: fn(&[u8]) -> serde_json::Result<A>,
+    to_json: fn(&A) -> Result<Vec<u8>, JsonError>,
+    from_json: fn(&[u8]) -> Result<A, JsonError>,
 }
 
 impl<A> Clone for SnapshotCache<A> {
@@ -24,8 +27,7 @@ impl<A: Aggregate> SnapshotCache<A> {
     where
         A: Serialize + DeserializeOwned,
     {
-        let (to_json, from_json) = (serde_json::to_vec::<A>, |bytes: &[u8]| serde_json::from_slice(bytes));
-        Self { store, every: every.max(1), to_json, from_json }
+        Self { store, every: every.max(1), to_json: json::to_vec::<A>, from_json: json::from_slice::<A> }
     }
 
     /// The stream's state at a snapshot of this log.
@@ -48,6 +50,13 @@ impl<A: Aggregate> SnapshotCache<A> {
         let state = (self.from_json)(&snapshot.state).map_err(|error| error.to_string())?;
         let (version, token) = (snapshot.version, snapshot.sequence);
         Ok(Loaded { state, version, token, last_id: Some(snapshot.event_id) })
+    }
+
+    /// The state as JSON, if it comes back from that as it is.
+    fn encode(&self, state: &A) -> Result<Vec<u8>, JsonError> {
+        let json = (self.to_json)(state)?;
+        json::check_read_back(&json, &(self.to_json)(&(self.from_json)(&json)?)?)?;
+        Ok(json)
     }
 
     /// Keeps the state when it is far enough past the snapshot at `base`.
@@ -73,7 +82,7 @@ impl<A: Aggregate> SnapshotCache<A> {
         loaded: &Loaded<A>,
     ) -> Result<(), SnapshotError> {
         let Some(event_id) = loaded.last_id else { return Ok(()) };
-        let state = (self.to_json)(&loaded.state).map_err(|error| SnapshotError::Unavailable {
+        let state = self.encode(&loaded.state).map_err(|error| SnapshotError::Unavailable {
             place: format!("the state of {stream}"),
             reason: error.to_string(),
         })?;

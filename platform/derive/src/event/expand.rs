@@ -112,7 +112,7 @@ fn encode_arm(variant: &Variant<'_>) -> TokenStream {
         }
     };
     quote! {
-        Self::#ident #pattern => match __annals::serde_json::to_vec(&#borrowing #value) {
+        Self::#ident #pattern => match __annals::json::to_vec(&#borrowing #value) {
             __annals::Result::Ok(__json) => __annals::Result::Ok(__annals::Bytes::from(__json)),
             __annals::Result::Err(__error) => {
                 __annals::Result::Err(__annals::CodecError::new(#event_type, __error))
@@ -133,7 +133,7 @@ fn decode_arm(variant: &Variant<'_>) -> TokenStream {
         }
     };
     quote! {
-        #event_type => match __annals::serde_json::from_slice::<#owning>(__payload) {
+        #event_type => match __annals::json::from_slice::<#owning>(__payload) {
             __annals::Result::Ok(__owned) => {
                 __annals::Result::Ok(__annals::Option::Some(Self::#ident #fields))
             }
