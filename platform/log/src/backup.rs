@@ -198,7 +198,7 @@ impl Copy<'_> {
             readable_at(&state, at)
         };
         let Some(readable) = readable else { return Ok(()) };
-        let index = self.reader.index(&readable)?;
+        let index = self.reader.index(&readable)?.into_file();
         self.file(&segment.number.index_file_name(), index.as_bytes())
     }
 

@@ -5,6 +5,8 @@
 //!
 //! * An index file is whole or it is not used: it names its log, its segment and the chain at the segment's end,
 //!   and carries checksums over all its bytes. A file that does not hold is made again from the segment.
+//! * A stream's link names an earlier segment than the index's own, or none: whoever follows links comes to an end. A
+//!   file with another link does not hold.
 //! * A posting carries the checksum of its record, so a single record is verified without its frame.
 
 use crate::frame::Chain;
@@ -128,8 +130,24 @@ impl ActiveIndex {
         Self { is_void: true, ..Self::default() }
     }
 
+    /// An empty index with room for as many streams as `before` has, so that it need not grow while others wait for the
+    /// state: growing moves all that is in it.
+    pub(crate) fn with_room_like(before: usize) -> Self {
+        Self { streams: HashTable::with_capacity(before), ..Self::default() }
+    }
+
     pub(crate) const fn is_void(&self) -> bool {
         self.is_void
+    }
+
+    /// How many bytes of memory it takes, about.
+    pub(crate) fn weight_bytes(&self) -> u64 {
+        to_u64(self.streams.len() * size_of::<ActiveStream>() + self.postings * size_of::<Posting>())
+    }
+
+    /// How many streams are in it.
+    pub(crate) fn streams(&self) -> usize {
+        self.streams.len()
     }
 
     /// Adds consecutive records of one stream.
@@ -164,8 +182,14 @@ impl ActiveIndex {
         }
     }
 
-    pub(crate) fn waypoints(&self) -> &[Waypoint] {
-        &self.waypoints
+    /// The last waypoint for which `before` holds, given that it holds for the first ones and not for the rest.
+    pub(crate) fn waypoint(&self, before: impl Fn(&Waypoint) -> bool) -> Option<Waypoint> {
+        let count = self.waypoints.partition_point(before);
+        self.waypoints.get(count.checked_sub(1)?).copied()
+    }
+
+    pub(crate) fn contains(&self, stream: StreamHash) -> bool {
+        self.streams.find(stream.table_hash(), |held| held.stream == stream).is_some()
     }
 
     pub(crate) fn find(&self, stream: StreamHash, versions: VersionRange) -> Option<Found> {
@@ -191,9 +215,11 @@ impl ActiveIndex {
         self.streams.iter().filter(|held| held.first_version > Version::FIRST).map(|held| held.stream)
     }
 
-    /// The index as a file.
-    pub(crate) fn seal(self, of: IndexOf) -> SegmentIndex {
-        let mut streams: Vec<ActiveStream> = self.streams.into_iter().collect();
+    /// The index as a file. This sorts all streams: never on the writer's thread, nor under the state's lock.
+    pub(crate) fn seal(&self, of: IndexOf) -> SegmentIndex {
+        #[cfg(test)]
+        tests::SEALED_HERE.with(|sealed| sealed.set(sealed.get() + 1));
+        let mut streams: Vec<&ActiveStream> = self.streams.iter().collect();
         streams.sort_unstable_by_key(|held| held.stream);
         let tables = streams.len() * STREAM_BYTES + self.postings * POSTING_BYTES;
         let waypoints_end = HEADER_BYTES + self.waypoints.len() * WAYPOINT_BYTES;
@@ -293,8 +319,15 @@ impl SegmentIndex {
         let holds = found == of
             && index.bytes.len() == index.postings_at() + counts.postings * POSTING_BYTES
             && crc32c(index.bytes.get(HEADER_BYTES..index.streams_at())?) == waypoints_crc
-            && crc32c(index.bytes.get(index.streams_at()..)?) == tables_crc;
+            && crc32c(index.bytes.get(index.streams_at()..)?) == tables_crc
+            && index.links_go_down();
         holds.then_some(index)
+    }
+
+    /// Whether each stream's link names an earlier segment. Checksums do not tell: it may have been written so.
+    fn links_go_down(&self) -> bool {
+        let tables = self.bytes.get(self.streams_at()..self.postings_at()).unwrap_or_default();
+        tables.chunks_exact(STREAM_BYTES).all(|entry| u32_at(entry, 28) < self.of.segment.0)
     }
 
     /// The chain at the segment's end by an index file's own word.
@@ -380,8 +413,13 @@ pub(crate) fn weight_bytes(index: &SegmentIndex) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    thread_local! {
+        /// How many indexes this thread sorted.
+        pub(crate) static SEALED_HERE: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    }
 
     fn of() -> IndexOf {
         IndexOf { log: LogId::from_bytes([3; 16]), segment: SegmentNumber(2), chain: Chain(99) }
@@ -444,6 +482,17 @@ mod tests {
         }
         let other = IndexOf { segment: SegmentNumber(3), ..of() };
         assert!(SegmentIndex::parse(bytes.into(), other).is_none());
+    }
+
+    #[test]
+    fn a_file_with_a_link_that_does_not_go_down_is_unusable_although_its_checksums_hold() {
+        for (link, usable) in [(0, true), (1, true), (2, false), (3, false), (u32::MAX, false)] {
+            let mut index = ActiveIndex::default();
+            index.add(&[record(5, 1, 100)], 0);
+            index.add(&[record(9, 4, 200)], link);
+            let bytes = index.seal(of()).as_bytes().clone();
+            assert_eq!(SegmentIndex::parse(bytes, of()).is_some(), usable, "a link to {link} in segment 2");
+        }
     }
 
     #[test]

@@ -78,6 +78,7 @@ mod retention;
 mod room;
 mod scan;
 mod scrub;
+mod sealed;
 mod segment;
 mod shell;
 #[cfg(feature = "simulation")]

@@ -4,9 +4,9 @@
 use crate::checkpoint;
 use crate::error::MaintenanceError;
 use crate::files::{CHECKPOINT, PREPARED, maintenance_error, replace_file};
-use crate::index::SegmentIndex;
 use crate::low_water::{Headroom, Purpose};
 use crate::prepare::{Preparation, Prepared};
+use crate::sealed::Unwritten;
 use crate::segment::SegmentHeader;
 use crate::state::Shared;
 use parking_lot::Mutex;
@@ -88,11 +88,13 @@ impl Maintenance {
         Ok(())
     }
 
-    fn write_index(&self, index: &Arc<SegmentIndex>) -> Result<(), MaintenanceError> {
-        let name = index.of().segment.index_file_name();
+    /// Sorts the index and writes its file. It is given back by the caller, whose clone outlives the state's lock.
+    fn write_index(&self, unwritten: &Arc<Unwritten>) -> Result<(), MaintenanceError> {
+        let index = Arc::new(unwritten.index.seal(unwritten.of));
+        let name = unwritten.of.segment.index_file_name();
         replace_file(&*self.shared.environment.disk, &name, index.as_bytes())?;
-        self.shared.indexes.put(index.clone());
-        self.shared.state.write().unindexed.retain(|held| !Arc::ptr_eq(held, index));
+        self.shared.indexes.put(index);
+        self.shared.state.write().unindexed.retain(|held| !Arc::ptr_eq(held, unwritten));
         Ok(())
     }
 

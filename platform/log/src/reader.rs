@@ -8,10 +8,11 @@ use crate::error::{Corruption, ReadError};
 use crate::files::read_error;
 use crate::fingerprint;
 use crate::frame::{FrameHeader, HEADER_BYTES, PAYLOAD_BYTES_MAX, Position};
-use crate::index::{SegmentIndex, Waypoint};
+use crate::index::Waypoint;
 use crate::num::{crc32c, from_u32, to_u64, to_usize};
 use crate::rebuild;
 use crate::room::Room;
+use crate::sealed::SealedIndex;
 use crate::segment::{FRAMES_AT, SegmentHeader, SegmentNumber};
 use crate::state::{Shared, State, footer_offset};
 use crate::streams;
@@ -180,9 +181,7 @@ impl Reader {
             // Recorded before the first segment: nothing that is still there was, so the search begins there.
             let at = at.saturating_sub(1);
             let Some(readable) = readable_at(&state, at) else { return Ok(state.end.next) };
-            let waypoints = state.active.waypoints();
-            let place = waypoints.partition_point(before).checked_sub(1).and_then(|at| waypoints.get(at));
-            (readable, readable.next.is_none().then(|| offset_of(place.copied())))
+            (readable, readable.next.is_none().then(|| offset_of(state.active.waypoint(before))))
         };
         let offset = match offset {
             Some(offset) => offset,
@@ -245,7 +244,7 @@ impl Reader {
     }
 
     /// The index of a sealed segment.
-    pub(crate) fn index(&self, readable: &Readable) -> Result<Arc<SegmentIndex>, ReadError> {
+    pub(crate) fn index(&self, readable: &Readable) -> Result<SealedIndex, ReadError> {
         rebuild::index(self, readable)
     }
 
@@ -278,9 +277,8 @@ impl Reader {
         if readable.next.is_some() {
             return Some(Start::InIndex(readable));
         }
-        let waypoints = state.active.waypoints();
-        let place = waypoints.partition_point(|waypoint| waypoint.first <= from).checked_sub(1);
-        Some(Start::At(readable, offset_of(place.and_then(|at| waypoints.get(at)).copied())))
+        let place = state.active.waypoint(|waypoint| waypoint.first <= from);
+        Some(Start::At(readable, offset_of(place)))
     }
 
     fn hint(&self, readable: &Readable, from: Sequence) -> Option<u64> {
@@ -319,6 +317,13 @@ pub(crate) fn readable_at(state: &State, at: usize) -> Option<Readable> {
         None => state.end.position.since(segment.base),
     };
     Some(Readable { segment, end, next })
+}
+
+impl Readable {
+    /// A sealed segment, given the one after it.
+    pub(crate) fn sealed(segment: &SegmentHeader, next: &SegmentHeader) -> Self {
+        Self { segment: *segment, end: footer_offset(segment, next), next: Some(*next) }
+    }
 }
 
 fn from_memory(batches: Vec<EventBatch>, from: Sequence, budget: ReadBudget) -> ReadBlock {

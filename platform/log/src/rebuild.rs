@@ -1,4 +1,7 @@
 //! The indexes of sealed segments: from memory, from their files, or made again from the segments.
+//!
+//! What always holds: an index is made again from one view of the log's segments, taken at the start. Retention may drop
+//! some of them meanwhile; then they count as having no events, and no link leads anywhere but to an earlier segment.
 
 use crate::error::ReadError;
 use crate::files::{read_error, read_file, replace_file};
@@ -7,58 +10,94 @@ use crate::heads::StreamHash;
 use crate::index::{ActiveIndex, IndexOf, SegmentIndex, Waypoint, runs};
 use crate::num::to_u32;
 use crate::options::planted;
-use crate::reader::{Readable, Reader, readable_at};
+use crate::reader::{Readable, Reader};
 use crate::records::records_in;
 use crate::scan::{Extent, Scanned, Scanner};
-use crate::segment::FRAMES_AT;
+use crate::sealed::SealedIndex;
+use crate::segment::{FRAMES_AT, SegmentHeader, SegmentNumber};
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
 };
 
 /// The index of a sealed segment.
-pub(crate) fn index(reader: &Reader, readable: &Readable) -> Result<Arc<SegmentIndex>, ReadError> {
-    let (shared, number) = (&reader.shared, readable.segment.number);
-    if let Some(index) = shared.indexes.get(number) {
-        return Ok(index);
+pub(crate) fn index(reader: &Reader, readable: &Readable) -> Result<SealedIndex, ReadError> {
+    let segments = reader.shared.state.read().segments.clone();
+    let earlier = segments.partition_point(|segment| segment.number < readable.segment.number);
+    find_or_make(reader, segments.get(..earlier).unwrap_or_default(), readable)
+}
+
+/// The index, with `earlier` as the log's segments before it.
+fn find_or_make(
+    reader: &Reader,
+    earlier: &[SegmentHeader],
+    readable: &Readable,
+) -> Result<SealedIndex, ReadError> {
+    if let Some(held) = held(reader, readable.segment.number) {
+        return Ok(held);
     }
-    let held = shared.state.read().unindexed.iter().find(|index| index.of().segment == number).cloned();
-    if let Some(index) = held {
-        return Ok(index);
-    }
-    let disk = &*shared.environment.disk;
-    let stored = read_file(disk, &number.index_file_name()).ok();
-    let mut of = index_of(readable);
-    if planted!(shared.options, ForeignIndexUsed) {
-        of.chain = stored.as_ref().map_or(of.chain, |bytes| SegmentIndex::chain_in(bytes));
-    }
-    let index = match stored.and_then(|bytes| SegmentIndex::parse(bytes, of)) {
+    let index = match stored(reader, readable) {
         Some(index) => Arc::new(index),
         None => {
-            rebuild_earlier(reader, readable)?;
-            rebuild(reader, readable)?
+            make_earlier(reader, earlier, &readable.segment)?;
+            make(reader, earlier, readable)?
         }
     };
-    shared.indexes.put(index.clone());
-    Ok(index)
+    reader.shared.indexes.put(index.clone());
+    Ok(SealedIndex::File(index))
+}
+
+/// The sealed segments before `segment`, oldest first, each with those before it.
+fn each<'a>(
+    earlier: &'a [SegmentHeader],
+    segment: &'a SegmentHeader,
+) -> impl DoubleEndedIterator<Item = (&'a [SegmentHeader], Readable)> {
+    (0..earlier.len()).filter_map(move |at| {
+        let (before, from) = earlier.split_at_checked(at)?;
+        let next = from.get(1).unwrap_or(segment);
+        from.first().map(|this| (before, Readable::sealed(this, next)))
+    })
 }
 
 /// Makes the missing indexes of earlier segments again, oldest first: each one's links need those before it.
-fn rebuild_earlier(reader: &Reader, readable: &Readable) -> Result<(), ReadError> {
+fn make_earlier(
+    reader: &Reader,
+    earlier: &[SegmentHeader],
+    segment: &SegmentHeader,
+) -> Result<(), ReadError> {
     let disk = &*reader.shared.environment.disk;
     let names = disk.list().map_err(|error| read_error(disk, "", error))?;
     let names: HashSet<String> = names.into_iter().collect();
-    let segments = reader.shared.state.read().segments.clone();
-    let earlier = segments.iter().take_while(|segment| segment.number < readable.segment.number);
-    for (at, segment) in earlier.enumerate() {
-        let held =
-            reader.shared.state.read().unindexed.iter().any(|index| index.of().segment == segment.number);
-        if !held && !names.contains(&segment.number.index_file_name()) {
-            let before = readable_at(&reader.shared.state.read(), at);
-            before.map_or(Ok(()), |before| rebuild(reader, &before).map(drop))?;
+    for (before, readable) in each(earlier, segment) {
+        let number = readable.segment.number;
+        let held = reader.shared.state.read().unwritten(number).is_some();
+        if !held && !names.contains(&number.index_file_name()) {
+            match make(reader, before, &readable) {
+                // Dropped meanwhile: nobody reads there any more.
+                Err(_) if reader.first_behind(number).is_some() => {}
+                made => drop(made?),
+            }
         }
     }
     Ok(())
+}
+
+/// The index, if it is in memory.
+fn held(reader: &Reader, segment: SegmentNumber) -> Option<SealedIndex> {
+    let cached = reader.shared.indexes.get(segment).map(SealedIndex::File);
+    cached.or_else(|| reader.shared.state.read().unwritten(segment))
+}
+
+/// The index in its file, if that is there and whole.
+fn stored(reader: &Reader, readable: &Readable) -> Option<SegmentIndex> {
+    let shared = &reader.shared;
+    let name = readable.segment.number.index_file_name();
+    let bytes = read_file(&*shared.environment.disk, &name).ok()?;
+    let mut of = index_of(readable);
+    if planted!(shared.options, ForeignIndexUsed) {
+        of.chain = SegmentIndex::chain_in(&bytes);
+    }
+    SegmentIndex::parse(bytes, of)
 }
 
 fn index_of(readable: &Readable) -> IndexOf {
@@ -67,11 +106,15 @@ fn index_of(readable: &Readable) -> IndexOf {
     IndexOf { log: segment.log_id, segment: segment.number, chain }
 }
 
-fn rebuild(reader: &Reader, readable: &Readable) -> Result<Arc<SegmentIndex>, ReadError> {
+fn make(
+    reader: &Reader,
+    earlier: &[SegmentHeader],
+    readable: &Readable,
+) -> Result<Arc<SegmentIndex>, ReadError> {
     let number = readable.segment.number;
     tracing::warn!(segment = number.0, "the segment's index is missing or damaged; making it again");
     let mut active = scan(reader, readable)?;
-    let links = links(reader, readable, &active)?;
+    let links = links(reader, earlier, readable, &active)?;
     active.relink(|stream, _| links.get(&stream).copied().unwrap_or(0));
     let index = Arc::new(active.seal(index_of(readable)));
     let disk = &*reader.shared.environment.disk;
@@ -119,27 +162,32 @@ fn scan(reader: &Reader, readable: &Readable) -> Result<ActiveIndex, ReadError> 
 /// For each stream that began before the segment: the newest earlier segment that has events of it.
 fn links(
     reader: &Reader,
+    earlier: &[SegmentHeader],
     readable: &Readable,
     active: &ActiveIndex,
 ) -> Result<HashMap<StreamHash, u32>, ReadError> {
     let mut open: HashSet<StreamHash> = active.continued().collect();
     let mut links = HashMap::new();
-    let mut earlier = {
-        let state = reader.shared.state.read();
-        state.segments.partition_point(|segment| segment.number < readable.segment.number)
-    };
-    while !open.is_empty() && earlier > 0 {
-        earlier -= 1;
-        let before = readable_at(&reader.shared.state.read(), earlier);
-        let Some(before) = before else { break };
-        let index = index(reader, &before)?;
+    for (before, readable) in each(earlier, &readable.segment).rev() {
+        let number = readable.segment.number;
+        if open.is_empty() {
+            break;
+        }
+        let index = match find_or_make(reader, before, &readable) {
+            // Dropped meanwhile, and so is all that is older.
+            Err(_) if reader.first_behind(number).is_some() => break,
+            index => index?,
+        };
         open.retain(|&stream| {
             let here = index.contains(stream);
             if here {
-                links.insert(stream, before.segment.number.0);
+                links.insert(stream, number.0);
             }
             !here
         });
     }
     Ok(links)
 }
+
+#[cfg(test)]
+mod tests;

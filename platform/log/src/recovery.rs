@@ -18,12 +18,13 @@ use crate::folder::{LogFiles, check_new, missing_segment, read_files, remove_seg
 use crate::frame::{AppendPayload, Chain, FrameHeader, HEADER_BYTES, Kind, LogTag, Position};
 use crate::group::GROUP_BYTES_MAX;
 use crate::heads::{Heads, StreamHasher};
-use crate::index::{ActiveIndex, IndexedRecord, SegmentIndex};
+use crate::index::{ActiveIndex, IndexedRecord};
 use crate::num::to_u64;
 use crate::options::{Options, planted};
 use crate::records::records_in;
 use crate::repair;
 use crate::scan::{Extent, Scanned, Scanner, last_synced_to};
+use crate::sealed::{UNWRITTEN_BYTES_MAX, Unwritten, unwritten_bytes};
 use crate::segment::{FRAMES_AT, SegmentHeader, SegmentNumber};
 use crate::state::{State, footer_offset};
 use crate::window::Window;
@@ -250,7 +251,7 @@ impl<'a> Recovery<'a> {
                     "it does not follow the segment before it",
                 )));
             }
-            let index = state.begin_segment(*segment);
+            let index = state.begin_segment(*segment, ActiveIndex::default());
             self.keep_index(state, index);
             replayed.file = self.open(segment.number)?;
         }
@@ -392,11 +393,10 @@ impl<'a> Recovery<'a> {
 
     /// Keeps the index of a segment that has just been gone over, if its file is not there. When too many are
     /// missing, those that are needed are made again one by one.
-    fn keep_index(&self, state: &mut State, index: Option<SegmentIndex>) {
-        const UNINDEXED_MAX: usize = 4;
-        let missing = |index: &SegmentIndex| !self.has_index(index.of().segment);
-        let room = state.unindexed.len() < UNINDEXED_MAX;
-        state.unindexed.extend(index.filter(|index| room && missing(index)).map(Arc::new));
+    fn keep_index(&self, state: &mut State, index: Option<Arc<Unwritten>>) {
+        let missing = |index: &Arc<Unwritten>| !self.has_index(index.of.segment);
+        let room = unwritten_bytes(&state.unindexed) < UNWRITTEN_BYTES_MAX;
+        state.unindexed.extend(index.filter(|index| room && missing(index)));
     }
 
     fn has_footer(&self, segment: &SegmentHeader, next: &SegmentHeader) -> Result<bool, OpenError> {

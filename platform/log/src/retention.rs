@@ -342,14 +342,15 @@ impl Fold {
 fn drop_before(shared: &Shared, begins: SegmentHeader) -> Vec<SegmentHeader> {
     // Nobody writes an index of a segment that is just being removed.
     let _drafting = shared.drafting.lock();
-    let dropped: Vec<SegmentHeader> = {
+    let (dropped, unwritten): (Vec<SegmentHeader>, Vec<_>) = {
         let mut state = shared.state.write();
-        let (dropped, kept) =
-            state.segments.iter().copied().partition(|segment| segment.number < begins.number);
-        state.segments = Arc::new(kept);
-        state.unindexed.retain(|index| index.of().segment >= begins.number);
-        dropped
+        let count = state.segments.partition_point(|segment| segment.number < begins.number);
+        let dropped = Arc::make_mut(&mut state.segments).drain(..count).collect();
+        let count = state.unindexed.partition_point(|index| index.of.segment < begins.number);
+        (dropped, state.unindexed.drain(..count).collect())
     };
+    // Outside of the lock: giving an index back takes time.
+    drop(unwritten);
     shared.files.forget_before(begins.number);
     shared.indexes.forget_before(begins.number);
     let numbers: Vec<SegmentNumber> = dropped.iter().map(|segment| segment.number).collect();

@@ -1,5 +1,6 @@
-//! The log as a cheap handle: a thread that drives the [`Writer`], with a bounded queue before it, and a thread
-//! that prepares segments and writes indexes and checkpoints beside it.
+//! The log as a cheap handle: a thread that drives the [`Writer`], with a bounded queue before it, and beside it a thread
+//! that prepares segments and one that writes indexes and checkpoints. They are two, so that neither waits for the other:
+//! under steady load the next segment is never ready for long.
 //!
 //! What always holds: every append that was taken is answered exactly once, whatever becomes of the threads.
 
@@ -45,7 +46,8 @@ struct Inner {
 
 struct Threads {
     writer: JoinHandle<Result<(), MaintenanceError>>,
-    maintenance: JoinHandle<()>,
+    preparing: JoinHandle<()>,
+    tending: JoinHandle<()>,
     scrubbing: Option<JoinHandle<()>>,
 }
 
@@ -79,11 +81,13 @@ impl Log {
         let writer = Writer::open(environment, options)?;
         let (reader, maintenance) = (writer.reader(), writer.maintenance());
         let for_writer = queue.clone();
-        let (of_maintenance, of_scrubbing) = (queue.clone(), queue.clone());
+        let (of_preparing, of_tending, of_scrubbing) = (queue.clone(), queue.clone(), queue.clone());
+        let tended = maintenance.clone();
         let scrubbed = reader.clone();
         let spawn_all = || {
             Ok(Threads {
-                maintenance: spawn("annals-log-prepare", move || maintain(&maintenance, &of_maintenance))?,
+                preparing: spawn("annals-log-prepare", move || prepare(&maintenance, &of_preparing))?,
+                tending: spawn("annals-log-tend", move || tend(&tended, &of_tending))?,
                 scrubbing: scrub
                     .map(|scrub| {
                         spawn("annals-log-scrub", move || keep_scrubbing(&scrubbed, scrub, &of_scrubbing))
@@ -263,8 +267,8 @@ impl Inner {
         let Some(threads) = self.threads.lock().take() else { return Ok(()) };
         let panicked = || tracing::error!("a thread of the log panicked");
         let here = thread::current().id();
-        let Threads { writer, maintenance, scrubbing } = threads;
-        let beside: Vec<_> = scrubbing.into_iter().chain([maintenance]).collect();
+        let Threads { writer, preparing, tending, scrubbing } = threads;
+        let beside: Vec<_> = scrubbing.into_iter().chain([preparing, tending]).collect();
         if beside.iter().map(JoinHandle::thread).chain([writer.thread()]).any(|thread| thread.id() == here) {
             // The last handle was dropped by an answer: this thread ends by itself, it cannot wait for itself.
             return Ok(());
@@ -322,12 +326,13 @@ impl Drop for LetWaitersGo<'_> {
     }
 }
 
-/// The maintenance thread: prepares the next segment in paced steps, then looks whether there is more to do.
-fn maintain(maintenance: &Maintenance, queue: &Queue) {
-    /// When there is nothing to do.
-    const REST: Duration = Duration::from_millis(100);
-    /// After a failure: a full disk is not filled again and again. An append that needs the file tries at once.
-    const REST_AFTER_FAILURE: Duration = Duration::from_secs(5);
+/// How long a thread beside the writer rests when there is nothing to do.
+const REST: Duration = Duration::from_millis(100);
+/// After a failure: a full disk is not filled again and again. An append that needs the next segment tries at once.
+const REST_AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+/// The preparing thread: fills the next segment in paced steps.
+fn prepare(maintenance: &Maintenance, queue: &Queue) {
     /// Longest pause between two steps.
     const PACE_MAX: Duration = Duration::from_millis(20);
     loop {
@@ -336,10 +341,7 @@ fn maintain(maintenance: &Maintenance, queue: &Queue) {
             Ok(Prepared::Working) if maintenance.is_preparation_behind() => Duration::ZERO,
             // As long again as the step took, so that appends have the disk at least half of the time.
             Ok(Prepared::Working) => begun.elapsed().min(PACE_MAX),
-            Ok(Prepared::Ready) => {
-                tend(maintenance);
-                REST
-            }
+            Ok(Prepared::Ready) => REST,
             Err(error) => {
                 tracing::warn!(%error, "the next segment is not prepared; trying again");
                 REST_AFTER_FAILURE
@@ -359,13 +361,20 @@ fn keep_scrubbing(reader: &Reader, scrub: Scrub, queue: &Queue) {
     while scrub::pass(reader, Some(scrub), pause).is_continue() && pause(scrub.rest).is_continue() {}
 }
 
-fn tend(maintenance: &Maintenance) {
-    let mut result = maintenance.write_indexes();
-    if result.is_ok() && maintenance.is_checkpoint_due() {
-        result = maintenance.checkpoint();
-    }
-    if let Err(error) = result {
-        tracing::warn!(%error, "an index or a checkpoint was not written; trying again");
+/// The tending thread: writes the indexes of sealed segments, and checkpoints.
+fn tend(maintenance: &Maintenance, queue: &Queue) {
+    loop {
+        let mut result = maintenance.write_indexes();
+        if result.is_ok() && maintenance.is_checkpoint_due() {
+            result = maintenance.checkpoint();
+        }
+        let failed = |error: &MaintenanceError| {
+            tracing::warn!(%error, "an index or a checkpoint was not written; trying again");
+        };
+        let pause = if result.inspect_err(failed).is_ok() { REST } else { REST_AFTER_FAILURE };
+        if queue.wait_closing(pause) {
+            return;
+        }
     }
 }
 

@@ -1,14 +1,17 @@
 //! What the log is: the state that readers share with the writer. All of it is durable.
 //!
-//! What always holds: the state moves under one write lock, group by group, after the group's sync; so a reader
-//! sees all of an append or nothing.
+//! What always holds:
+//!
+//! * The state moves under one write lock, group by group, after the group's sync; so a reader sees all of an append or
+//!   nothing.
+//! * Under that lock nothing is sorted, encoded, read or given back that grows with a segment: everyone waits for it.
 
 use crate::chains::Chains;
 use crate::disk::{Disk, DiskFile, Environment};
 use crate::error::Corruption;
 use crate::frame::{Chain, FrameHeader, HEADER_BYTES, LogTag, Position};
 use crate::heads::{Heads, StreamHasher};
-use crate::index::{ActiveIndex, IndexOf, IndexedRecord, SegmentIndex, Waypoint, runs};
+use crate::index::{ActiveIndex, IndexOf, IndexedRecord, Waypoint, runs};
 use crate::index_cache::IndexCache;
 use crate::num::to_u64;
 use crate::options::Options;
@@ -16,6 +19,7 @@ use crate::poison::Poison;
 use crate::retention::RetentionState;
 use crate::room::Shortage;
 use crate::scrub::ScrubState;
+use crate::sealed::{SealedIndex, Unwritten, unwritten_bytes};
 use crate::segment::{SegmentHeader, SegmentNumber};
 use crate::stats::Counters;
 use crate::tail::Tail;
@@ -79,7 +83,7 @@ pub(crate) struct State {
     pub(crate) segments: Arc<Vec<SegmentHeader>>,
     pub(crate) active: ActiveIndex,
     /// Indexes of sealed segments whose files are not written yet.
-    pub(crate) unindexed: Vec<Arc<SegmentIndex>>,
+    pub(crate) unindexed: Vec<Arc<Unwritten>>,
     /// In order, so that equal logs write equal checkpoints.
     pub(crate) marks: BTreeMap<MarkName, Sequence>,
     pub(crate) window: Window,
@@ -139,19 +143,38 @@ impl State {
         self.end = self.end.after(frame, chain);
     }
 
-    /// Goes on in a new segment; returns the index of the one that is full, if it was kept.
-    pub(crate) fn begin_segment(&mut self, segment: SegmentHeader) -> Option<SegmentIndex> {
+    /// Goes on in a new segment with an empty index; returns the index of the one that is full, if it was kept.
+    pub(crate) fn begin_segment(
+        &mut self,
+        segment: SegmentHeader,
+        active: ActiveIndex,
+    ) -> Option<Arc<Unwritten>> {
         let sealed = self.segments.last().map(|sealed| IndexOf {
             log: sealed.log_id,
             segment: sealed.number,
             chain: segment.chain,
         });
-        let mut segments = self.segments.to_vec();
-        segments.push(segment);
-        self.segments = Arc::new(segments);
+        // Copied only if somebody goes over them just now.
+        Arc::make_mut(&mut self.segments).push(segment);
         self.end = LogEnd::at_start_of(&segment);
-        let index = std::mem::take(&mut self.active);
-        sealed.filter(|_| !index.is_void()).map(|of| index.seal(of))
+        let index = std::mem::replace(&mut self.active, active);
+        sealed.filter(|_| !index.is_void()).map(|of| Arc::new(Unwritten { of, index }))
+    }
+
+    /// Takes out the oldest indexes that wait for their files, so that no more than `bytes_max` of them wait, or one.
+    pub(crate) fn give_up_unwritten(&mut self, bytes_max: u64) -> Vec<Arc<Unwritten>> {
+        let over = |from: &usize| {
+            let waiting = self.unindexed.get(*from..).unwrap_or_default();
+            waiting.len() > 1 && unwritten_bytes(waiting) > bytes_max
+        };
+        let count = (0..self.unindexed.len()).take_while(over).count();
+        self.unindexed.drain(..count).collect()
+    }
+
+    /// The index of a sealed segment, if it is in memory because its file is not written yet.
+    pub(crate) fn unwritten(&self, segment: SegmentNumber) -> Option<SealedIndex> {
+        let held = self.unindexed.iter().find(|held| held.of.segment == segment)?;
+        Some(SealedIndex::Unwritten(held.clone()))
     }
 }
 

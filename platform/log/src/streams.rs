@@ -1,16 +1,18 @@
 //! Reading streams: the segments that hold a stream are linked backwards, and each one's index says where its
 //! records are.
+//!
+//! What always holds: each step leads to an earlier segment, so reading a stream comes to an end whatever an index says.
 
 use crate::disk::DiskFile;
 use crate::error::ReadError;
-use crate::index::{Found, Posting, SegmentIndex, VersionRange};
+use crate::index::{Found, Posting, VersionRange};
 use crate::num::{crc32c, from_u32, to_u32, to_u64};
 use crate::options::planted;
 use crate::reader::{Direction, Readable, Reader, StreamRead, first_of, readable_at};
+use crate::sealed::SealedIndex;
 use crate::segment::SegmentNumber;
 use crate::state::State;
 use annals_event::{EventBatch, StreamName, Version};
-use std::sync::Arc;
 
 /// Most bytes of records that one read of a stream returns; a single event always fits.
 const READ_BYTES_MAX: usize = 16 << 20;
@@ -19,6 +21,7 @@ const GAP_BYTES_MAX: usize = 4 << 10;
 /// Most bytes of one read from a file.
 const RUN_BYTES_MAX: usize = 1 << 20;
 const EVENTS_MISSING: &str = "events of the stream are missing";
+const LINK_NOT_DOWN: &str = "the stream's link does not name an earlier segment";
 const BAD_RECORD: &str = "the record does not match its checksum";
 
 /// The place of a record.
@@ -51,7 +54,7 @@ pub(crate) fn read(reader: &Reader, stream: &StreamName, read: StreamRead) -> Re
 enum Step {
     /// The segment's part was found in memory.
     Found(SegmentNumber, Found),
-    Indexed(Arc<SegmentIndex>),
+    Indexed(SealedIndex),
     InFile(Readable),
 }
 
@@ -96,8 +99,8 @@ fn step(
     if state.active_segment().is_some_and(|active| active.number == segment) {
         return state.active.find(hash, range).map(|found| Step::Found(segment, found));
     }
-    if let Some(index) = state.unindexed.iter().find(|index| index.of().segment == segment) {
-        return Some(Step::Indexed(index.clone()));
+    if let Some(index) = state.unwritten(segment) {
+        return Some(Step::Indexed(index));
     }
     let at = state.segments.binary_search_by_key(&segment, |held| held.number).ok()?;
     readable_at(state, at).map(Step::InFile)
@@ -122,9 +125,12 @@ fn places(
         let Some(found) = found else { return Err(reader.corrupted(segment, 0, EVENTS_MISSING)) };
         parts.push((segment, found.postings));
         if found.first_version > range.from && found.previous_segment > 0 {
+            let previous = SegmentNumber(found.previous_segment);
+            if previous >= segment {
+                return Err(reader.corrupted(segment, 0, LINK_NOT_DOWN));
+            }
             // `None`: retention dropped what lies before.
-            let state = reader.shared.state.read();
-            next = step(&state, hash, range, SegmentNumber(found.previous_segment));
+            next = step(&reader.shared.state.read(), hash, range, previous);
         }
     }
     let in_order = parts.into_iter().rev();

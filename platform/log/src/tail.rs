@@ -37,18 +37,20 @@ impl Tail {
         Self { groups: VecDeque::new(), bytes: 0, bytes_max }
     }
 
-    /// Adds the events of a group.
-    pub(crate) fn push(&mut self, group: TailGroup) {
-        if self.groups.back().is_some_and(|last| last.next != group.first) {
-            self.clear();
-        }
+    /// Adds the events of a group; returns those that it gives up, to be given back where nobody waits.
+    pub(crate) fn push(&mut self, group: TailGroup) -> Vec<TailGroup> {
+        let follows = self.groups.back().is_none_or(|last| last.next == group.first);
+        let mut given_up: Vec<TailGroup> = if follows { Vec::new() } else { self.groups.drain(..).collect() };
         self.bytes += group.bytes;
         self.groups.push_back(group);
+        self.bytes -= given_up.iter().map(|group| group.bytes).sum::<usize>();
         while self.bytes > self.bytes_max
             && let Some(oldest) = self.groups.pop_front()
         {
             self.bytes -= oldest.bytes;
+            given_up.push(oldest);
         }
+        given_up
     }
 
     /// Consecutive groups from the one with `from` on: their events, cut at `from`, about `bytes_max` of them.
@@ -70,11 +72,6 @@ impl Tail {
             }
         }
         Some(batches)
-    }
-
-    fn clear(&mut self) {
-        self.groups.clear();
-        self.bytes = 0;
     }
 }
 
@@ -107,7 +104,7 @@ mod tests {
             let sequence = Sequence::new(first + n);
             record::set_place(&mut bytes[at..], sequence, Version::FIRST, Timestamp::default());
         }
-        tail.push(TailGroup::new(Sequence::new(first), bytes.into(), offsets));
+        drop(tail.push(TailGroup::new(Sequence::new(first), bytes.into(), offsets)));
     }
 
     fn read(tail: &Tail, from: u64, events_max: usize) -> Option<Vec<u64>> {

@@ -293,7 +293,7 @@ impl Writer {
         add(&counters.bytes, to_u64(bytes.len()));
         let first = group.frames.first().map_or(group.end.next, |(frame, _)| frame.first);
         let recent = TailGroup::new(first, bytes.into(), std::mem::take(&mut group.offsets));
-        let head = {
+        let (head, _given_up) = {
             let mut state = self.shared.state.write();
             let mut records = group.records.as_slice();
             for (frame, chain) in &group.frames {
@@ -303,10 +303,8 @@ impl Writer {
                 records = rest;
             }
             state.marks.extend(group.marks.drain());
-            if !group.records.is_empty() {
-                state.tail.push(recent);
-            }
-            state.head()
+            let given_up = if group.records.is_empty() { Vec::new() } else { state.tail.push(recent) };
+            (state.head(), given_up)
         };
         let due = self.shared.waiters.lock().take_due(head);
         due.into_iter().for_each(|wake| wake(head));

@@ -8,10 +8,12 @@ use crate::error::AppendError;
 use crate::files::PREPARED;
 use crate::frame::{HEADER_BYTES, Kind};
 use crate::group::mark_frame;
+use crate::index::ActiveIndex;
 use crate::low_water::{Headroom, Purpose};
 use crate::num::to_u64;
 use crate::options::planted;
 use crate::prepare::{Preparation, PreparedFile, write_header};
+use crate::sealed::UNWRITTEN_BYTES_MAX;
 use crate::segment::{FRAMES_AT, SegmentHeader};
 use crate::stats::add;
 use std::{io, sync::Arc};
@@ -114,11 +116,18 @@ impl Writer {
 
     fn begin_segment(&mut self, header: SegmentHeader, file: Arc<dyn DiskFile>) {
         self.shared.files.put(header.number, file.clone());
-        let mut state = self.shared.state.write();
-        let index = state.begin_segment(header);
-        state.unindexed.extend(index.map(Arc::new));
-        self.group.begin(header.base, state.end);
-        drop(state);
+        let active = ActiveIndex::with_room_like(self.shared.state.read().active.streams());
+        let given_up = {
+            let mut state = self.shared.state.write();
+            let index = state.begin_segment(header, active);
+            state.unindexed.extend(index);
+            self.group.begin(header.base, state.end);
+            state.give_up_unwritten(UNWRITTEN_BYTES_MAX)
+        };
+        for index in given_up {
+            let segment = index.of.segment.0;
+            tracing::warn!(segment, "the segment's index is given up: too many wait for the disk");
+        }
         (self.segment, self.file) = (header, file);
     }
 }

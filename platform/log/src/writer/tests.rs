@@ -305,3 +305,59 @@ fn a_damaged_log_is_read_below_the_damage_and_not_written() {
     drop(writer);
     assert_eq!(std::fs::read(&segment).unwrap(), bytes, "nothing is changed");
 }
+
+/// Rotates until this many segments more were begun.
+fn rotate(writer: &mut Writer, times: u64) {
+    let before = writer.stats().segments;
+    let mut n = 0;
+    while writer.stats().segments < before + times {
+        one(writer, append(&format!("s-{}", n % 7), 3)).unwrap();
+        n += 1;
+    }
+}
+
+#[test]
+fn sealing_a_segment_sorts_nothing_on_the_writers_thread_and_readers_find_all_meanwhile() {
+    let sealed_here = || crate::index::tests::SEALED_HERE.with(std::cell::Cell::get);
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = open(folder.path());
+    rotate(&mut writer, 3);
+    assert_eq!(sealed_here(), 0, "indexes sorted by the writer");
+    let reader = writer.reader();
+    let read = |reader: &Reader| -> Vec<Vec<u64>> {
+        (0..7).map(|n| versions(reader, &format!("s-{n}"), 1, Direction::Forward, 1_000)).collect()
+    };
+    let (before, all) = (read(&reader), read_all(&reader, ALL));
+    assert!(before.iter().all(|versions| versions.iter().copied().eq(1..=versions.len() as u64)));
+    assert_eq!(before.iter().map(Vec::len).sum::<usize>(), all.len());
+    let in_the_middle = Sequence::new(all.len() as u64 / 2);
+    assert_eq!(reader.read(in_the_middle, ALL).unwrap().events.first().unwrap().sequence(), in_the_middle);
+    assert_eq!(sealed_here(), 0, "indexes sorted by a reader");
+    writer.write_indexes().unwrap();
+    assert_eq!(sealed_here(), 3, "indexes sorted by who writes their files");
+    assert_eq!(read(&reader), before);
+    drop(writer);
+    assert_eq!(read(&open(folder.path()).reader()), before);
+}
+
+#[test]
+fn indexes_that_nobody_writes_do_not_pile_up_and_those_given_up_are_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = open(folder.path());
+    rotate(&mut writer, 12);
+    let unwritten = |writer: &Writer| writer.shared.state.read().unindexed.clone();
+    assert_eq!(unwritten(&writer).len(), 12);
+    let newest = crate::sealed::unwritten_bytes(&unwritten(&writer)[9..]);
+    let given_up = writer.shared.state.write().give_up_unwritten(newest);
+    assert_eq!((given_up.len(), unwritten(&writer).len()), (9, 3), "the oldest");
+    let reader = writer.reader();
+    let count = versions(&reader, "s-3", 1, Direction::Forward, 1_000).len() as u64;
+    assert_eq!(reader.stream_version(&stream("s-3")), Version::new(count));
+    writer.write_indexes().unwrap();
+    assert!(unwritten(&writer).is_empty());
+    assert!(writer.shared.state.write().give_up_unwritten(0).is_empty());
+    let indexes = std::fs::read_dir(folder.path()).unwrap();
+    let is_index = |name: &str| name.ends_with(".index");
+    let indexes = indexes.filter(|entry| is_index(entry.as_ref().unwrap().file_name().to_str().unwrap()));
+    assert_eq!(indexes.count(), 12);
+}
