@@ -79,6 +79,7 @@ struct Consumer {
 async fn show(
     State(Health { store, queries, reactors }): State<Health>,
 ) -> Result<(StatusCode, Json<Report>), Problem> {
+    store.ready().await.map_err(Problem::unavailable)?;
     let head = store.head().await.map_err(Problem::unavailable)?.last;
     let read_models = queries.read_models().map(|(name, model)| (name, model_health(model, head)));
     let read_models = BTreeMap::from(read_models);

@@ -199,3 +199,15 @@ async fn a_customers_first_and_last_purchase_are_days_whatever_order_they_come_i
     assert_eq!(customers.assert_ok(), &json!({"rows": [expected], "more": false}));
     shop.stop().await;
 }
+
+#[tokio::test]
+async fn health_says_why_the_log_takes_no_orders_any_more() {
+    let data = tempfile::tempdir().unwrap();
+    let shop = TestShop::start(data.path()).await;
+    shop.post("/orders", order("o-1", 2_933)).await.assert_ok();
+    std::fs::remove_dir_all(data.path().join("log")).unwrap();
+    let why = "was deleted or moved away while the log was open";
+    shop.post("/orders", order("o-2", 2_933)).await.assert_problem(StatusCode::SERVICE_UNAVAILABLE, why);
+    shop.get("/health").await.assert_problem(StatusCode::SERVICE_UNAVAILABLE, why);
+    shop.stop().await;
+}

@@ -89,10 +89,11 @@ pub enum AppendError {
         /// What the system says.
         reason: Arc<str>,
     },
-    /// An earlier write or sync failed. Whether this append survives is known after reopening.
-    #[error("the log stopped writing after a failed write or sync ({reason}); reopen it to recover")]
+    /// The log stopped writing: a write or sync failed, or its folder is no longer the one at its path. Whether this append
+    /// survives is known after reopening.
+    #[error("the log stopped writing: {reason}")]
     Poisoned {
-        /// What the system said.
+        /// Why, and what to do.
         reason: Arc<str>,
     },
     /// The log is damaged, so it is open for reading only. Nothing was written.

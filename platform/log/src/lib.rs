@@ -26,7 +26,9 @@
 //! * Sequence numbers are dense from 1, in commit order; nothing appears below a readable position.
 //! * Bytes that were once durable are never taken for a torn tail: damage is named, and nothing is deleted.
 //! * What retention dropped is gone whole segments at a time; what is known of it (versions, marks, request ids) stays.
-//! * After a failed write or sync of the commit path nothing more is written until the log is reopened.
+//! * After a failed write or sync of the commit path nothing more is written until the log is reopened. The same holds once
+//!   its folder is no longer the one at its path, or cannot be written: nothing is answered as written after that, and
+//!   [`Log::stopped`] says why.
 //!
 //! What it is not: replicated, sharded, or a queue. Every stream takes about 48 bytes of memory, so one log holds
 //! about 100 million streams; beyond one disk a system has several logs. It does not protect its files from those
@@ -89,11 +91,15 @@ mod streams;
 mod tail;
 mod verify;
 mod waiters;
+mod watch;
 mod window;
 mod writer;
 
 pub use backup::{Backup, BackupError};
-pub use disk::{Clock, Disk, DiskFile, DiskLock, Entropy, Environment, RealDisk, SystemClock, SystemEntropy};
+pub use disk::{
+    Clock, Disk, DiskFile, DiskLock, Entropy, Environment, FileId, FolderLost, RealDisk, SystemClock,
+    SystemEntropy,
+};
 pub use error::{AppendError, Corruption, MaintenanceError, OpenError, ReadError, SubmitError};
 pub use options::Options;
 #[cfg(feature = "planted-bugs")]

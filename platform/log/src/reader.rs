@@ -166,6 +166,11 @@ impl Reader {
         self.shared.state.read().corruption.clone()
     }
 
+    /// Why nothing is written any more, and what to do; `None`: appends are taken. Reads go on.
+    pub fn stopped(&self) -> Option<Arc<str>> {
+        self.shared.poison.reason()
+    }
+
     /// The room on the log's disk, and whether appends are refused for want of it.
     pub fn room(&self) -> Room {
         Room::of(self)

@@ -57,9 +57,9 @@ pub enum RetainError {
     #[error("{0}; nothing is dropped from a damaged log, restore it from a backup")]
     Corrupted(Corruption),
     /// The log stopped writing.
-    #[error("the log stopped writing after a failed write or sync ({reason}); reopen it, then drop again")]
+    #[error("the log stopped writing: {reason}")]
     Poisoned {
-        /// What the system said.
+        /// Why, and what to do.
         reason: Arc<str>,
     },
     /// A segment could not be read.

@@ -1,6 +1,6 @@
 //! The log as a cheap handle: a thread that drives the [`Writer`], with a bounded queue before it, and beside it a thread
 //! that prepares segments and one that writes indexes and checkpoints. They are two, so that neither waits for the other:
-//! under steady load the next segment is never ready for long.
+//! under steady load the next segment is never ready for long. One more looks after the folder.
 //!
 //! What always holds: every append that was taken is answered exactly once, whatever becomes of the threads.
 
@@ -19,6 +19,7 @@ use crate::scrub::{self, Scrub, ScrubStatus};
 use crate::state::Shared;
 use crate::stats::Stats;
 use crate::verify::{self, VerifyError, VerifyProgress, VerifyReport};
+use crate::watch::{LOOK_EVERY, Watch};
 use crate::writer::{Writer, stats};
 use annals_event::{
     Append, EventBatch, Fingerprint, LogId, MarkName, Receipt, Sequence, StreamName, Timestamp, Version,
@@ -48,6 +49,7 @@ struct Threads {
     writer: JoinHandle<Result<(), MaintenanceError>>,
     preparing: JoinHandle<()>,
     tending: JoinHandle<()>,
+    watching: JoinHandle<()>,
     scrubbing: Option<JoinHandle<()>>,
 }
 
@@ -79,15 +81,16 @@ impl Log {
         let queue = Arc::new(Queue::new(options.queue_appends_max, options.queue_bytes_max));
         let scrub = options.scrub;
         let writer = Writer::open(environment, options)?;
-        let (reader, maintenance) = (writer.reader(), writer.maintenance());
+        let (reader, maintenance, watch) = (writer.reader(), writer.maintenance(), writer.watch());
         let for_writer = queue.clone();
         let (of_preparing, of_tending, of_scrubbing) = (queue.clone(), queue.clone(), queue.clone());
-        let tended = maintenance.clone();
+        let (tended, of_watching) = (maintenance.clone(), queue.clone());
         let scrubbed = reader.clone();
         let spawn_all = || {
             Ok(Threads {
                 preparing: spawn("annals-log-prepare", move || prepare(&maintenance, &of_preparing))?,
                 tending: spawn("annals-log-tend", move || tend(&tended, &of_tending))?,
+                watching: spawn("annals-log-watch", move || keep_watching(&watch, &of_watching))?,
                 scrubbing: scrub
                     .map(|scrub| {
                         spawn("annals-log-scrub", move || keep_scrubbing(&scrubbed, scrub, &of_scrubbing))
@@ -181,8 +184,8 @@ impl Log {
     }
 
     /// Calls `wake` with the head as soon as that is past `past`; at once, on this thread, if it already is, else
-    /// from the writer's thread. When nothing more will come, because the log was closed or stopped after a failed
-    /// write, `wake` is dropped without being called.
+    /// from the writer's thread. When nothing more will come, because the log was closed or stopped writing, `wake` is
+    /// dropped without being called; [`Self::stopped`] says why.
     pub fn on_head(&self, past: Sequence, wake: Box<dyn FnOnce(Sequence) + Send>) -> HeadWait {
         let shared = self.shared().clone();
         let mut waiters = shared.waiters.lock();
@@ -251,6 +254,12 @@ impl Log {
         self.inner.reader.corruption()
     }
 
+    /// Why nothing is written any more, and what to do; `None`: appends are taken, unless the log is damaged or closed.
+    /// Reads go on.
+    pub fn stopped(&self) -> Option<Arc<str>> {
+        self.inner.reader.stopped()
+    }
+
     /// Writes what is queued, a close mark and a checkpoint. Later appends get `Closed`; reads go on.
     pub fn close(&self) -> Result<(), MaintenanceError> {
         self.inner.close()
@@ -267,8 +276,8 @@ impl Inner {
         let Some(threads) = self.threads.lock().take() else { return Ok(()) };
         let panicked = || tracing::error!("a thread of the log panicked");
         let here = thread::current().id();
-        let Threads { writer, preparing, tending, scrubbing } = threads;
-        let beside: Vec<_> = scrubbing.into_iter().chain([preparing, tending]).collect();
+        let Threads { writer, preparing, tending, watching, scrubbing } = threads;
+        let beside: Vec<_> = scrubbing.into_iter().chain([preparing, tending, watching]).collect();
         if beside.iter().map(JoinHandle::thread).chain([writer.thread()]).any(|thread| thread.id() == here) {
             // The last handle was dropped by an answer: this thread ends by itself, it cannot wait for itself.
             return Ok(());
@@ -351,6 +360,11 @@ fn prepare(maintenance: &Maintenance, queue: &Queue) {
             return;
         }
     }
+}
+
+/// The watching thread, until the log is closed or stops writing.
+fn keep_watching(watch: &Watch, queue: &Queue) {
+    while !queue.wait_closing(LOOK_EVERY) && watch.look().is_continue() {}
 }
 
 /// The scrubbing thread: one pass after the other, until the log is closed.

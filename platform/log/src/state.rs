@@ -210,6 +210,8 @@ pub(crate) struct Shared {
 pub(crate) struct SegmentFiles {
     disk: Arc<dyn Disk>,
     open: Mutex<VecDeque<(SegmentNumber, Arc<dyn DiskFile>)>>,
+    /// The one that is written.
+    active: Mutex<Option<(SegmentNumber, Arc<dyn DiskFile>)>>,
 }
 
 /// How many segments are kept open for reading.
@@ -217,7 +219,7 @@ const SEGMENTS_OPEN_MAX: usize = 64;
 
 impl SegmentFiles {
     pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
-        Self { disk, open: Mutex::default() }
+        Self { disk, open: Mutex::default(), active: Mutex::default() }
     }
 
     pub(crate) fn get(&self, segment: SegmentNumber) -> io::Result<Arc<dyn DiskFile>> {
@@ -229,7 +231,18 @@ impl SegmentFiles {
         Ok(file)
     }
 
-    pub(crate) fn put(&self, segment: SegmentNumber, file: Arc<dyn DiskFile>) {
+    /// Takes the file that is written from now on.
+    pub(crate) fn put_active(&self, segment: SegmentNumber, file: Arc<dyn DiskFile>) {
+        self.put(segment, file.clone());
+        *self.active.lock() = Some((segment, file));
+    }
+
+    /// The file that is written.
+    pub(crate) fn active(&self) -> Option<(SegmentNumber, Arc<dyn DiskFile>)> {
+        self.active.lock().clone()
+    }
+
+    fn put(&self, segment: SegmentNumber, file: Arc<dyn DiskFile>) {
         let mut open = self.open.lock();
         open.truncate(SEGMENTS_OPEN_MAX - 1);
         open.push_front((segment, file));

@@ -4,7 +4,7 @@
 //!
 //! * At most one group is in flight: the next one is written only after the last one's sync.
 //! * No answer leaves before the sync of the group that it may rest on.
-//! * After a failed write or sync nothing is written any more.
+//! * After a failed write or sync, or once the folder is no longer the log's, nothing is written any more.
 
 mod decide;
 mod rotate;
@@ -32,6 +32,7 @@ use crate::segment::{SegmentHeader, SegmentNumber};
 use crate::state::{SegmentFiles, Shared};
 use crate::stats::{Stats, add};
 use crate::tail::TailGroup;
+use crate::watch::{self, Watch};
 use crate::window::RequestHasher;
 use crate::{lock, num};
 use annals_event::{Append, Receipt};
@@ -56,7 +57,7 @@ pub struct Writer {
     /// The last frame is a close mark.
     closed: bool,
     /// Held as long as anything may be written.
-    _lock: Box<dyn DiskLock>,
+    lock: Arc<dyn DiskLock>,
 }
 
 impl Writer {
@@ -86,7 +87,7 @@ impl Writer {
         let disk = environment.disk.clone();
         let preparation = Preparation::new(disk.clone(), next_capacity(&options, &segment));
         let files = SegmentFiles::new(disk);
-        files.put(segment.number, file.clone());
+        files.put_active(segment.number, file.clone());
         let group = Group::new(tag, RequestHasher::of(log_id), segment.base, state.end);
         let headroom = Headroom::look(&*environment.disk, options.reserve_bytes);
         let indexes = IndexCache::new(options.index_cache_bytes_max);
@@ -110,7 +111,8 @@ impl Writer {
             hints: Mutex::default(),
         });
         let maintenance = Arc::new(Maintenance::new(shared.clone(), preparation, checkpointed));
-        Self { shared, maintenance, segment, file, group, answers: Vec::new(), headroom, closed, _lock: lock }
+        let lock = Arc::from(lock);
+        Self { shared, maintenance, segment, file, group, answers: Vec::new(), headroom, closed, lock }
     }
 
     /// Writes a group of appends: each is checked against all before it, all are synced together, and only then
@@ -180,13 +182,16 @@ impl Writer {
     }
 
     pub(crate) fn finish(&mut self) -> Result<(), MaintenanceError> {
+        if let Err(astray) = watch::look(&self.shared, &*self.lock) {
+            self.shared.stop_writing(&astray);
+        }
         let frozen = self.shared.poison.reason().is_some() || self.corruption().is_some();
         if frozen || self.closed && self.maintenance.is_checkpoint_current() {
             return Ok(());
         }
         self.maintenance.write_indexes()?;
         self.write_close_mark().map_err(|error| {
-            self.shared.poison.set(&error);
+            self.shared.stop_after(&error);
             maintenance_error(&*self.shared.environment.disk, &self.segment.number.file_name(), error)
         })?;
         self.maintenance.preparation.lock().discard();
@@ -195,6 +200,11 @@ impl Writer {
 
     pub(crate) fn maintenance(&self) -> Arc<Maintenance> {
         self.maintenance.clone()
+    }
+
+    /// What looks after the log's folder beside the appends.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch::new(self.shared.clone(), &self.lock)
     }
 
     fn take(&mut self, at: usize, pending: &Pending) {
@@ -240,9 +250,14 @@ impl Writer {
     /// Writes and syncs the group, makes it visible, and releases its answers.
     fn flush(&mut self) {
         if !self.group.is_empty() {
-            match self.write_group() {
-                Ok(()) => self.publish(),
-                Err(error) => self.fail(&error),
+            let looked = || watch::look(&self.shared, &*self.lock);
+            match self.write_group().map(|()| looked()) {
+                Ok(Ok(())) => self.publish(),
+                Ok(Err(astray)) => self.fail(self.shared.stop_writing(&astray)),
+                Err(error) if planted!(self.shared.options, GoesOnAfterFailedSync) => {
+                    self.fail(error.to_string().into());
+                }
+                Err(error) => self.fail(self.shared.stop_after(&error)),
             }
         }
         self.answers.append(&mut self.group.answers);
@@ -262,15 +277,11 @@ impl Writer {
         synced
     }
 
-    /// Makes everyone who waits for the group's sync know that it failed.
-    fn fail(&mut self, error: &io::Error) {
-        let goes_on = planted!(self.shared.options, GoesOnAfterFailedSync);
-        let reason = if goes_on { error.to_string().into() } else { self.shared.poison.set(error) };
+    /// Makes everyone who waits for the group's sync know that the log stopped writing.
+    fn fail(&mut self, reason: Arc<str>) {
         if planted!(self.shared.options, FailedGroupVisible) {
             self.publish();
         }
-        let waiting = self.shared.waiters.lock().take_all();
-        drop(waiting);
         let keeps_refusals = planted!(self.shared.options, RefuseBeforeSync);
         for (_, answer) in &mut self.group.answers {
             // These rest on no sync, and tell more: nothing was written.

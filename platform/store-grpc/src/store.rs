@@ -216,6 +216,15 @@ impl EventStore for GrpcStore {
         subscription::open(client, self.0.options.clone(), subscribe).await
     }
 
+    /// The server's own word for it: it has the log, and answers reads also when that stopped writing.
+    async fn ready(&self) -> Result<(), ReadError> {
+        let answer: v1::HeadResponse = self.read(head_question()).await?;
+        match answer.not_ready {
+            reason if reason.is_empty() => Ok(()),
+            reason => Err(ReadError::Unavailable { reason }),
+        }
+    }
+
     async fn head(&self) -> Result<Head, ReadError> {
         self.read(head_question()).await
     }

@@ -1,7 +1,9 @@
 //! The log's errors as the store's.
 
 use annals_event::Sequence;
-use annals_log::{AppendError as LogAppendError, Corruption, MaintenanceError, ReadError as LogReadError};
+use annals_log::{
+    AppendError as LogAppendError, Corruption, Log, MaintenanceError, ReadError as LogReadError,
+};
 use annals_store::{AppendError, Damage, ReadError};
 use std::fmt::Display;
 use tokio::task::JoinError;
@@ -47,6 +49,12 @@ pub(crate) fn append(error: LogAppendError) -> AppendError {
         },
         other => unavailable(other),
     }
+}
+
+/// Why nothing new will come of the log, if it stopped writing.
+pub(crate) fn stopped(log: &Log) -> Option<ReadError> {
+    let reason = log.stopped()?;
+    Some(ReadError::Unavailable { reason: LogAppendError::Poisoned { reason }.to_string() })
 }
 
 /// `requested` is where the read was to begin.

@@ -94,9 +94,8 @@ impl Follow for Pages {
         match head {
             Ok(head) if head > through => Ok(()),
             // The log wakes everybody when its head will not move again.
-            _ => Err(ReadError::Unavailable {
-                reason: "the log was closed, or stopped after a failed write".into(),
-            }),
+            _ => Err(error::stopped(&self.log)
+                .unwrap_or(ReadError::Unavailable { reason: "the log was closed".into() })),
         }
     }
 }

@@ -49,6 +49,11 @@ impl LogStore {
         looking.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))
     }
 
+    /// Why nothing is written any more, and what to do; `None`: appends are taken, unless the log is damaged. Reads go on.
+    pub fn stopped(&self) -> Option<String> {
+        self.log.stopped().map(|reason| reason.to_string())
+    }
+
     /// The damage for which the log takes no writes; `None`: it is sound as far as it was read.
     pub fn damage(&self) -> Option<Damage> {
         self.log.corruption().map(error::damage)
@@ -110,6 +115,10 @@ impl EventStore for LogStore {
 
     async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
         Ok(Subscription::following(self.pages.clone(), subscribe))
+    }
+
+    async fn ready(&self) -> Result<(), ReadError> {
+        error::stopped(&self.log).map_or(Ok(()), Err)
     }
 
     async fn head(&self) -> Result<Head, ReadError> {

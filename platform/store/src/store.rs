@@ -48,6 +48,12 @@ pub trait EventStore: Send + Sync + 'static {
     /// Which log it is, and where it begins and ends.
     async fn head(&self) -> Result<Head, ReadError>;
 
+    /// Whether appends are taken and reads answered, as far as that is known without trying: for health checks. An error
+    /// says why they are not. A store that only answers reads, because its log stopped writing, is not ready.
+    async fn ready(&self) -> Result<(), ReadError> {
+        self.head().await.map(drop)
+    }
+
     /// Where a mark is; `None`: it was never set.
     async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError>;
 

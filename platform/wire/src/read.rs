@@ -168,7 +168,8 @@ impl TryFrom<v1::SubscribeResponse> for Delivery {
 
 impl From<Head> for v1::HeadResponse {
     fn from(head: Head) -> Self {
-        Self { log_id: id_bytes(head.log_id.as_bytes()), first: head.first.get(), last: head.last.get() }
+        let (log_id, not_ready) = (id_bytes(head.log_id.as_bytes()), String::new());
+        Self { log_id, first: head.first.get(), last: head.last.get(), not_ready }
     }
 }
 

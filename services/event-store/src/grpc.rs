@@ -88,7 +88,9 @@ impl Methods for LogMethods {
     }
 
     async fn head(&self, _: Request<v1::HeadRequest>) -> Answer<v1::HeadResponse> {
-        answer(self.store.head().await.map(Into::into))
+        let head = self.store.head().await.map(v1::HeadResponse::from);
+        let not_ready = self.store.ready().await.err().map(|error| error.to_string()).unwrap_or_default();
+        answer(head.map(|head| v1::HeadResponse { not_ready, ..head }))
     }
 
     async fn get_mark(&self, request: Request<v1::GetMarkRequest>) -> Answer<v1::GetMarkResponse> {

@@ -1,7 +1,7 @@
 //! HTTP: health, and where the log is.
 
 use crate::problem::Problem;
-use annals_store::{EventStore, Head};
+use annals_store::{EventStore, Head, ReadError};
 use axum::{Json, Router, extract::State, routing::get};
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
@@ -34,8 +34,8 @@ impl From<Head> for HeadBody {
     }
 }
 
-/// `/health/live`: the process answers. `/health/ready`, also `/health`: the log can be read and the server is not
-/// going away. `/v1/head`: which log it is, and where it begins and ends.
+/// `/health/live`: the process answers. `/health/ready`, also `/health`: the log takes appends and the server is not
+/// going away; if not, why. `/v1/head`: which log it is, and where it begins and ends.
 pub(crate) fn router(store: Arc<dyn EventStore>, shutdown: CancellationToken) -> Router {
     Router::new()
         .route("/health", get(ready))
@@ -53,18 +53,16 @@ async fn ready(State(log): State<Log>) -> Result<Json<Health>, Problem> {
     if log.shutdown.is_cancelled() {
         return Err(Problem::unavailable("the server is shutting down"));
     }
-    log.head().await.map(|_| Json(Health { status: "ready" }))
+    in_time(log.store.ready()).await.map(|()| Json(Health { status: "ready" }))
 }
 
 async fn head(State(log): State<Log>) -> Result<Json<HeadBody>, Problem> {
-    log.head().await.map(|head| Json(head.into()))
+    in_time(log.store.head()).await.map(|head| Json(head.into()))
 }
 
-impl Log {
-    async fn head(&self) -> Result<Head, Problem> {
-        match tokio::time::timeout(READY_TIME_MAX, self.store.head()).await {
-            Ok(head) => head.map_err(Into::into),
-            Err(_) => Err(Problem::unavailable(format!("the log did not answer within {READY_TIME_MAX:?}"))),
-        }
+async fn in_time<T>(asked: impl Future<Output = Result<T, ReadError>>) -> Result<T, Problem> {
+    match tokio::time::timeout(READY_TIME_MAX, asked).await {
+        Ok(answer) => answer.map_err(Into::into),
+        Err(_) => Err(Problem::unavailable(format!("the log did not answer within {READY_TIME_MAX:?}"))),
     }
 }

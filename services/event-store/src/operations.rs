@@ -40,6 +40,8 @@ struct StatsBody {
     conflicts: u64,
     repeats: u64,
     segments: u64,
+    /// Why nothing is written any more.
+    stopped: Option<String>,
     room: RoomBody,
     scrub: ScrubBody,
 }
@@ -88,7 +90,20 @@ async fn stats(State(operated): State<Operated>) -> Json<StatsBody> {
         operated.store.stats();
     let room = operated.store.room().await.into();
     let scrub = operated.store.scrub_status().into();
-    Json(StatsBody { events, appends, groups, syncs, bytes, conflicts, repeats, segments, room, scrub })
+    let stopped = operated.store.stopped();
+    Json(StatsBody {
+        events,
+        appends,
+        groups,
+        syncs,
+        bytes,
+        conflicts,
+        repeats,
+        segments,
+        stopped,
+        room,
+        scrub,
+    })
 }
 
 /// A body of JSON must come with a request that changes something: no page of another site can send that.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::disk::{Disk, DiskFile, DiskLock};
+use crate::disk::{Disk, DiskFile, DiskLock, FileId};
 use crate::index::{IndexedRecord, VersionRange};
 use crate::{Direction, Environment, Options, RealDisk, Retention, StreamRead, Writer};
 use annals_event::{Append, EventType, ExpectedVersion, NewEvent, StreamName, Version};
@@ -42,6 +42,9 @@ impl Disk for Hooked {
     }
     fn lock(&self, name: &str) -> io::Result<Box<dyn DiskLock>> {
         self.disk.lock(name)
+    }
+    fn id_of(&self, name: &str) -> io::Result<FileId> {
+        self.disk.id_of(name)
     }
     fn display(&self, name: &str) -> PathBuf {
         self.disk.display(name)

@@ -2,9 +2,9 @@
 
 use super::{
     fault::Fault,
-    world::{Io, Survival, World},
+    world::{self, Io, Survival, World},
 };
-use crate::{Disk, DiskFile, DiskLock};
+use crate::{Disk, DiskFile, DiskLock, FileId, FolderLost};
 use parking_lot::Mutex;
 use std::{io, path::PathBuf, sync::Arc};
 
@@ -57,6 +57,11 @@ impl SimDisk {
         self.world.lock().faults.capacity_bytes = bytes_max;
     }
 
+    /// What becomes of the folder under its holder; `None`: it is there.
+    pub fn lose_folder(&self, lost: Option<FolderLost>) {
+        self.world.lock().lost = lost;
+    }
+
     /// How many operations have changed something or tried to, since the disk was started.
     pub fn ios(&self) -> u64 {
         self.world.lock().ios()
@@ -101,6 +106,7 @@ struct OpenFile {
 struct Lock {
     disk: SimDisk,
     name: String,
+    file: FileId,
 }
 
 impl Disk for SimDisk {
@@ -128,8 +134,13 @@ impl Disk for SimDisk {
         self.world.lock().free_bytes()
     }
     fn lock(&self, name: &str) -> io::Result<Box<dyn DiskLock>> {
-        self.world.lock().lock(name)?;
-        Ok(Box::new(Lock { disk: self.clone(), name: name.to_owned() }))
+        let mut world = self.world.lock();
+        world.lock(name)?;
+        let file = world.id_of(name)?;
+        Ok(Box::new(Lock { disk: self.clone(), name: name.to_owned(), file }))
+    }
+    fn id_of(&self, name: &str) -> io::Result<FileId> {
+        self.world.lock().id_of(name)
     }
     fn display(&self, name: &str) -> PathBuf {
         PathBuf::from(name)
@@ -155,9 +166,22 @@ impl DiskFile for OpenFile {
     fn sync_all(&self) -> io::Result<()> {
         self.disk.world.lock().sync(self.file)
     }
+    fn id(&self) -> io::Result<FileId> {
+        Ok(world::id(self.file))
+    }
 }
 
-impl DiskLock for Lock {}
+impl DiskLock for Lock {
+    fn check(&self) -> Result<(), FolderLost> {
+        let world = self.disk.world.lock();
+        let gone = world.lost.filter(|lost| *lost != FolderLost::Unwritable);
+        let held = world.id_of(&self.name).is_ok_and(|file| file == self.file);
+        gone.map_or(if held { Ok(()) } else { Err(FolderLost::Unlocked) }, Err)
+    }
+    fn check_writable(&self) -> Result<(), FolderLost> {
+        self.disk.world.lock().lost.map_or(Ok(()), Err)
+    }
+}
 
 impl Drop for Lock {
     fn drop(&mut self) {

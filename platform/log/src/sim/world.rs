@@ -11,6 +11,7 @@ use super::{
     file::{SECTOR_BYTES, SimFile},
     random::{Random, mix},
 };
+use crate::{FileId, FolderLost};
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
@@ -73,6 +74,8 @@ pub(crate) struct World {
     next_file: u64,
     locked: BTreeSet<String>,
     pub(crate) faults: Faults,
+    /// What became of the folder, for whoever goes to its path.
+    pub(crate) lost: Option<FolderLost>,
     ios: u64,
     last: Option<Io>,
     trace: u64,
@@ -81,7 +84,8 @@ pub(crate) struct World {
 impl World {
     /// The disk after the process died and was started again: the page cache lives on.
     pub(crate) fn restarted(&self) -> Self {
-        Self { locked: BTreeSet::new(), faults: Faults::default(), ios: 0, last: None, ..self.clone() }
+        let (locked, faults) = (BTreeSet::new(), Faults::default());
+        Self { locked, faults, lost: None, ios: 0, last: None, ..self.clone() }
     }
 
     /// The disk after a power cut that left `survival`.
@@ -210,6 +214,11 @@ impl World {
         self.note(9, name, &[], 0);
         self.faults.reachable()?;
         if self.locked.insert(name.to_owned()) { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+    }
+
+    /// Which file has the name. Looking changes nothing, so it is not in the trace.
+    pub(crate) fn id_of(&self, name: &str) -> io::Result<FileId> {
+        self.names.get(name).copied().map(id).ok_or_else(|| not_found(name))
     }
 
     pub(crate) fn unlock(&mut self, name: &str) {
@@ -346,6 +355,11 @@ impl IoKind {
             Self::SyncDirectory => 6,
         }
     }
+}
+
+/// The file with this number.
+pub(crate) const fn id(number: u64) -> FileId {
+    FileId { device: 0, number }
 }
 
 fn not_found(name: &str) -> io::Error {

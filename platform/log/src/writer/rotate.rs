@@ -41,8 +41,7 @@ impl Writer {
             return Err(no_space(&error));
         }
         if let Err(error) = self.seal() {
-            let reason = self.shared.poison.set(&error);
-            return Err(AppendError::Poisoned { reason });
+            return Err(AppendError::Poisoned { reason: self.shared.stop_after(&error) });
         }
         preparation.begin(next_capacity(&self.shared.options, &header));
         self.begin_segment(header, prepared.file);
@@ -115,7 +114,7 @@ impl Writer {
     }
 
     fn begin_segment(&mut self, header: SegmentHeader, file: Arc<dyn DiskFile>) {
-        self.shared.files.put(header.number, file.clone());
+        self.shared.files.put_active(header.number, file.clone());
         let active = ActiveIndex::with_room_like(self.shared.state.read().active.streams());
         let given_up = {
             let mut state = self.shared.state.write();

@@ -8,6 +8,7 @@
 #[path = "../network/support.rs"]
 mod support;
 
+mod folder;
 mod room;
 
 use annals_event::Sequence;

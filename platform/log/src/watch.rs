@@ -1,0 +1,80 @@
+//! Noticing that the folder at the log's path is no longer the one that is written: that it was deleted, replaced by
+//! another one (a restored backup), or made read-only.
+//!
+//! What always holds:
+//!
+//! * After a group's sync, and before its answers, the folder, its lock and the active segment are looked at: what is
+//!   answered is where the next opener will look for it.
+//! * A log that nobody writes to is looked at every [`LOOK_EVERY`].
+//! * A log that went astray stops writing for good. Whoever has taken its place is never written to.
+
+use crate::disk::{DiskLock, FolderLost};
+use crate::state::Shared;
+use std::{
+    io,
+    ops::ControlFlow,
+    path::PathBuf,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+/// How often an open log's folder is looked at beside its appends: so soon its health and its subscribers say that it is
+/// gone. A look is a few system calls.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Why what is written is not where it should be.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Astray {
+    #[error("its folder {} {lost}", folder.display())]
+    Folder { folder: PathBuf, lost: FolderLost },
+    #[error(
+        "its file {} was deleted or replaced while the log was open; stop this process, restore the log from a backup, start again",
+        file.display()
+    )]
+    Segment { file: PathBuf },
+}
+
+/// Whether the folder at the log's path is the one that is open, with the lock and the active segment in it.
+pub(crate) fn look(shared: &Shared, lock: &dyn DiskLock) -> Result<(), Astray> {
+    let disk = &*shared.environment.disk;
+    lock.check().map_err(|lost| Astray::Folder { folder: disk.display(""), lost })?;
+    let Some((segment, file)) = shared.files.active() else { return Ok(()) };
+    let name = segment.file_name();
+    let found = match (disk.id_of(&name), file.id()) {
+        (Ok(found), Ok(held)) => found == held,
+        (Err(error), _) => error.kind() != io::ErrorKind::NotFound,
+        // What cannot be looked at now proves nothing.
+        (Ok(_), Err(_)) => true,
+    };
+    if found { Ok(()) } else { Err(Astray::Segment { file: disk.display(&name) }) }
+}
+
+/// Looks after a log's folder while the log is open.
+pub(crate) struct Watch {
+    shared: Arc<Shared>,
+    /// Gone with the writer, and with it the right to the folder.
+    lock: Weak<dyn DiskLock>,
+}
+
+impl Watch {
+    pub(crate) fn new(shared: Arc<Shared>, lock: &Arc<dyn DiskLock>) -> Self {
+        Self { shared, lock: Arc::downgrade(lock) }
+    }
+
+    /// Looks once; `Break`: the log stopped writing, there is nothing more to look after.
+    pub(crate) fn look(&self) -> ControlFlow<()> {
+        let Some(lock) = self.lock.upgrade() else { return ControlFlow::Break(()) };
+        let folder = || self.shared.environment.disk.display("");
+        let writable = || lock.check_writable().map_err(|lost| Astray::Folder { folder: folder(), lost });
+        if let Err(astray) = look(&self.shared, &*lock).and_then(|()| writable()) {
+            self.shared.stop_writing(&astray);
+        }
+        match self.shared.poison.reason() {
+            Some(_) => ControlFlow::Break(()),
+            None => ControlFlow::Continue(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
