@@ -3,10 +3,10 @@
 
 mod common;
 
-use annals_aggregate::{Repository, Upcasters};
-use annals_event::{Sequence, json::JsonError};
+use annals_aggregate::{Loaded, Repository, Upcasters};
+use annals_event::{EventBatchBuilder, EventType, NewEvent, Sequence, Timestamp, Version, json::JsonError};
 use annals_store::{EventStore, GappedStore, ReadLog};
-use common::{Account, AccountEvent, accounts, write_raw};
+use common::{Account, AccountEvent, accounts, stream, write_raw};
 
 /// Version 1 called the owner a name; version 2 had no currency.
 fn upcasters() -> Upcasters {
@@ -85,4 +85,16 @@ async fn an_event_of_a_later_release_is_not_guessed_at() {
     write_raw(&store, "1", "account.opened", 4, "{}").await;
     let error = error_of(upcasting(&store)).await;
     assert!(error.contains("schema version 4 is newer than 3"), "{error}");
+}
+
+/// A log of before knows such events: schema versions were not checked.
+#[test]
+fn a_stored_event_of_schema_version_0_is_an_error_of_that_event() {
+    let event = NewEvent::json(EventType::new("account.deposited").unwrap(), r#"{"cents":1}"#);
+    let mut batch = EventBatchBuilder::default();
+    let event = NewEvent { schema_version: 0, ..event };
+    batch.push_new(&stream("1"), &event, Sequence::FIRST, Version::FIRST, Timestamp::default()).unwrap();
+    let folded = Loaded::<Account>::new().fold(&batch.build().unwrap(), &upcasters());
+    let error = folded.unwrap_err().to_string();
+    assert!(error.contains("\"account.deposited\": schema version 0 is stored and 1 is wanted"), "{error}");
 }

@@ -62,6 +62,10 @@ pub struct Receipt {
     /// When the events were recorded.
     pub recorded_at: Timestamp,
     /// Whether this is the result of an earlier append with the same request id or the same events.
+    ///
+    /// It does not say whose that was. An adapter that lost an answer asks again by itself, and passes on what it is told:
+    /// it cannot know whether its first attempt or an earlier call was executed. Whoever must know it needs a request id
+    /// that nobody else can have.
     pub repeated: bool,
 }
 
@@ -126,6 +130,9 @@ pub enum InvalidAppend {
     /// One event id twice.
     #[error("event id {0} stands in the append twice")]
     RepeatedEventId(EventId),
+    /// An event of schema version 0.
+    #[error("event {0} has schema version 0; the first form of a type has version 1")]
+    SchemaVersionZero(EventId),
     /// A number over its limit.
     #[error("the append has {actual} {what}; at most {max} are allowed")]
     TooMany {
@@ -265,6 +272,9 @@ impl Default for Append {
 }
 
 fn validate_event(event: &NewEvent) -> Result<(), InvalidAppend> {
+    if event.schema_version == 0 {
+        return Err(InvalidAppend::SchemaVersionZero(event.id));
+    }
     let (tags, max) = (event.tags.len(), limits::EVENT_TAGS_MAX);
     if tags > max {
         return Err(InvalidAppend::TooMany { what: "tags on one event", actual: tags, max });
@@ -319,6 +329,13 @@ mod tests {
             .collect();
         let big = Append::to(stream("a"), ExpectedVersion::Any, big);
         assert!(matches!(big.validate(), Err(InvalidAppend::TooLarge { what: "append", .. })));
+    }
+
+    #[test]
+    fn schema_versions_begin_with_1() {
+        let event = NewEvent { schema_version: 0, ..event() };
+        let refused = InvalidAppend::SchemaVersionZero(event.id);
+        assert_eq!(Append::to(stream("a"), ExpectedVersion::Any, vec![event]).validate(), Err(refused));
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! | 5 | 1 | S, bytes of the stream name | 1..=255 |
 //! | 6 | 1 | T, bytes of the event type | 1..=128 |
 //! | 7 | 1 | C, bytes of the content type | 0..=128; 0 is `application/json` |
-//! | 8 | 4 | schema version | any |
+//! | 8 | 4 | schema version | from 1; 0 is read as any other, and nobody knows it |
 //! | 12 | 2 | M, bytes of the metadata | 0..=16,384 |
 //! | 14 | 2 | G, bytes of the tags | 0..=8,192 |
 //! | 16 | 8 | sequence number | from 1 |

@@ -208,6 +208,7 @@ macro_rules! conformance_tests {
                 a_payload_that_is_too_large_is_refused,
                 metadata_that_is_too_large_is_refused,
                 too_many_tags_are_refused,
+                an_event_of_schema_version_0_is_refused,
                 an_append_that_is_too_large_is_refused,
                 an_append_of_nothing_is_refused,
                 nothing_may_stand_in_an_append_twice,

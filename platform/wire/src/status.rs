@@ -186,6 +186,7 @@ fn invalid_detail(invalid: &InvalidAppend) -> v1::InvalidAppend {
         InvalidAppend::RepeatedStream(stream) => InvalidKind::RepeatedStream(stream.as_str().to_owned()),
         InvalidAppend::RepeatedMark(mark) => InvalidKind::RepeatedMark(mark.as_str().to_owned()),
         InvalidAppend::RepeatedEventId(id) => InvalidKind::RepeatedEventId(id_bytes(id.as_bytes())),
+        InvalidAppend::SchemaVersionZero(id) => InvalidKind::SchemaVersionZero(id_bytes(id.as_bytes())),
         InvalidAppend::TooMany { what, actual, max } => InvalidKind::TooMany(OverLimit {
             what: (*what).to_owned(),
             actual: number(*actual),
@@ -237,10 +238,12 @@ fn invalid_append(kind: InvalidKind) -> Result<InvalidAppend, InvalidMessage> {
         InvalidKind::RepeatedMark(name) => {
             InvalidAppend::RepeatedMark(named("InvalidAppend.repeated_mark", MarkName::new(name))?)
         }
-        InvalidKind::RepeatedEventId(id) => InvalidAppend::RepeatedEventId(EventId::from_bytes(exactly(
-            "InvalidAppend.repeated_event_id",
-            &id,
-        )?)),
+        InvalidKind::RepeatedEventId(id) => {
+            InvalidAppend::RepeatedEventId(event_id("InvalidAppend.repeated_event_id", &id)?)
+        }
+        InvalidKind::SchemaVersionZero(id) => {
+            InvalidAppend::SchemaVersionZero(event_id("InvalidAppend.schema_version_zero", &id)?)
+        }
         InvalidKind::TooMany(over) => {
             over_limit(over, |what, actual, max| InvalidAppend::TooMany { what, actual, max })
         }
@@ -249,6 +252,10 @@ fn invalid_append(kind: InvalidKind) -> Result<InvalidAppend, InvalidMessage> {
         }
         InvalidKind::Refused(reason) => InvalidAppend::Refused { reason },
     })
+}
+
+fn event_id(field: &'static str, bytes: &[u8]) -> Result<EventId, InvalidMessage> {
+    exactly(field, bytes).map(EventId::from_bytes)
 }
 
 /// What `Append::validate` counts. A word of another release becomes a refusal in text.

@@ -38,6 +38,7 @@ fn append_errors() -> Vec<(Code, AppendError)> {
         InvalidAppend::RepeatedStream(stream()),
         InvalidAppend::RepeatedMark(mark()),
         InvalidAppend::RepeatedEventId(EventId::generate()),
+        InvalidAppend::SchemaVersionZero(EventId::generate()),
         InvalidAppend::Refused { reason: "not here".into() },
     ];
     errors.extend(invalid.map(|invalid| (Code::InvalidArgument, invalid.into())));

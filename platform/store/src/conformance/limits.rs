@@ -90,6 +90,14 @@ pub async fn too_many_tags_are_refused(store: Store) {
     append(&store, of(max::EVENT_TAGS_MAX)).await;
 }
 
+pub async fn an_event_of_schema_version_0_is_refused(store: Store) {
+    let of = |schema_version| NewEvent { schema_version, ..event() };
+    let (first, unset) = (of(1), of(0));
+    let refused = InvalidAppend::SchemaVersionZero(unset.id);
+    assert_eq!(invalid(&store, Append::to(stream("a"), Any, vec![first, unset])).await, refused);
+    append(&store, Append::to(stream("a"), Any, vec![of(1), of(u32::MAX)])).await;
+}
+
 pub async fn an_append_that_is_too_large_is_refused(store: Store) {
     const EVENTS: usize = 8;
     let of = |bytes: usize| {

@@ -1,5 +1,6 @@
 //! Every error that a store can give arrives as it was given.
 
+use crate::floods::stranger;
 use crate::support::{Server, client_options, one_event, stream};
 use annals_event::{
     Append, Conflict, ExpectedVersion, InvalidAppend, LogId, MarkName, Receipt, RequestId, Sequence,
@@ -10,9 +11,11 @@ use annals_store::{
     ReadStream, StreamPage, Subscribe, Subscription,
 };
 use annals_store_grpc::{ConnectError, GrpcStore, Options};
+use annals_wire::v1;
 use async_trait::async_trait;
 use futures::stream as streams;
 use std::{sync::Arc, time::Duration};
+use tonic::Code;
 
 /// A store that says where its head is and fails at all else, as no real store can be made to.
 struct Failing {
@@ -144,4 +147,17 @@ async fn the_client_says_what_the_servers_store_can_do() {
     let client = server.client().await;
     let expected = Capabilities::of(format!("memory with gaps at {}", server.url()));
     assert_eq!(client.capabilities(), expected);
+}
+
+#[tokio::test]
+async fn an_event_without_schema_version_is_an_invalid_argument_and_not_written() {
+    let store = GappedStore::new();
+    let server = Server::start(Arc::new(store.clone())).await;
+    let mut stranger = stranger(&server).await;
+    let mut append = v1::AppendRequest::from(one_event("a"));
+    append.writes[0].events[0].schema_version = 0;
+    let refused = stranger.append(append).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(refused.message().contains("schema version 0"), "{}", refused.message());
+    assert_eq!(store.head().await.unwrap().last, Sequence::ZERO);
 }

@@ -20,7 +20,7 @@ use v1::event_store_client::EventStoreClient;
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A client that keeps no limit.
-async fn stranger(server: &Server) -> EventStoreClient<Channel> {
+pub(crate) async fn stranger(server: &Server) -> EventStoreClient<Channel> {
     let channel = Channel::from_shared(server.url()).unwrap().connect().await.unwrap();
     EventStoreClient::new(channel)
 }
