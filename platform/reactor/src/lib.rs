@@ -13,8 +13,9 @@
 //! * The outputs of source events and the mark that says that they were handled are *one* append. After a crash
 //!   either both are there or neither, so a reaction happens exactly once.
 //! * The mark is set by compare-and-set. A second copy of a worker cannot set it and stops, [`Fenced`].
-//! * Output ids derive from (reactor, source event, index); an append whose answer was lost is repeated as it was,
-//!   with the same request id, and found done.
+//! * Output ids derive from (reactor, source event, index) and are the same for every copy; request ids are made for each
+//!   append, so that they tell copies apart. An append whose answer was lost is repeated as it was, by the adapter or by
+//!   the worker, and found done under its request id; one that is found done under another was made by another copy.
 //! * A decision is written only on the version that it was made on. When others wrote in between, the source events
 //!   are handled again, one by one, on what they left.
 //! * While the store is unavailable nothing is lost: the worker waits and goes on from its mark. The mark is in the log, so a log

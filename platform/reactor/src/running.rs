@@ -2,7 +2,7 @@
 //! time that the store is away.
 
 use crate::{Reactor, ReactorError, ReactorWorker, plan::plan, retry::Delays};
-use annals_event::{Append, Conflict, EventBatch, MarkName, RequestId, Sequence};
+use annals_event::{Append, Conflict, EventBatch, MarkName, Sequence};
 use annals_store::{AppendError, Delivery, Filter, Subscribe, Subscription};
 use annals_telemetry::{BatchCounts, Run, batch_span, record_batch};
 use tokio_util::sync::CancellationToken;
@@ -35,6 +35,12 @@ enum Answer {
     Done,
     Contended,
     Stopped,
+}
+
+/// Which copy of the worker made an append.
+enum By {
+    Us,
+    Another,
 }
 
 impl<R: Reactor> Running<'_, R> {
@@ -132,9 +138,7 @@ impl<R: Reactor> Running<'_, R> {
     async fn react(&mut self, batch: &EventBatch, span: &Span) -> Result<Handled, ReactorError> {
         let plan = plan(&self.worker.reactor, &self.worker.repository, batch).await?;
         let handled = batch.slice(0..plan.sources);
-        let (Some(first), Some(last)) = (handled.first(), handled.last()) else {
-            return Ok(Handled::Events(0));
-        };
+        let Some(last) = handled.last() else { return Ok(Handled::Events(0)) };
         let outputs = plan.writes.iter().map(|write| write.events.len()).sum();
         let through = last.sequence();
         record_batch(span, BatchCounts { events: plan.sources, outputs, through });
@@ -142,8 +146,7 @@ impl<R: Reactor> Running<'_, R> {
             self.pass_over(through).await?;
             return Ok(Handled::Events(plan.sources));
         }
-        let work = format!("reactor/{}/{}/{}", self.worker.reactor.name(), first.id(), last.id());
-        let append = Append { writes: plan.writes, ..Append::with_request_id(RequestId::from_name(&work)) };
+        let append = Append { writes: plan.writes, ..Append::new() };
         Ok(match self.append(append, through).await? {
             Answer::Done => Handled::Events(plan.sources),
             Answer::Contended => Handled::Refused,
@@ -156,12 +159,11 @@ impl<R: Reactor> Running<'_, R> {
         let append = append.set_mark(self.mark.clone(), self.saved, through);
         #[cfg(feature = "planted-bugs")]
         let append = self.plant(append, through).await?;
-        let (mut delays, mut first) = (Delays::unavailable(), true);
+        let mut delays = Delays::unavailable();
         loop {
-            match self.worker.store().append(append.clone()).await {
-                // What is done before this copy asked for it was done by another one.
-                Ok(receipt) if receipt.repeated && first => return Err(self.fenced().await?),
-                Ok(_) => break,
+            match self.ask(&append).await {
+                Ok(By::Us) => break,
+                Ok(By::Another) => return Err(self.fenced().await?),
                 Err(AppendError::Conflict(conflict @ Conflict::Stream { .. })) => {
                     tracing::debug!(reactor = self.worker.reactor.name(), %conflict, "deciding again");
                     return Ok(Answer::Contended);
@@ -169,7 +171,6 @@ impl<R: Reactor> Running<'_, R> {
                 Err(AppendError::Conflict(Conflict::Mark { mark, expected, actual })) => {
                     return Err(ReactorError::Fenced { mark, expected, actual });
                 }
-                Err(AppendError::RequestIdReused { .. }) => return Err(self.fenced().await?),
                 Err(error) if error.is_retryable() && self.stop.is_cancelled() => {
                     tracing::warn!(reactor = self.worker.reactor.name(), %error, "stopping without an answer");
                     self.unanswered = true;
@@ -180,11 +181,35 @@ impl<R: Reactor> Running<'_, R> {
                 }
                 Err(source) => return Err(ReactorError::Append { through, source }),
             }
-            first = false;
         }
         self.saved = Some(through);
         self.worker.position.send_replace(through);
         Ok(Answer::Done)
+    }
+
+    /// Asks for the append, and says who made it.
+    ///
+    /// Ids of outputs are the same for every copy, so that an append which another copy made is answered as a repeat. So
+    /// is one of this copy whose answer was lost, where the adapter asked again by itself. The request id tells them
+    /// apart, since each append has one of its own.
+    async fn ask(&self, append: &Append) -> Result<By, AppendError> {
+        match self.worker.store().append(append.clone()).await {
+            Ok(receipt) if receipt.repeated && !append.writes.is_empty() => self.who_made(append).await,
+            // Retention dropped it meanwhile, but its request id was found.
+            Ok(_) | Err(AppendError::OriginalDropped { .. }) => Ok(By::Us),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the log knows the append's request id: then other content under it is an error, else the mark, which has
+    /// moved since, refuses it.
+    async fn who_made(&self, append: &Append) -> Result<By, AppendError> {
+        let other = Append { marks: append.marks.clone(), ..Append::with_request_id(append.request_id) };
+        match self.worker.store().append(other).await {
+            Err(AppendError::RequestIdReused { .. } | AppendError::OriginalDropped { .. }) => Ok(By::Us),
+            Ok(_) | Err(AppendError::Conflict(_)) => Ok(By::Another),
+            Err(error) => Err(error),
+        }
     }
 
     /// Notes that everything up to `through` was handled without outputs that are not in the log yet. The mark

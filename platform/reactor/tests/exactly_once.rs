@@ -128,13 +128,18 @@ async fn planted_bug_reactor_mark_not_compared_is_caught() {
 
 /// Two copies: one is held back at its first call of this kind until the other one is done.
 async fn second_copy_held_at(call: Call, batch_events_max: usize) {
+    second_copy_held_until(call, batch_events_max, BATCH_EVENTS).await;
+}
+
+/// The same with another batch of the copy that is first.
+async fn second_copy_held_until(call: Call, batch_events_max: usize, first_batch_events_max: usize) {
     let (store, through) = shop().await;
     let (_, calls) = undisturbed().await;
     let at = calls.iter().position(|made| *made == call).unwrap();
     let troubled = Troubled::at(store.clone(), at, Trouble::Hold);
     let (_, _stop, late) = start(worker(troubled.store(), batch_events_max));
     troubled.hit().await;
-    run_until(worker(store.clone(), BATCH_EVENTS), through).await;
+    run_until(worker(store.clone(), first_batch_events_max), through).await;
     let after_one = charges(&*store).await;
 
     troubled.release();
@@ -147,6 +152,20 @@ async fn second_copy_held_at(call: Call, batch_events_max: usize) {
 #[tokio::test]
 async fn a_second_copy_that_comes_late_with_the_same_append_is_fenced() {
     second_copy_held_at(Call::Append, BATCH_EVENTS).await;
+}
+
+#[tokio::test]
+async fn a_second_copy_that_comes_late_with_all_that_the_first_one_did_is_fenced() {
+    second_copy_held_until(Call::Append, 100, 100).await;
+}
+
+#[tokio::test]
+async fn a_worker_whose_answers_are_lost_and_asked_for_again_by_the_adapter_goes_on() {
+    let (store, through) = shop().await;
+    let repeating = Troubled::repeating(store.clone());
+    try_run_until(worker(repeating.store(), BATCH_EVENTS), through).await.unwrap();
+    assert_eq!(charges(&*store).await, undisturbed().await.0);
+    assert!(store.mark(&mark()).await.unwrap() >= Some(through));
 }
 
 #[tokio::test]

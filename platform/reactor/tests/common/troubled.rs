@@ -46,6 +46,8 @@ pub enum Call {
 #[derive(Clone)]
 pub struct Troubled {
     inner: Arc<dyn EventStore>,
+    /// Whether it repeats each append by itself, as an adapter does that lost the first answer.
+    repeats: bool,
     when: When,
     shared: Arc<Shared>,
 }
@@ -93,7 +95,11 @@ struct Shared {
 impl Troubled {
     /// Makes no trouble, only counts.
     pub fn not(inner: Arc<dyn EventStore>) -> Self {
-        Self { inner, when: When::Never, shared: Arc::default() }
+        Self { inner, repeats: false, when: When::Never, shared: Arc::default() }
+    }
+    /// Loses the first answer to each append, and asks for it again by itself.
+    pub fn repeating(inner: Arc<dyn EventStore>) -> Self {
+        Self { repeats: true, ..Self::not(inner) }
     }
     /// Makes `trouble` at the call with this number, from 0.
     pub fn at(inner: Arc<dyn EventStore>, call: usize, trouble: Trouble) -> Self {
@@ -180,7 +186,13 @@ impl EventStore for Troubled {
     async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
         self.shared.appends.lock().unwrap().push(append.clone());
         let unavailable = |reason| AppendError::Unavailable { reason };
-        self.call(Call::Append, unavailable, self.inner.append(append)).await
+        let done = async {
+            if self.repeats {
+                let _ = self.inner.append(append.clone()).await;
+            }
+            self.inner.append(append).await
+        };
+        self.call(Call::Append, unavailable, done).await
     }
     async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
         self.call(Call::ReadStream, unread, self.inner.read_stream(read)).await

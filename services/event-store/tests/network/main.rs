@@ -5,6 +5,7 @@ mod conformance;
 mod errors;
 mod floods;
 mod http;
+mod reactions;
 mod restarts;
 mod restores;
 mod support;

@@ -88,14 +88,14 @@ async fn appends_are_written_exactly_once_while_the_server_is_killed_again_and_a
 }
 
 /// Writes each append and then answers only when it has leave to.
-struct Slow {
+pub(crate) struct Slow {
     store: GappedStore,
-    written: Arc<Semaphore>,
+    pub(crate) written: Arc<Semaphore>,
     leave: Arc<Semaphore>,
 }
 
 impl Slow {
-    fn over(store: &GappedStore) -> Self {
+    pub(crate) fn over(store: &GappedStore) -> Self {
         let none = || Arc::new(Semaphore::new(0));
         Self { store: store.clone(), written: none(), leave: none() }
     }
