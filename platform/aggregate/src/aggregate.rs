@@ -5,8 +5,9 @@ pub trait Aggregate: Default + Clone + Send + Sync + 'static {
     /// The category of its streams: the stream of the aggregate `1001` of category `order` is `order-1001`. Has no
     /// `-`, since a stream's category ends at the first one.
     const CATEGORY: &'static str;
-    /// What its snapshots contain. Raise it with every change of the state's fields or of what
-    /// [`evolve`](Self::evolve) makes of them; snapshots of another version are passed over.
+    /// What its snapshots contain. Raise it with every change of what [`evolve`](Self::evolve) makes of the state's fields, or
+    /// of what they mean; snapshots of another version are passed over, as those of another type and of a state with other
+    /// fields are.
     const SNAPSHOT_VERSION: u32 = 1;
 
     /// What may happen to it.

@@ -41,5 +41,5 @@ pub use error::{ExecuteError, FoldError, LoadError};
 pub use executed::{Emitted, Executed};
 pub use loaded::Loaded;
 pub use repository::Repository;
-pub use snapshot::{FolderSnapshots, Snapshot, SnapshotError, SnapshotStore};
+pub use snapshot::{FolderSnapshots, Snapshot, SnapshotError, SnapshotSchema, SnapshotStore};
 pub use upcast::Upcasters;

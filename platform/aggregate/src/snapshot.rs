@@ -2,14 +2,18 @@
 //!
 //! * A snapshot names the log, the stream and the event that it was made behind; one that does not fit what the log
 //!   has there is passed over, so that a log restored from an old backup, or another log, is not mixed with it.
+//! * A snapshot names whose state it holds and in which form ([`SnapshotSchema`]); one of another aggregate, or of another
+//!   form, is not found.
 //! * Nothing is ever only in a snapshot: a store may lose them at any time.
 
 mod cache;
 mod file;
 mod folder;
+mod schema;
 
 pub(crate) use cache::SnapshotCache;
 pub use folder::FolderSnapshots;
+pub use schema::SnapshotSchema;
 
 use annals_event::{EventId, LogId, Sequence, StreamName, Version};
 use async_trait::async_trait;
@@ -29,8 +33,8 @@ pub struct Snapshot {
     pub sequence: Sequence,
     /// The last folded event.
     pub event_id: EventId,
-    /// What the state contains: [`Aggregate::SNAPSHOT_VERSION`](crate::Aggregate::SNAPSHOT_VERSION).
-    pub schema: u32,
+    /// Whose state it is, and in which form.
+    pub schema: SnapshotSchema,
     /// The state as JSON.
     pub state: Bytes,
 }
@@ -60,8 +64,12 @@ pub enum SnapshotError {
 /// Keeps the newest snapshot of each stream and schema.
 #[async_trait]
 pub trait SnapshotStore: Send + Sync + 'static {
-    /// The newest snapshot of the stream with this schema.
-    async fn load(&self, stream: &StreamName, schema: u32) -> Result<Option<Snapshot>, SnapshotError>;
+    /// The newest snapshot of the stream with this very schema.
+    async fn load(
+        &self,
+        stream: &StreamName,
+        schema: &SnapshotSchema,
+    ) -> Result<Option<Snapshot>, SnapshotError>;
 
     /// Keeps the snapshot in place of the one before it. A reader at the same time sees the one or the other.
     async fn save(&self, snapshot: Snapshot) -> Result<(), SnapshotError>;

@@ -4,14 +4,20 @@
 mod common;
 
 use annals_aggregate::{
-    Aggregate, Context, FolderSnapshots, Loaded, Repository, Snapshot, SnapshotError, SnapshotStore,
+    Aggregate, Context, FolderSnapshots, Loaded, Repository, Snapshot, SnapshotError, SnapshotSchema,
+    SnapshotStore,
 };
-use annals_event::{EventId, Version};
+use annals_event::{EventId, StreamName, Version};
 use annals_store::EventStore;
 use annals_store_log::{LogStore, Options};
+use async_trait::async_trait;
 use common::{Account, AccountCommand, AccountError, AccountEvent, FaultyStore, deposit, open, stream};
 use serde::{Deserialize, Serialize};
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 use tempfile::TempDir;
 
 const EVERY: u64 = 10;
@@ -44,7 +50,7 @@ impl Bank {
     }
 
     async fn snapshot(&self) -> Snapshot {
-        let found = self.snapshots().load(&stream("1"), Account::SNAPSHOT_VERSION).await;
+        let found = self.snapshots().load(&stream("1"), &SnapshotSchema::of::<Account>()).await;
         found.unwrap().unwrap()
     }
 
@@ -111,7 +117,7 @@ async fn a_damaged_snapshot_is_passed_over_and_replaced() {
     let last = bytes.len() - 2;
     bytes[last] ^= 1;
     fs::write(bank.file(), bytes).unwrap();
-    let refused = bank.snapshots().load(&stream("1"), 1).await;
+    let refused = bank.snapshots().load(&stream("1"), &SnapshotSchema::of::<Account>()).await;
     assert!(matches!(refused, Err(SnapshotError::Damaged { .. })));
     assert_eq!(bank.load_and_compare().await, 13);
     assert_eq!(bank.load_and_compare().await, 1, "a good one is there again");
@@ -167,7 +173,7 @@ async fn hostile_stream_names_stay_in_the_folder() {
     for id in ["../../x", "/etc/passwd", "a\\..\\b", "'; drop table", &"é".repeat(120)] {
         let named = Snapshot { stream: stream(id), ..bank.snapshot().await };
         bank.replace(named.clone()).await;
-        assert_eq!(bank.snapshots().load(&stream(id), 1).await.unwrap(), Some(named));
+        assert_eq!(bank.snapshots().load(&stream(id), &named.schema).await.unwrap(), Some(named));
     }
     let beside = fs::read_dir(bank.folder.path()).unwrap().count();
     assert_eq!(beside, 6, "a shelf for each");
@@ -185,7 +191,7 @@ async fn a_snapshot_of_what_a_restored_log_does_not_have_is_passed_over() {
     log.backup(folder.path().join("backup")).await.unwrap();
     let deposits = AccountCommand::Split { deposits: 11 };
     before.execute("1", deposits.clone(), Context::new()).await.unwrap();
-    let kept = snapshots.load(&stream("1"), Account::SNAPSHOT_VERSION).await.unwrap().unwrap();
+    let kept = snapshots.load(&stream("1"), &SnapshotSchema::of::<Account>()).await.unwrap().unwrap();
     assert_eq!(kept.version, Version::new(12));
 
     let restored = open("backup").await;
@@ -227,4 +233,88 @@ async fn a_state_that_would_be_read_back_as_another_is_not_kept() {
     for _ in 0..2 {
         assert_eq!(highest.load("1").await.unwrap().state, Highest(Some(f64::INFINITY)));
     }
+}
+
+/// How many payments there were: another aggregate over the same streams.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Payments {
+    count: u64,
+}
+
+impl Aggregate for Payments {
+    const CATEGORY: &'static str = "account";
+    type Event = AccountEvent;
+    type Command = ();
+    type Error = AccountError;
+
+    fn decide(&self, (): ()) -> Result<Vec<AccountEvent>, AccountError> {
+        Ok(vec![])
+    }
+    fn evolve(&mut self, event: &AccountEvent) {
+        self.count += u64::from(matches!(event, AccountEvent::Deposited { .. }));
+    }
+}
+
+#[tokio::test]
+async fn two_aggregates_over_one_stream_keep_their_snapshots_apart_in_one_folder() {
+    let bank = Bank::with_snapshot().await;
+    let snapshots: Arc<dyn SnapshotStore> = Arc::new(bank.snapshots());
+    let payments = Repository::<Payments>::new(bank.store.clone()).snapshots(snapshots, EVERY);
+    for _ in 0..2 {
+        assert_eq!(payments.load("1").await.unwrap().state, Payments { count: 12 });
+        assert_eq!(bank.load_and_compare().await, 2, "the snapshot of the other one is still there");
+    }
+}
+
+/// A store of somebody else, which looks at the stream alone.
+struct Careless(Mutex<Option<Snapshot>>);
+
+#[async_trait]
+impl SnapshotStore for Careless {
+    async fn load(&self, _: &StreamName, _: &SnapshotSchema) -> Result<Option<Snapshot>, SnapshotError> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+    async fn save(&self, snapshot: Snapshot) -> Result<(), SnapshotError> {
+        *self.0.lock().unwrap() = Some(snapshot);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_of_another_aggregate_is_passed_over_whatever_the_store_gives() {
+    let bank = Bank::with_snapshot().await;
+    let careless = Arc::new(Careless(Mutex::new(Some(bank.snapshot().await))));
+    let payments = Repository::<Payments>::new(bank.store.clone()).snapshots(careless, EVERY);
+    assert_eq!(payments.load("1").await.unwrap().state, Payments { count: 12 });
+}
+
+#[test]
+fn a_schema_differs_by_type_and_by_the_fields_of_the_state() {
+    #[derive(Clone, Default, Serialize)]
+    struct Counted<F>(F);
+
+    impl<F: Clone + Default + Send + Sync + 'static> Aggregate for Counted<F> {
+        const CATEGORY: &'static str = "account";
+        type Event = AccountEvent;
+        type Command = ();
+        type Error = AccountError;
+
+        fn decide(&self, (): ()) -> Result<Vec<AccountEvent>, AccountError> {
+            Ok(vec![])
+        }
+        fn evolve(&mut self, _: &AccountEvent) {}
+    }
+
+    let [number, text, account, payments] = [
+        SnapshotSchema::of::<Counted<u64>>(),
+        SnapshotSchema::of::<Counted<String>>(),
+        SnapshotSchema::of::<Account>(),
+        SnapshotSchema::of::<Payments>(),
+    ];
+    let fields = |schema: &SnapshotSchema| schema.as_str().rsplit(' ').next().unwrap().to_owned();
+    assert_ne!(fields(&number), fields(&text));
+    assert_ne!(fields(&account), fields(&payments));
+    assert!(account.as_str().contains("::Account 1 "), "{account}");
+    assert_eq!(account, SnapshotSchema::of::<Account>());
 }

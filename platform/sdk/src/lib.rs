@@ -71,7 +71,8 @@ pub mod store {
 pub mod aggregate {
     pub use annals_aggregate::{
         Aggregate, Context, Emitted, ExecuteError, Executed, FoldError, FolderSnapshots, LoadError, Loaded,
-        Repository, Snapshot, SnapshotError, SnapshotStore, Upcasters, encode, stream_of, testing,
+        Repository, Snapshot, SnapshotError, SnapshotSchema, SnapshotStore, Upcasters, encode, stream_of,
+        testing,
     };
 }
 

@@ -1,4 +1,4 @@
-use super::{Snapshot, SnapshotError, SnapshotStore};
+use super::{Snapshot, SnapshotError, SnapshotSchema, SnapshotStore};
 use crate::{Aggregate, Loaded};
 use annals_event::{
     LogId, StreamName, Version,
@@ -10,6 +10,7 @@ use std::sync::Arc;
 /// One aggregate type's use of a snapshot store. Whatever goes wrong in it is logged and costs a full fold.
 pub(crate) struct SnapshotCache<A> {
     store: Arc<dyn SnapshotStore>,
+    schema: SnapshotSchema,
     every: u64,
     to_json: fn(&A) -> Result<Vec<u8>, JsonError>,
     from_json: fn(&[u8]) -> Result<A, JsonError>,
@@ -18,7 +19,7 @@ pub(crate) struct SnapshotCache<A> {
 impl<A> Clone for SnapshotCache<A> {
     fn clone(&self) -> Self {
         let (every, to_json, from_json) = (self.every, self.to_json, self.from_json);
-        Self { store: self.store.clone(), every, to_json, from_json }
+        Self { store: self.store.clone(), schema: self.schema.clone(), every, to_json, from_json }
     }
 }
 
@@ -27,12 +28,13 @@ impl<A: Aggregate> SnapshotCache<A> {
     where
         A: Serialize + DeserializeOwned,
     {
-        Self { store, every: every.max(1), to_json: json::to_vec::<A>, from_json: json::from_slice::<A> }
+        let (schema, every) = (SnapshotSchema::of::<A>(), every.max(1));
+        Self { store, schema, every, to_json: json::to_vec::<A>, from_json: json::from_slice::<A> }
     }
 
     /// The stream's state at a snapshot of this log.
     pub(crate) async fn load(&self, log_id: LogId, stream: &StreamName) -> Option<Loaded<A>> {
-        let loaded = self.store.load(stream, A::SNAPSHOT_VERSION).await;
+        let loaded = self.store.load(stream, &self.schema).await;
         let usable = loaded.map_err(|error| error.to_string()).and_then(|found| match found {
             Some(snapshot) => self.restore(log_id, snapshot).map(Some),
             None => Ok(None),
@@ -44,6 +46,9 @@ impl<A: Aggregate> SnapshotCache<A> {
     }
 
     fn restore(&self, log_id: LogId, snapshot: Snapshot) -> Result<Loaded<A>, String> {
+        if snapshot.schema != self.schema {
+            return Err(format!("it is one of {:?}, not of {:?}", snapshot.schema, self.schema));
+        }
         if snapshot.log_id != log_id {
             return Err(format!("it was made from log {}, this one is {log_id}", snapshot.log_id));
         }
@@ -92,7 +97,7 @@ impl<A: Aggregate> SnapshotCache<A> {
             version: loaded.version,
             sequence: loaded.token,
             event_id,
-            schema: A::SNAPSHOT_VERSION,
+            schema: self.schema.clone(),
             state: state.into(),
         };
         self.store.save(snapshot).await

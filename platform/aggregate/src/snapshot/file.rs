@@ -1,19 +1,19 @@
 //! The form of a snapshot in a file:
 //!
 //! ```text
-//!   line 1   annals-aggregate-snapshot 1 <XXH3-128 of all that follows the line, 32 hex digits>
+//!   line 1   annals-aggregate-snapshot 2 <XXH3-128 of all that follows the line, 32 hex digits>
 //!   line 2   JSON object: log_id, stream, version, sequence, event_id, schema
 //!   rest     the state
 //! ```
 
-use super::Snapshot;
+use super::{Snapshot, SnapshotSchema};
 use annals_event::{Sequence, StreamName, Version};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 use xxhash_rust::xxh3::xxh3_128;
 
-const MAGIC: &str = "annals-aggregate-snapshot 1 ";
+const MAGIC: &str = "annals-aggregate-snapshot 2 ";
 const HASH_DIGITS: usize = 32;
 
 #[derive(Serialize, Deserialize)]
@@ -23,7 +23,7 @@ struct Head {
     version: u64,
     sequence: u64,
     event_id: String,
-    schema: u32,
+    schema: String,
 }
 
 pub(super) fn to_bytes(snapshot: &Snapshot) -> Result<Vec<u8>, serde_json::Error> {
@@ -33,7 +33,7 @@ pub(super) fn to_bytes(snapshot: &Snapshot) -> Result<Vec<u8>, serde_json::Error
         version: snapshot.version.get(),
         sequence: snapshot.sequence.get(),
         event_id: snapshot.event_id.to_string(),
-        schema: snapshot.schema,
+        schema: snapshot.schema.as_str().to_owned(),
     })?;
     body.push(b'\n');
     body.extend_from_slice(&snapshot.state);
@@ -60,7 +60,7 @@ pub(super) fn from_bytes(bytes: &[u8]) -> Result<Snapshot, String> {
         version: Version::new(head.version),
         sequence: Sequence::new(head.sequence),
         event_id: parse(&head.event_id)?,
-        schema: head.schema,
+        schema: SnapshotSchema::new(head.schema),
         state: Bytes::copy_from_slice(state.get(1..).unwrap_or_default()),
     })
 }
@@ -81,7 +81,7 @@ mod tests {
             version: Version::new(7),
             sequence: Sequence::new(70),
             event_id: EventId::from_bytes([2; 16]),
-            schema: 3,
+            schema: SnapshotSchema::new("shop::Order 3 0a"),
             state: Bytes::from_static(b"{\"total\":1}\n"),
         }
     }
@@ -92,10 +92,10 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_of_format_1_never_change() {
-        let expected = "annals-aggregate-snapshot 1 e91ec3bcbb486d9ddb7d8f3c6ec98542\n\
+    fn the_bytes_of_format_2_never_change() {
+        let expected = "annals-aggregate-snapshot 2 eabf4b456050a6fc9790f1405e263ef1\n\
             {\"log_id\":\"01010101-0101-0101-0101-010101010101\",\"stream\":\"order-../1\",\"version\":7,\
-            \"sequence\":70,\"event_id\":\"02020202-0202-0202-0202-020202020202\",\"schema\":3}\n\
+            \"sequence\":70,\"event_id\":\"02020202-0202-0202-0202-020202020202\",\"schema\":\"shop::Order 3 0a\"}\n\
             {\"total\":1}\n";
         assert_eq!(String::from_utf8(to_bytes(&snapshot()).unwrap()).unwrap(), expected);
     }

@@ -1,4 +1,4 @@
-use super::{Snapshot, SnapshotError, SnapshotStore, file};
+use super::{Snapshot, SnapshotError, SnapshotSchema, SnapshotStore, file};
 use annals_event::StreamName;
 use async_trait::async_trait;
 use std::{
@@ -10,8 +10,8 @@ use xxhash_rust::xxh3::xxh3_128;
 
 /// Snapshots in a folder, one file a stream and schema. The folder may be deleted at any time.
 ///
-/// A file's name is a hash of the stream's name, which is data and never becomes a path; the stream itself stands in
-/// the file. Files are replaced in one step and synced, so that a crash leaves the old one or the new one.
+/// A file's name has hashes of the stream's name, which is data and never becomes a path, and of the schema; both
+/// themselves stand in the file. Files are replaced in one step and synced, so that a crash leaves the old one or the new one.
 #[derive(Clone, Debug)]
 pub struct FolderSnapshots {
     dir: PathBuf,
@@ -26,24 +26,29 @@ impl FolderSnapshots {
     }
 
     /// The file of a stream's snapshot; 256 subfolders keep listings short.
-    fn path(&self, stream: &StreamName, schema: u32) -> PathBuf {
-        let name = format!("{:032x}", xxh3_128(stream.as_str().as_bytes()));
-        let shelf = name.get(..2).unwrap_or_default();
-        self.dir.join(shelf).join(format!("{name}-v{schema}.snapshot"))
+    fn path(&self, stream: &StreamName, schema: &SnapshotSchema) -> PathBuf {
+        let hash = |text: &str| format!("{:032x}", xxh3_128(text.as_bytes()));
+        let (stream, schema) = (hash(stream.as_str()), hash(schema.as_str()));
+        let shelf = stream.get(..2).unwrap_or_default();
+        self.dir.join(shelf).join(format!("{stream}-{schema}.snapshot"))
     }
 }
 
 #[async_trait]
 impl SnapshotStore for FolderSnapshots {
-    async fn load(&self, stream: &StreamName, schema: u32) -> Result<Option<Snapshot>, SnapshotError> {
+    async fn load(
+        &self,
+        stream: &StreamName,
+        schema: &SnapshotSchema,
+    ) -> Result<Option<Snapshot>, SnapshotError> {
         let path = self.path(stream, schema);
         let loaded = blocking(&self.dir, move || read(&path)).await?;
-        // Two streams whose names have the same hash share a file.
-        Ok(loaded.filter(|snapshot| snapshot.stream == *stream && snapshot.schema == schema))
+        // Two whose names have the same hash share a file.
+        Ok(loaded.filter(|snapshot| snapshot.stream == *stream && snapshot.schema == *schema))
     }
 
     async fn save(&self, snapshot: Snapshot) -> Result<(), SnapshotError> {
-        let path = self.path(&snapshot.stream, snapshot.schema);
+        let path = self.path(&snapshot.stream, &snapshot.schema);
         blocking(&self.dir, move || write(&path, &snapshot)).await
     }
 }
