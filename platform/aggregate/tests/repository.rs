@@ -280,6 +280,11 @@ async fn events_that_are_missing_at_the_beginning_are_an_error() {
 #[tokio::test]
 async fn an_id_that_makes_no_stream_name_is_refused() {
     let accounts = Repository::<Account>::new(Arc::new(GappedStore::new()));
-    let refused = accounts.execute("1\n2", open(), Context::new()).await;
-    assert!(matches!(refused, Err(ExecuteError::Load(LoadError::InvalidId(_)))));
+    for id in ["", "1\n2", &"x".repeat(300)] {
+        let refused = accounts.execute(id, open(), Context::new()).await;
+        assert!(matches!(refused, Err(ExecuteError::Load(LoadError::InvalidId(_)))), "{id:?}");
+        assert!(matches!(accounts.load(id).await, Err(LoadError::InvalidId(_))), "{id:?}");
+    }
+    let error = accounts.load("").await.unwrap_err().to_string();
+    assert_eq!(error, "the aggregate's id cannot be used: id is empty; give it at least one character");
 }

@@ -28,6 +28,9 @@ use syn::{DeriveInput, parse_macro_input};
 /// The payload is JSON: an object of the fields, the one value that the variant holds, or `{}`. Fields' and variants'
 /// `#[serde(...)]` attributes count; fields that the enum does not know are passed over when an event is read. Each
 /// field's type, or the one value's, needs `Serialize` and `Deserialize`; the enum itself does not.
+///
+/// A new field that may be missing needs `#[serde(default)]` and no new version. Raise the version, and add an upcaster,
+/// when what is stored would be misread: a field gets another name, type, unit or meaning, or a new one cannot be missing.
 #[proc_macro_derive(Event, attributes(event, serde))]
 pub fn derive_event(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

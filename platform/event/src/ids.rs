@@ -1,12 +1,14 @@
 //! Identifiers. Each is a UUID of its own type, so that one cannot be passed for another.
 
+use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 use uuid::Uuid;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
         pub struct $name(Uuid);
 
         impl $name {
@@ -111,6 +113,14 @@ mod tests {
         assert_ne!(id, EventId::derived("payments", EventId::generate(), 0));
         assert_eq!(id.as_uuid().get_version_num(), 7);
         assert_eq!(id.as_bytes()[..6], source.as_bytes()[..6], "the time is the source's");
+    }
+
+    #[test]
+    fn an_id_is_its_text_in_json() {
+        let id = EventId::from_name("a");
+        let stored = crate::json::to_vec(&id).unwrap();
+        assert_eq!(stored, b"\"703b942c-fefa-5d5d-950f-c8134aa9ac94\"");
+        assert_eq!(crate::json::from_slice(&stored), Ok(id));
     }
 
     #[test]

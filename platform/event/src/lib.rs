@@ -33,6 +33,6 @@ pub use fingerprint::Fingerprint;
 pub use ids::{CorrelationId, EventId, LogId, RequestId};
 pub use metadata::Metadata;
 pub use name::{Category, EventType, InvalidName, MarkName, StreamName, Tag};
-pub use position::{Sequence, SequenceRange, Timestamp, Version};
+pub use position::{Sequence, SequenceRange, TimeOutOfReach, Timestamp, Version};
 pub use record::DecodeError;
 pub use trace_context::{InvalidTraceParent, TraceContext};

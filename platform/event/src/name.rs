@@ -123,8 +123,13 @@ name! {
 }
 
 impl StreamName {
-    /// The stream of one entity: `category-id`.
+    /// The stream of one entity: `category-id`, neither of them empty.
     pub fn of(category: &str, id: &str) -> Result<Self, InvalidName> {
+        for (what, part) in [("category", category), ("id", id)] {
+            if part.is_empty() {
+                return Err(InvalidName::Empty { what });
+            }
+        }
         Self::new(format!("{category}-{id}"))
     }
     /// The category as text: the name up to the first `-`.
@@ -178,6 +183,12 @@ mod tests {
         assert_eq!((name.category(), name.id()), ("order", "10-01"));
         let name = StreamName::new("settings").unwrap();
         assert_eq!((name.category(), name.id()), ("settings", ""));
+    }
+
+    #[test]
+    fn a_stream_of_an_entity_has_a_category_and_an_id() {
+        assert_eq!(StreamName::of("order", ""), Err(InvalidName::Empty { what: "id" }));
+        assert_eq!(StreamName::of("", "1"), Err(InvalidName::Empty { what: "category" }));
     }
 
     #[test]

@@ -1,11 +1,18 @@
 //! Places: in the log, in a stream, in time.
 
-use std::fmt;
+use serde::{Deserialize, Serialize};
+use std::{
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 macro_rules! position {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(
+            Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
+        #[serde(transparent)]
         pub struct $name(u64);
 
         impl $name {
@@ -69,8 +76,12 @@ pub struct SequenceRange {
     pub last: Sequence,
 }
 
-/// Microseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Microseconds since 1970-01-01T00:00:00Z, leap seconds not counted. In JSON it is that number, as it is in columns of
+/// read models and over the network.
+///
+/// This crate has no clock; whoever has one converts: `Timestamp::from(SystemTime::now())`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
@@ -81,5 +92,62 @@ impl Timestamp {
     /// Microseconds since the epoch.
     pub const fn as_micros(self) -> i64 {
         self.0
+    }
+}
+
+/// Cut to microseconds, towards the epoch; what is out of reach becomes the first or the last time.
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => Self(i64::try_from(after.as_micros()).unwrap_or(i64::MAX)),
+            Err(before) => {
+                let micros = i64::try_from(before.duration().as_micros());
+                Self(micros.map_or(i64::MIN, |micros| -micros))
+            }
+        }
+    }
+}
+
+/// Fails where the system's clock does not reach.
+impl TryFrom<Timestamp> for SystemTime {
+    type Error = TimeOutOfReach;
+
+    fn try_from(Timestamp(micros): Timestamp) -> Result<Self, TimeOutOfReach> {
+        let distance = Duration::from_micros(micros.unsigned_abs());
+        let time =
+            if micros < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) };
+        time.ok_or(TimeOutOfReach(micros))
+    }
+}
+
+/// A time that this system cannot tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the time {0} µs after 1970 is out of this system's reach")]
+pub struct TimeOutOfReach(i64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json;
+
+    #[test]
+    fn a_time_is_its_number_in_json_and_comes_back() {
+        for micros in [i64::MIN, -1, 0, 1_700_000_000_000_001, i64::MAX] {
+            let time = Timestamp::from_micros(micros);
+            let stored = json::to_vec(&time).unwrap();
+            assert_eq!(String::from_utf8(stored.clone()).unwrap(), micros.to_string());
+            assert_eq!(json::from_slice::<Timestamp>(&stored), Ok(time));
+        }
+        assert_eq!(json::to_vec(&(Sequence::new(7), Version::FIRST)).unwrap(), b"[7,1]");
+    }
+
+    #[test]
+    fn a_time_goes_to_the_systems_and_back_on_both_sides_of_the_epoch() {
+        for micros in [-62_135_596_800_000_000, -1_500_001, -1, 0, 1, 1_700_000_000_000_001] {
+            let time = SystemTime::try_from(Timestamp::from_micros(micros)).unwrap();
+            assert_eq!(Timestamp::from(time).as_micros(), micros);
+        }
+        let between = UNIX_EPOCH + Duration::from_nanos(1_999);
+        assert_eq!(Timestamp::from(between).as_micros(), 1);
     }
 }

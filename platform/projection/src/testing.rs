@@ -14,7 +14,7 @@ use crate::{
     generation::GenerationWriter,
 };
 use annals_aggregate::encode;
-use annals_event::{Append, Event, EventId, ExpectedVersion, Metadata, Sequence, StreamName};
+use annals_event::{Append, Event, EventId, ExpectedVersion, Metadata, Sequence, StreamName, Timestamp};
 use annals_store::{EventStore, GappedStore, ReadLog, SeenLog};
 use annals_telemetry::Run;
 use std::{error::Error, fmt::Debug, fs, path::PathBuf, sync::Arc};
@@ -33,6 +33,13 @@ pub fn given(model: &ReadModel) -> Given {
 }
 
 impl Given {
+    /// The events that are given from here on were recorded at this time, or at that of the event before when that is later.
+    /// Without it they are recorded now.
+    pub fn at(self, time: Timestamp) -> Self {
+        self.store.set_clock(time);
+        self
+    }
+
     /// These events happen on `stream`.
     pub async fn events<E: Event>(self, stream: &str, events: impl IntoIterator<Item = E>) -> Self {
         let events: Vec<E> = events.into_iter().collect();

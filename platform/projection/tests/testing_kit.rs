@@ -4,7 +4,7 @@
 
 mod support;
 
-use annals_event::Recorded;
+use annals_event::{Recorded, Timestamp};
 use annals_projection::{ApplyError, ReadModel, TableProjection, testing::given};
 use std::sync::atomic::{AtomicI64, Ordering};
 use support::{Account, Accounts, Till, left, model, sold};
@@ -60,5 +60,40 @@ async fn a_fold_that_is_not_deterministic_is_noticed() {
         .events("till-1", [sold("ann", "cd", 1)])
         .await
         .then_rows([account("ann", 1, 0, "cd")])
+        .await;
+}
+
+/// Notes when each customer was last there, in place of the item.
+struct LastSeen;
+
+impl TableProjection for LastSeen {
+    type Event = Till;
+    type Row = Account;
+
+    fn keys(&self, event: &Recorded<Till>) -> Vec<String> {
+        Accounts::default().keys(event)
+    }
+    fn fold(
+        &self,
+        row: &mut Option<Account>,
+        key: &String,
+        event: &Recorded<Till>,
+    ) -> Result<(), ApplyError> {
+        *row = Some(account(key, 1, 1, &event.recorded_at.as_micros().to_string()));
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn given_events_were_recorded_when_the_test_says() {
+    let model = ReadModel::builder("last_seen").unwrap().table(LastSeen).build().unwrap();
+    given(&model)
+        .at(Timestamp::from_micros(1_000))
+        .events("till-1", [sold("ann", "cd", 1), sold("bob", "cd", 1)])
+        .await
+        .at(Timestamp::from_micros(2_000))
+        .events("till-1", [sold("bob", "cd", 1)])
+        .await
+        .then_rows([account("ann", 1, 1, "1000"), account("bob", 1, 1, "2000")])
         .await;
 }

@@ -201,10 +201,15 @@ async fn an_output_that_cannot_be_appended_stops_the_worker_and_its_source_is_na
 
 #[tokio::test]
 async fn a_name_that_is_none_is_refused_at_the_start() {
-    let store = store();
-    let through = append_all(&*store, [order(1, &"x".repeat(300), 5)]).await;
-    let error = worker(store.clone(), 10).run(Default::default()).await.unwrap_err();
-    assert!(matches!(error, ReactorError::InvalidTarget { sequence, .. } if sequence == through), "{error}");
+    for customer in ["", &"x".repeat(300)] {
+        let store = store();
+        let through = append_all(&*store, [order(1, customer, 5)]).await;
+        let error = worker(store.clone(), 10).run(Default::default()).await.unwrap_err();
+        assert!(
+            matches!(error, ReactorError::InvalidTarget { sequence, .. } if sequence == through),
+            "{error}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ pub mod event {
         EventBatchBuilder, EventId, EventRef, EventType, ExpectedVersion, Fingerprint, InvalidAppend,
         InvalidName, InvalidTraceParent, LogId, MarkName, MarkUpdate, Metadata, NewEvent, Receipt, Recorded,
         RecordedEvent, RequestId, Requirement, Sequence, SequenceRange, StreamName, StreamWrite, Tag,
-        Timestamp, TraceContext, Version, json, limits,
+        TimeOutOfReach, Timestamp, TraceContext, Version, json, limits,
     };
 }
 

@@ -11,11 +11,7 @@ use annals_event::{
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{collections::HashMap, sync::Arc, time::SystemTime};
 use tokio::sync::watch;
 
 /// An [`EventStore`] in memory, with gaps between its sequence numbers. Cloning it gives another handle to the
@@ -36,6 +32,8 @@ struct State {
     streams: HashMap<StreamName, Vec<usize>>,
     marks: HashMap<MarkName, Sequence>,
     requests: HashMap<RequestId, (Append, Receipt)>,
+    /// What the clock says; `None`: what the system's says.
+    clock: Option<Timestamp>,
 }
 
 impl GappedStore {
@@ -43,6 +41,12 @@ impl GappedStore {
     pub fn new() -> Self {
         let head = watch::Sender::new(Sequence::ZERO);
         Self(Arc::new(Shared { log_id: LogId::generate(), state: Mutex::default(), head }))
+    }
+
+    /// Sets the clock: what is appended from now on is recorded at this time, or at that of the event before it when
+    /// that is later.
+    pub fn set_clock(&self, time: Timestamp) {
+        self.0.state.lock().clock = Some(time);
     }
 }
 
@@ -184,7 +188,8 @@ impl State {
     }
 
     fn write(&mut self, append: &Append) -> Receipt {
-        let recorded_at = self.events.last().map_or(now(), |last| last.recorded_at.max(now()));
+        let now = self.clock.unwrap_or_else(|| SystemTime::now().into());
+        let recorded_at = self.events.last().map_or(now, |last| last.recorded_at.max(now));
         let before = self.head();
         let mut versions = Vec::new();
         for write in &append.writes {
@@ -251,9 +256,4 @@ fn batch<'a>(events: impl Iterator<Item = &'a RecordedEvent>) -> Result<EventBat
         builder.push(event)?;
     }
     Ok(builder.build()?)
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
