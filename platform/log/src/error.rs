@@ -43,6 +43,20 @@ pub enum OpenError {
         /// The newest format that this release knows.
         known: u32,
     },
+    /// The folder is a backup without all that belongs to it. Nothing was changed.
+    #[error("{} {what}; copy all of the backup again, or use another one", file.display())]
+    NotWhole {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The folder is a backup whose maker did not come to its end.
+    #[error("{} is a backup that was not finished; use another one", folder.display())]
+    UnfinishedBackup {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// So damaged that not even reading is possible. Lesser damage opens for reading: see `Log::corruption`.
     #[error("{0}; restore the log from a backup")]
     Corrupted(Corruption),

@@ -12,6 +12,8 @@ pub(crate) const CHECKPOINT: &str = "checkpoint";
 pub(crate) const BASE: &str = "base";
 /// What a backup says of itself.
 pub(crate) const MANIFEST: &str = "manifest";
+/// In a backup that is being made, from before anything else is in it.
+pub(crate) const UNFINISHED: &str = "unfinished";
 /// The next segment, while it is being filled with zeros.
 pub(crate) const PREPARED: &str = "prepared.tmp";
 
@@ -22,7 +24,7 @@ pub(crate) fn is_known(name: &str) -> bool {
         let number: Option<&str> = name.strip_suffix(suffix);
         number.is_some_and(|number| number.len() == 10 && number.bytes().all(|byte| byte.is_ascii_digit()))
     };
-    let single = [LOCK, CHECKPOINT, BASE, MANIFEST, "prepared"].contains(&name);
+    let single = [LOCK, CHECKPOINT, BASE, MANIFEST, UNFINISHED, "prepared"].contains(&name);
     single || numbered(".segment") || numbered(".index")
 }
 

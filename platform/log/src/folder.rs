@@ -1,15 +1,23 @@
 //! What is in a log's folder: its segments, as far as their headers tell.
 //!
-//! What always holds: a folder with other files is never taken for a log, and a log whose first segments are gone
-//! never for a new one.
+//! What always holds: a folder with other files is never taken for a log, and a log whose first segments are gone, or a
+//! backup without them, never for a new one.
 
+use crate::backup::restored;
 use crate::base::{self, Base, Found, LogStart};
-use crate::disk::{Disk, Environment};
+use crate::disk::{Disk, Environment, RealDisk};
 use crate::error::{Corruption, OpenError};
 use crate::files::{BASE, CHECKPOINT, is_known, open_error, remove_if_there};
 use crate::frame::HEADER_BYTES;
 use crate::num::to_u64;
 use crate::segment::{self, BadHeader, SegmentHeader, SegmentNumber};
+use std::{io, path::Path};
+
+/// Whether there are segments of a log in the folder, sound or not.
+pub fn holds_log(folder: &Path) -> io::Result<bool> {
+    let names = RealDisk::open_read_only(folder)?.list()?;
+    Ok(names.iter().any(|name| SegmentNumber::of_file_name(name).is_some()))
+}
 
 /// Whether a log may be made in a folder without segments.
 pub(crate) fn check_new(environment: &Environment, names: &[String]) -> Result<(), OpenError> {
@@ -17,6 +25,7 @@ pub(crate) fn check_new(environment: &Environment, names: &[String]) -> Result<(
     if let Some(file) = names.iter().find(|name| !is_known(name)) {
         return Err(OpenError::NotALog { folder: disk.display(""), file: file.clone() });
     }
+    restored::manifest(disk, names)?;
     let of_a_log = |name: &&String| *name == CHECKPOINT || *name == BASE || name.ends_with(".index");
     match names.iter().find(of_a_log) {
         None => Ok(()),

@@ -101,6 +101,7 @@ pub use disk::{
     SystemEntropy,
 };
 pub use error::{AppendError, Corruption, MaintenanceError, OpenError, ReadError, SubmitError};
+pub use folder::holds_log;
 pub use options::Options;
 #[cfg(feature = "planted-bugs")]
 pub use options::PlantedBug;

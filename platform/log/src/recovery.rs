@@ -43,8 +43,13 @@ pub(crate) struct Recovered {
     pub(crate) checkpointed: u32,
 }
 
-/// Recovers the log that is in the folder; `None` when there is none.
-pub(crate) fn recover(environment: &Environment, options: &Options) -> Result<Option<Recovered>, OpenError> {
+/// Recovers the log that is in the folder; `None` when there is none. `durable_to` is how far a backup, if it is one, was
+/// whole.
+pub(crate) fn recover(
+    environment: &Environment,
+    options: &Options,
+    durable_to: Position,
+) -> Result<Option<Recovered>, OpenError> {
     let disk = &*environment.disk;
     let names = disk.list().map_err(|error| open_error(disk, "", error))?;
     let mut numbers: Vec<_> = names.iter().filter_map(|name| SegmentNumber::of_file_name(name)).collect();
@@ -53,7 +58,7 @@ pub(crate) fn recover(environment: &Environment, options: &Options) -> Result<Op
         return check_new(environment, &names).map(|()| None);
     }
     let recovery = Recovery::begin(environment, options, &names, &numbers)?;
-    recovery.run().map(Some)
+    recovery.run(durable_to).map(Some)
 }
 
 struct Recovery<'a> {
@@ -129,12 +134,12 @@ impl<'a> Recovery<'a> {
         })
     }
 
-    fn run(mut self) -> Result<Recovered, OpenError> {
+    fn run(mut self, durable_to: Position) -> Result<Recovered, OpenError> {
         let mut checkpoint = self.read_checkpoint();
         let durable_to = checkpoint
             .as_ref()
             .filter(|_| !planted!(self.options, LostEndNotNoticed))
-            .map_or(Position::default(), |checkpoint| checkpoint.as_of);
+            .map_or(durable_to, |checkpoint| checkpoint.as_of.max(durable_to));
         let last = self.segments.last().map_or(SegmentNumber::FIRST, |last| last.number);
         if checkpoint.take_if(|checkpoint| checkpoint.replay_from > last).is_some() {
             // The checkpoint knows of segments that are not there or not readable.

@@ -200,6 +200,8 @@ pub(crate) struct Shared {
     pub(crate) scrub: ScrubState,
     pub(crate) waiters: Mutex<Waiters>,
     pub(crate) retention: RetentionState,
+    /// Held while a backup is made: one at a time.
+    pub(crate) backing_up: Mutex<()>,
     /// Held while a derived file is replaced: two drafts of one file would meet.
     pub(crate) drafting: Mutex<()>,
     /// Where recent reads ended, so that the next one begins there without a search.

@@ -4,6 +4,7 @@
 //!
 //! * Nothing is written, and a folder that another process has open is not looked at: it changes.
 //! * One damage does not hide the next: behind it the walk goes on at the next place that proves itself.
+//! * A backup is also held against its manifest: each file that it lists, byte by byte, and no other.
 //! * What a crash may leave is no damage: the torn tail of a group that was never answered, a footer or a derived
 //!   file that was not written yet.
 //!
@@ -18,7 +19,7 @@ pub(crate) mod walk;
 
 use crate::disk::{Disk, RealDisk};
 use crate::error::Corruption;
-use crate::files::{BASE, CHECKPOINT, LOCK, MANIFEST};
+use crate::files::{BASE, CHECKPOINT, LOCK, MANIFEST, UNFINISHED};
 use crate::reader::Reader;
 use crate::retention;
 use crate::segment::{self, SegmentHeader, SegmentNumber};
@@ -147,13 +148,27 @@ pub fn verify_on(
         ControlFlow::Continue(())
     };
     let meter = Meter::new(total_bytes(disk, &names).map_err(failed(""))?, &mut report_progress);
-    Verification::of_folder(disk, &names, meter)?.run()
+    Verification::of_folder(disk, &names, meter)?.of_backup(&names).run()
+}
+
+/// Goes over a backup that its maker has locked, before it gets its manifest.
+pub(crate) fn verify_unlocked(
+    disk: &dyn Disk,
+    mut progress: impl FnMut(VerifyProgress),
+) -> Result<VerifyReport, VerifyError> {
+    let failed = |source| VerifyError::Io { file: disk.display(""), source };
+    let names = disk.list().map_err(failed)?;
+    let mut report_progress = |done| {
+        progress(done);
+        ControlFlow::Continue(())
+    };
+    Verification::of_folder(disk, &names, Meter::new(0, &mut report_progress))?.run()
 }
 
 fn holds_data(name: &str) -> bool {
     SegmentNumber::of_file_name(name).is_some()
         || name.ends_with(".index")
-        || [CHECKPOINT, BASE, MANIFEST].contains(&name)
+        || [CHECKPOINT, BASE, MANIFEST, UNFINISHED].contains(&name)
 }
 
 fn total_bytes(disk: &dyn Disk, names: &[String]) -> io::Result<u64> {

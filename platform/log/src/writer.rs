@@ -11,11 +11,12 @@ mod rotate;
 #[cfg(test)]
 mod tests;
 
+use crate::backup::restored;
 use crate::create::{create, next_capacity};
 use crate::disk::{DiskFile, DiskLock, Environment};
 use crate::error::{AppendError, Corruption, MaintenanceError, OpenError};
 use crate::files::{maintenance_error, open_error};
-use crate::frame::{HEADER_BYTES, Kind, LogTag, chain_after};
+use crate::frame::{HEADER_BYTES, Kind, LogTag, Position, chain_after};
 use crate::group::{Answer, GROUP_BYTES_MAX, Group, frame_bytes_of, mark_frame};
 use crate::heads::StreamHasher;
 use crate::index_cache::IndexCache;
@@ -69,10 +70,16 @@ impl Writer {
             crate::folder::check_new(&environment, &names)?;
         }
         let lock = lock::acquire(disk)?;
-        let recovered = match recover(&environment, &options)? {
+        let names = disk.list().map_err(|error| open_error(disk, "", error))?;
+        let backup = restored::manifest(disk, &names)?;
+        let durable_to = backup.as_ref().map_or(Position::default(), |backup| backup.end);
+        let recovered = match recover(&environment, &options, durable_to)? {
             Some(recovered) => recovered,
             None => create(&environment, &options)?,
         };
+        if let Some(backup) = backup {
+            restored::become_log(disk, &backup, &recovered.state)?;
+        }
         Ok(Self::start(environment, options, recovered, lock))
     }
 
@@ -107,6 +114,7 @@ impl Writer {
             scrub: crate::scrub::ScrubState::default(),
             waiters: Mutex::default(),
             retention: RetentionState::default(),
+            backing_up: Mutex::default(),
             drafting: Mutex::default(),
             hints: Mutex::default(),
         });

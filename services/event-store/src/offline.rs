@@ -1,6 +1,6 @@
 //! What is done with a log that nobody serves.
 
-use annals_store_log::{LogStore, OpenError, VerifyProgress, verify};
+use annals_store_log::{LogStore, OpenError, VerifyProgress, holds_log, verify};
 use anyhow::{Context, bail, ensure};
 use std::{
     io::{self, Write},
@@ -38,8 +38,8 @@ fn tell_tenths(progress: VerifyProgress, told_tenths: &mut u64) {
 
 /// Copies the log in `data` to the new folder `to`.
 pub(crate) async fn back_up(data: &Path, to: PathBuf) -> anyhow::Result<()> {
-    let mut entries = std::fs::read_dir(data).with_context(|| format!("cannot read {}", data.display()))?;
-    ensure!(entries.next().is_some(), "{} holds no log", data.display());
+    let holds_log = holds_log(data).with_context(|| format!("cannot read {}", data.display()))?;
+    ensure!(holds_log, "{} holds no log", data.display());
     let store = match LogStore::open(data, annals_store_log::Options::default()).await {
         Err(error @ OpenError::InUse { .. }) => {
             return Err(error).context("a served log is backed up by its server: POST /v1/backup");

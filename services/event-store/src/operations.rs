@@ -22,7 +22,8 @@ struct Operated {
 
 /// `GET /v1/stats`: what the log did since it was opened, the room on its disk, and what verifying it in the background
 /// found.
-/// `POST /v1/backup` with `{}`: makes a backup in a new folder below `backups`; `None`: refuses to.
+/// `POST /v1/backup` with `{}`: makes a backup in a new folder below `backups`; `None`: refuses to. One is made at a time; who
+/// asks meanwhile is told so.
 pub fn operations(store: LogStore, backups: Option<PathBuf>) -> Router {
     Router::new()
         .route("/v1/stats", get(stats))

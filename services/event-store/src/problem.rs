@@ -38,7 +38,8 @@ impl Problem {
 impl From<BackupError> for Problem {
     fn from(error: BackupError) -> Self {
         let status = match error {
-            BackupError::Exists { .. } => StatusCode::CONFLICT,
+            BackupError::Exists { .. } | BackupError::UnderWay { .. } => StatusCode::CONFLICT,
+            BackupError::NoRoom { .. } => StatusCode::INSUFFICIENT_STORAGE,
             BackupError::TooFast | BackupError::Io { .. } => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };

@@ -8,7 +8,7 @@ use crate::base::{self, LogStart};
 use crate::checkpoint::Checkpoint;
 use crate::disk::Disk;
 use crate::error::Corruption;
-use crate::files::{BASE, CHECKPOINT, MANIFEST};
+use crate::files::{BASE, CHECKPOINT};
 use crate::frame::{HEADER_BYTES, LogTag, Position};
 use crate::heads::{Heads, StreamHasher};
 use crate::num::to_u64;
@@ -50,6 +50,8 @@ pub(super) struct Verification<'a, 'm> {
     heads: Option<Heads>,
     /// Where the segment before ended, if that is certain.
     before: Option<LogEnd>,
+    /// The names of all files in the folder of a backup; empty: it is none.
+    of_backup: Vec<String>,
     report: VerifyReport,
 }
 
@@ -69,9 +71,6 @@ impl<'a, 'm> Verification<'a, 'm> {
         verification.indexes = verification.headers.keys().copied().filter(has_index).collect();
         if names.iter().any(|name| name == CHECKPOINT) {
             verification.read_checkpoint();
-        }
-        if names.iter().any(|name| name == MANIFEST) {
-            verification.check_manifest();
         }
         Ok(verification)
     }
@@ -146,6 +145,7 @@ impl<'a, 'm> Verification<'a, 'm> {
             tag: LogTag::of(known),
             heads: Some(Heads::new()),
             before: None,
+            of_backup: Vec::new(),
             report: VerifyReport { log_id, segments, ..VerifyReport::default() },
         }
     }
@@ -162,10 +162,11 @@ impl<'a, 'm> Verification<'a, 'm> {
             expected = number.next();
         }
         let known = self.checkpoint.as_ref().map(|checkpoint| checkpoint.replay_from);
-        if known.is_some_and(|known| known >= expected) {
+        if self.headers.is_empty() || known.is_some_and(|known| known >= expected) {
             self.lost(expected, MISSING);
         }
         self.compare_checkpoint();
+        self.check_backup();
         self.meter.finish();
         Ok(self.report)
     }

@@ -8,6 +8,7 @@
 #[path = "../network/support.rs"]
 mod support;
 
+mod backups;
 mod folder;
 mod room;
 
@@ -195,61 +196,6 @@ async fn a_log_is_verified_and_each_damage_is_a_line() {
     let (verified, stdout, stderr) = offline(&["verify", "--data", data]).await;
     assert!(!verified && stderr.contains("is damaged in 1 places"), "{stderr}");
     assert!(stdout.contains("0000000001.segment is damaged at byte"), "{stdout}");
-}
-
-#[tokio::test]
-async fn a_served_log_is_backed_up_and_the_backup_is_served() {
-    let (folder, backups) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let mut with_backups = command(folder.path(), "127.0.0.1:0");
-    with_backups.arg("--backups").arg(backups.path());
-    let program = Program::of(with_backups).await;
-    let client = program.client().await;
-    for _ in 0..20 {
-        client.append(one_event("a")).await.unwrap();
-    }
-    let http = reqwest::Client::new();
-    let answer =
-        http.post(format!("{}/v1/backup", program.url)).json(&serde_json::json!({})).send().await.unwrap();
-    assert_eq!(answer.status().as_u16(), 201);
-    let body: serde_json::Value = answer.json().await.unwrap();
-    let copy = body["folder"].as_str().unwrap();
-    assert_eq!((body["head"].as_u64(), Path::new(copy).parent()), (Some(20), Some(backups.path())));
-    let again =
-        http.post(format!("{}/v1/backup", program.url)).json(&serde_json::json!({})).send().await.unwrap();
-    assert_eq!(again.status().as_u16(), 409, "nothing was appended since");
-    let stats = http.get(format!("{}/v1/stats", program.url)).send().await.unwrap();
-    let stats: serde_json::Value = stats.json().await.unwrap();
-    assert_eq!(
-        (stats["events"].as_u64(), stats["scrub"]["damages"].as_array().map(Vec::len)),
-        (Some(20), Some(0))
-    );
-    client.append(one_event("a")).await.unwrap();
-    assert!(program.signal("-TERM").await);
-
-    let (verified, stdout, stderr) = offline(&["verify", "--data", copy]).await;
-    assert!(verified && stdout.contains("20 events"), "{stdout}{stderr}");
-    let restored = Program::start(Path::new(copy), "127.0.0.1:0").await;
-    let receipt = restored.client().await.append(one_event("a")).await.unwrap();
-    assert_eq!(receipt.head, Sequence::new(21));
-    assert!(restored.signal("-TERM").await);
-}
-
-#[tokio::test]
-async fn a_log_that_nobody_serves_is_backed_up_and_nothing_is_replaced() {
-    let (folder, backups) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (data, to) = (folder.path().to_str().unwrap(), backups.path().join("one"));
-    let to = to.to_str().unwrap();
-    let (done, _, stderr) = offline(&["backup", "--data", data, "--to", to]).await;
-    assert!(!done && stderr.contains("holds no log"), "{stderr}");
-    let program = Program::start(folder.path(), "127.0.0.1:0").await;
-    program.client().await.append(one_event("a")).await.unwrap();
-    let (done, _, stderr) = offline(&["backup", "--data", data, "--to", to]).await;
-    assert!(!done && stderr.contains("POST /v1/backup"), "{stderr}");
-    assert!(program.signal("-TERM").await);
-    let (done, stdout, stderr) = offline(&["backup", "--data", data, "--to", to]).await;
-    assert!(done && stdout.contains("up to event 1"), "{stdout}{stderr}");
-    let (done, _, stderr) = offline(&["backup", "--data", data, "--to", to]).await;
-    assert!(!done && stderr.contains("is there already"), "{stderr}");
 }
 
 /// Changes one byte in the middle of the events of the largest file that has some.

@@ -1,11 +1,11 @@
 //! What lies beside the segments: indexes, the base, the checkpoint, a backup's manifest.
 
 use super::{UNREADABLE, Verification};
-use crate::backup::is_manifest;
+use crate::backup::manifest::{Lack, Manifest, is_primary};
 use crate::base::{self, Base, Found, LogStart};
 use crate::checkpoint::Checkpoint;
 use crate::error::OpenError;
-use crate::files::{BASE, CHECKPOINT, MANIFEST, read_file};
+use crate::files::{BASE, CHECKPOINT, MANIFEST, UNFINISHED, read_file};
 use crate::frame::Chain;
 use crate::index::{ActiveIndex, IndexOf, SegmentIndex};
 use crate::num::to_u64;
@@ -96,9 +96,43 @@ impl Verification<'_, '_> {
         }
     }
 
-    pub(super) fn check_manifest(&mut self) {
-        if !read_file(self.disk, MANIFEST).is_ok_and(|bytes| is_manifest(&bytes)) {
-            self.find(MANIFEST, 0, "it is not the manifest of a backup", Harm::Note);
+    /// The same, also held against a backup's manifest if there is one among the files with these names.
+    pub(in crate::verify) fn of_backup(mut self, names: &[String]) -> Self {
+        if names.iter().any(|name| [MANIFEST, UNFINISHED].contains(&name.as_str())) {
+            self.of_backup = names.to_vec();
+        }
+        self
+    }
+
+    /// Holds the files in which nothing was found against the manifest.
+    pub(super) fn check_backup(&mut self) {
+        let names = std::mem::take(&mut self.of_backup);
+        if names.is_empty() {
+            return;
+        }
+        let Some(manifest) = Manifest::in_folder(self.disk) else {
+            return match names.iter().any(|name| name == UNFINISHED) {
+                true => self.find(UNFINISHED, 0, "the backup was not finished", Harm::Primary),
+                false => self.find(MANIFEST, 0, "it is not the manifest of a backup", Harm::Note),
+            };
+        };
+        let bytes = manifest.files.iter().map(|file| file.bytes);
+        self.meter.expect(bytes.fold(0, u64::saturating_add));
+        for file in &manifest.files {
+            let place = self.disk.display(&file.name);
+            if self.report.findings.iter().any(|finding| finding.damage.file == place) {
+                continue;
+            }
+            let harm = if is_primary(&file.name) { Harm::Primary } else { Harm::Derived };
+            match file.differs(self.disk, |bytes| self.meter.pass(bytes)) {
+                Ok(None) => {}
+                Ok(Some(lack)) => self.find(&file.name, 0, lack.text(), harm),
+                Err(_) => self.find(&file.name, 0, UNREADABLE, harm),
+            }
+        }
+        let is_listed = |name: &&String| manifest.files.iter().any(|file| file.name == **name);
+        for name in names.iter().filter(|name| is_primary(name) && !is_listed(name)) {
+            self.find(name, 0, Lack::NotListed.text(), Harm::Primary);
         }
     }
 }
