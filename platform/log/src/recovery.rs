@@ -482,3 +482,6 @@ impl<'a> Recovery<'a> {
         Corruption { file: self.environment.disk.display(&segment.file_name()), offset, what }
     }
 }
+
+#[cfg(test)]
+mod tests;
