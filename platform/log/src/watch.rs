@@ -1,5 +1,5 @@
 //! Noticing that the folder at the log's path is no longer the one that is written: that it was deleted, replaced by
-//! another one (a restored backup), or made read-only.
+//! another one (a restored backup), overwritten by one, or made read-only.
 //!
 //! What always holds:
 //!
@@ -9,6 +9,7 @@
 //! * A log that went astray stops writing for good. Whoever has taken its place is never written to.
 
 use crate::disk::{DiskLock, FolderLost};
+use crate::lock::{self, Line, Locked};
 use crate::state::Shared;
 use std::{
     io,
@@ -32,6 +33,11 @@ pub(crate) enum Astray {
         file.display()
     )]
     Segment { file: PathBuf },
+    #[error(
+        "its files in {} were overwritten while the log was open, as when a backup is copied over it; stop this process, restore the log into an empty folder, start again",
+        folder.display()
+    )]
+    Overwritten { folder: PathBuf },
 }
 
 /// Whether the folder at the log's path is the one that is open, with the lock and the active segment in it.
@@ -54,24 +60,39 @@ pub(crate) struct Watch {
     shared: Arc<Shared>,
     /// Gone with the writer, and with it the right to the folder.
     lock: Weak<dyn DiskLock>,
+    /// What stands in the lock's file; `None`: it is not known.
+    line: Option<Line>,
 }
 
 impl Watch {
-    pub(crate) fn new(shared: Arc<Shared>, lock: &Arc<dyn DiskLock>) -> Self {
-        Self { shared, lock: Arc::downgrade(lock) }
+    pub(crate) fn new(shared: Arc<Shared>, locked: &Locked) -> Self {
+        Self { shared, lock: Arc::downgrade(&locked.lock), line: locked.line }
     }
 
     /// Looks once; `Break`: the log stopped writing, there is nothing more to look after.
     pub(crate) fn look(&self) -> ControlFlow<()> {
         let Some(lock) = self.lock.upgrade() else { return ControlFlow::Break(()) };
-        let folder = || self.shared.environment.disk.display("");
-        let writable = || lock.check_writable().map_err(|lost| Astray::Folder { folder: folder(), lost });
-        if let Err(astray) = look(&self.shared, &*lock).and_then(|()| writable()) {
+        let looked = look(&self.shared, &*lock).and_then(|()| self.look_inside(&*lock));
+        if let Err(astray) = looked {
             self.shared.stop_writing(&astray);
         }
         match self.shared.poison.reason() {
             Some(_) => ControlFlow::Break(()),
             None => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Whether files can be made in the folder, and those that are there are still the log's: the lock's file, which
+    /// nobody else writes, says what its holder wrote.
+    fn look_inside(&self, lock: &dyn DiskLock) -> Result<(), Astray> {
+        let disk = &*self.shared.environment.disk;
+        lock.check_writable().map_err(|lost| Astray::Folder { folder: disk.display(""), lost })?;
+        match (self.line, lock::read(disk)) {
+            (Some(written), Ok(found)) if found != written => {
+                Err(Astray::Overwritten { folder: disk.display("") })
+            }
+            // What cannot be read now proves nothing.
+            _ => Ok(()),
         }
     }
 }

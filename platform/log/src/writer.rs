@@ -13,7 +13,7 @@ mod tests;
 
 use crate::backup::restored;
 use crate::create::{create, next_capacity};
-use crate::disk::{DiskFile, DiskLock, Environment};
+use crate::disk::{DiskFile, Environment};
 use crate::error::{AppendError, Corruption, MaintenanceError, OpenError};
 use crate::files::{maintenance_error, open_error};
 use crate::frame::{HEADER_BYTES, Kind, LogTag, Position, chain_after};
@@ -35,7 +35,10 @@ use crate::stats::{Stats, add};
 use crate::tail::TailGroup;
 use crate::watch::{self, Watch};
 use crate::window::RequestHasher;
-use crate::{lock, num};
+use crate::{
+    lock::{self, Locked},
+    num,
+};
 use annals_event::{Append, Receipt};
 use decide::Decision;
 use parking_lot::{Mutex, RwLock};
@@ -58,7 +61,7 @@ pub struct Writer {
     /// The last frame is a close mark.
     closed: bool,
     /// Held as long as anything may be written.
-    lock: Arc<dyn DiskLock>,
+    locked: Locked,
 }
 
 impl Writer {
@@ -69,7 +72,7 @@ impl Writer {
         if !names.iter().any(|name| SegmentNumber::of_file_name(name).is_some()) {
             crate::folder::check_new(&environment, &names)?;
         }
-        let lock = lock::acquire(disk)?;
+        let locked = lock::acquire(disk)?;
         let names = disk.list().map_err(|error| open_error(disk, "", error))?;
         let backup = restored::manifest(disk, &names)?;
         let durable_to = backup.as_ref().map_or(Position::default(), |backup| backup.end);
@@ -80,15 +83,10 @@ impl Writer {
         if let Some(backup) = backup {
             restored::become_log(disk, &backup, &recovered.state)?;
         }
-        Ok(Self::start(environment, options, recovered, lock))
+        Ok(Self::start(environment, options, recovered, locked))
     }
 
-    fn start(
-        environment: Environment,
-        options: Options,
-        recovered: Recovered,
-        lock: Box<dyn DiskLock>,
-    ) -> Self {
+    fn start(environment: Environment, options: Options, recovered: Recovered, locked: Locked) -> Self {
         let Recovered { heads, state, file, closed, checkpointed, segment } = recovered;
         let (log_id, tag) = (segment.log_id, LogTag::of(segment.log_id));
         let disk = environment.disk.clone();
@@ -119,8 +117,7 @@ impl Writer {
             hints: Mutex::default(),
         });
         let maintenance = Arc::new(Maintenance::new(shared.clone(), preparation, checkpointed));
-        let lock = Arc::from(lock);
-        Self { shared, maintenance, segment, file, group, answers: Vec::new(), headroom, closed, lock }
+        Self { shared, maintenance, segment, file, group, answers: Vec::new(), headroom, closed, locked }
     }
 
     /// Writes a group of appends: each is checked against all before it, all are synced together, and only then
@@ -190,7 +187,7 @@ impl Writer {
     }
 
     pub(crate) fn finish(&mut self) -> Result<(), MaintenanceError> {
-        if let Err(astray) = watch::look(&self.shared, &*self.lock) {
+        if let Err(astray) = watch::look(&self.shared, &*self.locked.lock) {
             self.shared.stop_writing(&astray);
         }
         let frozen = self.shared.poison.reason().is_some() || self.corruption().is_some();
@@ -212,7 +209,7 @@ impl Writer {
 
     /// What looks after the log's folder beside the appends.
     pub(crate) fn watch(&self) -> Watch {
-        Watch::new(self.shared.clone(), &self.lock)
+        Watch::new(self.shared.clone(), &self.locked)
     }
 
     fn take(&mut self, at: usize, pending: &Pending) {
@@ -258,7 +255,7 @@ impl Writer {
     /// Writes and syncs the group, makes it visible, and releases its answers.
     fn flush(&mut self) {
         if !self.group.is_empty() {
-            let looked = || watch::look(&self.shared, &*self.lock);
+            let looked = || watch::look(&self.shared, &*self.locked.lock);
             match self.write_group().map(|()| looked()) {
                 Ok(Ok(())) => self.publish(),
                 Ok(Err(astray)) => self.fail(self.shared.stop_writing(&astray)),

@@ -155,6 +155,18 @@ fn a_restored_backup_in_the_place_of_the_log_is_served_by_the_next_start() {
     restored.append(one()).unwrap();
 }
 
+#[test]
+fn a_backup_that_is_copied_over_an_open_log_is_noticed() {
+    let held = Held::new();
+    let backup = held.parent.path().join("backup");
+    held.log.backup(&backup).unwrap();
+    for name in names(&backup) {
+        std::fs::copy(backup.join(&name), held.folder().join(&name)).unwrap();
+    }
+    let reason = held.noticed();
+    assert!(reason.contains("were overwritten while the log was open"), "{reason}");
+}
+
 /// The same on a simulated disk, where every kind of loss can be had.
 #[test]
 fn whatever_becomes_of_the_folder_the_writer_says_it_before_it_answers() {
