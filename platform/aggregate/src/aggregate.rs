@@ -9,6 +9,10 @@ pub trait Aggregate: Default + Clone + Send + Sync + 'static {
     /// of what they mean; snapshots of another version are passed over, as those of another type and of a state with other
     /// fields are.
     const SNAPSHOT_VERSION: u32 = 1;
+    /// Whether an event of a type that it does not know is passed over: a fact that changes none of its decisions. Where it
+    /// could change them, say no: a stream with such an event, which a newer release wrote, is then an error
+    /// ([`FoldError::UnknownType`](crate::FoldError::UnknownType)), and no command is executed on it.
+    const PASSES_OVER_UNKNOWN_TYPES: bool = true;
 
     /// What may happen to it.
     type Event: Event;

@@ -15,6 +15,19 @@ pub enum FoldError {
         /// What is wrong with it; names its type.
         source: CodecError,
     },
+    /// An event of a type that the aggregate does not know and does not pass over.
+    #[error(
+        "stream {stream:?}, version {version}: event type {event_type:?} is not known to this release; deploy the release \
+         that knows it"
+    )]
+    UnknownType {
+        /// The stream.
+        stream: String,
+        /// Which of its events.
+        version: Version,
+        /// Its type.
+        event_type: String,
+    },
     /// Events are missing.
     #[error(
         "stream {stream:?} has version {found} where {expected} was expected: retention dropped events that the state \

@@ -21,7 +21,8 @@ impl<A: Aggregate> Loaded<A> {
         Self { state: A::default(), version: Version::ZERO, token: Sequence::ZERO, last_id: None }
     }
 
-    /// Folds the stream's next events in. Those of a type that the aggregate does not know only move the version.
+    /// Folds the stream's next events in. Those of a type that the aggregate does not know only move the version, if
+    /// it [passes them over](Aggregate::PASSES_OVER_UNKNOWN_TYPES).
     pub fn fold(&mut self, events: &EventBatch, upcasters: &Upcasters) -> Result<(), FoldError> {
         events.iter().try_for_each(|event| self.fold_one(&event, upcasters))
     }
@@ -49,7 +50,11 @@ impl<A: Aggregate> Loaded<A> {
         }
         match upcasters.decode::<A::Event>(event) {
             Ok(Some(decoded)) => self.state.evolve(&decoded),
-            Ok(None) => {}
+            Ok(None) if A::PASSES_OVER_UNKNOWN_TYPES => {}
+            Ok(None) => {
+                let event_type = event.event_type().to_owned();
+                return Err(FoldError::UnknownType { stream: stream(), version: found, event_type });
+            }
             Err(source) => return Err(FoldError::Event { stream: stream(), version: found, source }),
         }
         (self.version, self.token, self.last_id) = (found, event.sequence(), Some(event.id()));

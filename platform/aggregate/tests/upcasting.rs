@@ -3,10 +3,13 @@
 
 mod common;
 
-use annals_aggregate::{Loaded, Repository, Upcasters};
+use annals_aggregate::{
+    Aggregate, Context, ExecuteError, FoldError, LoadError, Loaded, Repository, Upcasters,
+};
 use annals_event::{EventBatchBuilder, EventType, NewEvent, Sequence, Timestamp, Version, json::JsonError};
 use annals_store::{EventStore, GappedStore, ReadLog};
-use common::{Account, AccountEvent, accounts, stream, write_raw};
+use common::{Account, AccountCommand, AccountError, AccountEvent, accounts, stream, write_raw};
+use std::sync::Arc;
 
 /// Version 1 called the owner a name; version 2 had no currency.
 fn upcasters() -> Upcasters {
@@ -97,4 +100,42 @@ fn a_stored_event_of_schema_version_0_is_an_error_of_that_event() {
     let folded = Loaded::<Account>::new().fold(&batch.build().unwrap(), &upcasters());
     let error = folded.unwrap_err().to_string();
     assert!(error.contains("\"account.deposited\": schema version 0 is stored and 1 is wanted"), "{error}");
+}
+
+/// An account that passes over nothing.
+#[derive(Clone, Debug, Default)]
+struct Strict(Account);
+
+impl Aggregate for Strict {
+    const CATEGORY: &'static str = Account::CATEGORY;
+    const PASSES_OVER_UNKNOWN_TYPES: bool = false;
+    type Event = AccountEvent;
+    type Command = AccountCommand;
+    type Error = AccountError;
+
+    fn decide(&self, command: AccountCommand) -> Result<Vec<AccountEvent>, AccountError> {
+        self.0.decide(command)
+    }
+    fn evolve(&mut self, event: &AccountEvent) {
+        self.0.evolve(event);
+    }
+}
+
+#[tokio::test]
+async fn an_event_of_an_unknown_type_is_passed_over_unless_the_aggregate_says_no() {
+    let store = GappedStore::new();
+    write_raw(&store, "1", "account.opened", 3, r#"{"owner":"Ada","currency":"USD"}"#).await;
+    write_raw(&store, "1", "account.frozen", 1, "{}").await;
+    let deposit = AccountCommand::Deposit { cents: 1 };
+    let strict = Repository::<Strict>::new(Arc::new(store.clone()));
+    let refused = strict.execute("1", deposit.clone(), Context::new()).await.unwrap_err();
+    assert!(
+        matches!(&refused, ExecuteError::Load(LoadError::Fold(FoldError::UnknownType { .. }))),
+        "{refused}"
+    );
+    assert!(
+        refused.to_string().contains("version 2: event type \"account.frozen\" is not known"),
+        "{refused}"
+    );
+    accounts(&store).execute("1", deposit, Context::new()).await.unwrap();
 }

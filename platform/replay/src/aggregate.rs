@@ -9,9 +9,12 @@
 //! * The worker's steps and an operator's words race for the stream's next version; whoever comes second is
 //!   refused here. A cancelled replay therefore cannot be promoted, and a promoted one cannot be cancelled.
 //! * A worker that repeats a step after a crash gets nothing to do, not an error.
+//! * A replay with an event that is impossible where it stands is unreadable from there on: nothing is decided about it any
+//!   more. So is one with an event that cannot be decoded; it is not loaded at all.
 
-use crate::{Difference, Failure, Phase, Plan, ReplayEvent, ReplayMode};
+use crate::{Difference, Failure, Phase, Plan, ReplayCommand, ReplayEvent, ReplayMode, ReplayRefused};
 use annals_aggregate::Aggregate;
+use annals_event::Event;
 
 /// One replay, as its events tell it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,6 +43,8 @@ pub struct Replay {
     pub failure: Option<Failure>,
     /// How far behind the log the former generation was when it was rolled back to.
     pub rolled_back_behind: Option<u64>,
+    /// Why it cannot be read by this release. The rest is what its events told before.
+    pub unreadable: Option<String>,
 }
 
 /// A generation that nobody needs any more.
@@ -60,110 +65,18 @@ impl<'a> Garbage<'a> {
     }
 }
 
-/// What can be asked of a replay, by an operator or by the worker that carries it out.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum ReplayCommand {
-    /// An operator: begin.
-    Request {
-        /// Which read model.
-        read_model: String,
-        /// From which sequence number on.
-        from: u64,
-        /// How far.
-        mode: ReplayMode,
-    },
-    /// An operator: make the candidate live.
-    Promote,
-    /// An operator: stop; remove the candidate.
-    Cancel,
-    /// An operator: make what was replaced live again.
-    RollBack,
-    /// An operator: remove what was replaced.
-    Retire,
-    /// The worker: this is the plan.
-    Plan(Plan),
-    /// The worker: the candidate is being made.
-    Restore {
-        /// The candidate's id.
-        generation: String,
-    },
-    /// The worker: the candidate is being folded.
-    Fold {
-        /// The last sequence number in it.
-        checkpoint: u64,
-    },
-    /// The worker: the candidate follows the live generation.
-    CatchUp {
-        /// The last sequence number in it.
-        checkpoint: u64,
-    },
-    /// The worker: the candidate is being checked.
-    Verify {
-        /// The last sequence number in it.
-        checkpoint: u64,
-    },
-    /// The worker: the candidate was checked.
-    RecordVerified(Difference),
-    /// The worker: the candidate is live.
-    RecordPromoted {
-        /// What was live before; `None`: it was given up meanwhile.
-        replaced: Option<String>,
-        /// The last sequence number in the candidate.
-        checkpoint: u64,
-    },
-    /// The worker: the former generation is live again.
-    RecordRolledBack {
-        /// How many sequence numbers it is behind the log.
-        behind: u64,
-    },
-    /// The worker: what is not needed any more was given up.
-    RecordDiscarded,
-    /// The worker: it cannot be done.
-    Fail {
-        /// Why.
-        reason: String,
-    },
-    /// The worker: the former generation cannot be made live again.
-    FailRollback {
-        /// Why.
-        reason: String,
-    },
-    /// The worker: what is not needed any more cannot be given up.
-    FailDiscard {
-        /// Why.
-        reason: String,
-    },
-}
-
-/// Why a command was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReplayRefused {
-    /// There is no such replay.
-    #[error("there is no such replay; list the replays to see their ids")]
-    Unknown,
-    /// The id is taken.
-    #[error("the replay was requested before with another read model, place or mode; make a new id")]
-    AlreadyRequested,
-    /// Not in this phase.
-    #[error("the replay is {phase}: {why}")]
-    WrongPhase {
-        /// Where it is.
-        phase: Phase,
-        /// Why that does not allow it.
-        why: &'static str,
-    },
-}
-
 impl Aggregate for Replay {
     const CATEGORY: &'static str = "$replay";
+    const PASSES_OVER_UNKNOWN_TYPES: bool = false;
     type Event = ReplayEvent;
     type Command = ReplayCommand;
     type Error = ReplayRefused;
 
     fn decide(&self, command: ReplayCommand) -> Result<Vec<ReplayEvent>, ReplayRefused> {
         use ReplayCommand as Do;
+        if let Some(reason) = &self.unreadable {
+            return Err(ReplayRefused::Unreadable { reason: reason.clone() });
+        }
         match command {
             Do::Request { read_model, from, mode } => self.request(read_model, from, mode),
             _ if self.phase == Phase::Unknown => Err(ReplayRefused::Unknown),
@@ -207,6 +120,15 @@ impl Aggregate for Replay {
     }
 
     fn evolve(&mut self, event: &ReplayEvent) {
+        if self.unreadable.is_some() {
+            return;
+        }
+        if !self.allows(event) {
+            let (event_type, phase) = (event.event_type(), self.phase);
+            let reason = format!("{event_type:?} cannot happen to a replay that is {phase}");
+            self.make_unreadable(reason);
+            return;
+        }
         match event {
             ReplayEvent::Requested { read_model, from, mode } => {
                 self.read_model.clone_from(read_model);
@@ -277,6 +199,12 @@ impl Replay {
             Phase::Retired => self.replaced.as_deref().map(Garbage::Former),
             _ => None,
         }
+    }
+
+    /// Where it is, is not known from here on.
+    pub(crate) fn make_unreadable(&mut self, reason: String) {
+        self.phase = Phase::Unreadable;
+        self.unreadable = Some(reason);
     }
 
     /// Whether an operator may still end it, and an error does.
@@ -416,6 +344,6 @@ fn order(phase: Phase) -> u8 {
         Phase::Promoting => 8,
         Phase::Promoted => 9,
         Phase::RollingBack => 10,
-        Phase::RolledBack | Phase::Retired | Phase::Cancelled | Phase::Failed => 11,
+        Phase::RolledBack | Phase::Retired | Phase::Cancelled | Phase::Failed | Phase::Unreadable => 11,
     }
 }

@@ -3,13 +3,17 @@
 //! A replay's state comes here on two ways, each at its stream's version: from the log, and at once from whoever
 //! has just said or loaded something. The greater version counts, so that nobody who said something has to wait
 //! for the log to bring it back.
+//!
+//! A replay with an event that cannot be read is in the list as unreadable, with the reason and with what its events told
+//! before, until the process ends: a later release reads it anew.
 
-use crate::{Replay, ReplayEvent, WorkerError};
-use annals_aggregate::{Aggregate, Upcasters};
-use annals_event::{Category, EventRef, Sequence, StreamName, Version};
+use crate::{Replay, WorkerError};
+use annals_aggregate::{Aggregate, LoadError, Loaded, Upcasters};
+use annals_event::{Category, EventBatch, EventRef, Sequence, StreamName, Version};
 use annals_store::{Delivery, EventStore, Filter, ReadError, Subscribe};
 use serde::Serialize;
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     fmt,
     str::FromStr,
@@ -62,11 +66,37 @@ struct Shared {
     followed: tokio::sync::Mutex<Sequence>,
 }
 
-/// A replay, and the last event of its stream that is in it.
 #[derive(Default)]
 struct Entry {
-    replay: Replay,
-    version: Version,
+    /// The replay, as far as its stream is known and can be read.
+    loaded: Loaded<Replay>,
+    /// Why its stream cannot be read further.
+    unreadable: Option<String>,
+}
+
+impl Entry {
+    /// Takes in an event of the replay's stream, alone in its batch.
+    fn take_in(&mut self, id: ReplayId, event: &EventBatch) {
+        let folded = self.loaded.fold(event, &Upcasters::new());
+        let reason = folded.err().map(|error| error.to_string());
+        if let Some(reason) = reason.as_ref().or(self.loaded.state.unreadable.as_ref()) {
+            tracing::warn!(replay = %id, %reason, "the replay cannot be read by this release and is passed over");
+        }
+        self.unreadable = reason.or(self.unreadable.take());
+    }
+
+    /// The replay as everybody may see it.
+    fn shown(&self) -> Cow<'_, Replay> {
+        let replay = &self.loaded.state;
+        match &self.unreadable {
+            Some(reason) if replay.unreadable.is_none() => {
+                let mut replay = replay.clone();
+                replay.make_unreadable(reason.clone());
+                Cow::Owned(replay)
+            }
+            _ => Cow::Borrowed(replay),
+        }
+    }
 }
 
 impl Directory {
@@ -103,40 +133,46 @@ impl Directory {
         let mut subscription = self.0.store.subscribe(Subscribe::after(*through, filter)).await?;
         loop {
             let delivery = subscription.next().await?;
-            self.take_in(&delivery)?;
+            self.take_in(&delivery);
             *through = delivery.through;
         }
     }
 
-    fn take_in(&self, delivery: &Delivery) -> Result<(), WorkerError> {
-        for event in delivery.events.iter() {
+    fn take_in(&self, delivery: &Delivery) {
+        for (at, event) in delivery.events.iter().enumerate() {
             let Some(id) = replay_of(&event) else { continue };
-            let decoded = Upcasters::new().decode::<ReplayEvent>(&event);
-            let decoded = decoded.map_err(|error| WorkerError::Event(format!("{event:?}: {error}")))?;
             let mut replays = self.replays();
-            let known = replays.get(&id).map_or(Version::ZERO, |entry| entry.version);
-            // Else it is in already, or retention dropped what came before it: half a replay is none.
+            let known = replays.get(&id).map_or(Version::ZERO, |entry| entry.loaded.version);
+            // Else it is in already, or retention dropped what came before it: half a replay is none. Behind an event that
+            // cannot be read nothing comes in.
             if event.version() == known.next() {
-                let entry = replays.entry(id).or_default();
-                entry.version = event.version();
-                decoded.iter().for_each(|event| entry.replay.evolve(event));
+                replays.entry(id).or_default().take_in(id, &delivery.events.slice(at..at + 1));
             }
         }
         self.0.news.send_replace(());
-        Ok(())
     }
 
-    /// Takes in what somebody knows of a replay before the log brings it. A stream without events is no replay.
+    /// Takes in what somebody knows of a replay before the log brings it. A stream without events is no replay, whatever it
+    /// was before the log was restored from a backup.
     pub(crate) fn learn(&self, id: ReplayId, replay: &Replay, version: Version) {
-        if version == Version::ZERO {
-            return;
-        }
         let mut replays = self.replays();
-        let entry = replays.entry(id).or_default();
-        if version > entry.version {
-            *entry = Entry { replay: replay.clone(), version };
+        if version == Version::ZERO {
+            replays.remove(&id);
+        } else {
+            let Entry { loaded, .. } = replays.entry(id).or_default();
+            if version > loaded.version {
+                (loaded.state, loaded.version) = (replay.clone(), version);
+            }
         }
         drop(replays);
+        self.0.news.send_replace(());
+    }
+
+    /// Says why a replay of this list is not loaded, now or later: it is over with it in this process.
+    pub(crate) fn cannot_read(&self, id: ReplayId, error: &LoadError) {
+        let reason = error.to_string();
+        tracing::warn!(replay = %id, %reason, "the replay cannot be read by this release and is passed over");
+        self.replays().entry(id).or_default().unreadable = Some(reason);
         self.0.news.send_replace(());
     }
 
@@ -145,7 +181,7 @@ impl Directory {
         let mut news = self.0.news.subscribe();
         loop {
             news.borrow_and_update();
-            let found = self.replays().iter().find_map(|(id, entry)| answer(*id, &entry.replay));
+            let found = self.replays().iter().find_map(|(id, entry)| answer(*id, &entry.shown()));
             if let Some(found) = found {
                 return found;
             }
@@ -165,11 +201,11 @@ impl Directory {
     }
 
     pub(crate) fn get(&self, id: ReplayId) -> Option<Replay> {
-        self.replays().get(&id).map(|entry| entry.replay.clone())
+        self.replays().get(&id).map(|entry| entry.shown().into_owned())
     }
 
     pub(crate) fn all(&self) -> Vec<(ReplayId, Replay)> {
-        self.replays().iter().map(|(id, entry)| (*id, entry.replay.clone())).collect()
+        self.replays().iter().map(|(id, entry)| (*id, entry.shown().into_owned())).collect()
     }
 
     fn replays(&self) -> MutexGuard<'_, BTreeMap<ReplayId, Entry>> {

@@ -2,23 +2,20 @@
 //!
 //! Each round reads the replay from its own stream, does the step of its phase and records it. The step is done
 //! before it is recorded, so after a kill it is done again; hosts make that harmless. Recording is refused when
-//! somebody cancelled in between, and then the candidate is given up.
+//! somebody cancelled in between, and then the candidate is given up. A replay that becomes unreadable meanwhile is left
+//! where it is, with its candidate.
 
 use crate::{
-    ReadModelHost, Replay, ReplayCommand, ReplayError, ReplayId, Replays, WorkerError, WorkerOptions,
+    ReadModelHost, Replay, ReplayCommand, ReplayError, ReplayId, Replays, WorkerOptions,
+    error::passes_by_itself,
     step::{Interrupted, Step},
 };
-use annals_aggregate::{Context, LoadError};
+use annals_aggregate::Context;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio_util::sync::CancellationToken;
 
-/// Why a drive ended before its replay did.
-pub(crate) enum Stopped {
-    /// The worker is to stop.
-    Shutdown,
-    /// The replay's stream cannot be read.
-    Broken(WorkerError),
-}
+/// The worker is to stop before the replay has ended.
+pub(crate) struct Shutdown;
 
 pub(crate) struct Drive<'a> {
     pub(crate) id: ReplayId,
@@ -30,46 +27,44 @@ pub(crate) struct Drive<'a> {
 }
 
 impl Drive<'_> {
-    pub(crate) async fn run(self) -> Result<(), Stopped> {
+    pub(crate) async fn run(self) -> Result<(), Shutdown> {
         let driven = self.until_settled().await;
         self.replays.board.set(self.id, None);
         driven
     }
 
-    async fn until_settled(&self) -> Result<(), Stopped> {
-        loop {
-            let replay = self.load().await?;
-            if !replay.is_due() {
-                return Ok(());
-            }
+    async fn until_settled(&self) -> Result<(), Shutdown> {
+        while let Some(replay) = self.load().await?.filter(Replay::is_due) {
             match Step::new(self, &replay).run().await {
                 Ok(done) => self.record(done).await?,
                 Err(Interrupted::Failed(reason)) => self.record(failure(&replay, reason)).await?,
                 Err(Interrupted::Ended) => {}
-                Err(Interrupted::Shutdown) => return Err(Stopped::Shutdown),
+                Err(Interrupted::Shutdown) => return Err(Shutdown),
             }
         }
+        Ok(())
     }
 
-    /// The replay, from its own stream: the directory may lag behind.
-    async fn load(&self) -> Result<Replay, Stopped> {
+    /// The replay, from its own stream: the directory may lag behind. `None`: it cannot be read.
+    async fn load(&self) -> Result<Option<Replay>, Shutdown> {
         let id = self.id.to_string();
         let mut delays = self.options.delays();
         loop {
             match self.replays.repository.load(&id).await {
                 Ok(loaded) => {
                     self.replays.directory.learn(self.id, &loaded.state, loaded.version);
-                    return Ok(loaded.state);
+                    return Ok(Some(loaded.state));
                 }
-                Err(LoadError::Read { source, .. }) if source.is_retryable() => {
-                    self.pause(&mut delays).await?;
+                Err(error) if passes_by_itself(&error) => self.pause(&mut delays).await?,
+                Err(error) => {
+                    self.replays.directory.cannot_read(self.id, &error);
+                    return Ok(None);
                 }
-                Err(error) => return Err(Stopped::Broken(error.into())),
             }
         }
     }
 
-    async fn record(&self, command: ReplayCommand) -> Result<(), Stopped> {
+    async fn record(&self, command: ReplayCommand) -> Result<(), Shutdown> {
         let id = self.id.to_string();
         let mut delays = self.options.delays();
         loop {
@@ -79,9 +74,9 @@ impl Drive<'_> {
                     self.replays.directory.learn(self.id, &executed.state, executed.version);
                     return Ok(());
                 }
-                // Somebody ended the replay: the next round sees it.
-                Err(ReplayError::Refused { reason, .. }) => {
-                    tracing::info!(replay = %self.id, %reason, "a step was not recorded");
+                // Somebody ended the replay, or wrote what cannot be read here: the next round sees it.
+                Err(error @ (ReplayError::Refused { .. } | ReplayError::Unreadable { .. })) => {
+                    tracing::info!(%error, "a step was not recorded");
                     return Ok(());
                 }
                 Err(error) => {
@@ -92,10 +87,10 @@ impl Drive<'_> {
         }
     }
 
-    async fn pause(&self, delays: &mut ExponentialBackoff) -> Result<(), Stopped> {
+    async fn pause(&self, delays: &mut ExponentialBackoff) -> Result<(), Shutdown> {
         let delay = delays.next().unwrap_or(self.options.retry_max);
         let slept = self.shutdown.run_until_cancelled(tokio::time::sleep(delay)).await;
-        slept.ok_or(Stopped::Shutdown)
+        slept.ok_or(Shutdown)
     }
 }
 

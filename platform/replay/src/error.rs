@@ -14,6 +14,16 @@ pub enum ReplayError {
         /// Why.
         reason: ReplayRefused,
     },
+    /// This release cannot read the replay: a newer one wrote to it, or its stream is damaged. It is left as it is.
+    #[error(
+        "replay {id} cannot be read by this release, which neither carries it out nor changes it; ask one that can: {reason}"
+    )]
+    Unreadable {
+        /// Which replay.
+        id: ReplayId,
+        /// Which of its events, and why not.
+        reason: String,
+    },
     /// The request makes no sense.
     #[error("bad input: {0}")]
     Invalid(String),
@@ -30,23 +40,26 @@ pub enum ReplayError {
 impl ReplayError {
     pub(crate) fn of(id: ReplayId, error: ExecuteError<ReplayRefused>) -> Self {
         match error {
+            ExecuteError::Rejected(ReplayRefused::Unreadable { reason }) => Self::Unreadable { id, reason },
             ExecuteError::Rejected(reason) => Self::Refused { id, reason },
+            ExecuteError::Load(error) if !passes_by_itself(&error) => {
+                Self::Unreadable { id, reason: error.to_string() }
+            }
             other => Self::Store { id, reason: other.to_string() },
         }
     }
 }
 
-/// Why a worker stopped.
+/// Whether a replay that was not loaded may be loaded later.
+pub(crate) fn passes_by_itself(error: &LoadError) -> bool {
+    matches!(error, LoadError::Read { source, .. } if source.is_retryable())
+}
+
+/// Why the replays are not followed any more. One replay alone is never the reason.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WorkerError {
     /// The log cannot be read.
     #[error("the replays cannot be followed: {0}")]
     Follow(#[from] ReadError),
-    /// An event of a replay cannot be read.
-    #[error("an event of the replays cannot be read: {0}")]
-    Event(String),
-    /// A replay's stream cannot be folded.
-    #[error(transparent)]
-    Load(#[from] LoadError),
 }

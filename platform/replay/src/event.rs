@@ -1,4 +1,7 @@
 //! What happened to a replay. Only transitions are events; progress is in the candidate's control row.
+//!
+//! An event is read as a whole or not at all: a type, a version, a mode or a field that this release does not know, and a
+//! payload of another type, are errors. What is found and planned ([`Plan`], [`Difference`]) may have facts besides.
 
 use crate::{Difference, Failure, Plan, ReplayMode};
 use annals_event::{CodecError, Event, json};
@@ -7,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// An event of one replay, on its stream `$replay-<id>`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum ReplayEvent {
     /// Somebody asked for it.
@@ -181,6 +184,11 @@ impl Event for ReplayEvent {
         if !Self::knows(event_type) {
             return Ok(None);
         }
-        json::from_slice(payload).map(Some).map_err(|error| CodecError::new(event_type, error))
+        let decoded: Self = json::from_slice(payload).map_err(|error| CodecError::new(event_type, error))?;
+        if decoded.event_type() != event_type {
+            let reason = format!("its payload is that of a {:?}", decoded.event_type());
+            return Err(CodecError::new(event_type, reason));
+        }
+        Ok(Some(decoded))
     }
 }

@@ -11,10 +11,14 @@
 //! * Only transitions are events. Progress is in the candidate's control row, so that a killed replay goes on from
 //!   there.
 //! * Every step may be done again: a step that was done and not recorded is found done.
+//! * A replay with an event that this release cannot read, because a newer one wrote it or because it is damaged, is listed
+//!   as unreadable with the reason, and left alone: it is neither carried out nor changed, and its candidate stays as it is
+//!   and is not promoted. All others go on. A release that can read it finds it where it was.
 //! * A candidate is promoted only after it was proven complete against the log and compared with the live
 //!   generation at the same sequence number.
 
 mod aggregate;
+mod command;
 mod directory;
 mod drive;
 mod error;
@@ -22,12 +26,14 @@ mod event;
 mod generations;
 mod host;
 mod plan;
+mod possible;
 mod progress;
 mod replays;
 mod step;
 mod worker;
 
-pub use aggregate::{Garbage, Replay, ReplayCommand, ReplayRefused};
+pub use aggregate::{Garbage, Replay};
+pub use command::{ReplayCommand, ReplayRefused};
 pub use directory::ReplayId;
 pub use error::{ReplayError, WorkerError};
 pub use event::ReplayEvent;

@@ -158,6 +158,8 @@ pub enum Phase {
     Cancelled,
     /// Ended by an error.
     Failed,
+    /// An event on its stream cannot be read by this release, which therefore does not know where it is.
+    Unreadable,
 }
 
 impl fmt::Display for Phase {
@@ -178,6 +180,7 @@ impl fmt::Display for Phase {
             Self::Retired => "retired",
             Self::Cancelled => "cancelled",
             Self::Failed => "failed",
+            Self::Unreadable => "unreadable",
         })
     }
 }

@@ -42,7 +42,8 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Tells the work to stop when the replay has left the phase: it was cancelled, or another worker was quicker.
+    /// Tells the work to stop when the replay has left the phase: it was cancelled, another worker was quicker, or it cannot
+    /// be read any more.
     async fn stop_when_done_elsewhere(&self) -> Infallible {
         let phase = self.replay.phase;
         self.drive.replays.directory.once(self.drive.id, |replay| replay.phase != phase).await;
@@ -93,7 +94,9 @@ impl<'a> Step<'a> {
                 self.again(|| host.discard(garbage)).await.map(|()| ReplayCommand::RecordDiscarded)
             }
             // Nothing is due in them.
-            Phase::Unknown | Phase::Ready | Phase::Promoted | Phase::RolledBack => Err(Interrupted::Ended),
+            Phase::Unknown | Phase::Ready | Phase::Promoted | Phase::RolledBack | Phase::Unreadable => {
+                Err(Interrupted::Ended)
+            }
         }
     }
 

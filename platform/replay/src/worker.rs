@@ -1,11 +1,8 @@
 //! The worker's side: carries out the replays of the read models that this process hosts, one at a time each.
 //! Several workers may host one read model: the one with the lease works, and when it is gone another goes on.
 
-use crate::{
-    Lease, Progress, ReadModelHost, ReplayId, Replays, WorkerError,
-    drive::{Drive, Stopped},
-};
-use futures::future::{try_join, try_join_all};
+use crate::{Lease, Progress, ReadModelHost, ReplayId, Replays, WorkerError, drive::Drive};
+use futures::future::{join_all, try_join};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -57,21 +54,22 @@ impl ReplayWorker {
     /// Works until cancelled. What was not finished then, goes on from there when a worker runs again.
     pub async fn run(self, cancel: CancellationToken) -> Result<(), WorkerError> {
         let hosts = self.hosts.iter().map(|host| self.serve(host.as_ref(), &cancel));
-        try_join(self.replays.run(cancel.clone()), try_join_all(hosts)).await.map(|_| ())
+        let working = async {
+            join_all(hosts).await;
+            Ok(())
+        };
+        try_join(self.replays.run(cancel.clone()), working).await.map(|_| ())
     }
 
-    async fn serve(&self, host: &dyn ReadModelHost, cancel: &CancellationToken) -> Result<(), WorkerError> {
+    async fn serve(&self, host: &dyn ReadModelHost, cancel: &CancellationToken) {
         while let Some((id, lease)) = cancel.run_until_cancelled(self.next(host)).await {
             let (replays, options) = (&self.replays, &self.options);
             let driven = Drive { id, host, replays, options, shutdown: cancel }.run().await;
             drop(lease);
-            match driven {
-                Ok(()) => {}
-                Err(Stopped::Shutdown) => return Ok(()),
-                Err(Stopped::Broken(error)) => return Err(error),
+            if driven.is_err() {
+                return;
             }
         }
-        Ok(())
     }
 
     /// The next replay of the host's read model, and the right to carry it out. Another worker may have done it

@@ -44,6 +44,8 @@ pub(crate) struct ReplayBody {
     replaced: Option<String>,
     failure: Option<Failure>,
     rolled_back_behind: Option<u64>,
+    /// Why this release cannot read it; the rest is what its events told before.
+    unreadable: Option<String>,
 }
 
 impl From<ReplayStatus> for ReplayBody {
@@ -61,6 +63,7 @@ impl From<ReplayStatus> for ReplayBody {
             replaced: replay.replaced,
             failure: replay.failure,
             rolled_back_behind: replay.rolled_back_behind,
+            unreadable: replay.unreadable,
         }
     }
 }

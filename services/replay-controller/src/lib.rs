@@ -15,6 +15,8 @@
 //! * Nothing is decided here: every word is a command on the replay's aggregate, and every answer is read from it.
 //!   The workers that carry replays out may be in this process or in others.
 //! * A refusal is a problem+json body (RFC 9457) whose `detail` says what is possible instead.
+//! * A replay that this release cannot read is listed in the phase `unreadable`, with the reason; what is asked of it is
+//!   refused with 409.
 //! * A request that is repeated with the same `id` is made once.
 
 mod body;

@@ -43,7 +43,7 @@ impl From<ReplayError> for Problem {
     fn from(error: ReplayError) -> Self {
         let status = match &error {
             ReplayError::Refused { reason: ReplayRefused::Unknown, .. } => StatusCode::NOT_FOUND,
-            ReplayError::Refused { .. } => StatusCode::CONFLICT,
+            ReplayError::Refused { .. } | ReplayError::Unreadable { .. } => StatusCode::CONFLICT,
             ReplayError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };

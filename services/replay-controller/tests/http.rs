@@ -1,12 +1,13 @@
 //! The API as a client sees it, over a real socket.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+use annals_event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
 use annals_replay::{ReplayId, Replays};
 use annals_replay_controller::server;
-use annals_store::GappedStore;
+use annals_store::{EventStore, GappedStore};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -18,7 +19,11 @@ struct Controller {
 
 impl Controller {
     async fn start() -> Self {
-        let replays = Replays::new(Arc::new(GappedStore::new()));
+        Self::on(Arc::new(GappedStore::new())).await
+    }
+
+    async fn on(store: Arc<dyn EventStore>) -> Self {
+        let replays = Replays::new(store);
         let shutdown = CancellationToken::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -110,5 +115,44 @@ async fn what_is_not_there_is_a_problem_too() {
             "{path} {problem}"
         );
     }
+    assert_eq!(controller.get("/health").await.0, StatusCode::OK);
+}
+
+/// Waits until what a client gets at `path` is as wanted.
+async fn until(controller: &Controller, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    let looking = async {
+        loop {
+            let found = controller.get(path).await.2;
+            if wanted(&found) {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), looking).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_replay_that_cannot_be_read_is_listed_with_the_reason_and_what_is_asked_of_it_is_refused() {
+    let store = Arc::new(GappedStore::new());
+    let id = ReplayId::generate();
+    let stream = StreamName::of("$replay", &id.to_string()).unwrap();
+    let poison = NewEvent::json(EventType::new("replay.requested").unwrap(), "{}");
+    store.append(Append::to(stream, ExpectedVersion::NoStream, vec![poison])).await.unwrap();
+    let controller = Controller::on(store).await;
+    let listed =
+        until(&controller, "/replays", |list| list.as_array().is_some_and(|list| !list.is_empty())).await;
+    assert_eq!((&listed[0]["id"], &listed[0]["phase"]), (&json!(id), &json!("unreadable")));
+    assert!(listed[0]["unreadable"].as_str().unwrap().contains("version 1"), "{listed}");
+    assert_eq!(controller.get(&format!("/replays/{id}")).await.0, StatusCode::OK);
+    for action in ["promote", "cancel", "rollback", "retire"] {
+        let (status, content_type, problem) =
+            controller.post(&format!("/replays/{id}/{action}"), json!({})).await;
+        assert_eq!((status, content_type.as_str()), (StatusCode::CONFLICT, "application/problem+json"));
+        assert!(problem["detail"].as_str().unwrap().contains("cannot be read by this release"), "{problem}");
+    }
+    // The others go on.
+    let (status, _, replay) = controller.post("/replays", json!({ "read_model": "customers" })).await;
+    assert_eq!((status, &replay["phase"]), (StatusCode::ACCEPTED, &json!("requested")));
     assert_eq!(controller.get("/health").await.0, StatusCode::OK);
 }

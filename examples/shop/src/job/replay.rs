@@ -111,7 +111,11 @@ fn outcome(replay: &Replay) -> String {
         let (added, removed, changed) = (found.added, found.removed, found.changed);
         format!("{added} rows added, {removed} removed, {changed} changed: {:?}", found.samples)
     });
-    failure.or(refusal).or(differs).unwrap_or_else(|| format!("it is {}", replay.phase))
+    failure
+        .or(replay.unreadable.clone())
+        .or(refusal)
+        .or(differs)
+        .unwrap_or_else(|| format!("it is {}", replay.phase))
 }
 
 /// A plan in a sentence.

@@ -1,15 +1,18 @@
 //! Stores that do to a replay what real ones do now and then: be slow, be away, have lost their beginning, or take
 //! the process with them in the middle of an append.
 
-use annals_event::{Append, MarkName, Receipt, Sequence, Timestamp};
+use annals_event::{Append, MarkName, Receipt, Sequence, StreamName, Timestamp};
 use annals_store::{
     AppendError, Capabilities, EventStore, Follow, Head, LogPage, ReadError, ReadLog, ReadStream, StreamPage,
     Subscribe, Subscription,
 };
 use async_trait::async_trait;
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 use tokio::sync::{Notify, Semaphore};
 
@@ -31,6 +34,10 @@ struct Directed {
     refused: AtomicUsize,
     /// The first sequence number that is still there.
     first: Mutex<Option<Sequence>>,
+    /// How often each stream was read.
+    stream_reads: Mutex<HashMap<StreamName, usize>>,
+    /// Streams whose first events retention dropped.
+    dropped: Mutex<Vec<StreamName>>,
     trap: Mutex<Option<Trap>>,
     /// An append is in the trap.
     trapped: Notify,
@@ -55,6 +62,8 @@ impl Stage {
             away: AtomicBool::new(false),
             refused: AtomicUsize::new(0),
             first: Mutex::new(None),
+            stream_reads: Mutex::default(),
+            dropped: Mutex::default(),
             trap: Mutex::new(None),
             trapped: Notify::new(),
             released: Notify::new(),
@@ -95,6 +104,15 @@ impl Stage {
     /// Retention has dropped everything below.
     pub fn begin_at(&self, first: Sequence) {
         *self.0.first.lock().unwrap() = Some(first);
+    }
+
+    pub fn stream_reads(&self, stream: &StreamName) -> usize {
+        self.0.stream_reads.lock().unwrap().get(stream).copied().unwrap_or_default()
+    }
+
+    /// Retention has dropped the stream's first events.
+    pub fn drop_stream(&self, stream: StreamName) {
+        self.0.dropped.lock().unwrap().push(stream);
     }
 
     pub fn set_trap(&self, trap: Trap) {
@@ -161,6 +179,11 @@ impl EventStore for Stage {
     }
     async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
         self.0.check()?;
+        *self.0.stream_reads.lock().unwrap().entry(read.stream.clone()).or_default() += 1;
+        if self.0.dropped.lock().unwrap().contains(&read.stream) {
+            let first = self.0.inner.head().await?.last;
+            return Err(ReadError::BelowStart { requested: Sequence::ZERO, first });
+        }
         self.0.inner.read_stream(read).await
     }
     async fn read_log(&self, read: ReadLog) -> Result<LogPage, ReadError> {

@@ -1,0 +1,105 @@
+//! What can be asked of a replay, and why it is refused.
+
+use crate::{Difference, Phase, Plan, ReplayMode};
+
+/// What can be asked of a replay, by an operator or by the worker that carries it out.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ReplayCommand {
+    /// An operator: begin.
+    Request {
+        /// Which read model.
+        read_model: String,
+        /// From which sequence number on.
+        from: u64,
+        /// How far.
+        mode: ReplayMode,
+    },
+    /// An operator: make the candidate live.
+    Promote,
+    /// An operator: stop; remove the candidate.
+    Cancel,
+    /// An operator: make what was replaced live again.
+    RollBack,
+    /// An operator: remove what was replaced.
+    Retire,
+    /// The worker: this is the plan.
+    Plan(Plan),
+    /// The worker: the candidate is being made.
+    Restore {
+        /// The candidate's id.
+        generation: String,
+    },
+    /// The worker: the candidate is being folded.
+    Fold {
+        /// The last sequence number in it.
+        checkpoint: u64,
+    },
+    /// The worker: the candidate follows the live generation.
+    CatchUp {
+        /// The last sequence number in it.
+        checkpoint: u64,
+    },
+    /// The worker: the candidate is being checked.
+    Verify {
+        /// The last sequence number in it.
+        checkpoint: u64,
+    },
+    /// The worker: the candidate was checked.
+    RecordVerified(Difference),
+    /// The worker: the candidate is live.
+    RecordPromoted {
+        /// What was live before; `None`: it was given up meanwhile.
+        replaced: Option<String>,
+        /// The last sequence number in the candidate.
+        checkpoint: u64,
+    },
+    /// The worker: the former generation is live again.
+    RecordRolledBack {
+        /// How many sequence numbers it is behind the log.
+        behind: u64,
+    },
+    /// The worker: what is not needed any more was given up.
+    RecordDiscarded,
+    /// The worker: it cannot be done.
+    Fail {
+        /// Why.
+        reason: String,
+    },
+    /// The worker: the former generation cannot be made live again.
+    FailRollback {
+        /// Why.
+        reason: String,
+    },
+    /// The worker: what is not needed any more cannot be given up.
+    FailDiscard {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Why a command was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayRefused {
+    /// There is no such replay.
+    #[error("there is no such replay; list the replays to see their ids")]
+    Unknown,
+    /// The id is taken.
+    #[error("the replay was requested before with another read model, place or mode; make a new id")]
+    AlreadyRequested,
+    /// Not in this phase.
+    #[error("the replay is {phase}: {why}")]
+    WrongPhase {
+        /// Where it is.
+        phase: Phase,
+        /// Why that does not allow it.
+        why: &'static str,
+    },
+    /// Where it is, is not known.
+    #[error("{reason}")]
+    Unreadable {
+        /// Why not.
+        reason: String,
+    },
+}

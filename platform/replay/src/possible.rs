@@ -1,0 +1,37 @@
+//! Which event is possible where. Whatever [`decide`](annals_aggregate::Aggregate::decide) gives is; any other comes from a
+//! release that knows more, or from whoever writes to the stream by hand.
+
+use crate::{Phase, Replay, ReplayEvent};
+
+impl Replay {
+    /// Whether the event can happen to the replay as its events so far tell it.
+    pub(crate) fn allows(&self, event: &ReplayEvent) -> bool {
+        use ReplayEvent as E;
+        match event {
+            E::Requested { .. } => self.phase == Phase::Unknown,
+            E::Planned { .. } => self.phase == Phase::Requested,
+            E::RestoringBegun { .. } => self.phase == Phase::Planned,
+            E::FoldingBegun { .. } => self.phase == Phase::Restoring,
+            E::CatchingUpBegun { .. } => self.phase == Phase::Folding,
+            E::VerifyingBegun { .. } => self.phase == Phase::CatchingUp,
+            E::Verified { .. } => self.phase == Phase::Verifying,
+            E::PromotionRequested {} => self.phase == Phase::Ready,
+            E::Promoted { generation, .. } => {
+                self.phase == Phase::Promoting && self.candidate.as_ref() == Some(generation)
+            }
+            E::RollbackRequested {} => self.phase == Phase::Promoted && self.replaced.is_some(),
+            E::RollbackFailed { .. } => self.phase == Phase::RollingBack,
+            E::RolledBack { generation, .. } => {
+                self.phase == Phase::RollingBack && self.replaced.as_ref() == Some(generation)
+            }
+            E::Retired { generation } => {
+                self.phase == Phase::Promoted && self.replaced.as_ref() == Some(generation)
+            }
+            E::Cancelled {} => self.can_end_early(),
+            E::Discarded { generation } | E::DiscardFailed { generation, .. } => {
+                self.garbage().is_some_and(|garbage| garbage.generation() == generation)
+            }
+            E::Failed { .. } => self.can_end_early() || self.phase == Phase::Promoting,
+        }
+    }
+}
