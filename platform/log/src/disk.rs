@@ -111,10 +111,12 @@ pub enum FolderLost {
     Unwritable,
 }
 
-/// Wall-clock time. It may stand still and go back; the engine never lets recorded times go back.
+/// Time, in two ways. The engine never lets recorded times go back, and holds the one against the other.
 pub trait Clock: Send + Sync {
-    /// Microseconds since 1970-01-01T00:00:00Z.
+    /// Microseconds since 1970-01-01T00:00:00Z. It may be wrong, stand still, jump and go back.
     fn now_micros(&self) -> i64;
+    /// Microseconds that passed since some moment before the log was opened. It never goes back, and nobody can set it.
+    fn elapsed_micros(&self) -> u64;
 }
 
 /// Randomness, for the ids of new logs.
@@ -149,6 +151,22 @@ impl Clock for SystemClock {
     fn now_micros(&self) -> i64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+    }
+
+    /// Since the machine started, sleep included.
+    #[cfg(target_os = "linux")]
+    fn elapsed_micros(&self) -> u64 {
+        let passed = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let [seconds, nanos] = [passed.tv_sec, passed.tv_nsec].map(|part| u64::try_from(part).unwrap_or(0));
+        seconds.saturating_mul(1_000_000).saturating_add(nanos / 1_000)
+    }
+
+    /// Since the first question.
+    #[cfg(not(target_os = "linux"))]
+    fn elapsed_micros(&self) -> u64 {
+        static BEGUN: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+        let passed = BEGUN.get_or_init(std::time::Instant::now).elapsed();
+        u64::try_from(passed.as_micros()).unwrap_or(u64::MAX)
     }
 }
 

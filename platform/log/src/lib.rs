@@ -62,6 +62,7 @@ mod hostile_bytes;
 mod index;
 mod index_cache;
 mod lock;
+mod log_time;
 mod low_water;
 mod maintenance;
 mod num;
@@ -102,6 +103,7 @@ pub use disk::{
 };
 pub use error::{AppendError, Corruption, MaintenanceError, OpenError, ReadError, SubmitError};
 pub use folder::holds_log;
+pub use log_time::ClockStatus;
 pub use options::Options;
 #[cfg(feature = "planted-bugs")]
 pub use options::PlantedBug;

@@ -26,6 +26,9 @@ pub struct Options {
     /// How many bytes of the disk appends leave free, so that a full disk never stops what frees it: retention, and
     /// the platform's own appends to `$` streams, which leave a quarter of it. 0: appends go on until the disk is full.
     pub reserve_bytes: u64,
+    /// Whether the clock is believed at the open although it is more than a year ahead of the last event: an operator's
+    /// word for a log that was not used for so long. Without it such a clock is taken for a wrong one.
+    pub trust_clock: bool,
     /// How sealed segments are verified in the background; `None`: they are not.
     pub scrub: Option<Scrub>,
     /// A bug to run with, to prove that the tests catch it.
@@ -45,6 +48,7 @@ impl Default for Options {
             checkpoint_segments: 4,
             scrub: None,
             reserve_bytes: 16 << 20,
+            trust_clock: false,
             #[cfg(feature = "planted-bugs")]
             planted_bug: None,
         }

@@ -7,6 +7,8 @@
 //!   files are removed. A crash in between leaves a log that begins where it did before, or behind them.
 //! * The base is made from the segments themselves, each frame verified; damage in them is named, and they stay.
 //! * Nothing is dropped from a log that is damaged or that stopped writing.
+//! * Age is judged by the log's own time, not by the clock's word: see [`log_time`](crate::log_time). What was recorded in
+//!   the future is as old as what was recorded now, what was recorded before the machine knew the time as old as what follows.
 
 use crate::base::{self, Base, Found, LogStart};
 use crate::error::{Corruption, MaintenanceError, OpenError, ReadError};
@@ -14,6 +16,7 @@ use crate::files::{BASE, replace_file};
 use crate::folder::remove_segments;
 use crate::frame::{AppendPayload, Chain, FrameHeader, Kind};
 use crate::heads::StreamHash;
+use crate::log_time::EARLIEST;
 use crate::options::planted;
 use crate::reader::{Readable, Reader, readable_at};
 use crate::records::records_in;
@@ -199,7 +202,7 @@ struct Plan {
 }
 
 fn plan(shared: &Shared, retention: Retention) -> Option<Plan> {
-    let now = shared.environment.clock.now_micros();
+    let now = shared.time.for_retention();
     let mut holds = shared.retention.holds.lock();
     let state = shared.state.read();
     let held = holds.held.values().copied().chain(marked(&state));
@@ -225,14 +228,28 @@ fn expendable(segments: &[SegmentHeader], retention: Retention, now: i64, held: 
     let micros = |age: Duration| i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
     let oldest_kept = retention.age_max.map(|age| now.saturating_sub(micros(age)));
     let mut bytes: u64 = segments.iter().map(|segment| segment.capacity_bytes).sum();
-    let goes = |pair: &&[SegmentHeader]| {
+    let goes = |(pair, end): &(&[SegmentHeader], i64)| {
         let [segment, next] = pair else { return false };
-        let expired = oldest_kept.is_some_and(|oldest| next.recorded_before < oldest);
+        let expired = oldest_kept.is_some_and(|oldest| *end < oldest);
         let over = retention.bytes_max.is_some_and(|bytes_max| bytes > bytes_max);
         bytes = bytes.saturating_sub(segment.capacity_bytes);
         (expired || over) && next.first <= held
     };
-    segments.windows(2).take_while(goes).count()
+    segments.windows(2).zip(ends(segments, now)).take_while(goes).count()
+}
+
+/// When the last event of each sealed segment was recorded, for retention.
+fn ends(segments: &[SegmentHeader], now: i64) -> Vec<i64> {
+    let mut known = now;
+    let mut end = |next: &SegmentHeader| {
+        if next.recorded_before >= EARLIEST {
+            known = next.recorded_before.min(known);
+        }
+        known
+    };
+    let mut ends: Vec<i64> = segments.iter().skip(1).rev().map(&mut end).collect();
+    ends.reverse();
+    ends
 }
 
 /// The base that stands for the segments of the plan and all before them.

@@ -7,6 +7,7 @@
 use crate::backup::{self, Backup, BackupError};
 use crate::disk::Environment;
 use crate::error::{AppendError, Corruption, MaintenanceError, OpenError, ReadError, SubmitError};
+use crate::log_time::ClockStatus;
 use crate::maintenance::Maintenance;
 use crate::options::Options;
 use crate::pending::Pending;
@@ -227,6 +228,11 @@ impl Log {
     /// What the log did since it was opened.
     pub fn stats(&self) -> Stats {
         stats(self.shared())
+    }
+
+    /// What the log makes of the machine's clock: whether that jumped, went back or stands still.
+    pub fn clock(&self) -> ClockStatus {
+        self.shared().time.status()
     }
 
     /// The room on the log's disk, and whether appends are refused for want of it.

@@ -13,6 +13,7 @@ use crate::frame::{Chain, FrameHeader, HEADER_BYTES, LogTag, Position};
 use crate::heads::{Heads, StreamHasher};
 use crate::index::{ActiveIndex, IndexOf, IndexedRecord, Waypoint, runs};
 use crate::index_cache::IndexCache;
+use crate::log_time::LogTime;
 use crate::num::to_u64;
 use crate::options::Options;
 use crate::poison::Poison;
@@ -202,6 +203,7 @@ pub(crate) struct Shared {
     pub(crate) retention: RetentionState,
     /// Held while a backup is made: one at a time.
     pub(crate) backing_up: Mutex<()>,
+    pub(crate) time: LogTime,
     /// Held while a derived file is replaced: two drafts of one file would meet.
     pub(crate) drafting: Mutex<()>,
     /// Where recent reads ended, so that the next one begins there without a search.

@@ -20,6 +20,7 @@ use crate::frame::{HEADER_BYTES, Kind, LogTag, Position, chain_after};
 use crate::group::{Answer, GROUP_BYTES_MAX, Group, frame_bytes_of, mark_frame};
 use crate::heads::StreamHasher;
 use crate::index_cache::IndexCache;
+use crate::log_time::LogTime;
 use crate::low_water::{Headroom, Purpose};
 use crate::maintenance::Maintenance;
 use crate::num::{to_u64, to_usize};
@@ -96,6 +97,7 @@ impl Writer {
         let group = Group::new(tag, RequestHasher::of(log_id), segment.base, state.end);
         let headroom = Headroom::look(&*environment.disk, options.reserve_bytes);
         let indexes = IndexCache::new(options.index_cache_bytes_max);
+        let time = LogTime::new(environment.clock.clone(), state.end.recorded_at, options.trust_clock);
         let shared = Arc::new(Shared {
             environment,
             options,
@@ -113,6 +115,7 @@ impl Writer {
             waiters: Mutex::default(),
             retention: RetentionState::default(),
             backing_up: Mutex::default(),
+            time,
             drafting: Mutex::default(),
             hints: Mutex::default(),
         });
@@ -245,8 +248,9 @@ impl Writer {
         if let Some(reason) = self.shared.poison.reason() {
             return Err(AppendError::Poisoned { reason });
         }
-        let now = self.shared.environment.clock.now_micros();
+        let mut now = self.shared.time.stamp();
         if planted!(self.shared.options, TimeGoesBack) {
+            now = self.shared.environment.clock.now_micros();
             self.group.end.recorded_at = now;
         }
         Ok(self.group.push(pending, now, |stream| self.shared.heads.version(stream)))

@@ -18,8 +18,9 @@ mod retainer;
 mod store;
 
 pub use annals_log::{
-    Backup, BackupError, Corruption, Finding, Harm, Hold, Log, OpenError, Options, RetainError, Retained,
-    Retention, Room, Scrub, ScrubStatus, Stats, VerifyError, VerifyProgress, VerifyReport, holds_log, verify,
+    Backup, BackupError, ClockStatus, Corruption, Finding, Harm, Hold, Log, OpenError, Options, RetainError,
+    Retained, Retention, Room, Scrub, ScrubStatus, Stats, VerifyError, VerifyProgress, VerifyReport,
+    holds_log, verify,
 };
 pub use error::CloseError;
 pub use retainer::Retainer;

@@ -1,8 +1,8 @@
 use crate::{append, error, error::CloseError, read::Pages};
 use annals_event::{Append, Fingerprint, MarkName, Receipt, Sequence, Timestamp};
 use annals_log::{
-    Backup, BackupError, Hold, Log, OpenError, Options, RetainError, Retained, Retention, Room, ScrubStatus,
-    Stats,
+    Backup, BackupError, ClockStatus, Hold, Log, OpenError, Options, RetainError, Retained, Retention, Room,
+    ScrubStatus, Stats,
 };
 use annals_store::{
     AppendError, Capabilities, Damage, EventStore, Head, LogPage, ReadError, ReadLog, ReadStream, StreamPage,
@@ -40,6 +40,11 @@ impl LogStore {
     /// What the log did since it was opened.
     pub fn stats(&self) -> Stats {
         self.log.stats()
+    }
+
+    /// What the log makes of the machine's clock: whether that jumped, went back or stands still.
+    pub fn clock(&self) -> ClockStatus {
+        self.log.clock()
     }
 
     /// The room on the log's disk, and whether appends are refused for want of it.

@@ -60,6 +60,11 @@ struct Arguments {
     #[arg(long, value_name = "BYTES", default_value_t = annals_store_log::Options::default().reserve_bytes)]
     reserve_bytes: u64,
 
+    /// Believe the machine's clock although it is more than a year ahead of the last event, because the log was not used for
+    /// so long. Otherwise such a clock is taken for a wrong one; /v1/stats says so
+    #[arg(long)]
+    trust_clock: bool,
+
     /// The folder below which POST /v1/backup makes backups, each in a folder of its own. Without it there are none
     #[arg(long, value_name = "DIR")]
     backups: Option<PathBuf>,
@@ -123,6 +128,7 @@ impl Arguments {
         let mut options = annals_store_log::Options::default();
         options.scrub = bytes_per_s.map(Scrub::at);
         options.reserve_bytes = self.reserve_bytes;
+        options.trust_clock = self.trust_clock;
         options
     }
 

@@ -4,7 +4,7 @@
 //! each to a new folder of its own.
 
 use crate::problem::Problem;
-use annals_store_log::{Backup, LogStore, Room, ScrubStatus, Stats};
+use annals_store_log::{Backup, ClockStatus, LogStore, Room, ScrubStatus, Stats};
 use axum::{
     Json, Router,
     extract::State,
@@ -20,8 +20,8 @@ struct Operated {
     backups: Option<PathBuf>,
 }
 
-/// `GET /v1/stats`: what the log did since it was opened, the room on its disk, and what verifying it in the background
-/// found.
+/// `GET /v1/stats`: what the log did since it was opened, the room on its disk, what verifying it in the background found,
+/// and what the log makes of the machine's clock.
 /// `POST /v1/backup` with `{}`: makes a backup in a new folder below `backups`; `None`: refuses to. One is made at a time; who
 /// asks meanwhile is told so.
 pub fn operations(store: LogStore, backups: Option<PathBuf>) -> Router {
@@ -45,6 +45,7 @@ struct StatsBody {
     stopped: Option<String>,
     room: RoomBody,
     scrub: ScrubBody,
+    clock: ClockBody,
 }
 
 #[derive(Serialize)]
@@ -61,6 +62,24 @@ impl From<Room> for RoomBody {
             free_bytes: room.free_bytes,
             reserve_bytes: room.reserve_bytes,
             appends_refused: room.refused.map(|reason| reason.to_string()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ClockBody {
+    log_time_us: i64,
+    clock_us: i64,
+    /// Why the log does not follow the machine's clock.
+    warning: Option<String>,
+}
+
+impl From<ClockStatus> for ClockBody {
+    fn from(status: ClockStatus) -> Self {
+        Self {
+            log_time_us: status.log_time.as_micros(),
+            clock_us: status.clock.as_micros(),
+            warning: status.warning.map(|warning| warning.to_string()),
         }
     }
 }
@@ -90,7 +109,7 @@ async fn stats(State(operated): State<Operated>) -> Json<StatsBody> {
     let Stats { events, appends, groups, syncs, bytes, conflicts, repeats, segments, .. } =
         operated.store.stats();
     let room = operated.store.room().await.into();
-    let scrub = operated.store.scrub_status().into();
+    let (scrub, clock) = (operated.store.scrub_status().into(), operated.store.clock().into());
     let stopped = operated.store.stopped();
     Json(StatsBody {
         events,
@@ -104,6 +123,7 @@ async fn stats(State(operated): State<Operated>) -> Json<StatsBody> {
         stopped,
         room,
         scrub,
+        clock,
     })
 }
 

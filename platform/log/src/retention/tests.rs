@@ -17,6 +17,9 @@ impl Clock for Seconds {
     fn now_micros(&self) -> i64 {
         self.0.fetch_add(1_000_000, Ordering::Relaxed)
     }
+    fn elapsed_micros(&self) -> u64 {
+        u64::try_from(self.0.load(Ordering::Relaxed)).unwrap()
+    }
 }
 
 fn open(folder: &Path) -> Writer {
@@ -162,7 +165,7 @@ fn segments_go_by_age_and_by_size_and_never_past_a_hold() {
     let log = crate::Log::open_on(
         Environment {
             disk: Arc::new(RealDisk::open(folder.path()).unwrap()),
-            clock: Arc::new(Seconds(AtomicI64::new(0))),
+            clock: Arc::new(Seconds(AtomicI64::new(EARLIEST))),
             entropy: Arc::new(SystemEntropy),
         },
         Options::with_segment_bytes(4 << 10),
@@ -247,4 +250,87 @@ fn a_damaged_missing_or_foreign_base_is_named_and_what_is_there_is_read() {
     assert_eq!(open(folder.path()).corruption().unwrap().what, base::NOT_THIS_LOGS);
     std::fs::write(&path, &whole).unwrap();
     reopen().unwrap();
+}
+
+fn simulated(folder: &Path, clock: &Arc<crate::sim::SimClock>) -> Writer {
+    let environment = Environment { clock: clock.clone(), ..Environment::real(folder).unwrap() };
+    Writer::open(environment, Options::with_segment_bytes(4 << 10)).unwrap()
+}
+
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const TWENTY_YEARS_MICROS: i64 = 20 * 366 * 24 * 60 * 60 * 1_000_000;
+
+/// Appends until two segments are sealed; the stamps.
+fn seal_two(writer: &mut Writer) -> Vec<Timestamp> {
+    let before = writer.stats().segments;
+    let mut stamps = Vec::new();
+    while writer.stats().segments < before + 2 {
+        stamps.push(commit(writer, append("a", ExpectedVersion::Any)).unwrap().recorded_at);
+    }
+    stamps
+}
+
+#[test]
+fn a_clock_that_jumps_20_years_ahead_drops_nothing_and_stamps_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(crate::sim::SimClock::new(1));
+    let month = Retention { age_max: Some(30 * A_DAY), bytes_max: None };
+    let mut writer = simulated(folder.path(), &clock);
+    let right = seal_two(&mut writer).pop().unwrap();
+    clock.set_ahead_by(TWENTY_YEARS_MICROS);
+    let wrong = seal_two(&mut writer);
+    assert_eq!(writer.retain(month).unwrap().segments, 0, "dropped on the word of a clock that jumped");
+    assert!(wrong.iter().all(|stamp| stamp.as_micros() - right.as_micros() < 60_000_000), "{wrong:?}");
+    drop(writer);
+
+    // Nor is it believed by the next process, at the open.
+    let mut writer = simulated(folder.path(), &clock);
+    let wrong = seal_two(&mut writer);
+    assert_eq!(writer.retain(month).unwrap().segments, 0);
+    assert!(wrong.iter().all(|stamp| stamp.as_micros() - right.as_micros() < 60_000_000), "{wrong:?}");
+    drop(writer);
+
+    // The clock is mended: time goes on at once, and what is old goes when it is old.
+    clock.set_ahead_by(0);
+    let mut writer = simulated(folder.path(), &clock);
+    clock.pass(29 * A_DAY);
+    let stamps = seal_two(&mut writer);
+    assert_eq!(stamps.last().unwrap().as_micros() / 1_000_000_000, clock.now_micros() / 1_000_000_000);
+    assert_eq!(writer.retain(month).unwrap().segments, 0);
+    clock.pass(2 * A_DAY);
+    assert!(writer.retain(month).unwrap().segments >= 5);
+    assert_eq!(writer.stats().segments, 3, "the last two that were sealed, and the active one");
+}
+
+#[test]
+fn what_was_recorded_in_the_future_goes_by_age_once_it_is_twice_as_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(crate::sim::SimClock::new(1));
+    let month = Retention { age_max: Some(30 * A_DAY), bytes_max: None };
+    clock.set_ahead_by(TWENTY_YEARS_MICROS);
+    let mut writer = simulated(folder.path(), &clock);
+    let future = seal_two(&mut writer).pop().unwrap();
+    clock.set_ahead_by(0);
+    clock.pass(30 * A_DAY);
+    let later = seal_two(&mut writer);
+    assert!(later.iter().all(|stamp| *stamp > future), "time never goes back");
+    assert_eq!(writer.retain(month).unwrap().segments, 0);
+    clock.pass(31 * A_DAY);
+    assert_eq!(writer.retain(month).unwrap().segments, 2);
+}
+
+#[test]
+fn what_was_recorded_before_the_machine_knew_the_time_is_as_old_as_what_follows() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(crate::sim::SimClock::new(1));
+    let month = Retention { age_max: Some(30 * A_DAY), bytes_max: None };
+    clock.set_ahead_by(-clock.now_micros());
+    let mut writer = simulated(folder.path(), &clock);
+    let stamps = seal_two(&mut writer);
+    assert!(stamps.iter().all(|stamp| stamp.as_micros() < EARLIEST), "1970");
+    clock.set_ahead_by(0);
+    seal_two(&mut writer);
+    assert_eq!(writer.retain(month).unwrap().segments, 0);
+    clock.pass(31 * A_DAY);
+    assert!(writer.retain(month).unwrap().segments >= 2);
 }

@@ -31,6 +31,7 @@ async fn a_served_log_is_backed_up_and_the_backup_is_served() {
         (stats["events"].as_u64(), stats["scrub"]["damages"].as_array().map(Vec::len)),
         (Some(20), Some(0))
     );
+    assert!(stats["clock"]["warning"].is_null() && stats["clock"]["log_time_us"].is_i64(), "{stats}");
     client.append(one_event("a")).await.unwrap();
     assert!(program.signal("-TERM").await);
 
