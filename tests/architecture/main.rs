@@ -13,6 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["annals-aggregate", "annals-store-log", "annals-store-grpc"],
     &["annals-projection", "annals-reactor"],
     &["annals-replay"],
+    &["annals-service"],
     &["annals"],
 ];
 

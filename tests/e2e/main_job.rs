@@ -97,6 +97,7 @@ fn what_cannot_work_is_refused_in_one_sentence() {
     let address = taken.local_addr().unwrap().to_string();
     let told = refused(&["--once", "--data", &data, "--purchases", &file, "--listen", &address]);
     assert!(told.contains(&address), "{told}");
+    assert!(!shop.data().exists(), "a folder was made for a port that is not free");
 
     let missing = shop.folder.path().join("missing.csv").display().to_string();
     let told = refused(&["--once", "--data", &data, "--purchases", &missing, "--listen", "127.0.0.1:0"]);

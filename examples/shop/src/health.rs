@@ -1,10 +1,10 @@
 //! What the shop says of itself: what there is, and whether it is well.
 
 use crate::orders::queries::Queries;
-use crate::problem::Problem;
 use annals::event::Sequence;
 use annals::projection::{ProjectorHandle, ProjectorState};
 use annals::reactor::ReactorHandle;
+use annals::service::Problem;
 use annals::store::EventStore;
 use axum::extract::State;
 use axum::http::StatusCode;

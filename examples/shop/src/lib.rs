@@ -17,7 +17,6 @@ pub mod money;
 pub mod options;
 pub mod orders;
 pub mod payments;
-pub mod problem;
 pub mod report;
 pub mod run;
 pub mod shipping;

@@ -1,7 +1,6 @@
 //! The program: starts the shop, does the main job, serves on, stops in order.
 
 use crate::feed::PurchaseFile;
-use crate::folder::DataFolder;
 use crate::job::Job;
 use crate::options::Options;
 use crate::report::Report;
@@ -30,17 +29,14 @@ fn telemetry_options() -> telemetry::Options {
 async fn run_shop(options: &Options) -> Result<()> {
     // What can be refused is refused before anything is touched.
     let purchases = PurchaseFile::open(&options.purchases)?;
-    let folder = DataFolder::take(&options.data)?;
-    let data_dir = folder.path().to_owned();
-    let (shop, mut running) = shop::start(folder, options).await?;
-    let resumed = shop.resumed;
-    let place = data_dir.display();
-    match resumed {
+    let (shop, mut running) = shop::start(options).await?;
+    let place = shop.data_dir.display();
+    match shop.resumed {
         true => eprintln!("data     {place}, resumed where it was left"),
         false => eprintln!("data     {place}, new"),
     }
     eprintln!("serving  {}", shop.url());
-    let job = Job { shop: shop.clone(), purchases, data_dir, resumed };
+    let job = Job { shop: shop.clone(), purchases };
     let result = work(options, &shop, job, &mut running).await;
     let stopped = running.stop().await;
     result.and(stopped)

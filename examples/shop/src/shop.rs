@@ -2,7 +2,7 @@
 
 use crate::folder::DataFolder;
 use crate::health::{self, Health};
-use crate::http;
+use crate::http::HINT;
 use crate::options::Options;
 use crate::orders::{self, queries::Queries};
 use crate::store::Store;
@@ -12,12 +12,11 @@ use annals::event::Sequence;
 use annals::projection::Catalog;
 use annals::reactor::ReactorHandle;
 use annals::replay::{ReadModelHost, ReplayWorker, Replays, WorkerOptions};
-use anyhow::{Context, Result};
-use axum::Router;
+use annals::service::{HttpLimits, HttpServer, finish};
+use anyhow::Result;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 /// A running shop, for those who use it. Cloning it is cheap.
 #[derive(Clone)]
@@ -26,6 +25,8 @@ pub struct Shop {
     pub store: Store,
     /// Where it serves HTTP.
     pub address: SocketAddr,
+    /// Where its data is.
+    pub data_dir: PathBuf,
     /// Whether the log had events when the shop was started.
     pub resumed: bool,
     /// Its questions and read models.
@@ -44,10 +45,12 @@ pub struct Running {
     _folder: DataFolder,
 }
 
-/// Starts the shop in the folder.
-pub async fn start(folder: DataFolder, options: &Options) -> Result<(Shop, Running)> {
-    let listener = listen(options.listen).await?;
-    let address = listener.local_addr()?;
+/// Starts the shop. Takes its address first: before that it makes no folder.
+pub async fn start(options: &Options) -> Result<(Shop, Running)> {
+    let limits = HttpLimits::default();
+    let server = HttpServer::bind(options.listen, limits.clone()).await?;
+    let address = server.address();
+    let folder = DataFolder::take(&options.data)?;
     let store = Store::open(&folder, options.store.as_deref()).await?;
     let resumed = store.events().head().await?.last > Sequence::ZERO;
     let catalog = Catalog::open(folder.read_models()).await?;
@@ -64,9 +67,13 @@ pub async fn start(folder: DataFolder, options: &Options) -> Result<(Shop, Runni
     let health = Health { store: store.events(), queries: queries.clone(), reactors: reactors.clone() };
     let services = orders.routes.merge(payments.routes).merge(shipping.routes);
     let platform = health::routes(health).merge(annals_replay_controller::routes(replays.clone()));
-    let routes = http::finish(services.merge(platform));
-    serving.spawn("the HTTP server", |stop| serve(listener, routes, stop));
-    let shop = Shop { store: store.clone(), address, resumed, queries, replays, reactors };
+    let routes = finish(services.merge(platform), &limits, HINT);
+    serving.spawn("the HTTP server", async move |stop| {
+        server.serve(routes, stop).await;
+        anyhow::Ok(())
+    });
+    let data_dir = folder.path().to_owned();
+    let shop = Shop { store: store.clone(), address, data_dir, resumed, queries, replays, reactors };
     Ok((shop, Running { serving, working, store, _folder: folder }))
 }
 
@@ -78,15 +85,6 @@ fn replay(store: &Store, hosts: Vec<Arc<dyn ReadModelHost>>, tasks: &mut Tasks) 
     tasks.spawn("the list of replays", async move |stop| following.run(stop).await);
     tasks.spawn("the replay worker", |stop| worker.run(stop));
     replays
-}
-
-async fn listen(address: SocketAddr) -> Result<TcpListener> {
-    let listening = TcpListener::bind(address).await;
-    listening.with_context(|| format!("cannot listen on {address}; choose another address with --listen"))
-}
-
-async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) -> std::io::Result<()> {
-    axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
 impl Shop {

@@ -210,7 +210,9 @@ async fn a_folder_or_a_port_in_use_is_refused_with_one_sentence() {
     let mut once = Command::new(env!("CARGO_BIN_EXE_annals-shop"));
     once.arg("--data").arg(&other).args(["--listen", serving.address()]);
     let same_port = refusal(&once.output().unwrap());
-    assert!(same_port.contains(serving.address()) && same_port.contains("--listen"), "{same_port}");
+    let expected = format!("{} is in use by another process", serving.address());
+    assert!(same_port.contains(&expected), "{same_port}");
+    assert!(!other.exists(), "a folder was made for a port that is not free");
     serving.kill();
 }
 

@@ -108,6 +108,14 @@ pub mod replay {
     };
 }
 
+/// What a service does beside its domain: HTTP servers with limits, and what their answers have in common.
+pub mod service {
+    pub use annals_service::{
+        BindError, Body, HttpLimits, HttpServer, LongLived, Params, Problem, Segment, Unhurried, finish,
+        sentence,
+    };
+}
+
 /// The embedded log as an event store: the default.
 pub mod store_log {
     pub use annals_store_log::{CloseError, Log, LogStore, OpenError, Options, Stats};

@@ -5,6 +5,7 @@ use crate::{
     subscription::{Messages, Sender},
 };
 use annals_event::{Append, InvalidAppend, MarkName, Sequence, Timestamp};
+use annals_service::LongLived;
 use annals_store::{EventStore, ReadError, ReadLog, ReadStream, Subscribe};
 use annals_wire::{
     InvalidMessage,
@@ -84,7 +85,10 @@ impl Methods for LogMethods {
         let full = |_| Status::resource_exhausted("too many subscriptions at once; end one, or try later");
         let permit = Arc::clone(&self.subscriptions).try_acquire_owned().map_err(full)?;
         let (store, shutdown) = (Arc::clone(&self.store), self.shutdown.clone());
-        answer(Sender::open(store, subscribe, permit, shutdown).await.map(Sender::messages))
+        let mut messages =
+            answer(Sender::open(store, subscribe, permit, shutdown).await.map(Sender::messages))?;
+        messages.extensions_mut().insert(LongLived);
+        Ok(messages)
     }
 
     async fn head(&self, _: Request<v1::HeadRequest>) -> Answer<v1::HeadResponse> {

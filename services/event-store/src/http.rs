@@ -1,6 +1,6 @@
 //! HTTP: health, and where the log is.
 
-use crate::problem::Problem;
+use annals_service::Problem;
 use annals_store::{EventStore, Head, ReadError};
 use axum::{Json, Router, extract::State, routing::get};
 use serde::Serialize;

@@ -2,7 +2,8 @@
 
 mod offline;
 
-use annals_event_store::{Limits, Options, Service, operations};
+use annals_event_store::{Limits, Service, operations};
+use annals_service::{HttpLimits, HttpServer, sentence};
 use annals_store_log::{LogStore, Retainer, Retention, Scrub};
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
@@ -74,7 +75,7 @@ struct Arguments {
     scrub_mib_per_s: u32,
 
     /// Connections at once; more wait
-    #[arg(long, value_name = "N", default_value_t = Limits::CONNECTIONS_MAX_DEFAULT, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = HttpLimits::CONNECTIONS_MAX_DEFAULT, value_parser = at_least_one)]
     connections_max: usize,
 
     /// Subscriptions at once; more are refused
@@ -82,8 +83,12 @@ struct Arguments {
     subscriptions_max: usize,
 
     /// Milliseconds that a request may take
-    #[arg(long, value_name = "MS", default_value_t = Limits::REQUEST_MS_MAX_DEFAULT, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "MS", default_value_t = HttpLimits::REQUEST_MS_MAX_DEFAULT, value_parser = clap::value_parser!(u64).range(1..))]
     request_ms_max: u64,
+
+    /// Bytes of requests that are held at once, over all connections; more wait to be read
+    #[arg(long, value_name = "BYTES", default_value_t = HttpLimits::BUDGET_BYTES_DEFAULT)]
+    budget_bytes: u32,
 }
 
 /// What to do instead of serving. Nobody may have the log open.
@@ -132,14 +137,15 @@ impl Arguments {
         options
     }
 
-    fn options(&self) -> Options {
-        let limits = Limits {
+    fn limits(&self) -> Limits {
+        let defaults = Limits::default().http;
+        let http = HttpLimits {
             connections_max: self.connections_max,
-            subscriptions_max: self.subscriptions_max,
+            budget_bytes: self.budget_bytes,
             request_time_max: Duration::from_millis(self.request_ms_max),
-            ..Limits::default()
+            ..defaults
         };
-        Options { listen: self.listen, limits }
+        Limits { http, subscriptions_max: self.subscriptions_max }
     }
 }
 
@@ -149,7 +155,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Where nobody reads standard error there is nobody to tell.
-            let _ = writeln!(std::io::stderr(), "annals-event-store: {error:#}");
+            let _ = writeln!(std::io::stderr(), "annals-event-store: {}", sentence(error.as_ref()));
             ExitCode::FAILURE
         }
     }
@@ -166,12 +172,22 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 async fn keep_serving(arguments: Arguments) -> anyhow::Result<()> {
     let telemetry = annals_telemetry::init(annals_telemetry::Options::from_env("annals-event-store"))?;
     let shutdown = shut_down_at_a_signal()?;
+    let limits = arguments.limits();
+    // What another process may have is taken before the log's folder is made.
+    let server = HttpServer::bind(arguments.listen, limits.http.clone()).await?;
     let store = open(&arguments).await?;
     let retaining = arguments.retention().map(|retention| {
         let retainer = Retainer::new(store.clone(), retention);
         tokio::spawn(retainer.run(shutdown.clone()))
     });
-    let served = serve(&arguments, store.clone(), shutdown.clone()).await;
+    let pages = operations(store.clone(), arguments.backups.clone());
+    let served = match Service::on(server, &limits, Arc::new(store.clone()), pages).await {
+        Ok(service) => {
+            serve(service, shutdown.clone()).await;
+            Ok(())
+        }
+        Err(error) => Err(error),
+    };
     shutdown.cancel();
     if let Some(retaining) = retaining {
         retaining.await.context("retention")?;
@@ -199,15 +215,12 @@ async fn open(arguments: &Arguments) -> anyhow::Result<LogStore> {
     Ok(store)
 }
 
-async fn serve(arguments: &Arguments, store: LogStore, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let pages = operations(store.clone(), arguments.backups.clone());
-    let service = Service::bind_with(arguments.options(), Arc::new(store), pages).await?;
+async fn serve(service: Service, shutdown: CancellationToken) {
     let address = service.address();
     // For whoever started this and asked for port 0. A closed standard output is no reason not to serve.
     let _ = writeln!(std::io::stdout(), "listening on http://{address}");
     info!(%address, "serving the log");
     service.run(shutdown).await;
-    Ok(())
 }
 
 /// A token that is cancelled by Ctrl-C or SIGTERM.

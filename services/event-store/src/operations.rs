@@ -3,8 +3,8 @@
 //! What always holds: a caller never names a place on the server's disk. Backups go to the folder that the operator chose,
 //! each to a new folder of its own.
 
-use crate::problem::Problem;
-use annals_store_log::{Backup, ClockStatus, LogStore, Room, ScrubStatus, Stats};
+use annals_service::{Body, Problem, Unhurried};
+use annals_store_log::{Backup, BackupError, ClockStatus, LogStore, Room, ScrubStatus, Stats};
 use axum::{
     Json, Router,
     extract::State,
@@ -144,14 +144,16 @@ struct BackupBody {
 
 async fn back_up(
     State(operated): State<Operated>,
-    Json(BackupRequest {}): Json<BackupRequest>,
+    _: Unhurried,
+    Body(BackupRequest {}): Body<BackupRequest>,
 ) -> Result<(StatusCode, Json<BackupBody>), Problem> {
     let Some(backups) = &operated.backups else {
         return Err(Problem::forbidden("this server takes no backups; start it with --backups DIR"));
     };
     let head = annals_store::EventStore::head(&operated.store).await?;
     let folder = backups.join(format!("{}-{:020}", head.log_id, head.last));
-    let Backup { log_id, first, head, chain, taken_at, .. } = operated.store.backup(folder.clone()).await?;
+    let backup = operated.store.backup(folder.clone()).await.map_err(not_backed_up)?;
+    let Backup { log_id, first, head, chain, taken_at, .. } = backup;
     let body = BackupBody {
         folder: folder.display().to_string(),
         log_id: log_id.to_string(),
@@ -161,4 +163,14 @@ async fn back_up(
         taken_at_us: taken_at.as_micros(),
     };
     Ok((StatusCode::CREATED, Json(body)))
+}
+
+fn not_backed_up(error: BackupError) -> Problem {
+    let status = match error {
+        BackupError::Exists { .. } | BackupError::UnderWay { .. } => StatusCode::CONFLICT,
+        BackupError::NoRoom { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        BackupError::TooFast | BackupError::Io { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    Problem::of_status(status, error)
 }

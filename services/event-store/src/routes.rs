@@ -1,6 +1,6 @@
 //! Everything that the server answers, as one router: what goes around each request stands here.
 
-use crate::{Limits, grpc, http, problem::Problem};
+use crate::{Limits, grpc, http};
 use annals_event::LogId;
 use annals_store::{EventStore, ReadError};
 use annals_wire::{LOG_ID_HEADER, status};
@@ -12,7 +12,7 @@ use axum::{
     middleware::{self, Next},
     response::Response,
 };
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use tracing::Instrument;
@@ -23,7 +23,6 @@ const GRPC_PATHS: &str = "/annals.v1.EventStore/{method}";
 #[derive(Clone)]
 struct Gate {
     log_id: LogId,
-    request_time_max: Duration,
 }
 
 /// The log's gRPC methods and HTTP pages, to be merged into a process's own router. The connection's limits are the
@@ -35,33 +34,30 @@ pub async fn routes(
     limits: &Limits,
     shutdown: CancellationToken,
 ) -> Result<Router, ReadError> {
-    let gate = Gate { log_id: store.head().await?.log_id, request_time_max: limits.request_time_max };
+    let (grpc, http) = parts(store, limits, shutdown).await?;
+    Ok(grpc.merge(http))
+}
+
+/// The gRPC methods, and the HTTP pages.
+pub(crate) async fn parts(
+    store: Arc<dyn EventStore>,
+    limits: &Limits,
+    shutdown: CancellationToken,
+) -> Result<(Router, Router), ReadError> {
+    let gate = Gate { log_id: store.head().await?.log_id };
     let grpc = Router::new()
         .route_service(GRPC_PATHS, grpc::server(Arc::clone(&store), limits, shutdown.clone()))
         .layer(middleware::from_fn_with_state(gate, admit));
-    Ok(grpc.merge(http::router(store, shutdown)))
+    Ok((grpc, http::router(store, shutdown)))
 }
 
-/// What the server answers where there is nothing.
-pub(crate) async fn nothing_here() -> Problem {
-    Problem::not_found()
-}
-
-/// What the server answers to a method that a page does not have.
-pub(crate) async fn other_method() -> Problem {
-    Problem::other_method()
-}
-
-/// Lets a gRPC request in: for the right log, in the caller's trace, in bounded time. The span of a subscription tells how
-/// it began.
+/// Lets a gRPC request in: for the right log, in the caller's trace. The span of a subscription tells how it began.
 async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     if let Err(error) = gate.check_log(request.headers()) {
         return refusal(&error);
     }
     let span = span_of(request.uri(), request.headers());
-    let answering = next.run(request).instrument(span.clone());
-    let answer = tokio::time::timeout(gate.request_time_max, answering).await;
-    let answer = answer.unwrap_or_else(|_| refusal(&gate.too_slow()));
+    let answer = next.run(request).instrument(span.clone()).await;
     // An answer that is refused from the start has its status in its headers.
     let code = Status::from_header_map(answer.headers()).map_or(Code::Ok, |status| status.code());
     annals_telemetry::record_rpc_status(&span, code.into());
@@ -90,9 +86,5 @@ impl Gate {
             self.log_id
         );
         Err(ReadError::Invalid { reason })
-    }
-
-    fn too_slow(&self) -> ReadError {
-        ReadError::Unavailable { reason: format!("no answer within {:?}", self.request_time_max) }
     }
 }

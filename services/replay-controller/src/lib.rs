@@ -23,4 +23,4 @@ mod body;
 mod problem;
 mod routes;
 
-pub use routes::{routes, server};
+pub use routes::{limits, routes, server};

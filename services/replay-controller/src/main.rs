@@ -1,16 +1,14 @@
 //! The replay controller as a process of its own, over the network seam.
 
 use annals_replay::Replays;
+use annals_service::{HttpServer, sentence};
 use annals_store::EventStore;
 use annals_store_grpc::GrpcStore;
 use annals_telemetry::Telemetry;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
-use std::{io::Write, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use std::{io::Write, net::SocketAddr, process::ExitCode, sync::Arc};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// Ask for replays of read models, watch them, promote them, roll them back, over HTTP.
@@ -34,16 +32,13 @@ struct Options {
     listen: SocketAddr,
 }
 
-/// How long answers that are under way may take once the controller shuts down.
-const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(10);
-
 #[tokio::main]
 async fn main() -> ExitCode {
     match run(Options::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Where nobody reads standard error there is nobody to tell.
-            let _ = writeln!(std::io::stderr(), "annals-replay-controller: {error:#}");
+            let _ = writeln!(std::io::stderr(), "annals-replay-controller: {}", sentence(error.as_ref()));
             ExitCode::FAILURE
         }
     }
@@ -57,12 +52,10 @@ async fn run(options: Options) -> Result<()> {
 }
 
 async fn serve(options: &Options) -> Result<()> {
+    let server = HttpServer::bind(options.listen, annals_replay_controller::limits()).await?;
     let store: Arc<dyn EventStore> =
         Arc::new(GrpcStore::connect(&options.store, annals_store_grpc::Options::default()).await?);
-    let listener = TcpListener::bind(options.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}; is another process there?", options.listen))?;
-    let address = listener.local_addr()?;
+    let address = server.address();
     // For whoever started this and asked for port 0. A closed standard output is no reason not to serve.
     let _ = writeln!(std::io::stdout(), "listening on http://{address}");
     tracing::info!(%address, store = options.store, "the replay controller is ready");
@@ -79,20 +72,9 @@ async fn serve(options: &Options) -> Result<()> {
     });
     tokio::spawn(cancel_on_signal(shutdown.clone()));
 
-    let server = annals_replay_controller::server(replays);
-    let serving = axum::serve(listener, server).with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    tokio::select! {
-        served = serving => served?,
-        () = patience_ends(&shutdown) => tracing::warn!("cutting off connections that take too long to end"),
-    }
-    shutdown.cancel();
+    server.serve(annals_replay_controller::server(replays), shutdown).await;
     following.await??;
     Ok(())
-}
-
-async fn patience_ends(shutdown: &CancellationToken) {
-    shutdown.cancelled().await;
-    tokio::time::sleep(SHUTDOWN_TIME_MAX).await;
 }
 
 async fn cancel_on_signal(shutdown: CancellationToken) -> Result<()> {

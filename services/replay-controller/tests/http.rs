@@ -3,12 +3,12 @@
 
 use annals_event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
 use annals_replay::{ReplayId, Replays};
-use annals_replay_controller::server;
+use annals_replay_controller::{limits, server};
+use annals_service::HttpServer;
 use annals_store::{EventStore, GappedStore};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
-use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 struct Controller {
@@ -25,15 +25,11 @@ impl Controller {
     async fn on(store: Arc<dyn EventStore>) -> Self {
         let replays = Replays::new(store);
         let shutdown = CancellationToken::new();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
+        let bound = HttpServer::bind("127.0.0.1:0".parse().unwrap(), limits()).await.unwrap();
+        let address = format!("http://{}", bound.address());
         let (following, stop) = (replays.clone(), shutdown.clone());
         tokio::spawn(async move { following.run(stop).await });
-        let stop = shutdown.clone();
-        tokio::spawn(async move {
-            let stopped = async move { stop.cancelled().await };
-            axum::serve(listener, server(replays)).with_graceful_shutdown(stopped).await
-        });
+        tokio::spawn(bound.serve(server(replays), shutdown.clone()));
         Self { address, client: Client::new(), _shutdown: shutdown.drop_guard() }
     }
 

@@ -10,12 +10,11 @@ use crate::feed::client::OrdersClient;
 use crate::feed::{self, Fed, PurchaseFile};
 use crate::ids::OrderId;
 use crate::orders::queries::{Queries, Totals};
-use crate::problem::Problem;
 use crate::report::{FeedReport, Report, TraceReport};
 use crate::shop::Shop;
 use annals::event::Sequence;
+use annals::service::Problem;
 use anyhow::{Result, anyhow, bail};
-use std::path::PathBuf;
 use std::time::Instant;
 
 /// What the job works on.
@@ -24,16 +23,12 @@ pub struct Job {
     pub shop: Shop,
     /// What to feed it.
     pub purchases: PurchaseFile,
-    /// Where its data is, for the report.
-    pub data_dir: PathBuf,
-    /// Whether there was data before.
-    pub resumed: bool,
 }
 
 impl Job {
     /// Does the job.
     pub async fn run(self) -> Result<Report> {
-        let Self { shop, purchases, data_dir, resumed } = self;
+        let Self { shop, purchases } = self;
         let begun = Instant::now();
         let (fed, feed) = feed(&shop, purchases).await?;
         let totals = checked_totals(&shop).await?;
@@ -48,12 +43,12 @@ impl Job {
             revenue_cents,
             log,
             seconds,
-            resumed,
+            resumed: shop.resumed,
             feed,
             replay,
             trace,
             listen,
-            data_dir,
+            data_dir: shop.data_dir,
         })
     }
 }

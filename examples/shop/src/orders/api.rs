@@ -7,12 +7,12 @@ use super::read_models::customer_value::CustomerValue;
 use super::read_models::daily_sales::DaySales;
 use super::read_models::order_summary::OrderSummary;
 use crate::day::Day;
-use crate::http::{Accepted, Body, Params, Segment};
+use crate::http::Accepted;
 use crate::ids::{CustomerId, OrderId};
 use crate::money::Cents;
-use crate::problem::{Problem, not_executed};
 use annals::aggregate::{Context, Repository};
 use annals::event::Sequence;
+use annals::service::{Body, Params, Problem, Segment};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -69,7 +69,7 @@ async fn place(
     let placement = Placement::from(wish);
     let order_id = placement.order_id.clone();
     let placed = orders.execute(order_id.as_str(), OrderCommand::Place(placement), Context::new()).await;
-    let placed = placed.map_err(|error| not_executed(error, rejected))?;
+    let placed = placed.map_err(|error| Problem::of_execute(error, rejected))?;
     let (status, token) = match placed.events.is_empty() {
         false => (StatusCode::CREATED, placed.token),
         true => (StatusCode::OK, original_token(&orders, &order_id).await?),

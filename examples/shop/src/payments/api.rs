@@ -1,10 +1,10 @@
 //! The HTTP API of payments.
 
 use super::payment::{Payment, PaymentCommand, PaymentError, PaymentState};
-use crate::http::{Accepted, Segment};
+use crate::http::Accepted;
 use crate::ids::OrderId;
-use crate::problem::{Problem, not_executed};
 use annals::aggregate::{Context, Repository};
+use annals::service::{Problem, Segment};
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -33,7 +33,7 @@ async fn refund(
     Segment(order_id): Segment<OrderId>,
 ) -> Result<Json<Accepted>, Problem> {
     let refunded = payments.execute(order_id.as_str(), PaymentCommand::Refund, Context::new()).await;
-    let refunded = refunded.map_err(|error| not_executed(error, rejected))?;
+    let refunded = refunded.map_err(|error| Problem::of_execute(error, rejected))?;
     Ok(Json(Accepted::new(order_id, refunded.token)))
 }
 

@@ -1,10 +1,10 @@
 //! The HTTP API of shipping.
 
 use super::shipment::{Shipment, ShipmentCommand, ShipmentError, ShipmentState};
-use crate::http::{Accepted, Segment};
+use crate::http::Accepted;
 use crate::ids::OrderId;
-use crate::problem::{Problem, not_executed};
 use annals::aggregate::{Context, Repository};
+use annals::service::{Problem, Segment};
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -40,7 +40,7 @@ async fn confirm_delivery(
 ) -> Result<Json<Accepted>, Problem> {
     let command = ShipmentCommand::ConfirmDelivery;
     let delivered = shipments.execute(order_id.as_str(), command, Context::new()).await;
-    let delivered = delivered.map_err(|error| not_executed(error, rejected))?;
+    let delivered = delivered.map_err(|error| Problem::of_execute(error, rejected))?;
     Ok(Json(Accepted::new(order_id, delivered.token)))
 }
 

@@ -1,6 +1,5 @@
 //! A shop in a temporary folder, and a client of it.
 
-use annals_shop::folder::DataFolder;
 use annals_shop::options::Options;
 use annals_shop::shop::{self, Running, Shop};
 use clap::Parser;
@@ -33,8 +32,7 @@ impl TestShop {
         let data = data.to_str().unwrap();
         let options = ["annals-shop", "--data", data, "--listen", "127.0.0.1:0"];
         let options = Options::parse_from(options.iter().chain(more));
-        let folder = DataFolder::take(&options.data).unwrap();
-        let (shop, running) = shop::start(folder, &options).await.unwrap();
+        let (shop, running) = shop::start(&options).await.unwrap();
         let http = Client::builder().no_proxy().build().unwrap();
         Self { shop, running, http }
     }

@@ -3,18 +3,32 @@
 use crate::support::{Server, client_options, event, one_event, stream};
 use annals_event::{Append, ExpectedVersion, NewEvent, Sequence, limits::PAYLOAD_BYTES_MAX};
 use annals_event_store::{Limits, Options};
+use annals_service::HttpLimits;
 use annals_store::{EventStore, Filter, GappedStore, ReadLog, ReadStream, Subscribe};
 use annals_store_grpc::GrpcStore;
 use annals_wire::{
     limits::{PAGE_BYTES_MAX, REQUEST_BYTES_MAX},
     v1,
 };
-use std::{sync::Arc, time::Duration};
+use bytes::Bytes;
+use http_body::Frame;
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    task::JoinSet,
+    time::timeout,
 };
-use tonic::{Code, transport::Channel};
+use tonic::{Code, Status, transport::Channel};
+use tower::ServiceExt;
 use v1::event_store_client::EventStoreClient;
 
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -116,9 +130,13 @@ async fn bodies_of_bad_bytes_are_refused() {
     assert_well(&server).await;
 }
 
+fn with(http: HttpLimits) -> Options {
+    Options { limits: Limits { http, ..Limits::default() }, ..Options::loopback() }
+}
+
 fn impatient() -> Options {
-    let limits = Limits { header_time_max: Duration::from_millis(50), ..Limits::default() };
-    Options { limits, ..Options::loopback() }
+    let limits = HttpLimits { header_time_max: Duration::from_millis(50), ..Limits::default().http };
+    with(limits)
 }
 
 #[tokio::test]
@@ -138,8 +156,8 @@ async fn a_connection_that_says_nothing_is_closed() {
 
 #[tokio::test]
 async fn a_full_house_of_idle_connections_is_emptied_in_time() {
-    let limits = Limits { connections_max: 4, ..impatient().limits };
-    let options = Options { limits, ..Options::loopback() };
+    let limits = HttpLimits { connections_max: 4, ..impatient().limits.http };
+    let options = with(limits);
     let server = Server::start_with(Arc::new(GappedStore::new()), options).await;
     let mut idle = Vec::new();
     for _ in 0..8 {
@@ -150,8 +168,8 @@ async fn a_full_house_of_idle_connections_is_emptied_in_time() {
 
 #[tokio::test]
 async fn a_request_that_never_ends_is_answered_in_time() {
-    let limits = Limits { request_time_max: Duration::from_millis(100), ..Limits::default() };
-    let options = Options { limits, ..Options::loopback() };
+    let limits = HttpLimits { request_time_max: Duration::from_millis(100), ..Limits::default().http };
+    let options = with(limits);
     let server = Server::start_with(Arc::new(GappedStore::new()), options).await;
     let mut client = stranger(&server).await;
     let mut codec = tonic::client::Grpc::new(Channel::from_shared(server.url()).unwrap().connect_lazy());
@@ -162,6 +180,92 @@ async fn a_request_that_never_ends_is_answered_in_time() {
     let answer = codec.client_streaming(endless, path, codec_of).await;
     assert_eq!(answer.unwrap_err().code(), Code::Unavailable);
     assert!(client.head(v1::HeadRequest {}).await.is_ok());
+}
+
+/// All of a largest message but its last byte, which never comes.
+struct Unfinished {
+    left: usize,
+    begun: bool,
+    sent: Arc<AtomicUsize>,
+}
+
+/// So many bytes of an unfinished message are handed to the connection at once.
+const CHUNK_BYTES: usize = 16 << 10;
+
+impl http_body::Body for Unfinished {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        static ZEROS: [u8; CHUNK_BYTES] = [0; CHUNK_BYTES];
+        if !self.begun {
+            self.begun = true;
+            let length = u32::try_from(REQUEST_BYTES_MAX).unwrap().to_be_bytes();
+            return Poll::Ready(Some(Ok(Frame::data([&[0][..], &length].concat().into()))));
+        }
+        let chunk = self.left.min(CHUNK_BYTES);
+        if chunk == 0 {
+            return Poll::Pending;
+        }
+        self.left -= chunk;
+        self.sent.fetch_add(chunk, Ordering::Relaxed);
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&ZEROS[..chunk])))))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unfinished_messages_are_refused_once_they_would_take_more_than_the_budget() {
+    const CONNECTIONS: usize = 3;
+    const STREAMS: usize = 256;
+    let server = Server::start(Arc::new(GappedStore::new())).await;
+    let sent = Arc::new(AtomicUsize::new(0));
+    let mut answers = JoinSet::new();
+    for _ in 0..CONNECTIONS {
+        let channel = Channel::from_shared(server.url()).unwrap().connect().await.unwrap();
+        for _ in 0..STREAMS {
+            let body = Unfinished { left: REQUEST_BYTES_MAX - 1, begun: false, sent: Arc::clone(&sent) };
+            let request = axum::http::Request::post(format!("{}/annals.v1.EventStore/Append", server.url()));
+            let request = request.header("content-type", "application/grpc");
+            let request = request.body(tonic::body::Body::new(body)).unwrap();
+            answers.spawn(channel.clone().oneshot(request));
+        }
+    }
+    let most = 128 << 20;
+    for _ in 0..CONNECTIONS * (STREAMS - 16) {
+        loop {
+            let taken = sent.load(Ordering::Relaxed);
+            assert!(taken < most, "the server took {taken} bytes of messages that nobody finished");
+            if let Ok(answer) = timeout(Duration::from_millis(10), answers.join_next()).await {
+                let status = answer.unwrap().unwrap().unwrap().headers()["grpc-status"].clone();
+                assert_eq!(status, "14");
+                break;
+            }
+        }
+    }
+    assert_well(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_sends_more_than_its_share_at_once_gets_all_of_it_in() {
+    const APPENDS: usize = 24;
+    let server = Server::start(Arc::new(GappedStore::new())).await;
+    let client = server.client().await;
+    let mut appends = JoinSet::new();
+    for number in 0..APPENDS {
+        let client = client.clone();
+        appends.spawn(async move {
+            let large = NewEvent { payload: vec![0; PAYLOAD_BYTES_MAX].into(), ..event() };
+            let events = vec![large; 3].into_iter().map(|large| NewEvent { id: event().id, ..large });
+            let to = stream(&format!("a-{number}"));
+            client.append(Append::to(to, ExpectedVersion::NoStream, events.collect())).await
+        });
+    }
+    while let Some(appended) = appends.join_next().await {
+        assert!(appended.unwrap().is_ok());
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use crate::support::{Server, one_event};
 use annals_event_store::{Options, ServeError, Service};
+use annals_service::BindError;
 use annals_store::{EventStore, GappedStore};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -49,7 +50,7 @@ async fn a_port_in_use_is_one_clear_sentence() {
     let server = Server::start(Arc::new(GappedStore::new())).await;
     let options = Options { listen: server.address, ..Options::loopback() };
     let error = Service::bind(options, Arc::new(GappedStore::new())).await.err().unwrap();
-    assert!(matches!(error, ServeError::InUse { .. }));
+    assert!(matches!(error, ServeError::Bind(BindError::InUse { .. })));
     let expected = format!("{} is in use by another process; stop it, or listen elsewhere", server.address);
     assert_eq!(error.to_string(), expected);
 }

@@ -24,12 +24,16 @@ use std::{
 };
 use support::{client_options, lasting_address, one_event, stream};
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
     process::{Child, Command},
 };
 use tokio_util::task::TaskTracker;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_annals-event-store");
+
+/// After so long a test says that what it waits for does not come.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
 struct Program {
     child: Child,
@@ -107,6 +111,8 @@ async fn a_folder_in_use_and_a_port_in_use_are_one_clear_sentence_each() {
     let sentence = fails(other.path(), &program.listen()).await;
     let expected = format!("{} is in use by another process", program.listen());
     assert!(sentence.contains(&expected), "{sentence}");
+    assert_eq!(sentence.matches("in use").count(), 1, "{sentence}");
+    assert_eq!(fs::read_dir(other.path()).unwrap().count(), 0, "a log was made for a port that is not free");
 }
 
 #[tokio::test]
@@ -196,6 +202,54 @@ async fn a_log_is_verified_and_each_damage_is_a_line() {
     let (verified, stdout, stderr) = offline(&["verify", "--data", data]).await;
     assert!(!verified && stderr.contains("is damaged in 1 places"), "{stderr}");
     assert!(stdout.contains("0000000001.segment is damaged at byte"), "{stdout}");
+}
+
+#[tokio::test]
+async fn a_backup_is_asked_for_with_an_empty_object_and_nothing_else() {
+    let (folder, backups) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut with_backups = command(folder.path(), "127.0.0.1:0");
+    with_backups.arg("--backups").arg(backups.path());
+    let program = Program::of(with_backups).await;
+    let post = reqwest::Client::new().post(format!("{}/v1/backup", program.url));
+    let typed = |content_type: &str| post.try_clone().unwrap().header("content-type", content_type);
+    for (request, body, status) in [
+        (typed("application/json"), "[]", 422),
+        (typed("application/json"), r#"{"to":"/"}"#, 422),
+        (typed("application/json"), "{", 400),
+        (typed("text/plain"), "{}", 415),
+        (typed("application/json"), &" ".repeat(20_000), 413),
+    ] {
+        let answer = request.body(body.to_owned()).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{body:.10}");
+        assert_eq!(answer.headers()["content-type"], "application/problem+json", "{body:.10}");
+    }
+    assert_eq!(fs::read_dir(backups.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn slow_bodies_are_let_go_and_make_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut impatient = command(folder.path(), "127.0.0.1:0");
+    impatient.args(["--connections-max", "4", "--request-ms-max", "300"]);
+    let program = Program::of(impatient).await;
+    let slow = async || {
+        let mut connection = TcpStream::connect(program.listen()).await.unwrap();
+        let begun = b"POST /v1/backup HTTP/1.1\r\nhost: log\r\ncontent-type: application/json\r\n\
+            content-length: 2\r\n\r\n{";
+        connection.write_all(begun).await.unwrap();
+        let mut answer = String::new();
+        // Ends when the server closes.
+        connection.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let answers =
+        tokio::time::timeout(PATIENCE, async { tokio::join!(slow(), slow(), slow(), slow(), slow()) });
+    let answers = answers.await.expect("slow bodies hold the server");
+    for answer in [answers.0, answers.1, answers.2, answers.3, answers.4] {
+        assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+        assert!(answer.contains("application/problem+json"), "{answer}");
+    }
+    program.client().await.append(one_event("a")).await.unwrap();
 }
 
 /// Changes one byte in the middle of the events of the largest file that has some.

@@ -2,23 +2,27 @@
 //!
 //! The protocol is told from the first bytes here and not by hyper, which would wait for them for ever.
 
-use crate::Limits;
-use axum::{Router, body::Body};
+use crate::{
+    budget::Share,
+    exchange::{Exchanges, answer},
+    limits::{HttpLimits, STREAM_WINDOW_BYTES},
+    patience::PatientWriter,
+};
+use axum::Router;
 use hyper::{
     Request,
     body::Incoming,
     server::conn::{http1, http2},
     service::service_fn,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use std::{future::Future, io, io::Cursor, pin::pin};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::{convert::Infallible, io, io::Cursor, pin::pin, sync::Arc};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite},
     net::TcpStream,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 
 /// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
 const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -26,10 +30,8 @@ const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const HEADER_BYTES_MAX: u32 = 16 << 10;
 /// Most headers of one HTTP/1 request.
 const HEADERS_MAX: usize = 64;
-/// How much of one request's body the caller may send ahead, in bytes.
-const STREAM_WINDOW_BYTES: u32 = 1 << 20;
-/// How much of all requests' bodies of one connection the caller may send ahead, in bytes.
-const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// Largest HTTP/2 frame that is taken, in bytes: HTTP/2's own least.
+const FRAME_BYTES_MAX: u32 = 16 << 10;
 /// How much of one answer waits for the caller to take it, in bytes.
 const SEND_BUFFER_BYTES_MAX: usize = 256 << 10;
 /// Requests that the caller may give up before they were looked at (CVE-2023-44487).
@@ -48,25 +50,29 @@ pub(crate) enum ConnectionError {
     Http(#[from] hyper::Error),
 }
 
+/// What a connection is served with.
+#[derive(Clone)]
+pub(crate) struct Host {
+    pub(crate) router: Router,
+    pub(crate) limits: Arc<HttpLimits>,
+    pub(crate) share: Share,
+}
+
 /// Serves a connection until it ends, or `shutdown` and the answers under way are done.
 pub(crate) async fn serve(
     stream: TcpStream,
-    router: Router,
-    limits: &Limits,
+    host: Host,
     shutdown: CancellationToken,
 ) -> Result<(), ConnectionError> {
     stream.set_nodelay(true)?;
     let (mut reader, writer) = stream.into_split();
-    let opening = timeout(limits.header_time_max, read_opening(&mut reader));
+    let opening = timeout(host.limits.header_time_max, read_opening(&mut reader));
     let Some(opening) = shutdown.run_until_cancelled(opening).await else { return Ok(()) };
     let opening = opening.map_err(|_| ConnectionError::Silent)??;
     let is_http2 = opening == HTTP2_PREFACE;
+    let writer = PatientWriter::new(writer, host.limits.answer_time_max);
     let io = tokio::io::join(Cursor::new(opening).chain(reader), writer);
-    if is_http2 {
-        serve_http2(io, router, limits, shutdown).await
-    } else {
-        serve_http1(io, router, limits, shutdown).await
-    }
+    if is_http2 { serve_http2(io, host, shutdown).await } else { serve_http1(io, host, shutdown).await }
 }
 
 /// Reads until it is clear whether HTTP/2 is spoken, and gives what was read.
@@ -84,26 +90,29 @@ async fn read_opening(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u
 
 async fn serve_http2(
     io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    router: Router,
-    limits: &Limits,
+    host: Host,
     shutdown: CancellationToken,
 ) -> Result<(), ConnectionError> {
-    let service = service_fn(move |request| answer(router.clone(), request));
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+    let (limits, exchanges) = (Arc::clone(&host.limits), Exchanges::new(&host.limits));
+    let mut builder = http2::Builder::new(exchanges.clone());
     builder
         .timer(TokioTimer::new())
         .keep_alive_interval(limits.keepalive_interval)
         .keep_alive_timeout(limits.keepalive_time_max)
         .max_concurrent_streams(limits.streams_per_connection_max)
         .max_header_list_size(HEADER_BYTES_MAX)
+        .max_frame_size(FRAME_BYTES_MAX)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .initial_connection_window_size(limits.connection_window())
         .max_send_buf_size(SEND_BUFFER_BYTES_MAX)
         .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
         .max_local_error_reset_streams(LOCAL_RESETS_MAX);
+    let service = service_fn(move |request| host.clone().answer(request));
     let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
-    if let Some(ended) = shutdown.run_until_cancelled(connection.as_mut()).await {
-        return Ok(ended?);
+    tokio::select! {
+        ended = connection.as_mut() => return Ok(ended?),
+        () = shutdown.cancelled() => {}
+        () = exchanges.idle_for(limits.idle_time_max) => {}
     }
     connection.as_mut().graceful_shutdown();
     Ok(connection.await?)
@@ -111,17 +120,16 @@ async fn serve_http2(
 
 async fn serve_http1(
     io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    router: Router,
-    limits: &Limits,
+    host: Host,
     shutdown: CancellationToken,
 ) -> Result<(), ConnectionError> {
-    let service = service_fn(move |request| answer(router.clone(), request));
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_time_max)
+        .header_read_timeout(host.limits.header_time_max)
         .max_headers(HEADERS_MAX)
         .max_buf_size(usize::try_from(HEADER_BYTES_MAX).unwrap_or(usize::MAX));
+    let service = service_fn(move |request| host.clone().answer(request));
     let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
     if let Some(ended) = shutdown.run_until_cancelled(connection.as_mut()).await {
         return Ok(ended?);
@@ -130,9 +138,8 @@ async fn serve_http1(
     Ok(connection.await?)
 }
 
-fn answer(
-    router: Router,
-    request: Request<Incoming>,
-) -> impl Future<Output = Result<axum::response::Response, std::convert::Infallible>> {
-    router.oneshot(request.map(Body::new))
+impl Host {
+    async fn answer(self, request: Request<Incoming>) -> Result<axum::response::Response, Infallible> {
+        answer(self.router, request, &self.limits, self.share).await
+    }
 }

@@ -1,0 +1,33 @@
+//! What every service does beside its domain. So far: HTTP servers with limits, and what their answers have in common.
+//!
+//! What always holds:
+//!
+//! * Every limit of a server is an [`HttpLimits`] and is kept here, for HTTP/1, HTTP/2 and gRPC: how many connections and requests,
+//!   how long headers, bodies, requests and answers take, and how many bytes of bodies are held over all connections.
+//! * A body is read only after the whole of it was reserved. What callers may send ahead of that is bounded for all
+//!   connections together.
+//! * Whoever sends nothing, too little or too slowly, or takes no answer, is let go in bounded time and disturbs nobody.
+//! * Every refusal of plain HTTP is a [`Problem`]; a struct in a [`Body`] is an object.
+//! * Shutting down takes no more connections, then ends what is [`LongLived`], then waits for the answers under way.
+
+mod body;
+mod budget;
+mod connection;
+mod exchange;
+mod extract;
+mod finish;
+mod limits;
+mod patience;
+mod problem;
+mod refusal;
+mod sentence;
+mod server;
+mod strict;
+
+pub use exchange::{LongLived, Unhurried};
+pub use extract::{Body, Params, Segment};
+pub use finish::finish;
+pub use limits::HttpLimits;
+pub use problem::Problem;
+pub use sentence::sentence;
+pub use server::{BindError, HttpServer};

@@ -1,0 +1,86 @@
+//! What a client is told that sends what is not wanted.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use annals_service::{Body, HttpLimits, finish};
+use axum::{
+    Router,
+    body::Body as Bytes,
+    http::{Request, StatusCode, header, request::Builder},
+    response::Response,
+    routing::post,
+};
+use serde::Deserialize;
+use serde_json::Value;
+use tower::ServiceExt;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    #[expect(dead_code, reason = "only its parsing matters")]
+    items: u32,
+}
+
+async fn answer(request: Builder, body: impl Into<Bytes>) -> (Response, Value) {
+    let take = async |Body(_): Body<Wanted>| "taken";
+    let routes = Router::new().route("/things", post(take));
+    let routes = finish(routes, &HttpLimits::default(), "try /things");
+    let response = routes.oneshot(request.body(body.into()).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    (Response::from_parts(parts, Bytes::empty()), json)
+}
+
+fn post_json() -> Builder {
+    Request::post("/things").header(header::CONTENT_TYPE, "application/json")
+}
+
+async fn assert_problem(request: Builder, body: impl Into<Bytes>, expected: (StatusCode, &str)) {
+    let (response, json) = answer(request, body).await;
+    let (status, detail) = expected;
+    assert_eq!(response.status(), status, "{json}");
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+    assert_eq!(json["status"], status.as_u16());
+    assert!(json["detail"].as_str().unwrap().contains(detail), "{json}");
+    assert!(json["type"].is_string() && json["title"].is_string());
+}
+
+#[tokio::test]
+async fn a_bad_request_gets_a_problem_that_says_what_to_change() {
+    let (bad, shape) = (StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY);
+    for (body, expected) in [
+        ("{", (bad, "EOF")),
+        ("{\"items\":1} {}", (bad, "trailing")),
+        ("{\"items\":\"\u{fffd}\\x\"}", (bad, "escape")),
+        ("{}", (shape, "missing field `items`")),
+        (r#"{"items":1,"itmes":2}"#, (shape, "unknown field `itmes`")),
+        (r#"{"items":-1}"#, (shape, "items: invalid value")),
+        (r#"{"items":1,"items":1}"#, (shape, "duplicate field `items`")),
+    ] {
+        assert_problem(post_json(), body, expected).await;
+    }
+    let large = " ".repeat(usize::try_from(HttpLimits::BODY_BYTES_MAX_DEFAULT).unwrap() + 1);
+    assert_problem(post_json(), large, (StatusCode::PAYLOAD_TOO_LARGE, "16384")).await;
+}
+
+#[tokio::test]
+async fn a_body_must_say_that_it_is_json() {
+    let typed = |content_type: &str| Request::post("/things").header(header::CONTENT_TYPE, content_type);
+    for request in [Request::post("/things"), typed("text/plain"), typed("application/jsonp"), typed("json")]
+    {
+        assert_problem(request, r#"{"items":1}"#, (StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type")).await;
+    }
+    for content_type in ["application/json; charset=utf-8", "Application/JSON", "application/order+json"] {
+        let (response, json) = answer(typed(content_type), r#"{"items":1}"#).await;
+        assert_eq!(response.status(), StatusCode::OK, "{content_type} {json}");
+    }
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_get_a_problem() {
+    let unknown = (StatusCode::NOT_FOUND, "there is nothing at /nothing; try /things");
+    assert_problem(Request::get("/nothing"), "", unknown).await;
+    assert_problem(Request::delete("/things"), "", (StatusCode::METHOD_NOT_ALLOWED, "DELETE")).await;
+    let (response, _) = answer(Request::delete("/things"), "").await;
+    assert_eq!(response.headers()[header::ALLOW], "POST");
+}
