@@ -23,6 +23,7 @@ mod name;
 mod position;
 pub mod record;
 mod trace_context;
+mod trace_state;
 
 pub use append::{Append, Conflict, InvalidAppend, MarkUpdate, Receipt, Requirement, StreamWrite};
 pub use batch::{EventBatch, EventBatchBuilder, EventRef};

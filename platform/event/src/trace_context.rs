@@ -1,3 +1,4 @@
+use crate::trace_state;
 use std::{fmt, str::FromStr};
 
 /// The place of an event in a distributed trace: the context of the PRODUCER span that appended it
@@ -10,7 +11,7 @@ pub struct TraceContext {
     pub span_id: [u8; 8],
     /// Trace flags; bit 0 is `sampled`.
     pub flags: u8,
-    /// The vendors' `tracestate`; empty when there is none.
+    /// The vendors' `tracestate`; empty when there is none. See [`with_state`](Self::with_state).
     pub state: String,
 }
 
@@ -19,10 +20,32 @@ pub struct TraceContext {
 #[error("traceparent {0:?} is not of the form 00-<32 hex digits>-<16 hex digits>-<2 hex digits>")]
 pub struct InvalidTraceParent(String);
 
+/// The flag of a trace that is recorded.
+const SAMPLED: u8 = 1;
+
 impl TraceContext {
+    /// The context in a request's `traceparent` and `tracestate` headers. What is not well-formed is as good as absent, and so
+    /// are two parents: a bad header must not fail a request.
+    pub fn from_headers<P: AsRef<[u8]>, S: AsRef<[u8]>>(
+        parents: impl IntoIterator<Item = P>,
+        states: impl IntoIterator<Item = S>,
+    ) -> Option<Self> {
+        let mut parents = parents.into_iter();
+        let (parent, second) = (parents.next()?, parents.next());
+        let parent = std::str::from_utf8(parent.as_ref()).ok()?;
+        let context: Self = parent.trim_matches([' ', '\t']).parse().ok()?;
+        second.is_none().then(|| context.with_state(states))
+    }
+
+    /// The same with the `tracestate` of these headers: theirs in their order, at most 32 members and 512 bytes. One bad
+    /// member makes all of it none.
+    pub fn with_state<S: AsRef<[u8]>>(self, states: impl IntoIterator<Item = S>) -> Self {
+        Self { state: trace_state::join(states), ..self }
+    }
+
     /// Whether the trace is recorded.
     pub const fn is_sampled(&self) -> bool {
-        self.flags & 1 == 1
+        self.flags & SAMPLED == SAMPLED
     }
     /// The context as a `traceparent` header's value.
     pub fn traceparent(&self) -> String {
@@ -48,6 +71,8 @@ fn parse(text: &str) -> Option<TraceContext> {
     let [flags] = hex(parts.next()?)?;
     let known = version == 0 && parts.next().is_none() || version > 0 && version < 0xff;
     let set = trace_id != [0; 16] && span_id != [0; 8];
+    // The other flags mean nothing yet, and are not passed on.
+    let flags = flags & SAMPLED;
     (known && set).then(|| TraceContext { trace_id, span_id, flags, state: String::new() })
 }
 
@@ -87,6 +112,18 @@ mod tests {
         let context: TraceContext = text.parse().unwrap();
         assert!(context.is_sampled());
         assert_eq!(context.traceparent(), text);
+    }
+
+    #[test]
+    fn headers_are_a_context_when_there_is_one_parent() {
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-ff";
+        let context = TraceContext::from_headers([parent], ["a=1", "b=2"]).unwrap();
+        assert_eq!((context.flags, context.state.as_str()), (1, "a=1,b=2"));
+        assert_eq!(TraceContext::from_headers([parent], ["a=1,=,b=2"]).unwrap().state, "");
+        assert_eq!(TraceContext::from_headers([parent, parent], ["a=1"]), None);
+        assert_eq!(TraceContext::from_headers([format!("{parent},{parent}")], ["a=1"]), None);
+        assert_eq!(TraceContext::from_headers::<&str, _>([], ["a=1"]), None);
+        assert_eq!(TraceContext::from_headers([b"\xff"], ["a=1"]), None);
     }
 
     #[test]

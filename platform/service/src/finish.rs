@@ -31,8 +31,8 @@ async fn admit(
     next: Next,
 ) -> Response {
     let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
-    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let span = annals_telemetry::server_span(request.method().as_str(), route, header);
+    let headers = |name| request.headers().get_all(name);
+    let span = annals_telemetry::server_span(request.method().as_str(), route, headers);
     request.extensions_mut().insert(bytes_max);
     let unanswered = Unanswered(Some(span.clone()));
     let response = next.run(request).instrument(span).await;

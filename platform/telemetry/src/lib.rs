@@ -9,7 +9,7 @@
 //! * Log lines go to standard error, never to standard output.
 //! * An empty `tracestate` is neither stored nor sent.
 //!
-//! HTTP and gRPC are served by closures that look up or set one header, so that this crate needs neither.
+//! HTTP and gRPC are served by closures that look up or set headers by one name, so that this crate needs neither.
 
 mod context;
 pub mod names;

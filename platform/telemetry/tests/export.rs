@@ -121,7 +121,7 @@ async fn a_collector_gets_linked_spans_with_the_conventions_names() {
     outer.in_scope(|| inject_current(|name, value| headers.push((name, value.to_owned()))));
     assert_eq!(headers, [("traceparent", context_of(&outer).unwrap().traceparent())]);
     drop(outer);
-    record_rpc_status(&rpc_server_span("annals.v1.EventStore/Append", |_| None), 15);
+    record_rpc_status(&rpc_server_span("annals.v1.EventStore/Append", |_| None::<&str>), 15);
     record_rpc_status(&rpc_client_span("annals.v1.EventStore/Head"), 0);
     telemetry.shutdown().await.unwrap();
 

@@ -7,8 +7,8 @@ use crate::{
     v1,
 };
 use annals_event::{
-    Append, ExpectedVersion, MarkName, MarkUpdate, Receipt, RequestId, Requirement, Sequence, SequenceRange,
-    StreamName, StreamWrite, Timestamp, Version,
+    Append, ExpectedVersion, MarkName, MarkUpdate, NewEvent, Receipt, RequestId, Requirement, Sequence,
+    SequenceRange, StreamName, StreamWrite, Timestamp, Version,
 };
 use v1::expected_version::{Kind, State};
 
@@ -92,10 +92,19 @@ impl TryFrom<v1::StreamWrite> for StreamWrite {
     type Error = InvalidMessage;
 
     fn try_from(write: v1::StreamWrite) -> Result<Self, InvalidMessage> {
+        let mut events: Vec<NewEvent> = all(write.events)?;
+        for event in &mut events {
+            // As in a header: what is not well-formed is as good as absent.
+            let trace = event.metadata.trace.take();
+            event.metadata.trace = trace.map(|trace| {
+                let state = [trace.state.clone()];
+                trace.with_state(state)
+            });
+        }
         Ok(Self {
             stream: named("StreamWrite.stream", StreamName::new(write.stream))?,
             expected: expected_version("StreamWrite.expected", write.expected)?,
-            events: all(write.events)?,
+            events,
         })
     }
 }

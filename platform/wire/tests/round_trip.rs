@@ -63,7 +63,7 @@ fn expected_version() -> impl Strategy<Value = ExpectedVersion> {
     ]
 }
 prop_compose! {
-    fn trace()(trace_id: [u8; 16], span_id: [u8; 8], flags: u8, state in "[a-z=]{0,12}") -> TraceContext {
+    fn trace()(trace_id: [u8; 16], span_id: [u8; 8], flags: u8, state in "([a-z]{1,5}=[a-z]{1,5})?") -> TraceContext {
         TraceContext { trace_id, span_id, flags, state }
     }
 }
@@ -246,6 +246,27 @@ fn an_invalid_message_names_its_field() {
         TraceContext::try_from(flags),
         Err(InvalidMessage::OutOfRange { field: "TraceContext.flags", value: 256 })
     );
+}
+
+#[test]
+fn a_tracestate_that_is_none_is_as_good_as_absent_in_an_append() {
+    let stored = |state: &str| {
+        let trace = v1::TraceContext {
+            trace_id: vec![1; 16].into(),
+            span_id: vec![1; 8].into(),
+            flags: 1,
+            state: state.into(),
+        };
+        let metadata = v1::Metadata { trace: Some(trace), ..Default::default() };
+        let event = v1::NewEvent::from(NewEvent::json(EventType::new("t").unwrap(), "{}"));
+        let event = v1::NewEvent { metadata: Some(metadata), ..event };
+        let expected = Some(ExpectedVersion::Any.into());
+        let write = v1::StreamWrite { stream: "s".into(), expected, events: vec![event] };
+        StreamWrite::try_from(write).unwrap().events[0].metadata.trace.clone().unwrap().state
+    };
+    assert_eq!(stored("a=1, b=2"), "a=1,b=2");
+    assert_eq!(stored("a=1,=,b=2"), "");
+    assert_eq!(stored(&["a=1"; 33].join(",")), "");
 }
 
 #[test]

@@ -65,8 +65,7 @@ async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Respon
 }
 
 fn span_of(uri: &Uri, headers: &HeaderMap) -> tracing::Span {
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    annals_telemetry::rpc_server_span(uri.path().trim_start_matches('/'), header)
+    annals_telemetry::rpc_server_span(uri.path().trim_start_matches('/'), |name| headers.get_all(name))
 }
 
 fn refusal(error: &ReadError) -> Response {
