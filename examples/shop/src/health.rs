@@ -1,11 +1,8 @@
 //! What the shop says of itself: what there is, and whether it is well.
 
 use crate::orders::queries::Queries;
-use annals::event::Sequence;
-use annals::projection::{ProjectorHandle, ProjectorState};
 use annals::reactor::ReactorHandle;
-use annals::service::Problem;
-use annals::store::EventStore;
+use annals::store::{ConsumerState, EventStore, probe};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -63,47 +60,55 @@ shop
 #[derive(Serialize)]
 struct Report {
     status: &'static str,
-    head: u64,
+    /// Why the event store cannot be used now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<String>,
+    /// The log's last sequence number; `None`: the store does not say.
+    head: Option<u64>,
     reactors: BTreeMap<&'static str, Consumer>,
     read_models: BTreeMap<&'static str, Consumer>,
 }
 
 #[derive(Serialize)]
 struct Consumer {
+    state: &'static str,
+    /// How long it has been in that state.
+    for_seconds: u64,
     at: u64,
     behind: u64,
+    /// How long ago the first event was recorded that it has not handled yet.
+    age_ms: u64,
+    /// Why somebody may have to do something.
     #[serde(skip_serializing_if = "Option::is_none")]
-    trouble: Option<String>,
+    reason: Option<String>,
 }
 
-async fn show(
-    State(Health { store, queries, reactors }): State<Health>,
-) -> Result<(StatusCode, Json<Report>), Problem> {
-    store.ready().await.map_err(Problem::unavailable)?;
-    let head = store.head().await.map_err(Problem::unavailable)?.last;
-    let read_models = queries.read_models().map(|(name, model)| (name, model_health(model, head)));
-    let read_models = BTreeMap::from(read_models);
-    let well = read_models.values().all(|model| model.trouble.is_none());
+impl From<ConsumerState> for Consumer {
+    fn from(state: ConsumerState) -> Self {
+        Self {
+            state: state.activity.word(),
+            for_seconds: state.since.elapsed().unwrap_or_default().as_secs(),
+            at: state.position.get(),
+            behind: state.lag(),
+            age_ms: u64::try_from(state.age().as_millis()).unwrap_or(u64::MAX),
+            reason: state.activity.reason().map(str::to_owned),
+        }
+    }
+}
+
+/// Answers within [`PROBE_TIME_MAX`](annals::store::PROBE_TIME_MAX), also while the store does not.
+async fn show(State(Health { store, queries, reactors }): State<Health>) -> (StatusCode, Json<Report>) {
+    let head = probe(&*store).await;
+    let reactors = reactors.iter().map(|(name, reactor)| (*name, reactor.state().into()));
+    let read_models = queries.read_models().map(|(name, model)| (name, model.state().into()));
+    let (reactors, read_models) = (BTreeMap::from_iter(reactors), BTreeMap::from(read_models));
+    let mut consumers = reactors.values().chain(read_models.values());
+    let well = head.is_ok() && consumers.all(|consumer: &Consumer| consumer.reason.is_none());
     let (code, status) =
         if well { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "degraded") };
-    let reactors =
-        reactors.iter().map(|(name, reactor)| (*name, consumer(reactor.position(), head))).collect();
-    Ok((code, Json(Report { status, head: head.get(), reactors, read_models })))
-}
-
-fn consumer(at: Sequence, head: Sequence) -> Consumer {
-    Consumer { at: at.get(), behind: head.get().saturating_sub(at.get()), trouble: None }
-}
-
-fn model_health(model: &ProjectorHandle, head: Sequence) -> Consumer {
-    let progress = model.progress();
-    let trouble = match progress.state {
-        ProjectorState::Running => None,
-        ProjectorState::NeedsReplay { reason }
-        | ProjectorState::OtherHistory { reason, .. }
-        | ProjectorState::Retrying { reason }
-        | ProjectorState::Stopped { reason } => Some(reason),
-        _ => None,
+    let (head, store) = match head {
+        Ok(head) => (Some(head.last.get()), None),
+        Err(error) => (None, Some(error.to_string())),
     };
-    Consumer { trouble, ..consumer(progress.checkpoint, head) }
+    (code, Json(Report { status, store, head, reactors, read_models }))
 }

@@ -8,9 +8,13 @@
 //!
 //! The pointer row is the truth about what is live; a generation's file never says so of itself. It changes by
 //! compare-and-set on its epoch, durably: a crash leaves the old one or the new one.
+//!
+//! A catalog that is deleted or replaced while it is open is not asked any more: each use looks whether its name still stands
+//! for the file that is open, and opens what is there otherwise, or a new one. What was in it can be folded from the log.
 
 use crate::{
     GenerationError, GenerationId, ModelName, ReadModel,
+    file_id::FileId,
     sqlite::{BEGIN_WRITE, run_script, sync_folder, writer_options},
 };
 use sqlx::{
@@ -23,7 +27,8 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
+use tracing::error;
 
 const SCHEMA: &str = include_str!("../../../migrations/sqlite/0001_catalog.sql");
 /// The format of the catalog; `PRAGMA user_version` says it.
@@ -38,9 +43,27 @@ pub struct Catalog(Arc<Inner>);
 
 struct Inner {
     folder: PathBuf,
-    pool: SqlitePool,
+    opened: Mutex<Opened>,
     /// Counts the changes of pointers made through this handle.
     changes: watch::Sender<u64>,
+}
+
+/// An open catalog.
+struct Opened {
+    pool: SqlitePool,
+    file: Option<FileId>,
+}
+
+impl Opened {
+    async fn new(folder: &Path) -> Result<Self, GenerationError> {
+        std::fs::create_dir_all(folder).map_err(GenerationError::file(folder))?;
+        let path = folder.join(FILE);
+        let options = writer_options(&path, SqliteSynchronous::Full);
+        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX).connect_with(options).await?;
+        prepare(&pool).await?;
+        sync_folder(folder).map_err(GenerationError::file(folder))?;
+        Ok(Self { pool, file: FileId::of(&path)? })
+    }
 }
 
 /// What is live.
@@ -105,12 +128,24 @@ impl Catalog {
     /// Opens the data folder, creating it when there is none.
     pub async fn open(folder: impl AsRef<Path>) -> Result<Self, GenerationError> {
         let folder = folder.as_ref().to_owned();
-        std::fs::create_dir_all(&folder).map_err(GenerationError::file(&folder))?;
-        let options = writer_options(&folder.join(FILE), SqliteSynchronous::Full);
-        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX).connect_with(options).await?;
-        prepare(&pool).await?;
-        sync_folder(&folder).map_err(GenerationError::file(&folder))?;
-        Ok(Self(Arc::new(Inner { folder, pool, changes: watch::Sender::new(0) })))
+        let opened = Mutex::new(Opened::new(&folder).await?);
+        Ok(Self(Arc::new(Inner { folder, opened, changes: watch::Sender::new(0) })))
+    }
+
+    /// Connections to the catalog that is in the folder now.
+    async fn pool(&self) -> Result<SqlitePool, GenerationError> {
+        let folder = &self.0.folder;
+        let gone = |error: GenerationError| GenerationError::FolderGone {
+            folder: folder.display().to_string(),
+            reason: error.to_string(),
+        };
+        let mut opened = self.0.opened.lock().await;
+        let file = FileId::of(&folder.join(FILE)).map_err(gone)?;
+        if file.is_none() || file != opened.file {
+            error!(folder = %folder.display(), "the catalog was deleted or replaced while it was in use; opening it anew");
+            *opened = Opened::new(folder).await.map_err(gone)?;
+        }
+        Ok(opened.pool.clone())
     }
 
     /// The folder.
@@ -120,7 +155,7 @@ impl Catalog {
 
     /// What is live of a read model with these tables; `None`: it was never started here.
     pub async fn live(&self, model: &ReadModel) -> Result<Option<Live>, GenerationError> {
-        let mut connection = self.0.pool.acquire().await?;
+        let mut connection = self.pool().await?.acquire().await?;
         live(&mut connection, model).await
     }
 
@@ -132,7 +167,7 @@ impl Catalog {
         )
         .bind(model.name().as_str())
         .bind(model.schema_hash().as_str())
-        .fetch_all(&self.0.pool)
+        .fetch_all(&self.pool().await?)
         .await?;
         rows.iter().map(entry).collect()
     }
@@ -192,7 +227,7 @@ impl Catalog {
         .bind(model.fold_version().get())
         .bind(snapshot)
         .bind(now_us())
-        .execute(&self.0.pool)
+        .execute(&self.pool().await?)
         .await?;
         Ok(())
     }
@@ -204,7 +239,7 @@ impl Catalog {
         id: GenerationId,
         place: impl FnOnce() -> Result<(), GenerationError>,
     ) -> Result<bool, GenerationError> {
-        let mut transaction = self.0.pool.begin_with(BEGIN_WRITE).await?;
+        let mut transaction = self.pool().await?.begin_with(BEGIN_WRITE).await?;
         let ready = "UPDATE generation SET state = 'ready' WHERE id = ? AND state = 'creating'";
         let updated = sqlx::query(ready).bind(id.to_string()).execute(&mut *transaction).await?;
         if updated.rows_affected() == 0 {
@@ -229,7 +264,7 @@ impl Catalog {
         .bind(model.schema_hash().as_str())
         .bind(id.to_string())
         .bind(now_us())
-        .execute(&self.0.pool)
+        .execute(&self.pool().await?)
         .await?;
         self.changed();
         self.live(model).await?.ok_or_else(|| damaged("the pointer row is gone".to_owned()))
@@ -243,7 +278,7 @@ impl Catalog {
         from: Live,
         to: GenerationId,
     ) -> Result<Live, GenerationError> {
-        let mut transaction = self.0.pool.begin_with(BEGIN_WRITE).await?;
+        let mut transaction = self.pool().await?.begin_with(BEGIN_WRITE).await?;
         if live(&mut transaction, model).await? != Some(from) {
             return Err(GenerationError::PointerMoved);
         }
@@ -264,7 +299,7 @@ impl Catalog {
         id: GenerationId,
         work: impl AsyncFnOnce() -> Result<T, GenerationError>,
     ) -> Result<T, GenerationError> {
-        let mut lock = self.0.pool.begin_with(BEGIN_WRITE).await?;
+        let mut lock = self.pool().await?.begin_with(BEGIN_WRITE).await?;
         if live(&mut lock, model).await?.is_some_and(|live| live.generation == id) {
             return Err(GenerationError::Live { id: id.to_string() });
         }
@@ -275,7 +310,7 @@ impl Catalog {
 
     /// Gives up a generation that is not live. Doing it twice is the same.
     pub(crate) async fn discard(&self, model: &ReadModel, id: GenerationId) -> Result<(), GenerationError> {
-        let mut transaction = self.0.pool.begin_with(BEGIN_WRITE).await?;
+        let mut transaction = self.pool().await?.begin_with(BEGIN_WRITE).await?;
         let live = live(&mut transaction, model).await?;
         if live.is_some_and(|live| live.generation == id) {
             return Err(GenerationError::InUse { id: id.to_string() });
@@ -291,7 +326,10 @@ impl Catalog {
 
     /// Forgets a generation whose file is gone.
     pub(crate) async fn forget(&self, id: GenerationId) -> Result<(), GenerationError> {
-        sqlx::query("DELETE FROM generation WHERE id = ?").bind(id.to_string()).execute(&self.0.pool).await?;
+        sqlx::query("DELETE FROM generation WHERE id = ?")
+            .bind(id.to_string())
+            .execute(&self.pool().await?)
+            .await?;
         Ok(())
     }
 

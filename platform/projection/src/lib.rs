@@ -20,10 +20,12 @@
 //! * Every row carries the sequence number of the event that last changed it.
 //! * The pointer row is the truth about what is live. A promoted generation contains at least what the one before
 //!   contained, so no sequence of readers sees a mix, an empty table or a step back.
-//! * A generation, and a snapshot of one, has the log's chain value at its checkpoint. When the log was restored from a backup
-//!   and went on differently, nothing more is folded into it and it begins nothing; its rows can be read until a replay
-//!   has rebuilt them. Where the store keeps no fingerprints, or retention dropped the event at the checkpoint, the log's
+//! * A generation, and a snapshot of one, has the log's chain value at its checkpoint. When the log is another one, or was restored
+//!   from a backup and went on differently, nothing more is folded into it and it begins nothing; its rows can be read until a
+//!   replay has rebuilt them. Where the store keeps no fingerprints, or retention dropped the event at the checkpoint, the log's
 //!   id and length must do.
+//! * Rows whose folder or file is deleted or replaced while they are served are noticed: readers are never bound to a file without
+//!   a name, and the projector folds the log anew.
 //! * Nothing that fails while a candidate is built touches the live generation or the log.
 //!
 //! What it is not: the epoch protects a generation from two writers, it does not elect one; parked events are counted
@@ -31,6 +33,7 @@
 
 mod catalog;
 mod crash_point;
+mod file_id;
 mod fold;
 mod generation;
 mod generations;
@@ -58,9 +61,7 @@ pub use model::{FoldVersion, ModelError, ReadModel, ReadModelBuilder, SchemaHash
 #[cfg(feature = "planted-bugs")]
 pub use planted::{PlantedBug, plant};
 pub use projection::{ApplyError, SqlProjection, SqlTable, SqlTransaction, TableProjection};
-pub use projector::{
-    OnError, Progress, Projector, ProjectorError, ProjectorHandle, ProjectorOptions, ProjectorState,
-};
+pub use projector::{OnError, Projector, ProjectorError, ProjectorHandle, ProjectorOptions};
 pub use reader::{Reader, ReaderError, Readers, WaitError};
 pub use snapshot::{
     Refusal, SnapshotChoice, SnapshotError, SnapshotFolder, SnapshotManifest, SnapshotName, SnapshotPolicy,

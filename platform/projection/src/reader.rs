@@ -7,10 +7,11 @@
 
 use crate::{
     Catalog, GenerationError, GenerationId, GenerationStatus, ReadModel, TableError,
+    file_id::FileId,
     fold::read_row,
     generation::read_status,
     identifier::quoted,
-    sqlite::{bind, reader_options},
+    sqlite::{bind, is_transient, reader_options},
     table::{Table, TableKey},
 };
 use annals_event::Sequence;
@@ -56,6 +57,19 @@ pub enum ReaderError {
     },
 }
 
+impl ReaderError {
+    /// Whether the same may succeed later: also while the read model's folder is gone, and its projector builds it anew.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Generation(error) => {
+                error.is_transient() || matches!(error, GenerationError::NoneLive { .. })
+            }
+            Self::Database(error) => is_transient(error),
+            Self::Key(_) | Self::UnknownTable { .. } => false,
+        }
+    }
+}
+
 /// Why a read model does not contain a token yet.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -70,10 +84,18 @@ pub enum WaitError {
         /// The difference between the two.
         by: u64,
     },
-    /// The projector has stopped, so waiting is in vain.
-    #[error("the read model's projector has stopped: {reason}")]
-    Stopped {
-        /// Why.
+    /// The time is over, and this process does not fold the read model. Trying again helps only if another process does.
+    #[error(
+        "the read model is at sequence number {checkpoint}, {by} behind {token}, and this process does not fold it: {reason}"
+    )]
+    NotFolded {
+        /// What was waited for.
+        token: Sequence,
+        /// How far the read model is.
+        checkpoint: Sequence,
+        /// The difference between the two.
+        by: u64,
+        /// Why this process does not fold it.
         reason: String,
     },
     /// The log was restored from a backup, and what is live was folded from what it was before.
@@ -94,8 +116,16 @@ pub struct Readers(Arc<Inner>);
 struct Inner {
     catalog: Catalog,
     model: ReadModel,
-    /// The generation that was live when last looked at, and connections to it.
-    bound: Mutex<Option<(GenerationId, SqlitePool)>>,
+    /// Connections to the generation that was live when last looked at.
+    bound: Mutex<Option<Bound>>,
+}
+
+#[derive(Clone)]
+struct Bound {
+    generation: GenerationId,
+    /// The generation's file; `None`: it was gone. A connection to a file that was deleted would go on answering.
+    file: Option<FileId>,
+    pool: SqlitePool,
 }
 
 impl Readers {
@@ -107,13 +137,13 @@ impl Readers {
     /// A view of what is live now.
     pub async fn reader(&self) -> Result<Reader, ReaderError> {
         loop {
-            let Some((generation, pool)) = self.bound() else {
+            let Some(bound) = self.bound() else {
                 self.rebind().await?;
                 continue;
             };
-            let begun = Reader::begin(generation, &pool, &self.0.model).await;
+            let begun = Reader::begin(bound.generation, &bound.pool, &self.0.model).await;
             // The pointer is looked at after the view is fixed; an error may mean that the file was swept.
-            if self.rebind().await? == generation {
+            if self.rebind().await? == (bound.generation, bound.file) {
                 return begun;
             }
         }
@@ -138,21 +168,23 @@ impl Readers {
         }
     }
 
-    fn bound(&self) -> Option<(GenerationId, SqlitePool)> {
+    fn bound(&self) -> Option<Bound> {
         self.0.bound.lock().clone()
     }
 
     /// Looks at the pointer and binds to what it says, which is given back.
-    async fn rebind(&self) -> Result<GenerationId, ReaderError> {
+    async fn rebind(&self) -> Result<(GenerationId, Option<FileId>), ReaderError> {
         let Inner { catalog, model, bound } = &*self.0;
         let none = || GenerationError::NoneLive { model: model.name().to_string() };
-        let live = catalog.live(model).await?.ok_or_else(none)?.generation;
+        let generation = catalog.live(model).await?.ok_or_else(none)?.generation;
+        let path = catalog.generation_path(model.name(), generation);
+        let file = FileId::of(&path)?;
         let mut bound = bound.lock();
-        if bound.as_ref().is_none_or(|(generation, _)| *generation != live) {
+        if bound.as_ref().is_none_or(|bound| (bound.generation, bound.file) != (generation, file)) {
             // Connections of the old pool go when their readers are dropped.
-            *bound = Some((live, pool(&catalog.generation_path(model.name(), live))));
+            *bound = Some(Bound { generation, file, pool: pool(&path) });
         }
-        Ok(live)
+        Ok((generation, file))
     }
 }
 

@@ -7,9 +7,9 @@ mod support;
 use annals_event::Sequence;
 use annals_projection::{
     CompareOptions, FoldControl, FoldError, FoldStopped, GenerationError, GenerationId, GenerationState,
-    Origin, ProjectorState, Until, Value,
+    Origin, Until, Value,
 };
-use annals_store::EventStore;
+use annals_store::{Activity, EventStore};
 use sqlx::{Connection, SqliteConnection};
 use std::{
     sync::{
@@ -250,7 +250,7 @@ async fn a_new_fold_version_is_taken_over_and_a_rollback_to_the_old_one_says_how
     let mut reader = running.handle.wait_for(token, PATIENCE).await.unwrap();
     assert_eq!(rows(&mut reader).await, fresh_fold(&world, &new).await);
     drop(reader);
-    assert_eq!(running.handle.progress().state, ProjectorState::Running);
+    assert_eq!(running.handle.state().activity, Activity::Running);
 
     let back = generations.rollback(old).await.unwrap();
     assert_eq!((back.generation, back.continued), (old, false));

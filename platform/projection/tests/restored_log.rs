@@ -7,9 +7,9 @@ mod support;
 use annals_event::Sequence;
 use annals_projection::{
     Catalog, CompareOptions, FoldControl, FoldError, GenerationError, GenerationId, GenerationStatus,
-    Generations, Origin, ProjectorOptions, ProjectorState, SnapshotError, SnapshotPolicy, Until, WaitError,
+    Generations, Origin, ProjectorOptions, SnapshotError, SnapshotPolicy, Until, WaitError,
 };
-use annals_store::{EventStore, LogMismatch, chain_at};
+use annals_store::{Activity, EventStore, LogMismatch, chain_at};
 use annals_store_log::{LogStore, Options};
 use std::{sync::Arc, time::Duration};
 use support::{
@@ -102,8 +102,8 @@ fn at(sequence: usize) -> Sequence {
 
 /// The reason for which the projector does not fold the live generation.
 fn other_history(running: &Running) -> String {
-    let state = running.handle.progress().state;
-    let ProjectorState::OtherHistory { reason, .. } = state else { panic!("{state:?}") };
+    let activity = running.handle.state().activity;
+    let Activity::OtherHistory { reason } = activity else { panic!("{activity:?}") };
     reason
 }
 

@@ -1,33 +1,38 @@
 use crate::WaitError;
 use annals_event::Sequence;
+use annals_store::{Activity, ConsumerState, ConsumerWatch};
 use std::time::Duration;
-use tokio::{sync::watch, time};
+use tokio::time;
 
 /// A view of a worker from outside. Cloning it is cheap.
 #[derive(Clone, Debug)]
 pub struct ReactorHandle {
-    position: watch::Receiver<Sequence>,
+    watch: ConsumerWatch,
 }
 
 impl ReactorHandle {
-    pub(crate) const fn new(position: watch::Receiver<Sequence>) -> Self {
-        Self { position }
+    pub(crate) const fn new(watch: ConsumerWatch) -> Self {
+        Self { watch }
     }
 
-    /// Every event up to here has been handled, its outputs are in the log. `ZERO` until the worker has read its
-    /// mark.
+    /// What the worker does, and how far behind the log it is. Its position is `ZERO` until it has read its mark.
+    pub fn state(&self) -> ConsumerState {
+        self.watch.state()
+    }
+    /// Every event up to here has been handled, its outputs are in the log.
     pub fn position(&self) -> Sequence {
-        *self.position.borrow()
+        self.state().position
     }
 
     /// Waits until every event up to `wanted` has been handled.
     pub async fn wait_for(&self, wanted: Sequence, timeout: Duration) -> Result<Sequence, WaitError> {
-        let mut position = self.position.clone();
-        let reached = async { position.wait_for(|at| *at >= wanted).await.map(|at| *at) };
-        match time::timeout(timeout, reached).await {
-            Ok(Ok(at)) => Ok(at),
-            Ok(Err(_)) => Err(WaitError::Stopped { position: self.position(), wanted }),
-            Err(_) => Err(WaitError::Behind { position: self.position(), wanted }),
+        let stopped = |state: &ConsumerState| matches!(state.activity, Activity::Stopped { .. });
+        let ended = |state: &ConsumerState| state.position >= wanted || stopped(state);
+        let _ = time::timeout(timeout, self.watch.wait_for(ended)).await;
+        match self.state() {
+            ConsumerState { position, .. } if position >= wanted => Ok(position),
+            state if stopped(&state) => Err(WaitError::Stopped { position: state.position, wanted }),
+            state => Err(WaitError::Behind { position: state.position, wanted }),
         }
     }
 }

@@ -86,13 +86,14 @@ impl<R: Reactor> Running<'_, R> {
         let subscribe = Subscribe::after(saved, self.filter.clone());
         let subscription = self.worker.store().subscribe(subscribe).await?;
         self.check_mark().await?;
-        self.worker.position.send_replace(saved);
+        self.worker.board.place(saved);
         Ok(subscription)
     }
 
     /// Handles the events of `delivery` in batches. After a conflict the batch's events are handled one by one.
     async fn handle(&mut self, delivery: Delivery) -> Result<(), ReactorError> {
-        let Delivery { events, through, .. } = delivery;
+        let Delivery { events, through, head, .. } = delivery;
+        self.worker.board.heard(head);
         let (mut done, mut single, mut delays) = (0, 0_usize, Delays::conflict());
         while done < events.len() {
             if self.stop.is_cancelled() {
@@ -183,7 +184,7 @@ impl<R: Reactor> Running<'_, R> {
             }
         }
         self.saved = Some(through);
-        self.worker.position.send_replace(through);
+        self.worker.board.moved(through);
         Ok(Answer::Done)
     }
 
@@ -215,7 +216,7 @@ impl<R: Reactor> Running<'_, R> {
     /// Notes that everything up to `through` was handled without outputs that are not in the log yet. The mark
     /// follows with the next output, or when it is far behind.
     async fn pass_over(&mut self, through: Sequence) -> Result<(), ReactorError> {
-        self.worker.position.send_replace(through);
+        self.worker.board.moved(through);
         let unsaved = through.get().saturating_sub(self.saved.unwrap_or_default().get());
         if unsaved >= self.worker.options.progress_every.max(1) {
             self.append(Append::new(), through).await?;
@@ -246,7 +247,7 @@ impl<R: Reactor> Running<'_, R> {
     }
 
     fn position(&self) -> Sequence {
-        *self.worker.position.borrow()
+        self.worker.board.position()
     }
 
     /// The append with the planted bug.

@@ -3,9 +3,8 @@
 use crate::{Reactor, ReactorError, ReactorHandle, retry::Delays, running::Running};
 use annals_aggregate::Repository;
 use annals_event::{Event, EventType, InvalidName, MarkName, Sequence};
-use annals_store::{EventStore, Filter};
+use annals_store::{Activity, ConsumerBoard, EventStore, Filter};
 use std::{fmt::Display, sync::Arc};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// What may be chosen about a worker.
@@ -28,7 +27,7 @@ pub struct ReactorWorker<R: Reactor> {
     pub(crate) reactor: R,
     pub(crate) repository: Repository<R::Target>,
     pub(crate) options: Options,
-    pub(crate) position: watch::Sender<Sequence>,
+    pub(crate) board: ConsumerBoard,
     #[cfg(feature = "planted-bugs")]
     pub(crate) planted: Option<PlantedBug>,
 }
@@ -51,7 +50,7 @@ impl<R: Reactor> ReactorWorker<R> {
             reactor,
             repository,
             options,
-            position: watch::Sender::new(Sequence::ZERO),
+            board: ConsumerBoard::new(),
             #[cfg(feature = "planted-bugs")]
             planted: None,
         }
@@ -59,7 +58,7 @@ impl<R: Reactor> ReactorWorker<R> {
 
     /// A view of the worker from outside.
     pub fn handle(&self) -> ReactorHandle {
-        ReactorHandle::new(self.position.subscribe())
+        ReactorHandle::new(self.board.watch())
     }
 
     /// Plants a bug.
@@ -73,11 +72,24 @@ impl<R: Reactor> ReactorWorker<R> {
     ///
     /// Dropping the future instead is like a crash: safe, but source events may be looked at again.
     pub async fn run(self, stop: CancellationToken) -> Result<(), ReactorError> {
+        let ended = tokio::select! {
+            ended = self.work(stop) => ended,
+            never = self.board.follow_log(&**self.store()) => match never {},
+        };
+        let reason = match &ended {
+            Ok(()) => "it was shut down".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        self.board.set(Activity::Stopped { reason });
+        ended
+    }
+
+    async fn work(&self, stop: CancellationToken) -> Result<(), ReactorError> {
         let mark = MarkName::new(format!("reactor/{}", self.reactor.name()))?;
         let filter = filter(&self.reactor)?;
         let Some(saved) = self.read_mark(&mark, &stop).await? else { return Ok(()) };
-        self.position.send_replace(saved.unwrap_or_default());
-        let mut running = Running { worker: &self, mark, filter, saved, unanswered: false, stop };
+        self.board.place(saved.unwrap_or_default());
+        let mut running = Running { worker: self, mark, filter, saved, unanswered: false, stop };
         running.follow_on().await?;
         running.save_at_end().await
     }
@@ -107,6 +119,7 @@ impl<R: Reactor> ReactorWorker<R> {
         stop: &CancellationToken,
     ) {
         tracing::warn!(reactor = self.reactor.name(), %error, "waiting for the event store");
+        self.board.set(Activity::Retrying { reason: error.to_string() });
         delays.pause(stop).await;
     }
 

@@ -5,7 +5,7 @@ mod common;
 
 use annals_event::{Append, Category, CorrelationId, EventId, Sequence, limits};
 use annals_reactor::{Options, ReactorError, ReactorWorker, Rejected, WaitError};
-use annals_store::{EventStore, GappedStore};
+use annals_store::{Activity, EventStore, GappedStore};
 use common::troubled::{Call, Trouble, Troubled};
 use common::{
     Account, ChargeOrders, LIMIT_CENTS, OrderPlaced, PATIENCE, append_all, charges, event_of, events, mark,
@@ -210,6 +210,43 @@ async fn a_name_that_is_none_is_refused_at_the_start() {
             "{error}"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reactor_that_waits_for_the_store_says_so_and_runs_again_afterwards() {
+    // Calls: mark, subscribe, mark, next, two loads, which try again by themselves, append. The clock is the test's: looking takes less
+    // than any wait of the worker.
+    for call in [0, 1, 2, 3, 6] {
+        let store = store();
+        let through = append_all(&*store, [order(1, "ada", 5)]).await;
+        let troubled = Troubled::at(store.clone(), call, Trouble::Fail);
+        let (handle, stop, task) = start(worker(troubled.store(), 10));
+        while !matches!(handle.state().activity, Activity::Retrying { .. }) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let state = handle.state();
+        assert!(state.activity.reason().unwrap().contains("not done"), "{state:?}");
+        handle.wait_for(through, PATIENCE).await.unwrap();
+        while handle.state().activity != Activity::Running {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        stop.cancel();
+        task.await.unwrap().unwrap();
+        assert!(matches!(handle.state().activity, Activity::Stopped { .. }));
+    }
+}
+
+#[tokio::test]
+async fn a_reactor_whose_run_is_aborted_has_stopped() {
+    let store = store();
+    let through = append_all(&*store, [order(1, "ada", 5)]).await;
+    let (handle, _stop, task) = start(worker(store.clone(), 10));
+    assert_eq!(handle.state().activity, Activity::Starting);
+    handle.wait_for(through, PATIENCE).await.unwrap();
+    task.abort();
+    let waited = handle.wait_for(Sequence::MAX, PATIENCE).await;
+    assert!(matches!(waited, Err(WaitError::Stopped { .. })), "{waited:?}");
+    assert!(matches!(handle.state().activity, Activity::Stopped { .. }));
 }
 
 #[tokio::test]

@@ -6,8 +6,9 @@ mod support;
 
 use annals_aggregate::Context;
 use annals_event::Sequence;
-use annals_projection::{FoldControl, ProjectorState, Until};
+use annals_projection::{FoldControl, Until};
 use annals_replay::{Phase, ReplayMode};
+use annals_store::Activity;
 use annals_store_log::{LogStore, Options};
 use std::sync::Arc;
 use support::{CUSTOMERS, World, model, orders, within};
@@ -45,8 +46,8 @@ async fn a_replay_rebuilds_a_read_model_that_is_ahead_of_the_log_or_of_another_h
         let world = restart(deployed().await.0, "backup").await;
         world.append(&orders(7_000, others, 11)).await;
         let projecting = world.project(&model()).await;
-        let state = projecting.handle.progress().state;
-        assert!(matches!(state, ProjectorState::OtherHistory { .. }), "{state:?}");
+        let activity = projecting.handle.state().activity;
+        assert!(matches!(activity, Activity::OtherHistory { .. }), "{activity:?}");
 
         let working = world.work(&model()).await;
         let id = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Promote).await;
@@ -54,7 +55,7 @@ async fn a_replay_rebuilds_a_read_model_that_is_ahead_of_the_log_or_of_another_h
         assert!(!status.replay.difference.unwrap().is_none());
         let token = world.append(&orders(9_000, 20, 11)).await;
         assert_eq!(projecting.rows_at(token).await, world.fresh_fold(&model()).await);
-        assert_eq!(projecting.handle.progress().state, ProjectorState::Running);
+        assert_eq!(projecting.handle.state().activity, Activity::Running);
         working.stop().await;
         projecting.stop().await;
     }

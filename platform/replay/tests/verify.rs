@@ -6,8 +6,9 @@ mod support;
 
 use annals_aggregate::Context;
 use annals_event::Sequence;
-use annals_projection::{ProjectorState, ReadModel};
+use annals_projection::ReadModel;
 use annals_replay::{Difference, Phase, ReplayMode, RowSample};
+use annals_store::Activity;
 use std::collections::BTreeMap;
 use support::{
     CUSTOMERS, Customers, Days, Fold, Ordered, Projecting, Working, World, model, model_of, orders,
@@ -35,7 +36,7 @@ async fn deployed() -> Deployed {
     world.append(&orders(MANY, 200, 40)).await;
     let wrong = model_of(CUSTOMERS, 2, Fold::Wrong);
     let projecting = world.project(&wrong).await;
-    assert!(matches!(projecting.handle.progress().state, ProjectorState::NeedsReplay { .. }));
+    assert!(matches!(projecting.handle.state().activity, Activity::NeedsReplay { .. }));
     let working = world.work(&wrong).await;
     Deployed { world, wrong, at, projecting, working }
 }

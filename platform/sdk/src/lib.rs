@@ -61,9 +61,10 @@ pub mod event {
 /// The one interface between services and the log.
 pub mod store {
     pub use annals_store::{
-        AppendError, Capabilities, Damage, Delivery, Direction, EventStore, Filter, GappedStore, Head,
-        LogMismatch, LogPage, ReadError, ReadLog, ReadStream, SeenLog, StreamPage, Subscribe, Subscription,
-        causes, chain_at, check_same_log,
+        Activity, AppendError, Capabilities, ConsumerBoard, ConsumerState, ConsumerWatch, Damage, Delivery,
+        Direction, EventStore, Filter, GappedStore, Head, LOG_POLL, LogMismatch, LogPage, PROBE_TIME_MAX,
+        ReadError, ReadLog, ReadStream, SeenLog, StreamPage, Subscribe, Subscription, causes, chain_at,
+        check_same_log, probe,
     };
 }
 
@@ -90,11 +91,11 @@ pub mod projection {
         EventError, FoldControl, FoldError, FoldOutcome, FoldStopped, FoldVersion, GenerationEntry,
         GenerationError, GenerationId, GenerationState, GenerationStatus, Generations, Inspection,
         InvalidIdentifier, KeyColumn, Lease, Live, ModelError, ModelName, OnError, Origin, PlanFacts,
-        Progress, Projector, ProjectorError, ProjectorHandle, ProjectorOptions, ProjectorState, Promotion,
-        ReadModel, ReadModelBuilder, Reader, ReaderError, Readers, Refusal, Rollback, RowDifference,
-        SEQUENCE_COLUMN, SchemaHash, SnapshotError, SnapshotFolder, SnapshotManifest, SnapshotName,
-        SnapshotPolicy, SqlProjection, SqlTable, SqlTransaction, Table, TableComparison, TableError,
-        TableKey, TableProjection, TableSchema, Tally, Until, Value, ValueError, WaitError, cell, testing,
+        Projector, ProjectorError, ProjectorHandle, ProjectorOptions, Promotion, ReadModel, ReadModelBuilder,
+        Reader, ReaderError, Readers, Refusal, Rollback, RowDifference, SEQUENCE_COLUMN, SchemaHash,
+        SnapshotError, SnapshotFolder, SnapshotManifest, SnapshotName, SnapshotPolicy, SqlProjection,
+        SqlTable, SqlTransaction, Table, TableComparison, TableError, TableKey, TableProjection, TableSchema,
+        Tally, Until, Value, ValueError, WaitError, cell, testing,
     };
 }
 

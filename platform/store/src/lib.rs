@@ -16,7 +16,11 @@
 //! * A repeated request id gets the first result and writes nothing.
 //! * A subscription delivers in order, without gap and without duplicate, first what was there, then what comes.
 //! * Conflict, bad input, unavailable and corrupted are distinct errors.
+//!
+//! Beside it is what consumers of the log have in common: [`ConsumerState`] says what one does and how far behind it is,
+//! and [`SeenLog`] whether the store still holds the log that it has seen.
 
+mod consumer;
 mod error;
 mod filter;
 mod gapped;
@@ -28,6 +32,7 @@ mod subscription;
 pub mod causes;
 pub mod conformance;
 
+pub use consumer::{Activity, ConsumerBoard, ConsumerState, ConsumerWatch, LOG_POLL, PROBE_TIME_MAX, probe};
 pub use error::{AppendError, Damage, ReadError};
 pub use filter::Filter;
 pub use gapped::GappedStore;

@@ -12,7 +12,7 @@ use crate::money::Cents;
 use annals::event::Sequence;
 use annals::projection::{ProjectorHandle, Reader, ReaderError};
 use annals::service::Problem;
-use annals::store::EventStore;
+use annals::store::{EventStore, probe};
 use serde::Serialize;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -202,7 +202,7 @@ impl Queries {
     }
 
     async fn never_given(&self, token: Sequence) -> bool {
-        self.store.head().await.is_ok_and(|head| token > head.last)
+        probe(&*self.store).await.is_ok_and(|head| token > head.last)
     }
 }
 
@@ -226,7 +226,7 @@ fn totals(row: &SqliteRow) -> Result<Totals, sqlx::Error> {
 }
 
 fn problem(error: ReaderError) -> Problem {
-    Problem::internal(&error)
+    if error.is_transient() { Problem::unavailable(error) } else { Problem::internal(&error) }
 }
 
 fn database(error: sqlx::Error) -> Problem {

@@ -81,6 +81,16 @@ pub enum GenerationError {
     /// The pointer to the live generation was changed by somebody else in the meantime.
     #[error("another generation was made live in the meantime; look at the read model again")]
     PointerMoved,
+    /// The data folder was deleted or replaced while it was in use, and there is no other in its place yet.
+    #[error(
+        "the data folder {folder} was deleted or replaced while it was in use, and cannot be opened anew: {reason}"
+    )]
+    FolderGone {
+        /// The folder.
+        folder: String,
+        /// What keeps it from being opened.
+        reason: String,
+    },
     /// The generation's file is damaged.
     #[error("the generation's file is damaged: {reason}")]
     Damaged {
@@ -123,17 +133,13 @@ impl GenerationError {
         }
     }
 
-    /// Whether the generation was folded from another history of this log, which was restored from a backup.
-    pub(crate) fn is_other_history(&self) -> bool {
-        matches!(self.log_mismatch(), Some(LogMismatch::Ahead { .. } | LogMismatch::Diverged { .. }))
-    }
-
     /// Whether the same may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Fold(error) => error.is_transient(),
             Self::Database(error) => sqlite::is_transient(error),
             Self::Log(error) => error.is_retryable(),
+            Self::FolderGone { .. } => true,
             _ => false,
         }
     }

@@ -4,13 +4,17 @@
 //!   subscription; both only if their rows were made by the program's own fold.
 //! * A generation of another fold version with the same tables is served as it is and not continued: a replay
 //!   builds one that can be, and when that is promoted the projector goes on with it by itself.
-//! * A generation of another history of the log, which was restored from a backup, is served as it is and not written:
+//! * A generation of another log, or of another history of the log, which was restored from a backup, is served as it is and
+//!   not written:
 //!   whoever waits for a token in it is told so, and a replay builds one of the log as it is. It is looked for when the
 //!   generation is opened and whenever the log is subscribed to.
+//! * A read model whose folder or file is deleted or replaced while it is served is noticed within
+//!   [`POINTER_POLL`](supervise::POINTER_POLL) and built anew from the log: rows in a file without a name are nobody's.
 //! * What passes by itself (a busy or full database, a store that is away) is retried with backoff; nothing is
 //!   lost by it. What does not stops the projector with an error, and the read model keeps what it had.
 
 mod error;
+mod first;
 mod handle;
 mod options;
 mod progress;
@@ -20,17 +24,16 @@ mod tend;
 pub use error::ProjectorError;
 pub use handle::ProjectorHandle;
 pub use options::{OnError, ProjectorOptions};
-pub use progress::{Progress, ProjectorState};
 pub(crate) use tend::apply_traced;
 
 use crate::{
-    Catalog, GenerationError, GenerationId, GenerationStatus, Live, ReadModel, Readers,
+    GenerationError, GenerationId, GenerationStatus, Readers,
     generation::{check_log, read_status},
-    generations::create_empty,
     sqlite::open_reader,
 };
-use annals_event::LogId;
-use progress::ProgressBoard;
+use annals_store::Activity;
+use first::find_or_create;
+use progress::Board;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -38,19 +41,18 @@ use tokio_util::sync::CancellationToken;
 pub struct Projector {
     options: ProjectorOptions,
     readers: Readers,
-    board: Arc<ProgressBoard>,
+    board: Arc<Board>,
 }
 
 impl Projector {
     /// Finds the live generation of the read model, or makes the first one. The first generation is live at once:
     /// readers see it fill, and [`ProjectorHandle::wait_for`] says how far behind it is.
     pub async fn open(options: ProjectorOptions) -> Result<Self, ProjectorError> {
-        let head = options.store.head().await.map_err(GenerationError::from)?;
-        let id = find_or_create(&options.catalog, &options.model, head.log_id).await?.generation;
+        let id = find_or_create(&options).await?.generation;
         let status = status(&options, id).await?;
-        let board = Arc::new(ProgressBoard::new(Progress::starting(status.checkpoint, head.last)));
+        let board = Arc::new(Board::new(id, status.checkpoint));
         match check_log(&*options.store, id, &status).await.map_err(GenerationError::from) {
-            Err(error) if error.is_other_history() => board.refused(id, &error),
+            Err(error) if error.log_mismatch().is_some() => board.refused(&error),
             checked => checked?,
         }
         let readers = Readers::new(options.catalog.clone(), options.model.clone());
@@ -59,37 +61,22 @@ impl Projector {
 
     /// A handle to it.
     pub fn handle(&self) -> ProjectorHandle {
-        ProjectorHandle::new(self.readers.clone(), self.board.clone())
+        ProjectorHandle::new(self.readers.clone(), self.board.watch(), self.board.generation())
     }
 
     /// Folds until `cancel` is cancelled, or until something happens that does not pass by itself.
     pub async fn run(self, cancel: CancellationToken) -> Result<(), ProjectorError> {
-        let ended = supervise::Supervisor::new(&self).run(cancel).await;
+        let ended = tokio::select! {
+            ended = supervise::Supervisor::new(&self).run(cancel) => ended,
+            never = self.board.follow_log(&*self.options.store) => match never {},
+        };
         let reason = match &ended {
             Ok(()) => "it was shut down".to_owned(),
             Err(error) => error.to_string(),
         };
-        self.board.set_state(ProjectorState::Stopped { reason });
+        self.board.set(Activity::Stopped { reason });
         ended
     }
-}
-
-async fn find_or_create(
-    catalog: &Catalog,
-    model: &ReadModel,
-    log_id: LogId,
-) -> Result<Live, GenerationError> {
-    if let Some(live) = catalog.live(model).await? {
-        return Ok(live);
-    }
-    let first = GenerationId::generate();
-    create_empty(catalog, model, log_id, first).await?;
-    let live = catalog.make_first_live(model, first).await?;
-    if live.generation != first {
-        // Somebody else was faster.
-        catalog.discard(model, first).await?;
-    }
-    Ok(live)
 }
 
 /// What a generation of the read model says of itself.

@@ -1,15 +1,17 @@
 //! Decides which generations are tended, and follows the pointer.
 
 use super::{
-    Projector, ProjectorError, ProjectorOptions, ProjectorState,
-    progress::ProgressBoard,
+    Projector, ProjectorError, ProjectorOptions,
+    first::find_or_create,
+    progress::Board,
     status,
     tend::{Retry, Tender},
 };
 use crate::{
-    FoldError, GenerationError, GenerationId, Live, generation::check_log, generations::sweep,
-    snapshot::SnapshotTaker,
+    FoldError, GenerationError, GenerationId, Live, file_id::FileId, generation::check_log,
+    generations::sweep, snapshot::SnapshotTaker,
 };
+use annals_store::Activity;
 use std::{
     collections::HashMap,
     sync::Arc,
@@ -19,8 +21,8 @@ use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-/// How often the pointer is looked at for changes that other processes made.
-const POINTER_POLL: Duration = Duration::from_millis(500);
+/// How often the pointer, and the files that it stands for, are looked at for changes that others made.
+pub(super) const POINTER_POLL: Duration = Duration::from_millis(500);
 /// How long a generation that is kept for a rollback is left to whoever took it over.
 const FENCED_PAUSE: Duration = Duration::from_secs(30);
 /// How often files of generations that were given up are removed.
@@ -28,14 +30,21 @@ const SWEEP_EVERY: Duration = Duration::from_secs(30);
 /// How long such a file stays for readers that still have it open.
 const RETIRED_GRACE: Duration = Duration::from_secs(60);
 
+/// What was live when the pointer was last looked at, and which file that was and the one of the generation before it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    live: Live,
+    files: [Option<FileId>; 2],
+}
+
 pub(super) struct Supervisor {
     options: ProjectorOptions,
-    board: Arc<ProgressBoard>,
+    board: Arc<Board>,
     tending: HashMap<GenerationId, CancellationToken>,
     tasks: JoinSet<(GenerationId, Result<(), GenerationError>)>,
     /// Generations that are not tended while the pointer stays as it is, or until this time.
     left_alone: HashMap<GenerationId, Option<Instant>>,
-    seen: Option<Live>,
+    seen: Option<Seen>,
     swept: Instant,
 }
 
@@ -64,11 +73,15 @@ impl Supervisor {
 
     async fn follow_pointer(&mut self) -> Result<(), GenerationError> {
         let mut changes = self.options.catalog.changes();
-        let mut retry = Retry::new(None);
+        let mut retry = Retry::new(Some(self.board.clone()));
         loop {
             match self.step(&mut changes).await {
                 Ok(()) => retry.reset(),
-                Err(error) if error.is_transient() => retry.pause(&error).await,
+                Err(error) if error.is_transient() || matches!(error, GenerationError::PointerMoved) => {
+                    // Everything begins anew afterwards, and says so.
+                    self.seen = None;
+                    retry.pause(&error).await;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -108,15 +121,45 @@ impl Supervisor {
     }
 
     async fn look(&mut self) -> Result<Live, GenerationError> {
-        let ProjectorOptions { catalog, model, .. } = &self.options;
-        let none = || GenerationError::NoneLive { model: model.name().to_string() };
-        let live = catalog.live(model).await?.ok_or_else(none)?;
-        if self.seen.replace(live) != Some(live) {
+        let seen = match self.seen_now().await? {
+            Some(seen) => seen,
+            None => self.build_anew().await?,
+        };
+        let is_new = self.seen != Some(seen);
+        if is_new {
             self.left_alone.clear();
             // Who was live may not be any more: each begins anew in its new place.
             self.stop_all().await;
         }
-        Ok(live)
+        let id = seen.live.generation;
+        if is_new || !self.tending.contains_key(&id) {
+            // Where nobody here folds, another process may.
+            self.board.bind(id, status(&self.options, id).await?.checkpoint);
+        }
+        self.seen = Some(seen);
+        Ok(seen.live)
+    }
+
+    /// What is live; `None`: nothing is, or its file is gone.
+    async fn seen_now(&self) -> Result<Option<Seen>, GenerationError> {
+        let ProjectorOptions { catalog, model, .. } = &self.options;
+        let Some(live) = catalog.live(model).await? else { return Ok(None) };
+        let file = |id| FileId::of(&catalog.generation_path(model.name(), id));
+        let files = [file(live.generation)?, live.previous.map(file).transpose()?.flatten()];
+        Ok(files.iter().next().is_some_and(Option::is_some).then_some(Seen { live, files }))
+    }
+
+    /// The read model was deleted under the running process.
+    async fn build_anew(&mut self) -> Result<Seen, GenerationError> {
+        let folder = self.options.catalog.folder().display().to_string();
+        let reason = format!(
+            "its rows in {folder} were deleted while they were served; it is built anew from the log"
+        );
+        error!(model = %self.options.model.name(), %reason);
+        self.board.set(Activity::Retrying { reason });
+        self.stop_all().await;
+        find_or_create(&self.options).await?;
+        self.seen_now().await?.ok_or(GenerationError::PointerMoved)
     }
 
     async fn stop_all(&mut self) {
@@ -160,10 +203,10 @@ impl Supervisor {
     ) -> Result<(), GenerationError> {
         if id != live.generation {
             self.leave_alone(id, live, error.to_string());
-        } else if error.is_other_history() {
-            error!(generation = %id, %error, "the log was restored from a backup; the read model needs a replay");
+        } else if error.log_mismatch().is_some() {
+            error!(generation = %id, %error, "the store does not hold the log of these rows; they are served as they are");
             self.left_alone.insert(id, None);
-            self.board.refused(id, &error);
+            self.board.refused(&error);
         } else {
             return Err(error);
         }
@@ -174,7 +217,7 @@ impl Supervisor {
         self.left_alone.insert(id, None);
         if id == live.generation {
             warn!(generation = %id, %reason, "the live generation is served as it is; it needs a replay");
-            self.board.set_state(ProjectorState::NeedsReplay { reason });
+            self.board.set(Activity::NeedsReplay { reason });
         } else {
             warn!(generation = %id, %reason, "the generation kept for a rollback is not kept up to date");
         }
@@ -199,7 +242,7 @@ impl Supervisor {
 
     /// A generation is no longer tended. If that matters, the projector is over.
     async fn ended(&mut self, id: GenerationId, error: GenerationError) -> Result<(), GenerationError> {
-        let before = self.seen;
+        let before = self.seen.map(|seen| seen.live);
         let live = self.look().await?;
         let fenced = matches!(error, GenerationError::Fold(FoldError::Fenced { .. }));
         // A promotion fences after it has moved the pointer. Fenced without that: another worker is at it.

@@ -1,6 +1,6 @@
 //! Keeps one generation up to date.
 
-use super::{ProjectorState, progress::ProgressBoard};
+use super::progress::Board;
 use crate::{
     FoldError, GenerationError, GenerationId, ProjectorOptions,
     fold::{DecodedBatch, Feed, FeedOptions},
@@ -8,6 +8,7 @@ use crate::{
     snapshot::SnapshotTaker,
 };
 use annals_event::Sequence;
+use annals_store::Activity;
 use annals_telemetry::{BatchCounts, Run, batch_span, record_batch};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use std::{sync::Arc, time::Duration};
@@ -22,7 +23,7 @@ pub(super) struct Tender {
     pub(super) id: GenerationId,
     pub(super) options: ProjectorOptions,
     /// Where to write the progress, if this is the live generation.
-    pub(super) board: Option<Arc<ProgressBoard>>,
+    pub(super) board: Option<Arc<Board>>,
     /// Takes snapshots, if this is the live generation.
     pub(super) snapshots: Option<SnapshotTaker>,
 }
@@ -100,7 +101,8 @@ impl Tender {
         }
         retry.reset();
         if let Some(board) = &self.board {
-            board.moved(writer.checkpoint(), batch.head);
+            board.heard(batch.head);
+            board.moved(writer.checkpoint());
         }
         if let Some(snapshots) = &mut self.snapshots {
             snapshots.consider(writer.status()).await;
@@ -127,20 +129,20 @@ pub(crate) async fn apply_traced(
 /// Waits longer after each failure in a row, and says so once.
 pub(super) struct Retry {
     delays: Option<ExponentialBackoff>,
-    board: Option<Arc<ProgressBoard>>,
+    board: Option<Arc<Board>>,
 }
 
 impl Retry {
-    pub(super) fn new(board: Option<Arc<ProgressBoard>>) -> Self {
+    pub(super) fn new(board: Option<Arc<Board>>) -> Self {
         Self { delays: None, board }
     }
 
     pub(super) async fn pause(&mut self, error: &(dyn std::error::Error + Sync)) {
         if self.delays.is_none() {
             warn!(%error, "the read model waits for something that should pass by itself");
-            if let Some(board) = &self.board {
-                board.set_state(ProjectorState::Retrying { reason: error.to_string() });
-            }
+        }
+        if let Some(board) = &self.board {
+            board.set(Activity::Retrying { reason: error.to_string() });
         }
         let delays = self.delays.get_or_insert_with(|| {
             ExponentialBuilder::default()

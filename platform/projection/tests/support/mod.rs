@@ -11,7 +11,7 @@ use annals_projection::{
     Projector, ProjectorError, ProjectorHandle, ProjectorOptions, ReadModel, Reader, SqlProjection, SqlTable,
     SqlTransaction, Table, TableError, TableProjection, TableSchema, Until, Value, cell,
 };
-use annals_store::{EventStore, GappedStore};
+use annals_store::{ConsumerState, EventStore, GappedStore};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -269,6 +269,24 @@ impl Running {
     pub async fn ended(self) -> ProjectorError {
         tokio::time::timeout(PATIENCE, self.task).await.unwrap().unwrap().unwrap_err()
     }
+}
+
+/// The first state that `wanted` accepts.
+pub async fn state_of(
+    handle: &ProjectorHandle,
+    mut wanted: impl FnMut(&ConsumerState) -> bool,
+) -> ConsumerState {
+    let found = async {
+        loop {
+            let state = handle.state();
+            if wanted(&state) {
+                return state;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let found = tokio::time::timeout(PATIENCE, found).await;
+    found.unwrap_or_else(|_| panic!("{handle:?}"))
 }
 
 /// Every row with its sequence number.

@@ -3,10 +3,9 @@
 use crate::support::{Server, one_event};
 use annals_event::{CodecError, Event, Recorded, Sequence};
 use annals_projection::{
-    ApplyError, Catalog, Projector, ProjectorOptions, ProjectorState, ReadModel, SqlProjection, SqlTable,
-    SqlTransaction,
+    ApplyError, Catalog, Projector, ProjectorOptions, ReadModel, SqlProjection, SqlTable, SqlTransaction,
 };
-use annals_store::{EventStore, Filter, LogMismatch, SeenLog, Subscribe, chain_at, check_same_log};
+use annals_store::{Activity, EventStore, Filter, LogMismatch, SeenLog, Subscribe, chain_at, check_same_log};
 use annals_store_log::{LogStore, Options};
 use async_trait::async_trait;
 use std::{path::Path, sync::Arc, time::Duration};
@@ -127,7 +126,7 @@ async fn a_read_model_that_is_being_folded_is_not_written_any_more() {
 
         let _server = Server::start_at(address, Arc::new(other)).await;
         let noticed = async {
-            while !matches!(handle.progress().state, ProjectorState::OtherHistory { .. }) {
+            while !matches!(handle.state().activity, Activity::OtherHistory { .. }) {
                 tokio::task::yield_now().await;
             }
         };

@@ -1,0 +1,147 @@
+//! What a consumer says of itself.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+use annals_event::{
+    Append, EventType, ExpectedVersion, MarkName, NewEvent, Receipt, Sequence, StreamName, Timestamp,
+};
+use annals_store::{
+    Activity, AppendError, Capabilities, ConsumerBoard, ConsumerState, EventStore, GappedStore, Head,
+    LogPage, PROBE_TIME_MAX, ReadError, ReadLog, ReadStream, StreamPage, Subscribe, Subscription,
+};
+use async_trait::async_trait;
+use std::{
+    future::pending,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+async fn append(store: &GappedStore) -> Receipt {
+    let event = NewEvent::json(EventType::new("happened").unwrap(), "{}");
+    let stream = StreamName::new("thing-1").unwrap();
+    store.append(Append::to(stream, ExpectedVersion::Any, vec![event])).await.unwrap()
+}
+
+/// The first state that `wanted` accepts, while the board follows the log.
+async fn state(
+    board: &ConsumerBoard,
+    store: &dyn EventStore,
+    wanted: impl FnMut(&ConsumerState) -> bool,
+) -> ConsumerState {
+    let watch = board.watch();
+    tokio::select! {
+        never = board.follow_log(store) => match never {},
+        state = watch.wait_for(wanted) => state,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_head_and_the_age_are_the_logs_and_not_what_was_delivered_last() {
+    let (store, board) = (GappedStore::new(), ConsumerBoard::new());
+    let seen = append(&store).await.head;
+    board.heard(seen);
+    board.moved(seen);
+    let at_the_head = state(&board, &store, |state| state.head == seen).await;
+    assert_eq!((at_the_head.lag(), at_the_head.oldest, at_the_head.age()), (0, None, Duration::ZERO));
+
+    let (next, last) = (append(&store).await, append(&store).await);
+    let behind = state(&board, &store, |state| state.head == last.head).await;
+    assert_eq!((behind.position, behind.lag()), (seen, last.head.get() - seen.get()));
+    assert_eq!(behind.oldest, Some(next.recorded_at), "of the first event that is not handled");
+
+    board.moved(last.head);
+    let caught_up = board.watch().state();
+    assert_eq!((caught_up.activity, caught_up.oldest), (Activity::Running, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_position_and_a_head_that_go_back_are_told_as_they_are() {
+    let (store, board) = (GappedStore::new(), ConsumerBoard::new());
+    let (first, last) = (append(&store).await, append(&store).await);
+    board.moved(last.head);
+    board.heard(last.head.plus(100));
+    let restored = state(&board, &store, |state| state.head == last.head).await;
+    assert_eq!(restored.lag(), 0);
+    board.place(first.head);
+    let rolled_back = state(&board, &store, |state| state.oldest.is_some()).await;
+    assert_eq!(rolled_back.position, first.head);
+    assert_eq!(rolled_back.oldest, Some(last.recorded_at));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_does_not_answer_shows_while_the_consumer_itself_waits_for_an_answer() {
+    let (store, board) = (Silent::default(), ConsumerBoard::new());
+    board.moved(Sequence::FIRST);
+    store.silent.store(true, Ordering::Relaxed);
+    let away = state(&board, &store, |state| state.activity != Activity::Running).await;
+    let Activity::Retrying { reason } = away.activity else { panic!("{:?}", away.activity) };
+    assert!(reason.contains(&format!("no answer within {PROBE_TIME_MAX:?}")), "{reason}");
+
+    store.silent.store(false, Ordering::Relaxed);
+    state(&board, &store, |state| state.activity == Activity::Running).await;
+}
+
+#[tokio::test]
+async fn what_keeps_a_consumer_has_a_beginning_and_its_last_reason() {
+    let board = ConsumerBoard::new();
+    let retrying = |reason: &str| Activity::Retrying { reason: reason.to_owned() };
+    board.set(retrying("the disk is full"));
+    let first = board.watch().state();
+    board.set(retrying("the database is busy"));
+    let second = board.watch().state();
+    assert_eq!((second.since, second.activity), (first.since, retrying("the database is busy")));
+}
+
+#[tokio::test]
+async fn a_consumer_that_is_dropped_has_stopped_and_one_that_has_stopped_keeps_its_reason() {
+    let board = ConsumerBoard::new();
+    let watch = board.watch();
+    board.moved(Sequence::FIRST);
+    drop(board);
+    let state = watch.wait_for(|_| false).await;
+    let Activity::Stopped { reason } = &state.activity else { panic!("{state:?}") };
+    assert!(reason.contains("aborted"), "{reason}");
+
+    let board = ConsumerBoard::new();
+    let (watch, stopped) = (board.watch(), Activity::Stopped { reason: "it was shut down".to_owned() });
+    board.set(stopped.clone());
+    board.set(Activity::Running);
+    board.moved(Sequence::FIRST);
+    drop(board);
+    assert_eq!(watch.state().activity, stopped);
+}
+
+/// A store whose head is not answered while it is silent.
+#[derive(Default)]
+struct Silent {
+    store: GappedStore,
+    silent: AtomicBool,
+}
+
+#[async_trait]
+impl EventStore for Silent {
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+    async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
+        self.store.append(append).await
+    }
+    async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
+        self.store.read_stream(read).await
+    }
+    async fn read_log(&self, read: ReadLog) -> Result<LogPage, ReadError> {
+        self.store.read_log(read).await
+    }
+    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
+        self.store.subscribe(subscribe).await
+    }
+    async fn head(&self) -> Result<Head, ReadError> {
+        if self.silent.load(Ordering::Relaxed) { pending().await } else { self.store.head().await }
+    }
+    async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
+        self.store.mark(mark).await
+    }
+    async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
+        self.store.sequence_at(time).await
+    }
+}
