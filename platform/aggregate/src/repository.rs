@@ -165,7 +165,7 @@ impl<A: Aggregate> Repository<A> {
         match self.append(&append).instrument(span).await {
             Ok(receipt) => Ok(Attempt::Done(self.finish(stream, current, events, &append, &receipt).await)),
             Err(AppendError::Conflict(conflict)) => Ok(Attempt::Conflict(conflict)),
-            Err(source @ AppendError::RequestIdReused { .. }) => {
+            Err(source @ (AppendError::RequestIdReused { .. } | AppendError::EventIdReused { .. })) => {
                 let otherwise = Err(ExecuteError::Append { stream: stream.clone(), source });
                 self.earlier(&request, stream, command, otherwise).await.map(Attempt::Done)
             }

@@ -10,6 +10,13 @@ use std::{collections::HashSet, fmt};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Append {
     /// Repeating it returns the first result and writes nothing.
+    ///
+    /// A store remembers many ids, not all. One that it does not remember is new if it says so itself: a UUID v7, as
+    /// [`RequestId::generate`] makes them, carries its time, and must be from later than what the store has forgotten,
+    /// give or take five seconds of the clocks. One that may be old, or carries no time, is done only if the append
+    /// itself would be refused the second time: a write expects [`Exact`](ExpectedVersion::Exact) or
+    /// [`NoStream`](ExpectedVersion::NoStream), or a mark moves on. All others are refused by name; never is anything
+    /// written twice without a word.
     pub request_id: RequestId,
     /// The streams to write to, each at most once. Events get sequence numbers in this order.
     pub writes: Vec<StreamWrite>,
@@ -24,7 +31,10 @@ pub struct Append {
 pub struct StreamWrite {
     /// The stream.
     pub stream: StreamName,
-    /// What must hold of it.
+    /// What must hold of it. Under [`Exact`](ExpectedVersion::Exact) and [`NoStream`](ExpectedVersion::NoStream) an append
+    /// that finds its own events where it wants them, by their ids, is a repeat, and an error if their content is another
+    /// one. Under [`Any`](ExpectedVersion::Any) and [`Exists`](ExpectedVersion::Exists) only the request id tells a repeat:
+    /// the same events under a new request id are written again.
     pub expected: ExpectedVersion,
     /// What to add to it, in order; at least one event.
     pub events: Vec<NewEvent>,
@@ -46,7 +56,8 @@ pub struct MarkUpdate {
     pub mark: MarkName,
     /// Where it must be; `None`: it was never set.
     pub expected: Option<Sequence>,
-    /// Where to set it.
+    /// Where to set it. A mark that moves on keeps its append from being done twice, whatever its request id, as long as
+    /// nobody sets the mark back; who does that lets what came after it be done anew.
     pub value: Sequence,
 }
 

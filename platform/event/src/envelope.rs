@@ -81,6 +81,18 @@ impl NewEvent {
             tags: Vec::new(),
         }
     }
+
+    /// Whether this is `first` once more: equal in all but the trace context, which is that of the attempt to append it.
+    pub fn is_repeat_of(&self, first: &Self) -> bool {
+        let facts = |event: &Self| {
+            (event.id, event.schema_version, event.event_type.clone(), event.content_type.clone())
+        };
+        let besides = |event: &Self| Metadata { trace: None, ..event.metadata.clone() };
+        facts(self) == facts(first)
+            && self.payload == first.payload
+            && self.tags == first.tags
+            && besides(self) == besides(first)
+    }
 }
 
 /// An event as the log has it.

@@ -1,8 +1,9 @@
 //! Identifiers. Each is a UUID of its own type, so that one cannot be passed for another.
 
+use crate::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
-use uuid::Uuid;
+use uuid::{Uuid, Variant};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -92,6 +93,19 @@ impl EventId {
     }
 }
 
+impl RequestId {
+    /// When the id was made, by its maker's clock, to the millisecond; `None`: it carries no time, since it is no UUID
+    /// v7 but the hash of a name or the like.
+    pub fn made_at(&self) -> Option<Timestamp> {
+        const VERSION: usize = 7;
+        if self.0.get_version_num() != VERSION || self.0.get_variant() != Variant::RFC4122 {
+            return None;
+        }
+        let millis = i64::try_from(self.0.as_u128() >> 80).unwrap_or(i64::MAX);
+        Some(Timestamp::from_micros(millis.saturating_mul(1_000)))
+    }
+}
+
 impl From<EventId> for CorrelationId {
     /// A chain that nobody correlated is correlated by its first event.
     fn from(id: EventId) -> Self {
@@ -121,6 +135,16 @@ mod tests {
         let stored = crate::json::to_vec(&id).unwrap();
         assert_eq!(stored, b"\"703b942c-fefa-5d5d-950f-c8134aa9ac94\"");
         assert_eq!(crate::json::from_slice(&stored), Ok(id));
+    }
+
+    #[test]
+    fn a_generated_request_id_says_when_it_was_made_and_a_hash_does_not() {
+        let id: RequestId = "01930000-0000-7000-8000-000000000001".parse().unwrap();
+        assert_eq!(id.made_at(), Some(Timestamp::from_micros(0x0193_0000_0000 * 1_000)));
+        assert!(RequestId::generate().made_at().is_some());
+        assert_eq!(RequestId::from_name("reactor/payments").made_at(), None);
+        let other_variant = RequestId::from_bytes([0x77; 16]);
+        assert_eq!(other_variant.made_at(), None, "its version reads 7, but it is no UUID of RFC 9562");
     }
 
     #[test]

@@ -14,19 +14,18 @@ use crate::files::{BASE, open_error, read_file};
 use crate::frame::{Chain, Position};
 use crate::heads::{Head, Heads, StreamHash};
 use crate::num::{array_at, crc32c, i64_at, put, to_u64, to_usize, u32_at, u64_at, u128_at};
+use crate::requests::Requests;
 use crate::segment::{SegmentHeader, SegmentNumber};
 use crate::state::State;
-use crate::window::Request;
-use annals_event::{LogId, MarkName, RequestId, Sequence, Version};
+use annals_event::{LogId, MarkName, Sequence, Version};
 use bytes::Bytes;
 use std::{collections::BTreeMap, io};
 
 const MAGIC: [u8; 8] = *b"AnnalBas";
 const FORMAT: u32 = 1;
-const HEADER_BYTES: usize = 104;
-const HEADER_CHECKSUM_AT: usize = 100;
+const HEADER_BYTES: usize = 112;
+const HEADER_CHECKSUM_AT: usize = 108;
 const HEAD_BYTES: usize = 24;
-const REQUEST_BYTES: usize = 24;
 const CHECKSUM_BYTES: usize = 4;
 
 /// Where the log begins: as the header of its first segment has it.
@@ -85,19 +84,18 @@ pub(crate) struct Contents {
     /// In the order of their hashes.
     pub(crate) heads: Vec<(StreamHash, Version)>,
     pub(crate) marks: BTreeMap<MarkName, Sequence>,
-    /// Oldest first.
-    pub(crate) requests: Vec<Request>,
+    pub(crate) requests: Requests,
 }
 
 impl Contents {
     /// Of a log that begins with this segment and never had another before it.
     pub(crate) fn nothing_before(segment: &SegmentHeader) -> Self {
         let start = LogStart::of(segment);
-        Self { start, heads: Vec::new(), marks: BTreeMap::new(), requests: Vec::new() }
+        Self { start, heads: Vec::new(), marks: BTreeMap::new(), requests: Requests::default() }
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let tables = self.heads.len() * HEAD_BYTES + self.requests.len() * REQUEST_BYTES;
+        let tables = self.heads.len() * HEAD_BYTES + self.requests.encoded_len();
         let mut out = Vec::with_capacity(HEADER_BYTES + tables);
         out.resize(HEADER_BYTES, 0);
         for (stream, version) in &self.heads {
@@ -109,10 +107,7 @@ impl Contents {
             out.extend_from_slice(mark.as_str().as_bytes());
             out.extend_from_slice(&value.get().to_le_bytes());
         }
-        for request in &self.requests {
-            out.extend_from_slice(request.id.as_bytes());
-            out.extend_from_slice(&request.frame.get().to_le_bytes());
-        }
+        self.requests.encode(&mut out);
         self.put_header(&mut out);
         let crc = crc32c(&out);
         out.extend_from_slice(&crc.to_le_bytes());
@@ -132,6 +127,7 @@ impl Contents {
         put(out, 72, &to_u64(self.heads.len()).to_le_bytes());
         put(out, 80, &to_u64(self.marks.len()).to_le_bytes());
         put(out, 88, &to_u64(self.requests.len()).to_le_bytes());
+        put(out, 96, &self.requests.dropped_through_bytes());
         let crc = crc32c(out.get(..HEADER_CHECKSUM_AT).unwrap_or_default());
         put(out, HEADER_CHECKSUM_AT, &crc.to_le_bytes());
     }
@@ -182,7 +178,7 @@ impl Base {
     /// What is in it; `None` when it is not well-formed.
     pub(crate) fn contents(&self) -> Option<Contents> {
         let bytes = &self.bytes;
-        let (heads, requests) = (to_usize(u64_at(bytes, 72)), to_usize(u64_at(bytes, 88)));
+        let heads = to_usize(u64_at(bytes, 72));
         let marks_at = HEADER_BYTES.checked_add(heads.checked_mul(HEAD_BYTES)?)?;
         let table = bytes.get(HEADER_BYTES..marks_at)?.chunks_exact(HEAD_BYTES);
         let head = |entry| (StreamHash(u128_at(entry, 0)), Version::new(u64_at(entry, 16)));
@@ -194,18 +190,9 @@ impl Base {
             marks.insert(MarkName::new(name).ok()?, Sequence::new(u64_at(bytes, name_end)));
             at = name_end + 8;
         }
-        let end = at.checked_add(requests.checked_mul(REQUEST_BYTES)?)?;
-        let request = |entry: &[u8]| Request {
-            id: RequestId::from_bytes(array_at(entry, 0)),
-            frame: Position::new(u64_at(entry, 16)),
-        };
-        let requests = bytes.get(at..end)?.chunks_exact(REQUEST_BYTES).map(request).collect();
-        (end + CHECKSUM_BYTES == bytes.len()).then_some(Contents {
-            start: self.start,
-            heads,
-            marks,
-            requests,
-        })
+        let table = bytes.get(at..bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
+        let requests = Requests::parse(table, u64_at(bytes, 88), i64_at(bytes, 96))?;
+        Some(Contents { start: self.start, heads, marks, requests })
     }
 
     /// The heads, as if their last events were in the last of the dropped segments: which it was matters to nobody.
@@ -221,7 +208,7 @@ impl Base {
         heads.reserve(contents.heads.len());
         self.heads(&contents).for_each(|head| heads.restore(head));
         state.marks.extend(contents.marks);
-        contents.requests.into_iter().for_each(|request| state.window.push(request));
+        state.window.restore(contents.requests);
         Some(())
     }
 }
@@ -260,7 +247,8 @@ pub(crate) fn damage(disk: &dyn Disk, offset: u64, what: &'static str) -> Corrup
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Options;
+    use crate::{Options, requests::Request};
+    use annals_event::RequestId;
 
     fn start() -> LogStart {
         LogStart {
@@ -274,12 +262,16 @@ mod tests {
     }
 
     fn contents() -> Contents {
-        let request = |n| Request { id: RequestId::from_bytes([n; 16]), frame: Position::new(u64::from(n)) };
+        let mut requests = Requests::default();
+        for n in [8, 9] {
+            let request = Request { id: RequestId::from_bytes([n; 16]), frame: Position::new(u64::from(n)) };
+            requests.push(request, i64::from(n));
+        }
         Contents {
             start: start(),
             heads: vec![(StreamHash(5), Version::new(2)), (StreamHash(6), Version::new(6))],
             marks: [(MarkName::new("m").unwrap(), Sequence::new(7))].into(),
-            requests: vec![request(8), request(9)],
+            requests,
         }
     }
 
@@ -301,6 +293,7 @@ mod tests {
             "0200000000000000",
             "0100000000000000",
             "0200000000000000",
+            "0000000000000080",
             "00000000",
         ];
         let tables = [
@@ -313,12 +306,13 @@ mod tests {
             "0800000000000000",
             "09090909090909090909090909090909",
             "0900000000000000",
+            "0900000000000000",
         ];
         let bytes = contents().encode();
-        assert_eq!(hex(&bytes[..100]), header.concat());
-        assert_eq!(bytes[100..104], crc32c(&bytes[..100]).to_le_bytes());
+        assert_eq!(hex(&bytes[..108]), header.concat());
+        assert_eq!(bytes[108..112], crc32c(&bytes[..108]).to_le_bytes());
         let end = bytes.len() - 4;
-        assert_eq!(hex(&bytes[104..end]), tables.concat());
+        assert_eq!(hex(&bytes[112..end]), tables.concat());
         assert_eq!(bytes[end..], crc32c(&bytes[..end]).to_le_bytes());
         let read = Base::parse(bytes.clone().into()).ok().unwrap();
         assert_eq!(read.start, start());

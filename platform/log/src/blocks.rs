@@ -7,9 +7,10 @@ use crate::frame::{
 use crate::num::{crc32c, from_u32, to_u32, to_u64, to_usize};
 use crate::options::planted;
 use crate::pending::Records;
-use crate::reader::{BAD_PAYLOAD, NO_FRAME, ReadBlock, ReadBudget, Readable, Reader, chunk_bytes};
+use crate::reader::{BAD_PAYLOAD, NO_FRAME, Place, ReadBlock, ReadBudget, Readable, Reader, chunk_bytes};
 use crate::scan::{Extent, Scanned, Scanner};
 use annals_event::{EventBatch, Sequence};
+use bytes::Bytes;
 
 const BAD_RECORDS: &str = "the frame's records do not match its header";
 
@@ -166,6 +167,30 @@ fn take_frame(
         seen += 1;
     }
     (to_u64(seen) == u64::from(header.events)).then_some(true)
+}
+
+/// The append's frame whose first event is `first`; `None`: that event is not the first of an append, or not there.
+pub(crate) fn frame_from(
+    reader: &Reader,
+    first: Sequence,
+) -> Result<Option<(FrameHeader, Bytes)>, ReadError> {
+    let Place { readable, offset } = reader.locate(first)?;
+    let (number, base) = (readable.segment.number, readable.segment.base);
+    let file = reader.shared.files.get(number).map_err(|error| reader.io_error(number, error))?;
+    let extent = Extent { file: &*file, log: reader.shared.tag, base, from: offset, to: readable.end };
+    let mut scanner = Scanner::new(extent);
+    loop {
+        let at = scanner.offset();
+        match scanner.next().map_err(|error| reader.io_error(number, error))? {
+            Scanned::End => return Ok(None),
+            Scanned::Bad(what) => return Err(reader.corrupted(number, at, what)),
+            Scanned::Frame { header, .. } if header.first > first => return Ok(None),
+            Scanned::Frame { header, payload, .. } if header.first == first && header.events > 0 => {
+                return Ok(Some((header, Bytes::copy_from_slice(payload))));
+            }
+            Scanned::Frame { .. } => {}
+        }
+    }
 }
 
 /// The first event in the segment, at or behind `offset`, that was recorded at or after `micros`.

@@ -5,23 +5,25 @@
 //!
 //! * All that the checkpoint says was durable when it was written; so a log that ends before `as_of` has lost
 //!   something.
-//! * The heads may be of a later moment than the start of `replay_from`, never later than `as_of`: replaying from
-//!   the start of that segment brings everything to the log's end.
+//! * The heads and marks may be of a later moment than the start of `replay_from`, never later than `as_of`: replaying
+//!   from the start of that segment brings everything to the log's end.
+//! * It is made in small steps: under no lock that an append or a reader waits for is more copied than a few thousand
+//!   entries, however many there are.
 
 use crate::frame::Position;
 use crate::heads::{Head, Heads, StreamHash};
-use crate::num::{array_at, crc32c, put, to_u64, to_usize, u32_at, u64_at, u128_at};
+use crate::num::{array_at, crc32c, i64_at, put, to_u64, to_usize, u32_at, u64_at, u128_at};
+use crate::requests::Requests;
 use crate::segment::SegmentNumber;
 use crate::state::{LogEnd, Shared, State};
-use crate::window::Request;
-use annals_event::{LogId, MarkName, RequestId, Sequence, Version};
+use annals_event::{LogId, MarkName, Sequence, Version};
 use bytes::Bytes;
+use std::ops::Bound;
 
 const MAGIC: [u8; 8] = *b"AnnalChk";
 const FORMAT: u32 = 1;
-const HEADER_BYTES: usize = 64;
+const HEADER_BYTES: usize = 72;
 const HEAD_BYTES: usize = 32;
-const REQUEST_BYTES: usize = 24;
 const CHECKSUM_BYTES: usize = 4;
 
 /// A checkpoint that was read and is whole.
@@ -51,32 +53,49 @@ pub(crate) fn encode(shared: &Shared) -> Option<Encoded> {
         heads += 1;
         put_head(head, &mut out);
     });
-    let state = shared.state.read();
-    if state.active_segment()?.number != replay_from {
-        return None;
-    }
-    for (mark, value) in &state.marks {
-        out.push(u8::try_from(mark.as_str().len()).unwrap_or(u8::MAX));
-        out.extend_from_slice(mark.as_str().as_bytes());
-        out.extend_from_slice(&value.get().to_le_bytes());
-    }
-    for request in state.window.iter() {
-        out.extend_from_slice(request.id.as_bytes());
-        out.extend_from_slice(&request.frame.get().to_le_bytes());
-    }
+    let marks = put_marks(shared, &mut out);
+    let (end, requests) = {
+        let state = shared.state.read();
+        if state.active_segment()?.number != replay_from {
+            return None;
+        }
+        (state.end, state.window.requests())
+    };
+    requests.encode(&mut out);
     put(&mut out, 0, &MAGIC);
     put(&mut out, 8, &FORMAT.to_le_bytes());
     put(&mut out, 12, &replay_from.0.to_le_bytes());
     put(&mut out, 16, shared.log_id.as_bytes());
-    put(&mut out, 32, &state.end.position.get().to_le_bytes());
+    put(&mut out, 32, &end.position.get().to_le_bytes());
     put(&mut out, 40, &u64::to_le_bytes(heads));
-    put(&mut out, 48, &to_u64(state.marks.len()).to_le_bytes());
-    put(&mut out, 56, &to_u64(state.window.iter().len()).to_le_bytes());
-    let end = state.end;
-    drop(state);
+    put(&mut out, 48, &u64::to_le_bytes(marks));
+    put(&mut out, 56, &to_u64(requests.len()).to_le_bytes());
+    put(&mut out, 64, &requests.dropped_through_bytes());
     let crc = crc32c(&out);
     out.extend_from_slice(&crc.to_le_bytes());
     Some(Encoded { bytes: out, replay_from, end })
+}
+
+/// Adds the marks; says how many there are. No mark ever goes away, so none is missed between two steps.
+fn put_marks(shared: &Shared, out: &mut Vec<u8>) -> u64 {
+    const STEP_MARKS: usize = 1_000;
+    let (mut count, mut last) = (0, Bound::Unbounded);
+    loop {
+        let behind = (last, Bound::Unbounded);
+        let step: Vec<(MarkName, Sequence)> = {
+            let state = shared.state.read();
+            let marks = state.marks.range(behind).take(STEP_MARKS);
+            marks.map(|(mark, value)| (mark.clone(), *value)).collect()
+        };
+        for (mark, value) in &step {
+            out.push(u8::try_from(mark.as_str().len()).unwrap_or(u8::MAX));
+            out.extend_from_slice(mark.as_str().as_bytes());
+            out.extend_from_slice(&value.get().to_le_bytes());
+        }
+        count += to_u64(step.len());
+        let Some((mark, _)) = step.into_iter().next_back() else { return count };
+        last = Bound::Excluded(mark);
+    }
 }
 
 /// How many bytes the heads take in a checkpoint: most of it.
@@ -140,13 +159,9 @@ impl Checkpoint {
             state.marks.insert(mark, Sequence::new(u64_at(bytes, at + 1 + length)));
             at += 1 + length + 8;
         }
-        let requests = to_usize(u64_at(bytes, 56));
-        let end = at.checked_add(requests.checked_mul(REQUEST_BYTES)?)?;
-        for entry in bytes.get(at..end)?.chunks_exact(REQUEST_BYTES) {
-            let frame = Position::new(u64_at(entry, 16));
-            state.window.push(Request { id: RequestId::from_bytes(array_at(entry, 0)), frame });
-        }
-        (end + CHECKSUM_BYTES == bytes.len()).then_some(())
+        let table = bytes.get(at..bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
+        state.window.restore(Requests::parse(table, u64_at(bytes, 56), i64_at(bytes, 64))?);
+        Some(())
     }
 }
 
@@ -154,9 +169,9 @@ impl Checkpoint {
 mod tests {
     use super::*;
     use crate::{Environment, Options, Writer, files, files::CHECKPOINT};
-    use annals_event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
+    use annals_event::{Append, EventType, ExpectedVersion, NewEvent, RequestId, StreamName, Timestamp};
 
-    fn checkpointed() -> (tempfile::TempDir, Bytes) {
+    fn checkpointed() -> (tempfile::TempDir, Bytes, Timestamp) {
         let folder = tempfile::tempdir().unwrap();
         let environment = Environment::real(folder.path()).unwrap();
         let mut writer = Writer::open(environment.clone(), Options::with_segment_bytes(4 << 10)).unwrap();
@@ -167,29 +182,31 @@ mod tests {
             Sequence::new(7),
         );
         let append = Append { request_id: RequestId::from_bytes([5; 16]), ..append };
-        writer.commit(vec![append]).pop().unwrap().unwrap();
+        let receipt = writer.commit(vec![append]).pop().unwrap().unwrap();
         writer.checkpoint().unwrap();
         let bytes = files::read_file(&*environment.disk, CHECKPOINT).unwrap();
-        (folder, bytes)
+        (folder, bytes, receipt.recorded_at)
     }
 
     #[test]
     fn a_checkpoint_has_these_bytes() {
-        let (_folder, bytes) = checkpointed();
+        let (_folder, bytes, recorded_at) = checkpointed();
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         assert_eq!(hex(&bytes[..16]), ["416e6e616c43686b", "01000000", "01000000"].concat());
         assert_eq!(u64_at(&bytes, 32), 512 + 192, "the header, and one frame");
         let (streams, marks, requests) = (u64_at(&bytes, 40), u64_at(&bytes, 48), u64_at(&bytes, 56));
         assert_eq!((streams, marks, requests), (1, 1, 1));
-        assert_eq!(hex(&bytes[80..96]), ["0100000000000000", "01000000", "00000000"].concat());
-        assert_eq!(hex(&bytes[96..106]), ["016d", "0700000000000000"].concat());
-        assert_eq!(hex(&bytes[106..130]), ["05".repeat(16), "0002000000000000".to_owned()].concat());
-        assert_eq!(bytes[130..], crc32c(&bytes[..130]).to_le_bytes());
+        assert_eq!(hex(&bytes[64..72]), "0000000000000080", "no request was dropped");
+        assert_eq!(hex(&bytes[88..104]), ["0100000000000000", "01000000", "00000000"].concat());
+        assert_eq!(hex(&bytes[104..114]), ["016d", "0700000000000000"].concat());
+        assert_eq!(hex(&bytes[114..138]), ["05".repeat(16), "0002000000000000".to_owned()].concat());
+        assert_eq!(i64_at(&bytes, 138), recorded_at.as_micros());
+        assert_eq!(bytes[146..], crc32c(&bytes[..146]).to_le_bytes());
     }
 
     #[test]
     fn a_flipped_bit_or_a_missing_byte_makes_a_checkpoint_unusable() {
-        let (_folder, bytes) = checkpointed();
+        let (_folder, bytes, _) = checkpointed();
         assert!(Checkpoint::parse(bytes.clone()).is_some());
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.to_vec();

@@ -1,7 +1,7 @@
 //! What can go wrong, an enum per operation. Each message says what to do.
 
-use annals_event::{Conflict, InvalidAppend, RequestId, Sequence};
-use std::{io, path::PathBuf, sync::Arc};
+use annals_event::{Conflict, EventId, InvalidAppend, RequestId, Sequence, Timestamp};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 /// Damage that no power cut explains: bytes that were durable are no longer what they were.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -88,6 +88,42 @@ pub enum AppendError {
     RequestIdReused {
         /// The id.
         request_id: RequestId,
+    },
+    /// Whether the append was made before cannot be said: its request id is older than those that the log remembers, or
+    /// carries no time, and no `Exact`, `NoStream` or mark of the append keeps it from being made twice. Nothing was written.
+    #[error(
+        "whether request {request_id} was done before is no longer known, and no exact version or mark keeps it from being \
+         done twice; look for its events, and only if they are not there append them with a new request id (one made after \
+         {} µs since 1970 can be told from old ones)",
+        judged_after.as_micros()
+    )]
+    RequestUnjudged {
+        /// The id.
+        request_id: RequestId,
+        /// Ids (UUID v7) that were made after this time of the log can be judged.
+        judged_after: Timestamp,
+    },
+    /// The request id (UUID v7) was made too far ahead of the log's time, so that later nobody could say whether it is
+    /// new, and nothing else keeps the append from being made twice. Nothing was written.
+    #[error(
+        "request id {request_id} was made {} s ahead of the log's clock; set the clocks of client and server right, then \
+         append again",
+        ahead.as_secs()
+    )]
+    RequestAhead {
+        /// The id.
+        request_id: RequestId,
+        /// How far ahead.
+        ahead: Duration,
+    },
+    /// The append's own events stand where it wants them under `Exact` or `NoStream`, but with other content. Nothing was
+    /// written.
+    #[error(
+        "event id {event_id} was used before, at this very place, for an event with other content; use new event ids"
+    )]
+    EventIdReused {
+        /// The id.
+        event_id: EventId,
     },
     /// The append was made before, and retention dropped what it wrote, so its result cannot be given again. Nothing
     /// was written.

@@ -3,13 +3,13 @@
 //! What always holds: the group begins where the log is durable, so every frame's `synced_to` is the group's
 //! start; and answers stay here until the group is synced, because they may rest on it.
 
-use crate::AppendError;
+use crate::answer::Answer;
 use crate::frame::{Chain, Position};
 use crate::frame::{FrameHeader, HEADER_BYTES, Kind, LogTag, chain_after, encode_prelude, frame_bytes};
 use crate::heads::StreamHash;
 use crate::index::{IndexedRecord, Posting};
 use crate::num::{crc32c, put, to_u32, to_u64};
-use crate::pending::{Pending, Records, event_id_of};
+use crate::pending::{Pending, Records};
 use crate::state::LogEnd;
 use crate::window::RequestHasher;
 use annals_event::{MarkName, Receipt, RequestId, Sequence, SequenceRange, Timestamp, Version, record};
@@ -20,7 +20,7 @@ use std::collections::HashMap;
 pub(crate) const GROUP_BYTES_MAX: usize = 8 << 20;
 
 /// Which append of a commit an answer belongs to, and the answer.
-pub(crate) type Answer = (usize, Result<Receipt, AppendError>);
+pub(crate) type Answered = (usize, Answer);
 
 pub(crate) struct Group {
     log: LogTag,
@@ -37,9 +37,10 @@ pub(crate) struct Group {
     pub(crate) offsets: Vec<u32>,
     pub(crate) marks: HashMap<MarkName, Sequence>,
     versions: HashTable<(StreamHash, Version)>,
-    requests: HashTable<RequestId>,
+    /// Where the appends of the group left their frames.
+    requests: HashTable<(RequestId, Position)>,
     hasher: RequestHasher,
-    pub(crate) answers: Vec<Answer>,
+    pub(crate) answers: Vec<Answered>,
 }
 
 impl Group {
@@ -94,13 +95,9 @@ impl Group {
         let held = self.versions.find(stream.table_hash(), |(held, _)| *held == stream)?;
         Some(held.1)
     }
-    pub(crate) fn has_request(&self, id: RequestId) -> bool {
-        self.requests.find(self.hasher.hash(id), |held| *held == id).is_some()
-    }
-    /// Whether the event is in the group.
-    pub(crate) fn has_event(&self, id: [u8; 16]) -> bool {
-        let record = |&at: &u32| self.bytes.get(crate::num::from_u32(at)..).unwrap_or_default();
-        self.offsets.iter().any(|at| event_id_of(record(at)) == id)
+    /// The frame of the append with this id.
+    pub(crate) fn request(&self, id: RequestId) -> Option<Position> {
+        self.requests.find(self.hasher.hash(id), |(held, _)| *held == id).map(|(_, frame)| *frame)
     }
 
     /// Adds the frame of an append whose conditions hold; `version_of` is where a stream is that the group did
@@ -119,8 +116,8 @@ impl Group {
         let versions = self.push_records(pending, recorded_at, version_of);
         let header = self.finish_frame(frame_at, recorded_at, pending);
         let hasher = self.hasher;
-        self.requests
-            .insert_unique(hasher.hash(pending.request_id), pending.request_id, |id| hasher.hash(*id));
+        let request = (pending.request_id, header.position);
+        self.requests.insert_unique(hasher.hash(request.0), request, |(id, _)| hasher.hash(*id));
         for update in &pending.marks {
             self.marks.insert(update.mark.clone(), update.value);
         }

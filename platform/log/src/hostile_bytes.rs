@@ -172,7 +172,7 @@ fn decode_checkpoint(mut bytes: Vec<u8>) {
 }
 
 fn decode_base(mut bytes: Vec<u8>) {
-    seal(&mut bytes, 0, 100, 100);
+    seal(&mut bytes, 0, 108, 108);
     seal_end(&mut bytes);
     let Ok(base) = Base::parse(bytes.into()) else { return };
     let (heads, mut state) = state_of(base.start.log);

@@ -35,13 +35,14 @@
 //! who can write to its folder.
 //!
 //! [`format`] says what is in the files. The way of an append: [`Log`] encodes it on its caller's thread and
-//! queues it, [`Writer`] checks it and adds its frame to a group, writes and syncs the group, publishes it in the
+//! queues it, [`Writer`] checks it against what is in memory and adds its frame to a group, writes and syncs the group, publishes it in the
 //! state that [`Reader`]s share, and only then answers.
 
 /// The format of a log's folder, byte by byte.
 #[doc = include_str!("../format.md")]
 pub mod format {}
 
+mod answer;
 mod backup;
 mod base;
 mod blocks;
@@ -77,6 +78,7 @@ mod records;
 mod recovery;
 mod repair;
 mod repeats;
+mod requests;
 mod retention;
 mod room;
 mod scan;
@@ -96,6 +98,7 @@ mod watch;
 mod window;
 mod writer;
 
+pub use answer::{Answer, LookUp};
 pub use backup::{Backup, BackupError};
 pub use disk::{
     Clock, Disk, DiskFile, DiskLock, Entropy, Environment, FileId, FolderLost, RealDisk, SystemClock,

@@ -29,6 +29,9 @@ pub struct Options {
     /// Whether the clock is believed at the open although it is more than a year ahead of the last event: an operator's
     /// word for a log that was not used for so long. Without it such a clock is taken for a wrong one.
     pub trust_clock: bool,
+    /// How many request ids are remembered at least, so that a repeated append is known; up to four times as many where
+    /// so many come within ten seconds. Each takes about 45 bytes of memory.
+    pub requests: usize,
     /// How sealed segments are verified in the background; `None`: they are not.
     pub scrub: Option<Scrub>,
     /// A bug to run with, to prove that the tests catch it.
@@ -46,6 +49,7 @@ impl Default for Options {
             tail_bytes_max: 16 << 20,
             index_cache_bytes_max: 128 << 20,
             checkpoint_segments: 4,
+            requests: crate::window::REQUESTS_DEFAULT,
             scrub: None,
             reserve_bytes: 16 << 20,
             trust_clock: false,

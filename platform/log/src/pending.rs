@@ -62,6 +62,19 @@ impl Pending {
         self.writes.iter().map(|write| &write.condition).chain(&self.requires)
     }
 
+    /// Whether the append, once it was made, would be refused if it came again, whatever others did meanwhile: the stream
+    /// that it expects somewhere has moved on for good, or the mark has. Only who sets a mark back lets it be done anew.
+    pub(crate) fn is_protected(&self) -> bool {
+        use ExpectedVersion::{Any, Exact, Exists, NoStream};
+        let pins = |write: &PendingWrite| match write.condition.expected {
+            NoStream | Exact(_) => true,
+            Any | Exists => false,
+        };
+        // A mark that moves back comes by where it was, and one that stays is there.
+        let moves_on = |update: &MarkUpdate| update.expected.is_none_or(|expected| expected < update.value);
+        self.writes.iter().any(pins) || self.marks.iter().any(moves_on)
+    }
+
     pub(crate) fn events(&self) -> u32 {
         self.writes.iter().map(|write| write.events).sum()
     }

@@ -3,10 +3,10 @@
 //! What always holds: a job that was taken in is answered exactly once; one that is dropped unanswered, because its
 //! thread died, answers `Closed` by itself.
 
+use crate::answer::Answer;
 use crate::error::{AppendError, SubmitError};
 use crate::group::GROUP_BYTES_MAX;
 use crate::pending::Pending;
-use annals_event::Receipt;
 use parking_lot::{Condvar, Mutex};
 use std::{
     collections::VecDeque,
@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-type Done = Box<dyn FnOnce(Result<Receipt, AppendError>) + Send>;
+type Done = Box<dyn FnOnce(Answer) + Send>;
 
 /// An append that waits for the writer, and who waits for it.
 pub(crate) struct Job {
@@ -29,10 +29,7 @@ pub(crate) struct JobAnswer {
 }
 
 impl Job {
-    pub(crate) fn new(
-        pending: Pending,
-        done: impl FnOnce(Result<Receipt, AppendError>) + Send + 'static,
-    ) -> Self {
+    pub(crate) fn new(pending: Pending, done: impl FnOnce(Answer) + Send + 'static) -> Self {
         Self { pending, answer: JobAnswer { done: Some(Box::new(done)) } }
     }
 
@@ -47,9 +44,9 @@ impl Job {
 }
 
 impl JobAnswer {
-    pub(crate) fn give(mut self, result: Result<Receipt, AppendError>) {
+    pub(crate) fn give(mut self, answer: Answer) {
         if let Some(done) = self.done.take() {
-            done(result);
+            done(answer);
         }
     }
 }
@@ -57,7 +54,7 @@ impl JobAnswer {
 impl Drop for JobAnswer {
     fn drop(&mut self) {
         if let Some(done) = self.done.take() {
-            done(Err(AppendError::Closed));
+            done(Answer::Ready(Err(AppendError::Closed)));
         }
     }
 }

@@ -201,7 +201,7 @@ impl<'a> Recovery<'a> {
             _ => {}
         }
         if planted!(self.options, RequestsForgotten) {
-            state.window = Window::new(first.log_id);
+            state.window = Window::new(first.log_id, self.options.requests);
         }
         let file = self.open(first.number)?;
         let synced_to = first.frames();

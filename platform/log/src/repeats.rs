@@ -1,13 +1,15 @@
-//! Repeated appends: found by request id, or by the ids of their events.
+//! Repeated appends: found by request id, or by the ids of their events. All of it reads the disk, so none of it is done
+//! on the writer's thread.
 
+use crate::blocks;
 use crate::error::{AppendError, ReadError};
-use crate::frame::{AppendPayload, Position};
+use crate::frame::{AppendPayload, FrameHeader, Position};
 use crate::group::{Repeated, last_versions, receipt};
 use crate::num::{from_u32, to_u64};
-use crate::pending::{Pending, event_id_of};
-use crate::reader::{BAD_PAYLOAD, Direction, ReadBudget, Reader, StreamRead};
+use crate::pending::{Condition, Pending, Records, event_id_of};
+use crate::reader::{BAD_PAYLOAD, Direction, Reader, StreamRead};
 use crate::segment::SegmentNumber;
-use annals_event::{EventBatch, ExpectedVersion, Receipt, Sequence, SequenceRange, Version};
+use annals_event::{EventBatch, EventId, ExpectedVersion, Receipt, RecordedEvent, Sequence, Version};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -38,15 +40,16 @@ fn versions_in(records: Bytes) -> Option<Vec<Version>> {
 }
 
 /// A write whose expected version says where its events are if the append was made before.
-struct Pinned<'a> {
-    condition: &'a crate::pending::Condition,
+pub(crate) struct Pinned<'a> {
+    pub(crate) condition: &'a Condition,
     /// The version of its first event.
-    version: Version,
+    pub(crate) version: Version,
     /// The place of its first event among the append's.
     index: usize,
 }
 
-fn pinned(pending: &Pending) -> Option<Pinned<'_>> {
+/// The first such write; `None`: no place tells whether the append was made before.
+pub(crate) fn pinned(pending: &Pending) -> Option<Pinned<'_>> {
     let mut index = 0;
     for write in &pending.writes {
         let before = match write.condition.expected {
@@ -62,65 +65,73 @@ fn pinned(pending: &Pending) -> Option<Pinned<'_>> {
     None
 }
 
-/// The id of the event that tells whether the append was made before; `None`: nothing can tell.
-pub(crate) fn telling_event(pending: &Pending) -> Option<[u8; 16]> {
-    let index = pinned(pending)?.index;
-    pending.records().nth(index).map(event_id_of)
-}
-
-/// The receipt of the append that wrote these very events at the versions that are expected of them; `None`: they
-/// are not there, or no longer.
-pub(crate) fn by_events(reader: &Reader, pending: &Pending) -> Result<Option<Receipt>, ReadError> {
-    match find_events(reader, pending) {
-        Err(ReadError::BelowStart { .. }) => Ok(None),
-        found => found,
+/// The receipt of the append that wrote these very events at the versions that are expected of them; `None`: they are not
+/// there, or no longer.
+pub(crate) fn by_events(reader: &Reader, pending: &Pending) -> Result<Option<Receipt>, AppendError> {
+    match find_frame(reader, pending) {
+        Ok(Some((header, payload))) => compare(pending, &header, payload),
+        Ok(None) | Err(ReadError::BelowStart { .. }) => Ok(None),
+        Err(error) => Err(AppendError::Original(Arc::new(error))),
     }
 }
 
-fn find_events(reader: &Reader, pending: &Pending) -> Result<Option<Receipt>, ReadError> {
+/// The frame with the first of the append's events, if the one that tells is where it is expected.
+fn find_frame(reader: &Reader, pending: &Pending) -> Result<Option<(FrameHeader, Bytes)>, ReadError> {
     let Some(pinned) = pinned(pending) else { return Ok(None) };
-    let stream = &pinned.condition.stream;
-    if reader.stream_version(stream) < pinned.version {
-        return Ok(None);
-    }
     let one = StreamRead { from: pinned.version, direction: Direction::Forward, events_max: 1 };
-    let found = reader.read_stream(stream, one)?;
+    let found = reader.read_stream(&pinned.condition.stream, one)?;
     let Some(event) = found.first() else { return Ok(None) };
-    if telling_event(pending) != Some(*event.id().as_bytes()) {
+    if pending.records().nth(pinned.index).map(event_id_of) != Some(*event.id().as_bytes()) {
         return Ok(None);
     }
-    let index = to_u64(pinned.index);
-    match event.sequence().get().checked_sub(index).filter(|&first| first > 0) {
-        Some(first) => events_at(reader, pending, Sequence::new(first)),
+    match event.sequence().get().checked_sub(to_u64(pinned.index)).filter(|&first| first > 0) {
+        Some(first) => blocks::frame_from(reader, Sequence::new(first)),
         None => Ok(None),
     }
 }
 
-/// The receipt of the append, if its events stand one behind the other from `first` on.
-fn events_at(reader: &Reader, pending: &Pending, first: Sequence) -> Result<Option<Receipt>, ReadError> {
-    let count = from_u32(pending.events());
-    let mut expected = pending.records().map(event_id_of);
-    let mut batches = Vec::new();
-    let (mut next, mut left, mut recorded_at) = (first, count, None);
-    while left > 0 {
-        let block = reader.read(next, ReadBudget { bytes_max: 1 << 20, events_max: left })?;
-        let mut same = |event: &annals_event::EventRef<'_>| expected.next() == Some(*event.id().as_bytes());
-        if block.events.is_empty() || !block.events.iter().all(|event| same(&event)) {
+/// The receipt of the append that left the frame, if the append at hand is a repeat of it; `None`: it is another one.
+fn compare(pending: &Pending, header: &FrameHeader, payload: Bytes) -> Result<Option<Receipt>, AppendError> {
+    let Some(parsed) = AppendPayload::parse(&payload) else { return Ok(None) };
+    if parsed.digest != pending.digest {
+        let records = Records { rest: payload.get(parsed.records_at..).unwrap_or_default() };
+        for (wanted, there) in pending.records().zip(records) {
+            let id = event_id_of(wanted);
+            if id != event_id_of(there) {
+                return Ok(None);
+            }
+            if !is_repeat(wanted, there) {
+                return Err(AppendError::EventIdReused { event_id: EventId::from_bytes(id) });
+            }
+        }
+        let sets = |(mark, value): &(_, _)| {
+            pending.marks.iter().any(|update| update.mark == *mark && update.value == *value)
+        };
+        let marks = parsed.marks().unwrap_or_default();
+        let same_marks = marks.len() == pending.marks.len() && marks.iter().all(sets);
+        if header.events != pending.events() || !same_marks {
             return Ok(None);
         }
-        recorded_at = recorded_at.or_else(|| block.events.first().map(|event| event.recorded_at()));
-        left = left.saturating_sub(block.events.len());
-        next = block.next;
-        batches.push(block.events);
     }
-    let events = batches.iter().flat_map(EventBatch::iter);
-    let versions = last_versions(events.map(|event| (event.stream(), event.version())));
-    let last = next.previous();
-    Ok(Some(Receipt {
-        events: Some(SequenceRange { first, last }),
-        versions,
-        head: last,
-        recorded_at: recorded_at.unwrap_or_default(),
-        repeated: true,
-    }))
+    let records = payload.slice(parsed.records_at..);
+    Ok(versions_in(records).map(|versions| receipt(header, versions, Repeated::Yes)))
+}
+
+/// Whether two records are of the same event, but for its place and the trace of the attempt to write it.
+fn is_repeat(wanted: &[u8], there: &[u8]) -> bool {
+    const PLACE: std::ops::Range<usize> = 16..40;
+    let same_bytes = wanted.get(..PLACE.start) == there.get(..PLACE.start)
+        && wanted.get(PLACE.end..) == there.get(PLACE.end..);
+    same_bytes
+        || match (recorded(wanted), recorded(there)) {
+            (Some(wanted), Some(there)) => {
+                wanted.stream == there.stream && wanted.event.is_repeat_of(&there.event)
+            }
+            _ => false,
+        }
+}
+
+fn recorded(record: &[u8]) -> Option<RecordedEvent> {
+    let events = EventBatch::parse(Bytes::copy_from_slice(record)).ok()?;
+    events.first()?.to_recorded().ok()
 }

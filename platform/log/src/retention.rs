@@ -20,10 +20,10 @@ use crate::log_time::EARLIEST;
 use crate::options::planted;
 use crate::reader::{Readable, Reader, readable_at};
 use crate::records::records_in;
+use crate::requests::Request;
 use crate::scan::{Extent, Scanned, Scanner};
 use crate::segment::{FRAMES_AT, SegmentHeader, SegmentNumber};
 use crate::state::{Shared, State};
-use crate::window::{REQUESTS_MAX, Request};
 use annals_event::{MarkName, Sequence, Version};
 use parking_lot::Mutex;
 use std::{
@@ -332,7 +332,9 @@ impl Fold {
         }
         let parsed = AppendPayload::parse(payload).ok_or("the frame's payload is too short")?;
         self.contents.marks.extend(parsed.marks().ok_or("the frame's marks are not well-formed")?);
-        self.contents.requests.push(Request { id: header.request_id, frame: header.position });
+        let request = Request { id: header.request_id, frame: header.position };
+        self.contents.requests.push(request, header.recorded_at);
+        while self.contents.requests.drop_oldest(reader.shared.options.requests).is_some() {}
         let hasher = &reader.shared.hasher;
         for record in records_in(hasher, header, payload, parsed.records_at, offset, |_, _| true)? {
             let version = self.heads.entry(record.stream).or_insert(record.version);
@@ -348,8 +350,6 @@ impl Fold {
         }
         contents.heads.extend(heads);
         contents.heads.sort_unstable_by_key(|(stream, _)| *stream);
-        let forgotten = contents.requests.len().saturating_sub(REQUESTS_MAX);
-        contents.requests.drain(..forgotten);
         contents.start = LogStart::of(&begins);
         contents
     }

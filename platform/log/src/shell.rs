@@ -4,6 +4,7 @@
 //!
 //! What always holds: every append that was taken is answered exactly once, whatever becomes of the threads.
 
+use crate::answer::Answer;
 use crate::backup::{self, Backup, BackupError};
 use crate::disk::Environment;
 use crate::error::{AppendError, Corruption, MaintenanceError, OpenError, ReadError, SubmitError};
@@ -108,21 +109,22 @@ impl Log {
     pub fn append(&self, append: Append) -> Result<Receipt, AppendError> {
         let pending = Pending::encode(append, &self.shared().hasher)?;
         let (done, answer) = mpsc::sync_channel(1);
-        let job = Job::new(pending, move |result| {
+        let job = Job::new(pending, move |answer| {
             // The receiver waits below.
-            let _ = done.send(result);
+            let _ = done.send(answer);
         });
         self.inner.queue.push_waiting(job)?;
-        answer.recv().unwrap_or(Err(AppendError::Closed))
+        answer.recv().map_or(Err(AppendError::Closed), Answer::get)
     }
 
     /// Takes `append` into the queue; `done` is called from the writer's thread, exactly once, unless this
-    /// returns an error. It must be quick: the log waits for it. The append is checked and encoded on the
-    /// caller's thread. [`SubmitError::Full`] asks to wait for answers, then to submit again.
+    /// returns an error. It must be quick, the log waits for it: an answer that is to be looked up ([`Answer::LookUp`])
+    /// is to be taken to another thread. The append is checked and encoded on the caller's thread.
+    /// [`SubmitError::Full`] asks to wait for answers, then to submit again.
     pub fn submit(
         &self,
         append: Append,
-        done: impl FnOnce(Result<Receipt, AppendError>) + Send + 'static,
+        done: impl FnOnce(Answer) + Send + 'static,
     ) -> Result<(), SubmitError> {
         let pending = Pending::encode(append, &self.shared().hasher).map_err(AppendError::from)?;
         self.inner.queue.push(Job::new(pending, done))
@@ -321,8 +323,8 @@ fn write(mut writer: Writer, queue: &Queue) -> Result<(), MaintenanceError> {
     let _closing = LetWaitersGo { queue, shared: writer.reader().shared };
     while let Some(jobs) = queue.take() {
         let (pending, answers): (Vec<_>, Vec<_>) = jobs.into_iter().map(Job::split).unzip();
-        let results = writer.commit_pending(pending.into_iter().map(Ok).collect());
-        answers.into_iter().zip(results).for_each(|(answer, result)| answer.give(result));
+        let given = writer.commit_pending(pending.into_iter().map(Ok).collect());
+        answers.into_iter().zip(given).for_each(|(waiting, answer)| waiting.give(answer));
     }
     writer.finish()
 }

@@ -17,6 +17,7 @@ use crate::log_time::LogTime;
 use crate::num::to_u64;
 use crate::options::Options;
 use crate::poison::Poison;
+use crate::requests::Request;
 use crate::retention::RetentionState;
 use crate::room::Shortage;
 use crate::scrub::ScrubState;
@@ -25,7 +26,7 @@ use crate::segment::{SegmentHeader, SegmentNumber};
 use crate::stats::Counters;
 use crate::tail::Tail;
 use crate::waiters::Waiters;
-use crate::window::{Request, Window};
+use crate::window::Window;
 use annals_event::{LogId, MarkName, Sequence};
 use parking_lot::{Mutex, RwLock};
 use std::{
@@ -103,7 +104,7 @@ impl State {
             active: ActiveIndex::default(),
             unindexed: Vec::new(),
             marks: BTreeMap::new(),
-            window: Window::new(first.log_id),
+            window: Window::new(first.log_id, options.requests),
             tail: Tail::new(options.tail_bytes_max),
             chains: Chains::default(),
             corruption: None,
@@ -139,7 +140,7 @@ impl State {
             self.chains.push(frame.next(), chain);
         }
         if frame.kind == crate::frame::Kind::Append {
-            self.window.push(Request { id: frame.request_id, frame: frame.position });
+            self.window.push(Request { id: frame.request_id, frame: frame.position }, frame.recorded_at);
         }
         self.end = self.end.after(frame, chain);
     }

@@ -10,14 +10,17 @@ mod decide;
 mod rotate;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod window_tests;
 
+use crate::answer::{Answer, LookUp};
 use crate::backup::restored;
 use crate::create::{create, next_capacity};
 use crate::disk::{DiskFile, Environment};
 use crate::error::{AppendError, Corruption, MaintenanceError, OpenError};
 use crate::files::{maintenance_error, open_error};
 use crate::frame::{HEADER_BYTES, Kind, LogTag, Position, chain_after};
-use crate::group::{Answer, GROUP_BYTES_MAX, Group, frame_bytes_of, mark_frame};
+use crate::group::{Answered, GROUP_BYTES_MAX, Group, frame_bytes_of, mark_frame};
 use crate::heads::StreamHasher;
 use crate::index_cache::IndexCache;
 use crate::log_time::LogTime;
@@ -56,7 +59,7 @@ pub struct Writer {
     segment: SegmentHeader,
     file: Arc<dyn DiskFile>,
     group: Group,
-    answers: Vec<Answer>,
+    answers: Vec<Answered>,
     /// The space on the disk, as the last group found it.
     headroom: Headroom,
     /// The last frame is a close mark.
@@ -128,20 +131,20 @@ impl Writer {
     pub fn commit(&mut self, group: Vec<Append>) -> Vec<Result<Receipt, AppendError>> {
         let encode = |append| Pending::encode(append, &self.shared.hasher);
         let pending = group.into_iter().map(encode).collect();
-        self.commit_pending(pending)
+        self.commit_pending(pending).into_iter().map(Answer::get).collect()
     }
 
     pub(crate) fn commit_pending(
         &mut self,
         group: Vec<Result<Pending, annals_event::InvalidAppend>>,
-    ) -> Vec<Result<Receipt, AppendError>> {
+    ) -> Vec<Answer> {
         self.headroom = Headroom::look(&*self.shared.environment.disk, self.shared.options.reserve_bytes);
         let bytes: u64 = group.iter().flatten().map(frame_bytes_of).sum();
         self.group.reserve(to_usize(bytes));
         for (at, pending) in group.into_iter().enumerate() {
             match pending {
-                Ok(pending) => self.take(at, &pending),
-                Err(invalid) => self.answers.push((at, Err(invalid.into()))),
+                Ok(pending) => self.take(at, pending),
+                Err(invalid) => self.answers.push((at, Answer::Ready(Err(invalid.into())))),
             }
         }
         self.flush();
@@ -215,24 +218,25 @@ impl Writer {
         Watch::new(self.shared.clone(), &self.locked)
     }
 
-    fn take(&mut self, at: usize, pending: &Pending) {
-        let mut decision = self.decide(pending);
-        if let Decision::AfterSync = decision {
-            self.flush();
-            decision = self.decide(pending);
+    fn take(&mut self, at: usize, pending: Pending) {
+        let mut now = self.shared.time.stamp();
+        if planted!(self.shared.options, TimeGoesBack) {
+            now = self.shared.environment.clock.now_micros();
         }
-        let answer = match decision {
-            Decision::Answer(answer) => answer,
-            Decision::Write | Decision::AfterSync => self.write(pending),
+        let purpose = Purpose::of(&pending);
+        let answer = match self.decide(&pending, now) {
+            Decision::Write => Answer::Ready(self.write(&pending, now)),
+            Decision::Answer(answer) => Answer::Ready(answer),
+            Decision::LookUp(original) => Answer::LookUp(LookUp::new(self.reader(), pending, original)),
         };
-        if Purpose::of(pending) == Purpose::Users {
-            self.shared.shortage.note(&answer);
+        if let (Answer::Ready(answer), Purpose::Users) = (&answer, purpose) {
+            self.shared.shortage.note(answer);
         }
         self.group.answers.push((at, answer));
     }
 
     /// Adds the append to the group, making room for it first.
-    fn write(&mut self, pending: &Pending) -> Result<Receipt, AppendError> {
+    fn write(&mut self, pending: &Pending, now: i64) -> Result<Receipt, AppendError> {
         let bytes = frame_bytes_of(pending);
         let fits = |writer: &Self| {
             let room = writer.segment.capacity_bytes.saturating_sub(RESERVED_BYTES);
@@ -248,9 +252,7 @@ impl Writer {
         if let Some(reason) = self.shared.poison.reason() {
             return Err(AppendError::Poisoned { reason });
         }
-        let mut now = self.shared.time.stamp();
         if planted!(self.shared.options, TimeGoesBack) {
-            now = self.shared.environment.clock.now_micros();
             self.group.end.recorded_at = now;
         }
         Ok(self.group.push(pending, now, |stream| self.shared.heads.version(stream)))
@@ -294,9 +296,15 @@ impl Writer {
         let keeps_refusals = planted!(self.shared.options, RefuseBeforeSync);
         for (_, answer) in &mut self.group.answers {
             // These rest on no sync, and tell more: nothing was written.
-            let stands = matches!(answer, Err(AppendError::Invalid(_) | AppendError::NoSpace { .. }));
-            if !(stands || keeps_refusals && answer.is_err()) {
-                *answer = Err(AppendError::Poisoned { reason: reason.clone() });
+            let stands = matches!(
+                answer,
+                Answer::Ready(Err(AppendError::Invalid(_)
+                    | AppendError::NoSpace { .. }
+                    | AppendError::RequestAhead { .. }
+                    | AppendError::RequestUnjudged { .. }))
+            );
+            if !(stands || keeps_refusals && !matches!(answer, Answer::Ready(Ok(_)))) {
+                *answer = Answer::Ready(Err(AppendError::Poisoned { reason: reason.clone() }));
             }
         }
     }

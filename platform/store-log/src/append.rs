@@ -1,8 +1,8 @@
 //! The way of an append into the log's queue and of its answer back.
 
-use crate::error;
+use crate::{error, readers::Readers};
 use annals_event::{Append, Receipt};
-use annals_log::{Log, Options, SubmitError};
+use annals_log::{Answer, Log, Options, SubmitError};
 use annals_store::AppendError;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -19,7 +19,13 @@ pub(crate) struct Room {
     appends: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     bytes_max: u32,
+    /// Where the originals of repeated appends are looked up.
+    look_ups: Readers,
 }
+
+/// Threads that look up originals: few, and not those of reads, so that a client whose appends are refused again and
+/// again costs the others nothing.
+const LOOK_UP_THREADS_MAX: usize = 2;
 
 /// An append's part of the room; given back when it is dropped.
 struct Place {
@@ -33,7 +39,8 @@ impl Room {
         let appends = options.queue_appends_max.clamp(1, Semaphore::MAX_PERMITS);
         let bytes_max = u32::try_from(options.queue_bytes_max).unwrap_or(u32::MAX).max(1);
         let bytes = usize::try_from(bytes_max).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
-        Self { appends: Arc::new(Semaphore::new(appends)), bytes: Arc::new(Semaphore::new(bytes)), bytes_max }
+        let (appends, bytes) = (Arc::new(Semaphore::new(appends)), Arc::new(Semaphore::new(bytes)));
+        Self { appends, bytes, bytes_max, look_ups: Readers::at_most(LOOK_UP_THREADS_MAX) }
     }
 
     /// Appends when there is room, and waits for the answer.
@@ -41,12 +48,22 @@ impl Room {
         let place = self.take(weight_bytes(&append)).await?;
         let (answer, answered) = oneshot::channel();
         let submitted = log.submit(append, move |result| {
-            drop(place);
+            // What is to be looked up keeps its place.
+            let place = matches!(result, Answer::LookUp(_)).then_some(place);
             // Nobody listens when the caller gave up; the append is done all the same.
-            let _ = answer.send(result);
+            let _ = answer.send((result, place));
         });
         submitted.map_err(refusal)?;
-        let result = answered.await.map_err(|_| error::unavailable("the log ended without an answer"))?;
+        let ended = || error::unavailable("the log ended without an answer");
+        let (answer, place) = answered.await.map_err(|_| ended())?;
+        let result = match answer {
+            Answer::Ready(result) => result,
+            Answer::LookUp(look_up) => {
+                // The place goes along: a caller who gives up does not make room for another one.
+                let run = move || (look_up.run(), place);
+                self.look_ups.run(run).await.ok_or_else(ended)?.0
+            }
+        };
         result.map_err(error::append)
     }
 

@@ -41,6 +41,11 @@ pub(crate) fn append(error: LogAppendError) -> AppendError {
         LogAppendError::Invalid(invalid) => invalid.into(),
         LogAppendError::Conflict(conflict) => conflict.into(),
         LogAppendError::RequestIdReused { request_id } => AppendError::RequestIdReused { request_id },
+        LogAppendError::RequestUnjudged { request_id, judged_after } => {
+            AppendError::RequestUnjudged { request_id, judged_after }
+        }
+        LogAppendError::RequestAhead { request_id, ahead } => AppendError::RequestAhead { request_id, ahead },
+        LogAppendError::EventIdReused { event_id } => AppendError::EventIdReused { event_id },
         LogAppendError::OriginalDropped { request_id } => AppendError::OriginalDropped { request_id },
         LogAppendError::ReadOnly { corruption } => AppendError::Corrupted(damage(corruption)),
         LogAppendError::Original(read) => match &*read {

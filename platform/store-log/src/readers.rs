@@ -1,4 +1,4 @@
-//! The threads on which reads wait for the disk.
+//! Threads on which reads wait for the disk.
 //!
 //! What always holds:
 //!
@@ -48,7 +48,7 @@ impl Readers {
         Self::at_most(THREADS_MIN.max(cores.saturating_mul(THREADS_A_CORE)))
     }
 
-    fn at_most(threads_max: usize) -> Self {
+    pub(crate) fn at_most(threads_max: usize) -> Self {
         Self { queue: Arc::default(), threads_max }
     }
 

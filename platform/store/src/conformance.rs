@@ -142,6 +142,10 @@ macro_rules! conformance_tests {
                 an_exact_append_that_finds_its_own_events_gets_the_first_result,
                 an_exact_append_over_many_streams_finds_its_own_events,
                 an_exact_append_that_finds_other_events_is_a_conflict,
+                an_exact_append_of_the_same_event_ids_with_other_content_is_an_error,
+                an_exact_append_that_differs_in_its_trace_alone_gets_the_first_result,
+                an_exact_append_that_sets_other_marks_is_a_conflict,
+                without_a_version_only_the_request_id_tells_a_repeat,
             }
             streams {
                 a_stream_that_does_not_exist_is_empty,

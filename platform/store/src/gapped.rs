@@ -6,8 +6,9 @@ use crate::{
     StreamPage, Subscribe, Subscription,
 };
 use annals_event::{
-    Append, Conflict, EventBatch, EventBatchBuilder, ExpectedVersion, LogId, MarkName, NewEvent, Receipt,
-    RecordedEvent, RequestId, Sequence, SequenceRange, StreamName, Timestamp, Version, record,
+    Append, Conflict, EventBatch, EventBatchBuilder, EventId, ExpectedVersion, LogId, MarkName, NewEvent,
+    Receipt, RecordedEvent, RequestId, Sequence, SequenceRange, StreamName, StreamWrite, Timestamp, Version,
+    record,
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -34,6 +35,8 @@ struct State {
     requests: HashMap<RequestId, (Append, Receipt)>,
     /// What the clock says; `None`: what the system's says.
     clock: Option<Timestamp>,
+    /// Which append wrote an event.
+    written_by: HashMap<EventId, RequestId>,
 }
 
 impl GappedStore {
@@ -130,9 +133,11 @@ impl State {
             return if same { Ok(repeated) } else { Err(AppendError::RequestIdReused { request_id }) };
         }
         if let Err(conflict) = self.check(&append) {
-            return self.written_before(&append).ok_or_else(|| conflict.into());
+            return self.written_before(&append)?.ok_or_else(|| conflict.into());
         }
         let receipt = self.write(&append);
+        let ids = append.writes.iter().flat_map(|write| &write.events).map(|event| event.id);
+        self.written_by.extend(ids.map(|id| (id, request_id)));
         self.requests.insert(request_id, (append, receipt.clone()));
         Ok(receipt)
     }
@@ -156,35 +161,45 @@ impl State {
         Ok(())
     }
 
-    /// The result of the append that wrote these very events, when each write names the place it expected.
-    fn written_before(&self, append: &Append) -> Option<Receipt> {
-        let mut places = Vec::new();
-        let mut versions = Vec::new();
-        for write in &append.writes {
-            let at = match write.expected {
-                ExpectedVersion::NoStream => 0,
-                ExpectedVersion::Exact(version) => usize::try_from(version.get()).ok()?,
-                ExpectedVersion::Any | ExpectedVersion::Exists => return None,
+    /// The result of the append that wrote these very events where this one wants them; `None`: there is none.
+    fn written_before(&self, append: &Append) -> Result<Option<Receipt>, AppendError> {
+        let Some(event) = append.writes.iter().find_map(|write| self.first_in_place(write)) else {
+            return Ok(None);
+        };
+        let Some((first, receipt)) = self.written_by.get(&event).and_then(|id| self.requests.get(id)) else {
+            return Ok(None);
+        };
+        let events = |append: &Append| -> Vec<(StreamName, NewEvent)> {
+            let of = |write: &StreamWrite| -> Vec<_> {
+                write.events.iter().map(|event| (write.stream.clone(), event.clone())).collect()
             };
-            let there = self.streams.get(&write.stream)?.get(at..at.checked_add(write.events.len())?)?;
-            let same = |place: &usize, event: &NewEvent| {
-                self.events.get(*place).is_some_and(|e| e.event.id == event.id)
-            };
-            if !there.iter().zip(&write.events).all(|(place, event)| same(place, event)) {
-                return None;
+            append.writes.iter().flat_map(of).collect()
+        };
+        let (wanted, there) = (events(append), events(first));
+        for ((stream, event), (first_stream, first)) in wanted.iter().zip(&there) {
+            if event.id != first.id {
+                return Ok(None);
             }
-            places.extend_from_slice(there);
-            versions.push(self.events.get(*there.last()?)?.version);
+            if stream != first_stream || !event.is_repeat_of(first) {
+                return Err(AppendError::EventIdReused { event_id: event.id });
+            }
         }
-        let first = self.events.get(*places.iter().min()?)?;
-        let last = self.events.get(*places.iter().max()?)?;
-        Some(Receipt {
-            events: Some(SequenceRange { first: first.sequence, last: last.sequence }),
-            versions,
-            head: last.sequence,
-            recorded_at: last.recorded_at,
-            repeated: true,
-        })
+        let marks = |append: &Append| -> HashMap<MarkName, Sequence> {
+            append.marks.iter().map(|update| (update.mark.clone(), update.value)).collect()
+        };
+        let same = wanted.len() == there.len() && marks(append) == marks(first);
+        Ok(same.then(|| Receipt { repeated: true, ..receipt.clone() }))
+    }
+
+    /// The first event of the write, if it stands where the write's condition says that it would.
+    fn first_in_place(&self, write: &StreamWrite) -> Option<EventId> {
+        let at = match write.expected {
+            ExpectedVersion::NoStream => 0,
+            ExpectedVersion::Exact(version) => usize::try_from(version.get()).ok()?,
+            ExpectedVersion::Any | ExpectedVersion::Exists => return None,
+        };
+        let there = self.events.get(*self.streams.get(&write.stream)?.get(at)?)?;
+        write.events.first().map(|event| event.id).filter(|id| *id == there.event.id)
     }
 
     fn write(&mut self, append: &Append) -> Receipt {

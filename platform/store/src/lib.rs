@@ -13,7 +13,10 @@
 //! * Sequence numbers strictly increase in commit order; nothing appears below a position that was readable.
 //!   There may be gaps: only `next()` of a position, never "+1 is there".
 //! * An append is all or nothing. Answered means durable; what is not durable is not visible to any reader.
-//! * A repeated request id gets the first result and writes nothing.
+//! * A repeated request id gets the first result and writes nothing. An id that the store no longer remembers, and whose
+//!   time does not say that it is new, is done only where the append itself would be refused the second time, and else
+//!   refused by name. Under `Exact` and `NoStream` event ids tell a repeat, too; the same ids with other content are an
+//!   error.
 //! * A subscription delivers in order, without gap and without duplicate, first what was there, then what comes.
 //! * Conflict, bad input, unavailable and corrupted are distinct errors.
 //!

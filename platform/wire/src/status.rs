@@ -11,10 +11,13 @@ use crate::{
     invalid::{exactly, named},
     v1,
 };
-use annals_event::{Conflict, EventId, InvalidAppend, MarkName, RequestId, Sequence, StreamName, Version};
+use annals_event::{
+    Conflict, EventId, InvalidAppend, MarkName, RequestId, Sequence, StreamName, Timestamp, Version,
+};
 use annals_store::{AppendError, Damage, ReadError};
 use bytes::Bytes;
 use prost::Message;
+use std::time::Duration;
 use tonic::{Code, Status};
 use v1::error_detail::Kind;
 use v1::invalid_append::{Kind as InvalidKind, OverLimit};
@@ -51,6 +54,20 @@ pub fn of_append_error(error: &AppendError) -> Status {
         AppendError::RequestIdReused { request_id } => {
             let request_id = id_bytes(request_id.as_bytes());
             (Code::AlreadyExists, Kind::RequestIdReused(v1::RequestIdReused { request_id }))
+        }
+        AppendError::RequestUnjudged { request_id, judged_after } => {
+            let (request_id, judged_after_us) = (id_bytes(request_id.as_bytes()), judged_after.as_micros());
+            let detail = v1::RequestUnjudged { request_id, judged_after_us };
+            (Code::FailedPrecondition, Kind::RequestUnjudged(detail))
+        }
+        AppendError::RequestAhead { request_id, ahead } => {
+            let ahead_us = u64::try_from(ahead.as_micros()).unwrap_or(u64::MAX);
+            let detail = v1::RequestAhead { request_id: id_bytes(request_id.as_bytes()), ahead_us };
+            (Code::FailedPrecondition, Kind::RequestAhead(detail))
+        }
+        AppendError::EventIdReused { event_id } => {
+            let event_id = id_bytes(event_id.as_bytes());
+            (Code::AlreadyExists, Kind::EventIdReused(v1::EventIdReused { event_id }))
         }
         AppendError::OriginalDropped { request_id } => {
             let request_id = id_bytes(request_id.as_bytes());
@@ -218,6 +235,19 @@ fn append_error(kind: Kind) -> Result<Option<AppendError>, InvalidMessage> {
         Kind::InvalidAppend(v1::InvalidAppend { kind: Some(kind) }) => invalid_append(kind)?.into(),
         Kind::RequestIdReused(reused) => AppendError::RequestIdReused {
             request_id: RequestId::from_bytes(exactly("RequestIdReused.request_id", &reused.request_id)?),
+        },
+        Kind::RequestUnjudged(v1::RequestUnjudged { request_id, judged_after_us }) => {
+            AppendError::RequestUnjudged {
+                request_id: RequestId::from_bytes(exactly("RequestUnjudged.request_id", &request_id)?),
+                judged_after: Timestamp::from_micros(judged_after_us),
+            }
+        }
+        Kind::RequestAhead(v1::RequestAhead { request_id, ahead_us }) => AppendError::RequestAhead {
+            request_id: RequestId::from_bytes(exactly("RequestAhead.request_id", &request_id)?),
+            ahead: Duration::from_micros(ahead_us),
+        },
+        Kind::EventIdReused(reused) => AppendError::EventIdReused {
+            event_id: EventId::from_bytes(exactly("EventIdReused.event_id", &reused.event_id)?),
         },
         Kind::OriginalDropped(dropped) => AppendError::OriginalDropped {
             request_id: RequestId::from_bytes(exactly("OriginalDropped.request_id", &dropped.request_id)?),

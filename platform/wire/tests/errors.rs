@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use annals_event::{
-    Conflict, EventId, ExpectedVersion, InvalidAppend, MarkName, RequestId, Sequence, StreamName, Version,
+    Conflict, EventId, ExpectedVersion, InvalidAppend, MarkName, RequestId, Sequence, StreamName, Timestamp,
+    Version,
 };
 use annals_store::{AppendError, Damage, ReadError};
 use annals_wire::status::{of_append_error, of_read_error, to_append_error, to_read_error};
+use std::time::Duration;
 use tonic::{Code, Status};
 
 fn stream() -> StreamName {
@@ -26,6 +28,21 @@ fn append_errors() -> Vec<(Code, AppendError)> {
         (Code::Aborted, conflict(ExpectedVersion::Exact(Version::ZERO), Version::MAX).into()),
         (Code::AlreadyExists, AppendError::RequestIdReused { request_id: RequestId::generate() }),
         (Code::AlreadyExists, AppendError::OriginalDropped { request_id: RequestId::generate() }),
+        (Code::AlreadyExists, AppendError::EventIdReused { event_id: EventId::generate() }),
+        (
+            Code::FailedPrecondition,
+            AppendError::RequestUnjudged {
+                request_id: RequestId::from_name("payments"),
+                judged_after: Timestamp::from_micros(-7),
+            },
+        ),
+        (
+            Code::FailedPrecondition,
+            AppendError::RequestAhead {
+                request_id: RequestId::generate(),
+                ahead: Duration::from_micros(7_000_001),
+            },
+        ),
         (Code::Unavailable, AppendError::Unavailable { reason: "the disk is full".into() }),
         (Code::DataLoss, AppendError::Corrupted(damage(Some(4096)))),
     ];

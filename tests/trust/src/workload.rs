@@ -5,9 +5,7 @@ use crate::{
     judge::{Heard, Judge},
     random::Random,
 };
-use annals_event::{
-    Append, EventId, EventType, ExpectedVersion, MarkName, NewEvent, RequestId, StreamName, Version,
-};
+use annals_event::{Append, EventId, EventType, ExpectedVersion, MarkName, NewEvent, StreamName, Version};
 use annals_store::{EventStore, Filter, Subscribe};
 use annals_store_grpc::GrpcStore;
 use anyhow::Result;
@@ -108,7 +106,7 @@ impl Client {
     }
 
     fn fresh(&mut self) -> Append {
-        Append::with_request_id(RequestId::from_bytes(self.random.bytes()))
+        Append::new()
     }
 
     fn draw(&mut self) -> Result<Append> {

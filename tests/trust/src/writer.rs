@@ -1,7 +1,7 @@
 //! One client that appends one thing after the other and hears why not, for judges of disks that fail.
 
 use crate::{judge::Judge, random::Random};
-use annals_event::{Append, EventId, EventType, ExpectedVersion, NewEvent, RequestId, StreamName};
+use annals_event::{Append, EventId, EventType, ExpectedVersion, NewEvent, StreamName};
 use annals_store::{AppendError, EventStore};
 use annals_store_grpc::GrpcStore;
 use anyhow::Result;
@@ -66,7 +66,7 @@ impl Writer {
             Whose::Platform => "$replay",
         };
         let stream = StreamName::new(format!("{category}-{}", self.random.below(STREAMS)))?;
-        let append = Append::with_request_id(RequestId::from_bytes(self.random.bytes()));
+        let append = Append::new();
         Ok(append.write(stream, ExpectedVersion::Any, vec![event]))
     }
 }

@@ -91,8 +91,8 @@ fn a_full_queue_is_told_and_every_append_taken_is_answered() {
     let answered = Arc::new(AtomicUsize::new(0));
     let (held, free) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
     let hold = (held.clone(), free.clone());
-    log.submit(append("a", 1), move |result| {
-        result.unwrap();
+    log.submit(append("a", 1), move |answer| {
+        answer.get().unwrap();
         hold.0.wait();
         hold.1.wait();
     })
@@ -101,8 +101,8 @@ fn a_full_queue_is_told_and_every_append_taken_is_answered() {
     // The writer's thread is busy with the answer, so what is submitted now waits.
     let counting = |_: usize| {
         let answered = answered.clone();
-        log.submit(append("b", 1), move |result| {
-            result.unwrap();
+        log.submit(append("b", 1), move |answer| {
+            answer.get().unwrap();
             answered.fetch_add(1, Ordering::Relaxed);
         })
     };
@@ -143,4 +143,90 @@ fn two_openers_of_one_folder_do_not_meet() {
     assert_eq!(error.to_string(), expected);
     drop(log);
     open(folder.path());
+}
+
+/// A disk that counts the reads of the writer's thread.
+struct Counting(crate::RealDisk, Arc<AtomicUsize>);
+struct CountingFile(Arc<dyn crate::DiskFile>, Arc<AtomicUsize>);
+impl crate::Disk for Counting {
+    fn open(&self, name: &str) -> std::io::Result<Arc<dyn crate::DiskFile>> {
+        Ok(Arc::new(CountingFile(self.0.open(name)?, self.1.clone())))
+    }
+    fn create_new(&self, name: &str) -> std::io::Result<Arc<dyn crate::DiskFile>> {
+        Ok(Arc::new(CountingFile(self.0.create_new(name)?, self.1.clone())))
+    }
+    fn id_of(&self, name: &str) -> std::io::Result<crate::FileId> {
+        self.0.id_of(name)
+    }
+    fn list(&self) -> std::io::Result<Vec<String>> {
+        self.0.list()
+    }
+    fn rename(&self, from: &str, to: &str) -> std::io::Result<()> {
+        self.0.rename(from, to)
+    }
+    fn remove(&self, name: &str) -> std::io::Result<()> {
+        self.0.remove(name)
+    }
+    fn sync_dir(&self) -> std::io::Result<()> {
+        self.0.sync_dir()
+    }
+    fn free_bytes(&self) -> std::io::Result<u64> {
+        self.0.free_bytes()
+    }
+    fn lock(&self, name: &str) -> std::io::Result<Box<dyn crate::DiskLock>> {
+        self.0.lock(name)
+    }
+    fn display(&self, name: &str) -> std::path::PathBuf {
+        self.0.display(name)
+    }
+}
+impl crate::DiskFile for CountingFile {
+    fn id(&self) -> std::io::Result<crate::FileId> {
+        self.0.id()
+    }
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<usize> {
+        if thread::current().name() == Some("annals-log-write") {
+            self.1.fetch_add(1, Ordering::Relaxed);
+        }
+        self.0.read_at(buffer, offset)
+    }
+    fn write_at(&self, bytes: &[u8], offset: u64) -> std::io::Result<()> {
+        self.0.write_at(bytes, offset)
+    }
+    fn set_len(&self, bytes: u64) -> std::io::Result<()> {
+        self.0.set_len(bytes)
+    }
+    fn len(&self) -> std::io::Result<u64> {
+        self.0.len()
+    }
+    fn sync_data(&self) -> std::io::Result<()> {
+        self.0.sync_data()
+    }
+    fn sync_all(&self) -> std::io::Result<()> {
+        self.0.sync_all()
+    }
+}
+
+#[test]
+fn refusals_and_repeats_read_nothing_on_the_writers_thread() {
+    let folder = tempfile::tempdir().unwrap();
+    let reads = Arc::new(AtomicUsize::new(0));
+    let disk = Arc::new(Counting(crate::RealDisk::open(folder.path()).unwrap(), reads.clone()));
+    let environment = Environment { disk, ..Environment::real(folder.path()).unwrap() };
+    let log = Log::open_on(environment, Options::with_segment_bytes(8 << 10)).unwrap();
+    let mut exact = append("a", 1);
+    exact.writes[0].expected = ExpectedVersion::NoStream;
+    log.append(exact.clone()).unwrap();
+    for _ in 0..100 {
+        log.append(append("b", 3)).unwrap();
+    }
+    for _ in 0..10 {
+        let mut refused = append("a", 1);
+        refused.writes[0].expected = ExpectedVersion::NoStream;
+        assert!(matches!(log.append(refused), Err(AppendError::Conflict(_))));
+        assert!(log.append(exact.clone()).unwrap().repeated);
+        let by_events = Append { request_id: RequestId::generate(), ..exact.clone() };
+        assert!(log.append(by_events).unwrap().repeated);
+    }
+    assert_eq!(reads.load(Ordering::Relaxed), 0, "reads on the writer's thread");
 }

@@ -22,8 +22,8 @@ struct SimTime {
     stands_at: Option<i64>,
 }
 
-/// Where the clock starts: 2026-01-01T00:00:00Z.
-const START_MICROS: i64 = 1_767_225_600_000_000;
+/// Where the clock starts: 2100-01-01T00:00:00Z. Request ids that are made by the machine's clock are older.
+const START_MICROS: i64 = 4_102_444_800_000_000;
 
 impl SimClock {
     /// A clock that moves on at every `readings_per_micro`-th reading; with 0 it stands still.

@@ -1,6 +1,14 @@
 //! What is to become of an append: written, refused, or answered with the result of its original.
+//!
+//! What always holds:
+//!
+//! * The decision is made from memory, in a number of steps that depends on the append alone, however many there are in
+//!   its group and whatever is on the disk.
+//! * No append is written twice: its request id is neither in the window nor in the group, and either the window can say
+//!   that it was never used, or a condition would have been broken by the first time ([`Pending::is_protected`]).
 
 use super::Writer;
+use crate::answer::Original;
 use crate::error::AppendError;
 use crate::low_water::Purpose;
 use crate::options::planted;
@@ -8,50 +16,53 @@ use crate::pending::Pending;
 use crate::repeats;
 use crate::state::State;
 use crate::stats::add;
-use annals_event::{Conflict, Receipt};
-use std::sync::Arc;
+use crate::window::Doubt;
+use annals_event::{Conflict, Receipt, Version};
+use std::time::Duration;
 
 /// What is to become of an append.
 pub(super) enum Decision {
     Write,
     Answer(Result<Receipt, AppendError>),
-    /// To be decided again when the group is synced: it may be a repeat of an append in the group.
-    AfterSync,
+    /// It is not written, and once the group is synced its original is to be looked for.
+    LookUp(Original),
 }
 
 impl Writer {
-    pub(super) fn decide(&self, pending: &Pending) -> Decision {
+    /// `now` is the time that the append would be recorded at, if it is not earlier than that of the one before.
+    pub(super) fn decide(&self, pending: &Pending, now: i64) -> Decision {
+        let refused = |error| Decision::Answer(Err(error));
         if let Some(reason) = self.shared.poison.reason() {
-            return Decision::Answer(Err(AppendError::Poisoned { reason }));
+            return refused(AppendError::Poisoned { reason });
         }
-        if self.group.has_request(pending.request_id) {
-            return Decision::AfterSync;
+        if let Some(frame) = self.group.request(pending.request_id) {
+            return Decision::LookUp(Original::At(frame));
         }
         let state = self.shared.state.read();
         if let Some(corruption) = &state.corruption {
-            return Decision::Answer(Err(AppendError::ReadOnly { corruption: corruption.clone() }));
+            return refused(AppendError::ReadOnly { corruption: corruption.clone() });
         }
-        let original = state.window.get(pending.request_id);
-        let conflict = original.is_none().then(|| self.conflict(&state, pending)).flatten();
-        drop(state);
-        match (original, conflict) {
-            (Some(frame), _) => {
-                Decision::Answer(self.repeated(repeats::by_request(&self.reader(), pending, frame)))
-            }
-            (None, Some(conflict)) => self.refuse(pending, conflict),
-            (None, None) => match self.headroom.allows(Purpose::of(pending), 0) {
-                Ok(()) => Decision::Write,
-                Err(reason) => Decision::Answer(Err(AppendError::NoSpace { reason: reason.into() })),
-            },
+        if let Some(frame) = state.window.get(pending.request_id) {
+            return Decision::LookUp(Original::At(frame));
+        }
+        if !pending.is_protected()
+            && let Err(doubt) = state.window.judge(pending.request_id, now.max(self.group.end.recorded_at))
+        {
+            return refused(doubted(pending, doubt));
+        }
+        if let Some(conflict) = self.conflict(&state, pending) {
+            return self.refuse(pending, conflict);
+        }
+        match self.headroom.allows(Purpose::of(pending), 0) {
+            Ok(()) => Decision::Write,
+            Err(reason) => refused(AppendError::NoSpace { reason: reason.into() }),
         }
     }
 
     /// The first condition of the append that does not hold.
     fn conflict(&self, state: &State, pending: &Pending) -> Option<Conflict> {
         for condition in pending.conditions() {
-            let actual = self.group.version(condition.hash);
-            let actual = actual.filter(|_| !planted!(self.shared.options, ConditionsIgnoreGroup));
-            let actual = actual.unwrap_or_else(|| self.shared.heads.version(condition.hash));
+            let actual = self.version(condition.hash);
             if !condition.expected.allows(actual) {
                 let (stream, expected) = (condition.stream.clone(), condition.expected);
                 return Some(Conflict::Stream { stream, expected, actual });
@@ -70,21 +81,33 @@ impl Writer {
 
     /// A conflict is no refusal when the append was made before.
     fn refuse(&self, pending: &Pending, conflict: Conflict) -> Decision {
-        if repeats::telling_event(pending).is_some_and(|event| self.group.has_event(event)) {
-            return Decision::AfterSync;
-        }
-        match repeats::by_events(&self.reader(), pending) {
-            Ok(Some(receipt)) => Decision::Answer(self.repeated(Ok(receipt))),
-            Ok(None) => {
+        match repeats::pinned(pending) {
+            Some(pinned) if self.version(pinned.condition.hash) >= pinned.version => {
+                Decision::LookUp(Original::Unless(conflict))
+            }
+            // No event is where its own would be.
+            _ => {
                 add(&self.shared.counters.conflicts, 1);
                 Decision::Answer(Err(conflict.into()))
             }
-            Err(error) => Decision::Answer(Err(AppendError::Original(Arc::new(error)))),
         }
     }
 
-    fn repeated(&self, answer: Result<Receipt, AppendError>) -> Result<Receipt, AppendError> {
-        add(&self.shared.counters.repeats, u64::from(answer.is_ok()));
-        answer
+    /// Where the stream is, the group included.
+    fn version(&self, stream: crate::heads::StreamHash) -> Version {
+        let in_group = self.group.version(stream);
+        let in_group = in_group.filter(|_| !planted!(self.shared.options, ConditionsIgnoreGroup));
+        in_group.unwrap_or_else(|| self.shared.heads.version(stream))
+    }
+}
+
+fn doubted(pending: &Pending, doubt: Doubt) -> AppendError {
+    let request_id = pending.request_id;
+    match doubt {
+        Doubt::Ahead { micros } => {
+            let ahead = Duration::from_micros(u64::try_from(micros).unwrap_or(0));
+            AppendError::RequestAhead { request_id, ahead }
+        }
+        Doubt::Old { judged_after } => AppendError::RequestUnjudged { request_id, judged_after },
     }
 }

@@ -5,7 +5,9 @@ use super::{
     fixture::{append, at_once, event, events, exactly, log, mark, of, stream, version},
 };
 use crate::AppendError;
-use annals_event::{Append, ExpectedVersion::*, Receipt, RequestId, Sequence};
+use annals_event::{
+    Append, ContentType, EventType, ExpectedVersion::*, NewEvent, Receipt, RequestId, Sequence, Tag,
+};
 
 fn again(receipt: &Receipt) -> Receipt {
     Receipt { repeated: true, ..receipt.clone() }
@@ -17,7 +19,8 @@ fn with_new_request_id(append: &Append) -> Append {
 }
 
 pub async fn a_repeated_request_gets_the_first_result_and_writes_nothing(store: Store) {
-    let write = of("a", 2).write(stream("b"), NoStream, events(1));
+    // With a version on one of the streams the events' ids might tell the repeat.
+    let write = of("a", 2).write(stream("b"), Any, events(1));
     let receipt = append(&store, write.clone()).await;
     let before = log(&store).await;
     for _ in 0..3 {
@@ -126,4 +129,60 @@ pub async fn an_exact_append_that_finds_other_events_is_a_conflict(store: Store)
         assert!(matches!(store.append(write).await, Err(AppendError::Conflict(_))));
     }
     assert_eq!(log(&store).await, before);
+}
+
+pub async fn an_exact_append_of_the_same_event_ids_with_other_content_is_an_error(store: Store) {
+    let first = Append::to(stream("a"), NoStream, events(3));
+    let second = Append::to(stream("a"), exactly(3), events(1));
+    append(&store, first.clone()).await;
+    append(&store, second.clone()).await;
+    let before = log(&store).await;
+    let changes: [fn(&mut NewEvent); 6] = [
+        |event| event.payload = "{\"cents\":1}".into(),
+        |event| event.event_type = EventType::new("other").unwrap(),
+        |event| event.schema_version += 1,
+        |event| event.content_type = ContentType::new("text/plain").unwrap(),
+        |event| event.tags = vec![Tag::new("a:b").unwrap()],
+        |event| event.metadata.actor = Some("somebody else".into()),
+    ];
+    for (write, at) in [(&first, 0), (&first, 2), (&second, 0)] {
+        for change in changes {
+            let mut other = with_new_request_id(write);
+            let event = &mut other.writes[0].events[at];
+            change(event);
+            let event_id = event.id;
+            assert_eq!(store.append(other).await, Err(AppendError::EventIdReused { event_id }));
+        }
+    }
+    assert_eq!(log(&store).await, before);
+}
+
+pub async fn an_exact_append_that_differs_in_its_trace_alone_gets_the_first_result(store: Store) {
+    let write = Append::to(stream("a"), NoStream, events(2));
+    let receipt = append(&store, write.clone()).await;
+    let mut traced = with_new_request_id(&write);
+    let header = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    traced.writes[0].events[1].metadata.trace = Some(header.parse().unwrap());
+    assert_eq!(append(&store, traced).await, again(&receipt));
+}
+
+pub async fn an_exact_append_that_sets_other_marks_is_a_conflict(store: Store) {
+    let write = Append::to(stream("a"), NoStream, events(1)).set_mark(mark("m"), None, Sequence::FIRST);
+    let receipt = append(&store, write.clone()).await;
+    assert_eq!(append(&store, with_new_request_id(&write)).await, again(&receipt));
+    let mut further = with_new_request_id(&write);
+    further.marks[0].value = Sequence::new(2);
+    let unmarked = Append { marks: Vec::new(), ..with_new_request_id(&write) };
+    for other in [further, unmarked] {
+        assert!(matches!(store.append(other).await, Err(AppendError::Conflict(_))));
+    }
+    assert_eq!(store.mark(&mark("m")).await.unwrap(), Some(Sequence::FIRST));
+}
+
+pub async fn without_a_version_only_the_request_id_tells_a_repeat(store: Store) {
+    let write = of("a", 1);
+    let receipt = append(&store, write.clone()).await;
+    assert_eq!(append(&store, write.clone()).await, again(&receipt));
+    assert!(!append(&store, with_new_request_id(&write)).await.repeated);
+    assert_eq!(version(&store, "a").await, 2);
 }

@@ -3,7 +3,7 @@
 use crate::floods::stranger;
 use crate::support::{Server, client_options, one_event, stream};
 use annals_event::{
-    Append, Conflict, ExpectedVersion, InvalidAppend, LogId, MarkName, Receipt, RequestId, Sequence,
+    Append, Conflict, EventId, ExpectedVersion, InvalidAppend, LogId, MarkName, Receipt, RequestId, Sequence,
     Timestamp, Version,
 };
 use annals_store::{
@@ -14,13 +14,21 @@ use annals_store_grpc::{ConnectError, GrpcStore, Options};
 use annals_wire::v1;
 use async_trait::async_trait;
 use futures::stream as streams;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 use tonic::Code;
 
 /// A store that says where its head is and fails at all else, as no real store can be made to.
 struct Failing {
     append: AppendError,
     read: ReadError,
+    /// How many appends were asked for.
+    appends: AtomicUsize,
 }
 
 #[async_trait]
@@ -29,6 +37,7 @@ impl EventStore for Failing {
         Capabilities::of("failing")
     }
     async fn append(&self, _: Append) -> Result<Receipt, AppendError> {
+        self.appends.fetch_add(1, Ordering::Relaxed);
         Err(self.append.clone())
     }
     async fn read_stream(&self, _: ReadStream) -> Result<StreamPage, ReadError> {
@@ -60,10 +69,16 @@ fn damage() -> Damage {
 }
 
 async fn failing(append: AppendError, read: ReadError) -> (Server, GrpcStore) {
-    let server = Server::start(Arc::new(Failing { append, read })).await;
+    let (server, client, _) = counted(append, read).await;
+    (server, client)
+}
+
+async fn counted(append: AppendError, read: ReadError) -> (Server, GrpcStore, Arc<Failing>) {
+    let store = Arc::new(Failing { append, read, appends: AtomicUsize::new(0) });
+    let server = Server::start(store.clone()).await;
     let options = Options { retry_time_max: Duration::from_millis(20), ..client_options() };
     let client = GrpcStore::connect(&server.url(), options).await.unwrap();
-    (server, client)
+    (server, client, store)
 }
 
 #[tokio::test]
@@ -79,11 +94,31 @@ async fn append_errors_arrive_unchanged() {
         AppendError::Invalid(InvalidAppend::Refused { reason: "not today".into() }),
         AppendError::RequestIdReused { request_id: RequestId::generate() },
         AppendError::OriginalDropped { request_id: RequestId::generate() },
+        AppendError::EventIdReused { event_id: EventId::generate() },
+        AppendError::RequestUnjudged {
+            request_id: RequestId::generate(),
+            judged_after: Timestamp::from_micros(1),
+        },
+        AppendError::RequestAhead { request_id: RequestId::generate(), ahead: Duration::from_secs(6) },
         AppendError::Unavailable { reason: "the disk is full".into() },
         AppendError::Corrupted(damage()),
     ] {
         let (_server, client) = failing(error.clone(), ReadError::Corrupted(damage())).await;
         assert_eq!(client.append(one_event("a")).await, Err(error));
+    }
+}
+
+#[tokio::test]
+async fn an_append_that_cannot_be_judged_is_asked_for_once_and_is_an_error() {
+    let request_id = RequestId::generate();
+    for error in [
+        AppendError::RequestUnjudged { request_id, judged_after: Timestamp::from_micros(1) },
+        AppendError::RequestAhead { request_id, ahead: Duration::from_secs(6) },
+        AppendError::EventIdReused { event_id: EventId::generate() },
+    ] {
+        let (_server, client, store) = counted(error.clone(), ReadError::Corrupted(damage())).await;
+        assert_eq!(client.append(one_event("a")).await, Err(error));
+        assert_eq!(store.appends.load(Ordering::Relaxed), 1);
     }
 }
 

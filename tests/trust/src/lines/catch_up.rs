@@ -12,7 +12,7 @@ use crate::{
     progress::Progress,
     random::Random,
 };
-use annals_event::{Append, EventId, EventType, ExpectedVersion, NewEvent, RequestId, StreamName};
+use annals_event::{Append, EventId, EventType, ExpectedVersion, NewEvent, StreamName};
 use annals_store::{EventStore, ReadLog};
 use annals_store_grpc::GrpcStore;
 use anyhow::{Context, Result, bail};
@@ -85,7 +85,7 @@ async fn write(
         let category = if random.one_in(3) { WANTED } else { "customer" };
         let stream = StreamName::new(format!("{category}-{writer}-{}", random.below(50)))?;
         let events: Result<Vec<_>> = (0..count).map(|_| event(&mut random)).collect();
-        let append = Append::with_request_id(RequestId::from_bytes(random.bytes()));
+        let append = Append::new();
         let append = Arc::new(append.write(stream, ExpectedVersion::Any, events?));
         let asked = judge.ask(&append);
         let answer = store.append(Append::clone(&append)).await;
