@@ -73,8 +73,14 @@ impl HeadTable {
         self.heads
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Head> {
-        self.chunks.iter().flat_map(|chunk| chunk.iter()).filter(|head| !is_empty(head))
+    /// The heads behind that of `last` in the table's order, which stays what it is while the table grows; `None`: all.
+    pub(crate) fn after(&self, last: Option<StreamHash>) -> impl Iterator<Item = &Head> {
+        let from = match last.map(|last| self.find(last)) {
+            Some(Place::Held(at)) => at + 1,
+            Some(Place::Free(at)) => at,
+            None => 0,
+        };
+        (from..).map_while(|at| self.at(at)).filter(|head| !is_empty(head))
     }
 
     fn find(&self, stream: StreamHash) -> Place {
@@ -168,7 +174,7 @@ mod tests {
     }
 
     fn held(table: &HeadTable) -> BTreeMap<u128, u64> {
-        table.iter().map(|head| (head.stream.0, head.version.get())).collect()
+        table.after(None).map(|head| (head.stream.0, head.version.get())).collect()
     }
 
     proptest! {
@@ -187,7 +193,7 @@ mod tests {
                 model.insert(stream, version);
                 prop_assert_eq!(table.get(StreamHash(stream)).map(|head| head.version.get()), Some(version));
             }
-            prop_assert_eq!(table.iter().count(), model.len());
+            prop_assert_eq!(table.after(None).count(), model.len());
             prop_assert_eq!(held(&table), model.clone());
             for stream in model.keys() {
                 prop_assert_eq!(table.get_mut(StreamHash(*stream)).map(|head| head.stream.0), Some(*stream));
@@ -195,6 +201,26 @@ mod tests {
                 prop_assert_eq!(table.get(other).is_some(), model.contains_key(&other.0));
             }
         }
+    }
+
+    #[test]
+    fn going_on_behind_a_head_misses_none_and_meets_none_twice_while_the_table_grows() {
+        let mut table = HeadTable::default();
+        let hash = |n: u128| (n + 1).wrapping_mul(0x2360_ED05_1FC6_5DA4_4385_DF64_9FCC_F645);
+        (0..1_000).for_each(|n| table.put(head(hash(n), 1)));
+        let (mut seen, mut last) = (Vec::new(), None);
+        for n in 1_000.. {
+            let step: Vec<Head> = table.after(last).take(7).copied().collect();
+            let Some(end) = step.last() else { break };
+            last = Some(end.stream);
+            seen.extend(step.iter().map(|head| head.stream.0));
+            (0..20).for_each(|more| table.put(head(hash(n * 20 + more), 1)));
+        }
+        let steps = seen.len();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), steps, "none twice");
+        assert!((0..1_000).all(|n| seen.binary_search(&hash(n)).is_ok()), "none missed");
     }
 
     #[test]

@@ -49,8 +49,11 @@ pub(crate) struct Head {
     pub(crate) previous_segment: u32,
 }
 
-/// Shards, so that a checkpoint copies one while appends go on in the others.
+/// Shards, so that whoever looks at one head waits for few others; and a table that grows is a small one.
 const SHARDS: usize = 64;
+
+/// How many heads are copied while a shard is locked, 32 bytes each.
+const STEP_HEADS: usize = 2_048;
 
 pub(crate) struct Heads {
     shards: Vec<RwLock<HeadTable>>,
@@ -104,10 +107,21 @@ impl Heads {
         self.shards.iter().map(|shard| shard.read().len()).sum()
     }
 
-    /// Calls `visit` for each head, shard by shard: heads may move forward in between.
+    /// Calls `visit` for each head. Heads may move forward meanwhile: no lock is held for longer than it takes to copy a
+    /// few of them.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(&Head)) {
+        let mut step: Vec<Head> = Vec::with_capacity(STEP_HEADS);
         for shard in &self.shards {
-            shard.read().iter().for_each(&mut visit);
+            let mut last = None;
+            loop {
+                step.clear();
+                step.extend(shard.read().after(last).take(STEP_HEADS));
+                step.iter().for_each(&mut visit);
+                last = step.last().map(|head| head.stream);
+                if last.is_none() {
+                    break;
+                }
+            }
         }
     }
 
