@@ -55,6 +55,8 @@ replays
   POST /replays/{id}/promote, cancel, rollback, retire
 shop
   GET  /health
+
+prefer: wait=<seconds> in any request: answer within that time, or 503
 ";
 
 #[derive(Serialize)]

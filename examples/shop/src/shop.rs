@@ -17,6 +17,11 @@ use anyhow::Result;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a request may take when its caller does not say, well above [`WAIT_TIMEOUT`](crate::orders::queries::WAIT_TIMEOUT).
+/// While the event store is away a command ends here.
+const REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// A running shop, for those who use it. Cloning it is cheap.
 #[derive(Clone)]
@@ -47,7 +52,7 @@ pub struct Running {
 
 /// Starts the shop. Takes its address first: before that it makes no folder.
 pub async fn start(options: &Options) -> Result<(Shop, Running)> {
-    let limits = HttpLimits::default();
+    let limits = HttpLimits { request_time_max: REQUEST_TIME_MAX, ..HttpLimits::default() };
     let server = HttpServer::bind(options.listen, limits.clone()).await?;
     let address = server.address();
     let folder = DataFolder::take(&options.data)?;

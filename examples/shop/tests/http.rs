@@ -210,6 +210,11 @@ async fn health_says_why_the_log_takes_no_orders_any_more() {
     std::fs::remove_dir_all(data.path().join("log")).unwrap();
     let why = "was deleted or moved away while the log was open";
     shop.post("/orders", order("o-2", 2_933)).await.assert_problem(StatusCode::SERVICE_UNAVAILABLE, why);
-    shop.get("/health").await.assert_problem(StatusCode::SERVICE_UNAVAILABLE, why);
+    let health = shop.get("/health").await;
+    assert_eq!(
+        (health.status, &health.body["status"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("degraded"))
+    );
+    assert!(health.body["store"].as_str().unwrap().contains(why), "{}", health.body);
     shop.stop().await;
 }

@@ -78,3 +78,29 @@ async fn the_shop_runs_on_a_store_in_another_place_and_a_request_and_its_events_
     server.stop().await;
     telemetry.shutdown().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_store_is_away_health_says_so_and_a_command_ends_when_its_caller_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("server")).await;
+    let shop = TestShop::start_with(&folder.path().join("shop"), &["--store", &server.address]).await;
+    shop.post("/orders", order("o-1", 2_933)).await.assert_ok();
+    shop.settle().await;
+    server.stop().await;
+
+    let health = loop {
+        let health = shop.get("/health").await;
+        let states = ["reactors", "read_models"].map(|kind| health.body[kind].clone());
+        let mut consumers = states.iter().flat_map(|states| states.as_object().unwrap().values());
+        if consumers.all(|consumer| consumer["state"] == "retrying") {
+            break health;
+        }
+    };
+    assert_eq!(health.status, reqwest::StatusCode::SERVICE_UNAVAILABLE);
+    assert!(health.body["store"].as_str().unwrap().contains("unavailable"), "{}", health.body);
+    let request = Client::builder().no_proxy().build().unwrap().post(format!("{}/orders", shop.shop.url()));
+    let late = request.header("prefer", "wait=1").json(&order("o-2", 100)).send().await.unwrap();
+    assert_eq!(late.status(), reqwest::StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(late.headers()["content-type"], "application/problem+json");
+    shop.get("/orders/o-1").await.assert_ok();
+}

@@ -4,10 +4,11 @@ use crate::{extract::BodyBytesMax, limits::HttpLimits, problem::Problem};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, MatchedPath, Request, State},
-    http::{Method, StatusCode, Uri},
+    http::{HeaderMap, Method, StatusCode, Uri},
     middleware::{self, Next},
-    response::Response,
+    response::{IntoResponse, Response},
 };
+use std::time::Duration;
 use tracing::{Instrument, Span};
 
 /// Puts a span around each request to `routes`, the limit of bodies, and problem+json as the answer to unknown paths and
@@ -35,9 +36,27 @@ async fn admit(
     let span = annals_telemetry::server_span(request.method().as_str(), route, headers);
     request.extensions_mut().insert(bytes_max);
     let unanswered = Unanswered(Some(span.clone()));
-    let response = next.run(request).instrument(span).await;
+    let wait = wait_of(request.headers());
+    let response = within(wait, next.run(request)).instrument(span).await;
     unanswered.answered(response.status());
     response
+}
+
+/// How long the caller waits, by the header `prefer: wait=<seconds>` (RFC 7240); `None`: it does not say.
+fn wait_of(headers: &HeaderMap) -> Option<Duration> {
+    let lines = headers.get_all("prefer").iter().filter_map(|line| line.to_str().ok());
+    let mut preferences = lines.flat_map(|line| line.split([',', ';'])).filter_map(|one| one.split_once('='));
+    let (_, wait) = preferences.find(|(name, _)| name.trim().eq_ignore_ascii_case("wait"))?;
+    Some(Duration::from_secs(wait.trim().trim_matches('"').parse().ok()?))
+}
+
+/// The answer, or that it did not come while the caller waits. What was under way for it is dropped.
+async fn within(wait: Option<Duration>, answer: impl Future<Output = Response>) -> Response {
+    let Some(wait) = wait else { return answer.await };
+    let late = || {
+        Problem::unavailable(format!("no answer within the {wait:?} that `prefer: wait` allows; repeat it"))
+    };
+    tokio::time::timeout(wait, answer).await.unwrap_or_else(|_| late().into_response())
 }
 
 /// A span whose request has no answer yet. Dropped like that it says that the routes took too long, which the server answers.
@@ -68,4 +87,33 @@ fn unknown_path(uri: &Uri, hint: &str) -> Problem {
 async fn unknown_method(method: Method, uri: Uri) -> Problem {
     let detail = format!("{} does not answer {method}; the header allow says what it answers", uri.path());
     Problem::of_status(StatusCode::METHOD_NOT_ALLOWED, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::{HeaderName, HeaderValue};
+
+    #[test]
+    fn the_callers_patience_is_read_from_wherever_it_stands() {
+        let wait = |lines: &[&'static str]| {
+            let lines = lines.iter().map(|line| HeaderValue::from_static(line));
+            wait_of(&HeaderMap::from_iter(lines.map(|line| (HeaderName::from_static("prefer"), line))))
+        };
+        let two = Some(Duration::from_secs(2));
+        assert_eq!(wait(&["wait=2"]), two);
+        assert_eq!(wait(&["respond-async, Wait = 2"]), two);
+        assert_eq!(wait(&["return=minimal", "wait=\"2\""]), two);
+        for none in ["", "wait", "wait=soon", "wait=-1", "await=2"] {
+            assert_eq!(wait(&[none]), None, "{none}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_ends_when_its_caller_does_not_wait_any_longer() {
+        let late = within(Some(Duration::from_secs(2)), std::future::pending()).await;
+        assert_eq!(late.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let content_type = &late.headers()[axum::http::header::CONTENT_TYPE];
+        assert_eq!(content_type, "application/problem+json");
+    }
 }

@@ -1,14 +1,19 @@
-//! Trying again: with growing waits, for a bounded time.
+//! Trying again: with growing waits, for a bounded time, and never past the caller's deadline.
 
-use crate::Options;
+use crate::{Options, contact::Contact};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{self, Instant};
+use tonic::Status;
 
 /// The attempts of one request.
 pub(crate) struct Retry {
     delays: ExponentialBackoff,
-    deadline: Instant,
+    /// No attempt begins later.
+    begins_max: Instant,
+    /// Nobody waits any longer.
+    ends: Instant,
+    call_time_max: Duration,
 }
 
 impl Retry {
@@ -20,17 +25,30 @@ impl Retry {
             .without_max_times()
             .with_jitter()
             .build();
-        Self { delays, deadline: Instant::now() + options.retry_time_max }
+        let (begun, call_time_max) = (Instant::now(), options.call_time_max);
+        let ends = begun + call_time_max;
+        Self { delays, begins_max: ends.min(begun + options.retry_time_max), ends, call_time_max }
     }
 
     /// Waits for the time of the next attempt; `false` when there is to be none.
     pub(crate) async fn again(&mut self) -> bool {
         let delay = self.delays.next().unwrap_or(Duration::MAX);
-        if Instant::now().checked_add(delay).is_none_or(|at| at > self.deadline) {
+        if Instant::now().checked_add(delay).is_none_or(|at| at > self.begins_max) {
             return false;
         }
-        tokio::time::sleep(delay).await;
+        time::sleep(delay).await;
         true
+    }
+
+    /// One attempt, which ends at the caller's deadline.
+    pub(crate) async fn attempt<T>(
+        &self,
+        contact: &Contact,
+        answer: impl Future<Output = Result<T, Status>>,
+    ) -> Result<T, Status> {
+        let late = || Status::unavailable(format!("no answer within {:?}", self.call_time_max));
+        let answered = time::timeout_at(self.ends, contact.waiting(answer)).await;
+        answered.unwrap_or_else(|_| Err(late()))
     }
 }
 
@@ -49,5 +67,17 @@ mod tests {
         }
         assert!((10..40).contains(&attempts), "{attempts}");
         assert!(begun.elapsed() <= options.retry_time_max);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_attempt_outlives_the_callers_deadline() {
+        let call_time_max = Duration::from_millis(300);
+        let mut retry = Retry::new(&Options { call_time_max, ..Options::default() });
+        let (begun, contact) = (Instant::now(), Contact::to("nowhere"));
+        let silent = std::future::pending::<Result<(), Status>>();
+        let late = retry.attempt(&contact, silent).await.unwrap_err();
+        assert!(late.message().contains("300ms"), "{late}");
+        assert_eq!(begun.elapsed(), call_time_max);
+        assert!(!retry.again().await);
     }
 }

@@ -3,6 +3,7 @@
 use crate::{
     Options,
     channel::{Client, client, endpoint},
+    contact::Contact,
     retry::Retry,
     subscription,
 };
@@ -14,7 +15,7 @@ use annals_store::{
 use annals_telemetry::record_rpc_status;
 use annals_wire::{status, v1};
 use async_trait::async_trait;
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 use tonic::{Code, Response, Status, transport::Endpoint};
 use tracing::{Instrument, debug};
 
@@ -40,12 +41,14 @@ pub enum ConnectError {
 
 /// A handle to a log that a server holds. Cloning it is cheap and shares the connection.
 #[derive(Clone)]
-pub struct GrpcStore(Arc<Shared>);
+pub struct GrpcStore {
+    shared: Arc<Shared>,
+    options: Options,
+}
 
 struct Shared {
-    address: String,
+    contact: Arc<Contact>,
     endpoint: Endpoint,
-    options: Options,
     client: Client,
     capabilities: Capabilities,
     log_id: LogId,
@@ -61,21 +64,29 @@ impl GrpcStore {
             return Err(refused());
         }
         let failed = |source| ConnectError::Store { address: address.to_owned(), source };
-        let (log_id, mut capabilities) = introduce(&endpoint, &options).await.map_err(failed)?;
+        let contact = Arc::new(Contact::to(address));
+        let (log_id, mut capabilities) = introduce(&endpoint, &contact, &options).await.map_err(failed)?;
         capabilities.name = format!("{} at {address}", capabilities.name);
         let client = client(&endpoint, Some(log_id));
-        let address = address.to_owned();
-        Ok(Self(Arc::new(Shared { address, endpoint, options, client, capabilities, log_id })))
+        let shared = Arc::new(Shared { contact, endpoint, client, capabilities, log_id });
+        Ok(Self { shared, options })
+    }
+
+    /// A handle to the same log over the same connection whose calls take no longer than this, all their attempts together. An
+    /// append that ends so may have been done: repeat it with the same request id.
+    #[must_use]
+    pub fn within(&self, call_time_max: Duration) -> Self {
+        Self { shared: self.shared.clone(), options: Options { call_time_max, ..self.options.clone() } }
     }
 
     /// The server's address.
     pub fn address(&self) -> &str {
-        &self.0.address
+        self.shared.contact.address()
     }
 
     /// The log that the handle belongs to.
     pub fn log_id(&self) -> LogId {
-        self.0.log_id
+        self.shared.log_id
     }
 
     /// Asks until there is an answer or the time for attempts is over.
@@ -84,22 +95,26 @@ impl GrpcStore {
         T: TryFrom<M, Error: fmt::Display>,
         F: Future<Output = Result<Response<M>, Status>>,
     {
-        ask_again(&self.0.client, &self.0.options, question).await
+        ask_again(&self.shared.client, &self.shared.contact, &self.options, question).await
     }
 
     async fn append_again(&self, request: v1::AppendRequest) -> Result<Receipt, AppendError> {
         let span = annals_telemetry::rpc_client_span("annals.v1.EventStore/Append");
-        let mut retry = Retry::new(&self.0.options);
+        let (Shared { client, contact, .. }, mut retry) = (&*self.shared, Retry::new(&self.options));
         loop {
-            let answer = self.0.client.clone().append(request.clone()).instrument(span.clone()).await;
+            let mut client = client.clone();
+            let answering = client.append(request.clone()).instrument(span.clone());
+            let answer = retry.attempt(contact, answering).await;
             let code = code_of(&answer);
             let error = match answer {
                 Ok(response) => {
+                    contact.found();
                     record_rpc_status(&span, code);
                     return Ok(response.into_inner().into());
                 }
                 Err(status) => status::to_append_error(&status),
             };
+            tell(contact, error.is_retryable(), &error);
             if !error.is_retryable() || !retry.again().await {
                 record_rpc_status(&span, code);
                 return Err(error);
@@ -111,7 +126,7 @@ impl GrpcStore {
 
 impl fmt::Debug for GrpcStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "GrpcStore({})", self.0.address)
+        write!(f, "GrpcStore({})", self.address())
     }
 }
 
@@ -123,20 +138,25 @@ struct Question<R, F> {
 }
 
 /// Which log it is, and what its store can do. Asked once, before there is a handle.
-async fn introduce(endpoint: &Endpoint, options: &Options) -> Result<(LogId, Capabilities), ReadError> {
+async fn introduce(
+    endpoint: &Endpoint,
+    contact: &Contact,
+    options: &Options,
+) -> Result<(LogId, Capabilities), ReadError> {
     let client = client(endpoint, None);
-    let head: Head = ask_again(&client, options, head_question()).await?;
+    let head: Head = ask_again(&client, contact, options, head_question()).await?;
     let capabilities = Question {
         method: "annals.v1.EventStore/GetCapabilities",
         request: v1::GetCapabilitiesRequest {},
         ask: |mut client, request| async move { client.get_capabilities(request).await },
     };
-    Ok((head.log_id, ask_again(&client, options, capabilities).await?))
+    Ok((head.log_id, ask_again(&client, contact, options, capabilities).await?))
 }
 
 /// Asks in a span of its own, which tells how the last attempt ended.
 async fn ask_again<R: Clone, M, T, F>(
     client: &Client,
+    contact: &Contact,
     options: &Options,
     question: Question<R, F>,
 ) -> Result<T, ReadError>
@@ -147,21 +167,29 @@ where
     let span = annals_telemetry::rpc_client_span(question.method);
     let mut retry = Retry::new(options);
     loop {
-        let answer = (question.ask)(client.clone(), question.request.clone()).instrument(span.clone()).await;
+        let answering = (question.ask)(client.clone(), question.request.clone()).instrument(span.clone());
+        let answer = retry.attempt(contact, answering).await;
         let code = code_of(&answer);
         let error = match answer {
             Ok(response) => {
+                contact.found();
                 record_rpc_status(&span, code);
                 return T::try_from(response.into_inner()).map_err(|error| not_understood(&error));
             }
             Err(status) => status::to_read_error(&status),
         };
+        tell(contact, error.is_retryable(), &error);
         if !error.is_retryable() || !retry.again().await {
             record_rpc_status(&span, code);
             return Err(error);
         }
         debug!(%error, method = question.method, "asking again");
     }
+}
+
+/// A refusal is an answer too.
+fn tell(contact: &Contact, is_lost: bool, error: &impl fmt::Display) {
+    if is_lost { contact.lost(error) } else { contact.found() }
 }
 
 fn code_of<M>(answer: &Result<Response<M>, Status>) -> i32 {
@@ -185,7 +213,7 @@ pub(crate) fn not_understood(error: &impl fmt::Display) -> ReadError {
 #[async_trait]
 impl EventStore for GrpcStore {
     fn capabilities(&self) -> Capabilities {
-        self.0.capabilities.clone()
+        self.shared.capabilities.clone()
     }
 
     async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
@@ -212,8 +240,13 @@ impl EventStore for GrpcStore {
     }
 
     async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
-        let client = client(&self.0.endpoint, Some(self.0.log_id));
-        subscription::open(client, self.0.options.clone(), subscribe).await
+        let Shared { endpoint, contact, log_id, .. } = &*self.shared;
+        let server = subscription::Server {
+            client: client(endpoint, Some(*log_id)),
+            contact: contact.clone(),
+            options: self.options.clone(),
+        };
+        subscription::open(server, subscribe).await
     }
 
     /// The server's own word for it: it has the log, and answers reads also when that stopped writing.

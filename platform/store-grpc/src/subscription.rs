@@ -4,17 +4,24 @@
 //! subscribes again from there, so that nothing is missed or seen twice. The first delivery afterwards comes at once and says
 //! that it was resumed: the log behind the server may have been restored from a backup meanwhile.
 
-use crate::{Options, channel::Client, retry::Retry, store::not_understood};
+use crate::{Options, channel::Client, contact::Contact, retry::Retry, store::not_understood};
 use annals_event::Sequence;
 use annals_store::{Damage, Delivery, Filter, ReadError, Subscribe, Subscription};
 use annals_wire::{status, v1};
 use futures::stream;
+use std::sync::Arc;
 use tonic::Streaming;
 use tracing::debug;
 
+/// Where the events come from.
+pub(crate) struct Server {
+    pub(crate) client: Client,
+    pub(crate) contact: Arc<Contact>,
+    pub(crate) options: Options,
+}
+
 struct Subscriber {
-    client: Client,
-    options: Options,
+    server: Server,
     /// The first sequence number that has not been delivered.
     from: Sequence,
     filter: Filter,
@@ -27,15 +34,10 @@ struct Subscriber {
 }
 
 /// Subscribes, and gives the deliveries.
-pub(crate) async fn open(
-    client: Client,
-    options: Options,
-    subscribe: Subscribe,
-) -> Result<Subscription, ReadError> {
+pub(crate) async fn open(server: Server, subscribe: Subscribe) -> Result<Subscription, ReadError> {
     let Subscribe { from, filter } = subscribe;
-    let mut subscriber =
-        Subscriber { client, options, from, filter, messages: None, begun: false, fresh: true };
-    subscriber.reconnect(Retry::new(&subscriber.options)).await?;
+    let mut subscriber = Subscriber { server, from, filter, messages: None, begun: false, fresh: true };
+    subscriber.reconnect(Retry::new(&subscriber.server.options)).await?;
     Ok(Subscription::new(stream::unfold(Some(subscriber), async |subscriber| {
         let mut subscriber = subscriber?;
         match subscriber.next().await {
@@ -59,7 +61,8 @@ impl Subscriber {
                 Err(error) => error,
             };
             self.messages = None;
-            let attempts = retry.get_or_insert_with(|| Retry::new(&self.options));
+            self.server.contact.lost(&error);
+            let attempts = retry.get_or_insert_with(|| Retry::new(&self.server.options));
             if !error.is_retryable() || !attempts.again().await {
                 return Err(error);
             }
@@ -70,24 +73,32 @@ impl Subscriber {
     /// Subscribes until it succeeds or the attempts are over.
     async fn reconnect(&mut self, mut retry: Retry) -> Result<(), ReadError> {
         loop {
-            match self.connect().await {
-                Err(error) if error.is_retryable() && retry.again().await => {}
+            match self.connect(&retry).await {
+                Err(error) if error.is_retryable() => {
+                    self.server.contact.lost(&error);
+                    if !retry.again().await {
+                        return Err(error);
+                    }
+                }
                 connected => return connected,
             }
         }
     }
 
-    async fn connect(&mut self) -> Result<(), ReadError> {
+    async fn connect(&mut self, retry: &Retry) -> Result<(), ReadError> {
         let subscribe = Subscribe { from: self.from, filter: self.filter.clone() };
-        let answer = self.client.subscribe(v1::SubscribeRequest::from(subscribe)).await;
+        let Server { client, contact, .. } = &mut self.server;
+        let answering = client.subscribe(v1::SubscribeRequest::from(subscribe));
+        let answer = retry.attempt(contact, answering).await;
         self.messages = Some(answer.map_err(|status| status::to_read_error(&status))?.into_inner());
+        self.server.contact.found();
         self.fresh = true;
         Ok(())
     }
 
     async fn receive(&mut self) -> Result<Delivery, ReadError> {
         if self.messages.is_none() {
-            self.connect().await?;
+            self.connect(&Retry::new(&self.server.options)).await?;
         }
         let ended = || ReadError::Unavailable { reason: "the server ended the subscription".into() };
         let messages = self.messages.as_mut().ok_or_else(ended)?;

@@ -145,8 +145,8 @@ impl Supervisor {
         let ProjectorOptions { catalog, model, .. } = &self.options;
         let Some(live) = catalog.live(model).await? else { return Ok(None) };
         let file = |id| FileId::of(&catalog.generation_path(model.name(), id));
-        let files = [file(live.generation)?, live.previous.map(file).transpose()?.flatten()];
-        Ok(files.iter().next().is_some_and(Option::is_some).then_some(Seen { live, files }))
+        let (current, previous) = (file(live.generation)?, live.previous.map(file).transpose()?.flatten());
+        Ok(current.map(|_| Seen { live, files: [current, previous] }))
     }
 
     /// The read model was deleted under the running process.

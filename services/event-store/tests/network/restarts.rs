@@ -177,6 +177,20 @@ async fn a_server_that_stops_answers_what_is_under_way_and_ends_subscriptions() 
 }
 
 #[tokio::test]
+async fn a_call_ends_at_its_callers_deadline_while_the_server_is_silent() {
+    let store = GappedStore::new();
+    let slow = Slow::over(&store);
+    let leave = Arc::clone(&slow.leave);
+    let server = Server::start(Arc::new(slow)).await;
+    let client = server.client().await;
+    let error = client.within(Duration::from_millis(100)).append(one_event("a")).await.unwrap_err();
+    let AppendError::Unavailable { reason } = &error else { panic!("{error}") };
+    assert!(reason.contains("no answer within 100ms"), "{reason}");
+    leave.add_permits(2);
+    assert!(!client.append(one_event("b")).await.unwrap().repeated, "the other handle has its own deadline");
+}
+
+#[tokio::test]
 async fn a_server_that_stays_away_is_unavailable_in_bounded_time() {
     let server = Server::start_to_restart(Arc::new(GappedStore::new())).await;
     let options = Options { retry_time_max: Duration::from_millis(50), ..client_options() };

@@ -3,7 +3,8 @@
 use crate::support::{Server, one_event};
 use annals_event::{CodecError, Event, Recorded, Sequence};
 use annals_projection::{
-    ApplyError, Catalog, Projector, ProjectorOptions, ReadModel, SqlProjection, SqlTable, SqlTransaction,
+    ApplyError, Catalog, Projector, ProjectorHandle, ProjectorOptions, ReadModel, SqlProjection, SqlTable,
+    SqlTransaction,
 };
 use annals_store::{Activity, EventStore, Filter, LogMismatch, SeenLog, Subscribe, chain_at, check_same_log};
 use annals_store_log::{LogStore, Options};
@@ -106,6 +107,40 @@ impl SqlProjection for Counted {
         insert.execute(transaction.connection()).await?;
         Ok(())
     }
+}
+
+/// Waits until the handle's projector does what `wanted` accepts, much less long than the client tries to reach the store.
+async fn state_of(handle: &ProjectorHandle, wanted: impl Fn(&Activity) -> bool) {
+    let noticed = async {
+        while !wanted(&handle.state().activity) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let patience = annals_store_grpc::Options::default().retry_time_max / 3;
+    tokio::time::timeout(patience, noticed).await.unwrap_or_else(|_| panic!("{handle:?}"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_model_says_that_the_store_is_away_while_the_client_still_tries() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, _) = log_and_other_history(&folder, 15).await;
+    let server = Server::start_to_restart(Arc::new(log.clone())).await;
+    let (address, client) = (server.address, server.client().await);
+    let model = ReadModel::builder("counted").unwrap().sql(Counted).build().unwrap();
+    let catalog = Catalog::open(folder.path().join("views")).await.unwrap();
+    let projector = Projector::open(ProjectorOptions::new(catalog, model, Arc::new(client))).await.unwrap();
+    let (handle, cancel) = (projector.handle(), CancellationToken::new());
+    let running = tokio::spawn(projector.run(cancel.clone()));
+    handle.wait_for(Sequence::new(20), PATIENCE).await.unwrap();
+    state_of(&handle, |activity| *activity == Activity::Running).await;
+
+    server.kill().await;
+    state_of(&handle, |activity| matches!(activity, Activity::Retrying { .. })).await;
+    assert_eq!(handle.reader().await.unwrap().checkpoint(), Sequence::new(20), "rows are served meanwhile");
+    let _server = Server::start_at(address, Arc::new(log)).await;
+    state_of(&handle, |activity| *activity == Activity::Running).await;
+    cancel.cancel();
+    running.await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
