@@ -4,6 +4,7 @@
 //!  request ─ Requested ─ Planned ─ Restoring ─ Folding ─ CatchingUp ─ Verifying ─ Ready ─ Promoting ─ Promoted
 //!                │          └ a dry run ends here                            promote ┘         │
 //!                └──── cancel until Ready, or a failure ─ Cancelled | Failed       roll back ─ RollingBack ─ RolledBack
+//!                                    a newer one is Ready ─ Superseded
 //! ```
 //!
 //! * The worker's steps and an operator's words race for the stream's next version; whoever comes second is
@@ -12,7 +13,9 @@
 //! * A replay with an event that is impossible where it stands is unreadable from there on: nothing is decided about it any
 //!   more. So is one with an event that cannot be decoded; it is not loaded at all.
 
-use crate::{Difference, Failure, Phase, Plan, ReplayCommand, ReplayEvent, ReplayMode, ReplayRefused};
+use crate::{
+    Difference, Failure, Phase, Plan, ReplayCommand, ReplayEvent, ReplayId, ReplayMode, ReplayRefused,
+};
 use annals_aggregate::Aggregate;
 use annals_event::Event;
 
@@ -43,6 +46,8 @@ pub struct Replay {
     pub failure: Option<Failure>,
     /// How far behind the log the former generation was when it was rolled back to.
     pub rolled_back_behind: Option<u64>,
+    /// The newer replay whose candidate is ready in the place of this one's.
+    pub superseded_by: Option<String>,
     /// Why it cannot be read by this release. The rest is what its events told before.
     pub unreadable: Option<String>,
 }
@@ -112,8 +117,9 @@ impl Aggregate for Replay {
                 let generation = self.replaced.clone().unwrap_or_default();
                 self.step(Phase::RollingBack, || vec![ReplayEvent::RolledBack { generation, behind }])
             }
+            Do::Supersede { by } => self.supersede(by),
             Do::RecordDiscarded => Ok(self.discarded()),
-            Do::Fail { reason } => self.fail(reason),
+            Do::Fail { phase, reason } => self.fail(phase, reason),
             Do::FailRollback { reason } => self.fail_rollback(reason),
             Do::FailDiscard { reason } => Ok(self.fail_discard(reason)),
         }
@@ -168,6 +174,10 @@ impl Aggregate for Replay {
             }
             ReplayEvent::Retired { .. } => self.phase = Phase::Retired,
             ReplayEvent::Cancelled {} => self.phase = Phase::Cancelled,
+            ReplayEvent::Superseded { by } => {
+                self.superseded_by = Some(by.clone());
+                self.phase = Phase::Superseded;
+            }
             ReplayEvent::Discarded { .. } => self.discarded = true,
             ReplayEvent::DiscardFailed { reason, .. } => self.discard_failure = Some(reason.clone()),
             ReplayEvent::Failed { failure } => {
@@ -195,7 +205,9 @@ impl Replay {
             return None;
         }
         match self.phase {
-            Phase::Cancelled | Phase::Failed => self.candidate.as_deref().map(Garbage::Candidate),
+            Phase::Cancelled | Phase::Superseded | Phase::Failed => {
+                self.candidate.as_deref().map(Garbage::Candidate)
+            }
             Phase::Retired => self.replaced.as_deref().map(Garbage::Former),
             _ => None,
         }
@@ -265,6 +277,13 @@ impl Replay {
         }
     }
 
+    fn supersede(&self, by: ReplayId) -> Result<Vec<ReplayEvent>, ReplayRefused> {
+        match self.phase {
+            Phase::Ready => Ok(vec![ReplayEvent::Superseded { by: by.to_string() }]),
+            phase => Err(refused(phase, "only a ready one is superseded")),
+        }
+    }
+
     fn roll_back(&self) -> Result<Vec<ReplayEvent>, ReplayRefused> {
         match (self.phase, &self.replaced) {
             (Phase::Promoted, Some(_)) => Ok(vec![ReplayEvent::RollbackRequested {}]),
@@ -284,9 +303,9 @@ impl Replay {
         }
     }
 
-    fn fail(&self, reason: String) -> Result<Vec<ReplayEvent>, ReplayRefused> {
+    fn fail(&self, step: Phase, reason: String) -> Result<Vec<ReplayEvent>, ReplayRefused> {
         match self.phase {
-            Phase::Failed => Ok(vec![]),
+            phase if phase != step => Ok(vec![]),
             phase if self.can_end_early() || phase == Phase::Promoting => {
                 Ok(vec![ReplayEvent::Failed { failure: Failure { phase, reason } }])
             }
@@ -316,7 +335,7 @@ impl Replay {
         before: Phase,
         events: impl FnOnce() -> Vec<ReplayEvent>,
     ) -> Result<Vec<ReplayEvent>, ReplayRefused> {
-        let ended = matches!(self.phase, Phase::Cancelled | Phase::Failed);
+        let ended = matches!(self.phase, Phase::Cancelled | Phase::Superseded | Phase::Failed);
         match self.phase {
             phase if phase == before => Ok(events()),
             phase if ended => Err(refused(phase, "it has ended; there is nothing more to do")),
@@ -344,6 +363,11 @@ fn order(phase: Phase) -> u8 {
         Phase::Promoting => 8,
         Phase::Promoted => 9,
         Phase::RollingBack => 10,
-        Phase::RolledBack | Phase::Retired | Phase::Cancelled | Phase::Failed | Phase::Unreadable => 11,
+        Phase::RolledBack
+        | Phase::Retired
+        | Phase::Cancelled
+        | Phase::Superseded
+        | Phase::Failed
+        | Phase::Unreadable => 11,
     }
 }

@@ -1,6 +1,6 @@
 //! What can be asked of a replay, and why it is refused.
 
-use crate::{Difference, Phase, Plan, ReplayMode};
+use crate::{Difference, Phase, Plan, ReplayId, ReplayMode};
 
 /// What can be asked of a replay, by an operator or by the worker that carries it out.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,10 +59,17 @@ pub enum ReplayCommand {
         /// How many sequence numbers it is behind the log.
         behind: u64,
     },
+    /// The worker: a newer candidate of the same read model is ready.
+    Supersede {
+        /// The replay whose candidate it is.
+        by: ReplayId,
+    },
     /// The worker: what is not needed any more was given up.
     RecordDiscarded,
-    /// The worker: it cannot be done.
+    /// The worker: the step of this phase cannot be done. Where another worker has done it, that counts.
     Fail {
+        /// The phase.
+        phase: Phase,
         /// Why.
         reason: String,
     },

@@ -6,11 +6,17 @@
 //!
 //! A replay with an event that cannot be read is in the list as unreadable, with the reason and with what its events told
 //! before, until the process ends: a later release reads it anew.
+//!
+//! After the log was restored from a backup under a running process the list is made anew from the log as it is. It is noticed
+//! whenever the log is subscribed to again: what was last taken in is then held against the log, and where that cannot be
+//! told, the list is made anew as well. It takes the place of the old one as a whole, once it is complete.
 
-use crate::{Replay, WorkerError};
+use crate::{Phase, Replay, WorkerError};
 use annals_aggregate::{Aggregate, LoadError, Loaded, Upcasters};
-use annals_event::{Category, EventBatch, EventRef, Sequence, StreamName, Version};
-use annals_store::{Delivery, EventStore, Filter, ReadError, Subscribe};
+use annals_event::{Category, EventBatch, EventRef, LogId, Sequence, StreamName, Timestamp, Version};
+use annals_store::{
+    Delivery, EventStore, Filter, LogMismatch, ReadError, SeenLog, Subscribe, chain_at, check_same_log,
+};
 use serde::Serialize;
 use std::{
     borrow::Cow,
@@ -26,6 +32,8 @@ use uuid::Uuid;
 
 /// How long to wait before the log is followed again after it could not be reached.
 const FOLLOW_RETRY: Duration = Duration::from_millis(500);
+/// Over so many sequence numbers without replays the place in the log is kept, so that following it again begins there.
+const SEEN_EVERY: u64 = 10_000;
 
 /// Which replay. Later ones have greater ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -59,24 +67,67 @@ pub(crate) struct Directory(Arc<Shared>);
 
 struct Shared {
     store: Arc<dyn EventStore>,
-    replays: Mutex<BTreeMap<ReplayId, Entry>>,
+    lists: Mutex<Lists>,
     /// Says that a replay changed.
     news: watch::Sender<()>,
     /// How far the log was followed. Who has the lock follows it; others stand by.
-    followed: tokio::sync::Mutex<Sequence>,
+    followed: tokio::sync::Mutex<Followed>,
+}
+
+type List = BTreeMap<ReplayId, Entry>;
+
+#[derive(Default)]
+struct Lists {
+    /// What everybody sees.
+    current: List,
+    /// The list that is being made from the log as it is after it was restored.
+    anew: Option<List>,
+}
+
+/// How far the log was followed.
+#[derive(Default)]
+struct Followed {
+    /// Whether it was followed before.
+    begun: bool,
+    /// Behind which place it is followed when nothing is known of it: retention dropped what was before.
+    start: Sequence,
+    /// What is known of the log up to where all replays are in the list; `None`: nothing that could be relied on.
+    seen: Option<SeenLog>,
 }
 
 #[derive(Default)]
 struct Entry {
     /// The replay, as far as its stream is known and can be read.
     loaded: Loaded<Replay>,
+    /// When the last of its events was recorded; `None`: the log has not brought it yet.
+    since: Option<Timestamp>,
     /// Why its stream cannot be read further.
     unreadable: Option<String>,
+}
+
+/// What everybody may know of a replay.
+pub(crate) struct Known {
+    pub(crate) replay: Replay,
+    /// When the last of its events was recorded; `None`: the log has not brought it yet.
+    pub(crate) since: Option<Timestamp>,
+    /// The replay of the same read model that a worker does before.
+    pub(crate) behind: Option<ReplayId>,
 }
 
 impl Entry {
     /// Takes in an event of the replay's stream, alone in its batch.
     fn take_in(&mut self, id: ReplayId, event: &EventBatch) {
+        let next = event.first().map_or(Version::ZERO, |event| event.version());
+        if next == self.loaded.version.next() {
+            self.fold(id, event);
+        }
+        if next >= self.loaded.version {
+            self.since = event.first().map(|event| event.recorded_at());
+        }
+    }
+
+    /// Behind an event that cannot be read nothing comes in.
+    fn fold(&mut self, id: ReplayId, event: &EventBatch) {
         let folded = self.loaded.fold(event, &Upcasters::new());
         let reason = folded.err().map(|error| error.to_string());
         if let Some(reason) = reason.as_ref().or(self.loaded.state.unreadable.as_ref()) {
@@ -99,10 +150,26 @@ impl Entry {
     }
 }
 
+impl Lists {
+    /// Takes in an event of the replay's stream, if those before it are in the list: half a replay is none.
+    fn take_in(&mut self, id: ReplayId, event: &EventBatch) {
+        let list = self.anew.as_mut().unwrap_or(&mut self.current);
+        let first = event.first().is_some_and(|event| event.version() == Version::FIRST);
+        if first || list.contains_key(&id) {
+            list.entry(id).or_default().take_in(id, event);
+        }
+    }
+
+    /// Both lists.
+    fn each(&mut self) -> impl Iterator<Item = &mut List> {
+        std::iter::once(&mut self.current).chain(&mut self.anew)
+    }
+}
+
 impl Directory {
     pub(crate) fn new(store: Arc<dyn EventStore>) -> Self {
-        let (replays, news) = (Mutex::default(), watch::Sender::new(()));
-        Self(Arc::new(Shared { store, replays, news, followed: tokio::sync::Mutex::new(Sequence::ZERO) }))
+        let (lists, news) = (Mutex::default(), watch::Sender::new(()));
+        Self(Arc::new(Shared { store, lists, news, followed: Default::default() }))
     }
 
     /// Follows the log until cancelled. A store that is away for a while is waited for. Of several at the same time
@@ -112,59 +179,111 @@ impl Directory {
     }
 
     async fn follow_on(&self) -> Result<(), WorkerError> {
-        let mut through = self.0.followed.lock().await;
+        let mut followed = self.0.followed.lock().await;
         loop {
-            match self.follow_once(&mut through).await {
-                Err(WorkerError::Follow(error)) if error.is_retryable() => {
+            match self.follow_once(&mut followed).await {
+                Ok(()) => {}
+                Err(error) if error.is_retryable() => {
                     tracing::warn!(%error, "the replays cannot be followed; trying again");
                     tokio::time::sleep(FOLLOW_RETRY).await;
                 }
                 // Replays that old are over.
-                Err(WorkerError::Follow(ReadError::BelowStart { first, .. })) => *through = first.previous(),
-                ended => return ended,
+                Err(ReadError::BelowStart { first, .. }) => {
+                    (followed.start, followed.seen) = (first.previous(), None);
+                }
+                Err(error) => return Err(error.into()),
             }
         }
     }
 
-    async fn follow_once(&self, through: &mut Sequence) -> Result<(), WorkerError> {
+    /// Follows the log for as long as it is surely the same.
+    async fn follow_once(&self, followed: &mut Followed) -> Result<(), ReadError> {
+        if followed.seen.is_none() && std::mem::replace(&mut followed.begun, true) {
+            self.lists().anew = Some(List::new());
+        }
         let category = Category::new(Replay::CATEGORY)
             .map_err(|error| ReadError::Invalid { reason: error.to_string() })?;
         let filter = Filter { categories: vec![category], ..Filter::all() };
-        let mut subscription = self.0.store.subscribe(Subscribe::after(*through, filter)).await?;
+        let after = followed.seen.map_or(followed.start, |seen| seen.through);
+        let mut subscription = self.0.store.subscribe(Subscribe::after(after, filter)).await?;
+        let log_id = self.0.store.head().await?.log_id;
+        if !self.is_same_log(followed).await? {
+            *followed = Followed { begun: true, ..Followed::default() };
+            return Ok(());
+        }
+        // Asked for right after a delivery, and of the log that this came from if the next one was not resumed.
+        let (mut asked, mut kept) = (None, after);
         loop {
             let delivery = subscription.next().await?;
-            self.take_in(&delivery);
-            *through = delivery.through;
+            if delivery.resumed {
+                return Ok(());
+            }
+            followed.seen = asked.take().or(followed.seen);
+            let news = !delivery.events.is_empty();
+            if news {
+                followed.seen = None;
+                self.take_in(&delivery);
+            }
+            if news || delivery.through.get().saturating_sub(kept.get()) >= SEEN_EVERY {
+                kept = delivery.through;
+                asked = Some(self.seen(log_id, kept).await?);
+            }
+            if delivery.is_caught_up() {
+                self.complete();
+            }
+        }
+    }
+
+    async fn seen(&self, log_id: LogId, through: Sequence) -> Result<SeenLog, ReadError> {
+        Ok(SeenLog { log_id, through, chain: chain_at(&*self.0.store, through).await? })
+    }
+
+    async fn is_same_log(&self, followed: &Followed) -> Result<bool, ReadError> {
+        let Some(seen) = &followed.seen else { return Ok(true) };
+        match check_same_log(&*self.0.store, seen).await {
+            Ok(()) => Ok(true),
+            Err(LogMismatch::Read(error)) => Err(error),
+            Err(mismatch) => {
+                tracing::warn!(%mismatch, "the list of replays is made anew from the log as it is");
+                Ok(false)
+            }
         }
     }
 
     fn take_in(&self, delivery: &Delivery) {
+        let mut lists = self.lists();
         for (at, event) in delivery.events.iter().enumerate() {
-            let Some(id) = replay_of(&event) else { continue };
-            let mut replays = self.replays();
-            let known = replays.get(&id).map_or(Version::ZERO, |entry| entry.loaded.version);
-            // Else it is in already, or retention dropped what came before it: half a replay is none. Behind an event that
-            // cannot be read nothing comes in.
-            if event.version() == known.next() {
-                replays.entry(id).or_default().take_in(id, &delivery.events.slice(at..at + 1));
+            if let Some(id) = replay_of(&event) {
+                lists.take_in(id, &delivery.events.slice(at..at + 1));
             }
         }
+        drop(lists);
         self.0.news.send_replace(());
     }
 
+    /// The list that was made anew has all that the log has.
+    fn complete(&self) {
+        let mut lists = self.lists();
+        if let Some(anew) = lists.anew.take() {
+            lists.current = anew;
+            drop(lists);
+            self.0.news.send_replace(());
+        }
+    }
+
     /// Takes in what somebody knows of a replay before the log brings it. A stream without events is no replay, whatever it
-    /// was before the log was restored from a backup.
-    pub(crate) fn learn(&self, id: ReplayId, replay: &Replay, version: Version) {
-        let mut replays = self.replays();
-        if version == Version::ZERO {
-            replays.remove(&id);
-        } else {
-            let Entry { loaded, .. } = replays.entry(id).or_default();
-            if version > loaded.version {
-                (loaded.state, loaded.version) = (replay.clone(), version);
+    /// was before the log was restored.
+    pub(crate) fn learn(&self, id: ReplayId, known: &Loaded<Replay>) {
+        for list in self.lists().each() {
+            if known.version == Version::ZERO {
+                list.remove(&id);
+                continue;
+            }
+            let entry = list.entry(id).or_default();
+            if known.version > entry.loaded.version {
+                (entry.loaded, entry.since) = (known.clone(), None);
             }
         }
-        drop(replays);
         self.0.news.send_replace(());
     }
 
@@ -172,16 +291,18 @@ impl Directory {
     pub(crate) fn cannot_read(&self, id: ReplayId, error: &LoadError) {
         let reason = error.to_string();
         tracing::warn!(replay = %id, %reason, "the replay cannot be read by this release and is passed over");
-        self.replays().entry(id).or_default().unreadable = Some(reason);
+        for list in self.lists().each() {
+            list.entry(id).or_default().unreadable = Some(reason.clone());
+        }
         self.0.news.send_replace(());
     }
 
-    /// Waits until `answer` gives something of a replay, the oldest first, now or after a change.
-    async fn first<T>(&self, answer: impl Fn(ReplayId, &Replay) -> Option<T>) -> T {
+    /// Waits until `answer` gives something of the list, now or after a change.
+    async fn first<T>(&self, answer: impl Fn(&List) -> Option<T>) -> T {
         let mut news = self.0.news.subscribe();
         loop {
             news.borrow_and_update();
-            let found = self.replays().iter().find_map(|(id, entry)| answer(*id, &entry.shown()));
+            let found = answer(&self.lists().current);
             if let Some(found) = found {
                 return found;
             }
@@ -191,27 +312,75 @@ impl Directory {
     }
 
     /// The replay, once it is as wanted.
-    pub(crate) async fn once(&self, id: ReplayId, wanted: impl Fn(&Replay) -> bool) -> Replay {
-        self.first(|at, replay| (at == id && wanted(replay)).then(|| replay.clone())).await
+    pub(crate) async fn once(&self, id: ReplayId, wanted: impl Fn(&Replay) -> bool) -> Known {
+        let wanted = |entry: &&Entry| wanted(&entry.shown());
+        self.first(|list| list.get(&id).filter(wanted).map(|entry| known(list, id, entry))).await
+    }
+
+    /// Waits until the replay is not in the phase any more, or not in the log.
+    pub(crate) async fn has_left(&self, id: ReplayId, phase: Phase) {
+        let left = |list: &List| list.get(&id).is_none_or(|entry| entry.shown().phase != phase);
+        self.first(|list| left(list).then_some(())).await;
     }
 
     /// The oldest replay of this read model that a worker has something to do for.
     pub(crate) async fn next_work(&self, read_model: &str) -> ReplayId {
-        self.first(|id, replay| (replay.read_model == read_model && replay.is_due()).then_some(id)).await
+        self.first(|list| due(list, read_model).or_else(|| superseded(list, read_model).next())).await
     }
 
-    pub(crate) fn get(&self, id: ReplayId) -> Option<Replay> {
-        self.replays().get(&id).map(|entry| entry.shown().into_owned())
+    /// The newer replay of the same read model that is ready, if there is one: this one's candidate is not wanted any more.
+    pub(crate) fn superseded_by(&self, id: ReplayId) -> Option<ReplayId> {
+        let lists = self.lists();
+        let read_model = &lists.current.get(&id)?.loaded.state.read_model;
+        superseded(&lists.current, read_model).find(|older| *older == id)?;
+        newest_ready(&lists.current, read_model)
     }
 
-    pub(crate) fn all(&self) -> Vec<(ReplayId, Replay)> {
-        self.replays().iter().map(|(id, entry)| (*id, entry.shown().into_owned())).collect()
+    pub(crate) fn get(&self, id: ReplayId) -> Option<Known> {
+        let lists = self.lists();
+        lists.current.get(&id).map(|entry| known(&lists.current, id, entry))
     }
 
-    fn replays(&self) -> MutexGuard<'_, BTreeMap<ReplayId, Entry>> {
-        // Every change to the map is one insert or one fold: it is whole also after a panic elsewhere.
-        self.0.replays.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn all(&self) -> Vec<(ReplayId, Known)> {
+        let lists = self.lists();
+        lists.current.iter().map(|(id, entry)| (*id, known(&lists.current, *id, entry))).collect()
     }
+
+    fn lists(&self) -> MutexGuard<'_, Lists> {
+        // Every change to a list is one insert or one fold: it is whole also after a panic elsewhere.
+        self.0.lists.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn known(list: &List, id: ReplayId, entry: &Entry) -> Known {
+    let replay = entry.shown().into_owned();
+    let before = due(list, &replay.read_model).filter(|first| *first != id);
+    let behind = before.filter(|_| replay.phase == Phase::Requested);
+    Known { replay, since: entry.since, behind }
+}
+
+fn of<'a>(list: &'a List, read_model: &'a str) -> impl Iterator<Item = (ReplayId, &'a Entry)> {
+    let of_it = move |entry: &Entry| entry.loaded.state.read_model == read_model;
+    list.iter().filter(move |(_, entry)| of_it(entry)).map(|(id, entry)| (*id, entry))
+}
+
+fn due(list: &List, read_model: &str) -> Option<ReplayId> {
+    of(list, read_model).find(|(_, entry)| entry.shown().is_due()).map(|(id, _)| id)
+}
+
+/// The replays whose candidate waits for somebody to promote it, and where that was recorded.
+fn ready<'a>(list: &'a List, read_model: &'a str) -> impl Iterator<Item = (Sequence, ReplayId)> {
+    let ready = |(_, entry): &(ReplayId, &Entry)| entry.shown().phase == Phase::Ready;
+    of(list, read_model).filter(ready).map(|(id, entry)| (entry.loaded.token, id))
+}
+
+fn newest_ready(list: &List, read_model: &str) -> Option<ReplayId> {
+    ready(list, read_model).max().map(|(_, id)| id)
+}
+
+fn superseded<'a>(list: &'a List, read_model: &'a str) -> impl Iterator<Item = ReplayId> {
+    let newest = newest_ready(list, read_model);
+    ready(list, read_model).map(|(_, id)| id).filter(move |id| Some(*id) != newest)
 }
 
 /// The replay that the event belongs to; `None`: its stream is no replay's.

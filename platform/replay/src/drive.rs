@@ -6,7 +6,7 @@
 //! where it is, with its candidate.
 
 use crate::{
-    ReadModelHost, Replay, ReplayCommand, ReplayError, ReplayId, Replays, WorkerOptions,
+    Phase, ReadModelHost, Replay, ReplayCommand, ReplayError, ReplayId, Replays, WorkerOptions,
     error::passes_by_itself,
     step::{Interrupted, Step},
 };
@@ -27,14 +27,26 @@ pub(crate) struct Drive<'a> {
 }
 
 impl Drive<'_> {
-    pub(crate) async fn run(self) -> Result<(), Shutdown> {
+    /// Says whether there was something to do.
+    pub(crate) async fn run(self) -> Result<bool, Shutdown> {
         let driven = self.until_settled().await;
         self.replays.board.set(self.id, None);
         driven
     }
 
-    async fn until_settled(&self) -> Result<(), Shutdown> {
-        while let Some(replay) = self.load().await?.filter(Replay::is_due) {
+    async fn until_settled(&self) -> Result<bool, Shutdown> {
+        let mut busy = false;
+        while let Some(replay) = self.load().await? {
+            if !replay.is_due() {
+                match self.replays.directory.superseded_by(self.id) {
+                    Some(by) if replay.phase == Phase::Ready => {
+                        self.record(ReplayCommand::Supersede { by }).await?;
+                        continue;
+                    }
+                    _ => break,
+                }
+            }
+            busy = true;
             match Step::new(self, &replay).run().await {
                 Ok(done) => self.record(done).await?,
                 Err(Interrupted::Failed(reason)) => self.record(failure(&replay, reason)).await?,
@@ -42,7 +54,7 @@ impl Drive<'_> {
                 Err(Interrupted::Shutdown) => return Err(Shutdown),
             }
         }
-        Ok(())
+        Ok(busy)
     }
 
     /// The replay, from its own stream: the directory may lag behind. `None`: it cannot be read.
@@ -52,7 +64,7 @@ impl Drive<'_> {
         loop {
             match self.replays.repository.load(&id).await {
                 Ok(loaded) => {
-                    self.replays.directory.learn(self.id, &loaded.state, loaded.version);
+                    self.replays.directory.learn(self.id, &loaded);
                     return Ok(Some(loaded.state));
                 }
                 Err(error) if passes_by_itself(&error) => self.pause(&mut delays).await?,
@@ -71,7 +83,7 @@ impl Drive<'_> {
             let executed = self.replays.repository.execute(&id, command.clone(), Context::new()).await;
             match executed.map_err(|error| ReplayError::of(self.id, error)) {
                 Ok(executed) => {
-                    self.replays.directory.learn(self.id, &executed.state, executed.version);
+                    self.replays.learn(self.id, executed);
                     return Ok(());
                 }
                 // Somebody ended the replay, or wrote what cannot be read here: the next round sees it.
@@ -108,10 +120,10 @@ impl WorkerOptions {
 
 /// How to record that the step of the replay's phase cannot be done.
 fn failure(replay: &Replay, reason: String) -> ReplayCommand {
-    use crate::Phase::{Cancelled, Failed, Retired, RollingBack};
+    use crate::Phase::{Cancelled, Failed, Retired, RollingBack, Superseded};
     match replay.phase {
         RollingBack => ReplayCommand::FailRollback { reason },
-        Cancelled | Failed | Retired => ReplayCommand::FailDiscard { reason },
-        _ => ReplayCommand::Fail { reason },
+        Cancelled | Superseded | Failed | Retired => ReplayCommand::FailDiscard { reason },
+        phase => ReplayCommand::Fail { phase, reason },
     }
 }

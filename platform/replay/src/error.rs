@@ -24,6 +24,14 @@ pub enum ReplayError {
         /// Which of its events, and why not.
         reason: String,
     },
+    /// The request names a read model that this process does not host, and there is a worker here, so that it is known.
+    #[error("no read model {read_model:?} is hosted here; there are: {}", hosted.join(", "))]
+    UnknownReadModel {
+        /// What was asked for.
+        read_model: String,
+        /// What there is.
+        hosted: Vec<String>,
+    },
     /// The request makes no sense.
     #[error("bad input: {0}")]
     Invalid(String),

@@ -86,6 +86,11 @@ pub enum ReplayEvent {
     },
     /// Somebody stopped it before it was promoted.
     Cancelled {},
+    /// A newer candidate of the same read model is ready: this one is not wanted any more.
+    Superseded {
+        /// The replay whose candidate that is.
+        by: String,
+    },
     /// A generation that nobody needs any more was given up: nothing can be done with it, and its files are gone or
     /// go when the last that may still read them is done.
     Discarded {
@@ -121,6 +126,7 @@ impl ReplayEvent {
     const ROLLBACK_FAILED: &str = "replay.rollback_failed";
     const RETIRED: &str = "replay.retired";
     const CANCELLED: &str = "replay.cancelled";
+    const SUPERSEDED: &str = "replay.superseded";
     const DISCARDED: &str = "replay.discarded";
     const DISCARD_FAILED: &str = "replay.discard_failed";
     const FAILED: &str = "replay.failed";
@@ -144,6 +150,7 @@ impl Event for ReplayEvent {
         (Self::ROLLBACK_FAILED, 1),
         (Self::RETIRED, 1),
         (Self::CANCELLED, 1),
+        (Self::SUPERSEDED, 1),
         (Self::DISCARDED, 1),
         (Self::DISCARD_FAILED, 1),
         (Self::FAILED, 1),
@@ -165,6 +172,7 @@ impl Event for ReplayEvent {
             Self::RollbackFailed { .. } => Self::ROLLBACK_FAILED,
             Self::Retired { .. } => Self::RETIRED,
             Self::Cancelled {} => Self::CANCELLED,
+            Self::Superseded { .. } => Self::SUPERSEDED,
             Self::Discarded { .. } => Self::DISCARDED,
             Self::DiscardFailed { .. } => Self::DISCARD_FAILED,
             Self::Failed { .. } => Self::FAILED,

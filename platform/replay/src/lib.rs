@@ -14,6 +14,8 @@
 //! * A replay with an event that this release cannot read, because a newer one wrote it or because it is damaged, is listed
 //!   as unreadable with the reason, and left alone: it is neither carried out nor changed, and its candidate stays as it is
 //!   and is not promoted. All others go on. A release that can read it finds it where it was.
+//! * Of one read model one candidate waits to be promoted: a newer one that is ready supersedes the older.
+//! * The list of replays is that of the log as it is, also when this was restored from a backup under a running process.
 //! * A candidate is promoted only after it was proven complete against the log and compared with the live
 //!   generation at the same sequence number.
 
@@ -41,5 +43,5 @@ pub use generations::GenerationsHost;
 pub use host::{HostError, Lease, Promotion, ReadModelHost};
 pub use plan::{Difference, Failure, PassedOver, Phase, Plan, PlannedSnapshot, ReplayMode, RowSample};
 pub use progress::Progress;
-pub use replays::{ReplayRequest, ReplayStatus, Replays};
+pub use replays::{ReplayRequest, ReplayStatus, Replays, Waiting};
 pub use worker::{ReplayWorker, WorkerOptions};

@@ -9,7 +9,8 @@ use std::fmt;
 pub enum ReplayMode {
     /// A dry run: plan, touch nothing.
     Plan,
-    /// Build and verify the candidate, then wait for somebody to promote it.
+    /// Build and verify the candidate, then wait for somebody to promote it. One candidate of a read model waits: when a newer
+    /// one is ready, the older is superseded and removed.
     #[default]
     Build,
     /// Build, verify, and promote when the candidate's rows equal the live ones; else wait.
@@ -156,6 +157,8 @@ pub enum Phase {
     Retired,
     /// Stopped before it was promoted.
     Cancelled,
+    /// A newer candidate of the same read model is ready in its place.
+    Superseded,
     /// Ended by an error.
     Failed,
     /// An event on its stream cannot be read by this release, which therefore does not know where it is.
@@ -179,6 +182,7 @@ impl fmt::Display for Phase {
             Self::RolledBack => "rolled back",
             Self::Retired => "retired",
             Self::Cancelled => "cancelled",
+            Self::Superseded => "superseded",
             Self::Failed => "failed",
             Self::Unreadable => "unreadable",
         })

@@ -27,6 +27,7 @@ impl Replay {
             E::Retired { generation } => {
                 self.phase == Phase::Promoted && self.replaced.as_ref() == Some(generation)
             }
+            E::Superseded { .. } => self.phase == Phase::Ready,
             E::Cancelled {} => self.can_end_early(),
             E::Discarded { generation } | E::DiscardFailed { generation, .. } => {
                 self.garbage().is_some_and(|garbage| garbage.generation() == generation)

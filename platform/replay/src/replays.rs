@@ -2,12 +2,13 @@
 
 use crate::{
     Phase, Plan, Progress, Replay, ReplayCommand, ReplayError, ReplayId, ReplayMode, WorkerError,
-    directory::Directory, worker::Board,
+    directory::{Directory, Known},
+    worker::{Board, Hosted},
 };
-use annals_aggregate::{Context, Repository};
-use annals_event::Sequence;
+use annals_aggregate::{Context, Executed, Loaded, Repository};
+use annals_event::{Sequence, Timestamp};
 use annals_store::EventStore;
-use std::{convert::Infallible, future::pending, sync::Arc};
+use std::{convert::Infallible, fmt, future::pending, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 /// Asks for replays and decides about them. Cloning it is cheap.
@@ -22,6 +23,7 @@ pub struct Replays {
     pub(crate) repository: Repository<Replay>,
     pub(crate) directory: Directory,
     pub(crate) board: Board,
+    pub(crate) hosted: Hosted,
 }
 
 /// What to rebuild.
@@ -52,13 +54,49 @@ pub struct ReplayStatus {
     pub replay: Replay,
     /// How far its candidate is; only where the worker is in this process and at work on it.
     pub progress: Option<Progress>,
+    /// When the last of its events was recorded: since then it is where it is. `None`: the log has not brought it yet.
+    pub since: Option<Timestamp>,
+    /// What a requested replay waits for, since no worker has taken it up.
+    pub waiting: Option<Waiting>,
+}
+
+/// What a requested replay waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Waiting {
+    /// For a worker. Who hosts which read model is not in the log: perhaps nobody hosts this one, or its service is down.
+    Worker,
+    /// For its turn: a worker does the replays of one read model one after the other.
+    Replay(ReplayId),
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Worker => f.write_str(
+                "no worker has taken it up: no process that hosts the read model is running, or none of this name is \
+                 hosted anywhere; it can be cancelled",
+            ),
+            Self::Replay(id) => write!(f, "replay {id} of the same read model comes first"),
+        }
+    }
+}
+
+impl ReplayStatus {
+    fn new(id: ReplayId, known: Known, progress: Option<Progress>) -> Self {
+        let Known { replay, since, behind } = known;
+        let waiting = behind.map_or(Waiting::Worker, Waiting::Replay);
+        let waiting = (replay.phase == Phase::Requested).then_some(waiting);
+        Self { id, replay, progress, since, waiting }
+    }
 }
 
 impl Replays {
     /// The replays in `store`.
     pub fn new(store: Arc<dyn EventStore>) -> Self {
         let repository = Repository::new(store.clone()).service("annals-replay");
-        Self { repository, directory: Directory::new(store), board: Board::default() }
+        let (board, hosted) = (Board::default(), Hosted::default());
+        Self { repository, directory: Directory::new(store), board, hosted }
     }
 
     /// Follows the replays until cancelled. A worker in the same process does it as well; both may run.
@@ -68,8 +106,9 @@ impl Replays {
 
     /// Asks for a replay. Repeating it with the same id asks once.
     ///
-    /// Nobody can know here which read models there are: a replay of one that no worker hosts stays requested until one
-    /// does, or until it is cancelled.
+    /// Where a worker runs on these replays, a read model that it does not host is refused. Elsewhere nobody can know which
+    /// read models there are: a replay of one that no worker hosts stays requested until one does, or until it is cancelled,
+    /// and its [status](ReplayStatus::waiting) says so.
     pub async fn request(
         &self,
         id: ReplayId,
@@ -82,8 +121,22 @@ impl Replays {
         if request.read_model.is_empty() {
             return Err(ReplayError::Invalid("`read_model` is empty; name the read model to rebuild".into()));
         }
+        if let Some(hosted) = self.hosted.without(&request.read_model) {
+            return Err(ReplayError::UnknownReadModel { read_model: request.read_model, hosted });
+        }
         let ReplayRequest { read_model, from, mode } = request;
+        self.check_place(id, from).await?;
         self.say(id, ReplayCommand::Request { read_model, from: from.get(), mode }, context).await
+    }
+
+    /// `from` must be in the log, or the first place of an empty one.
+    async fn check_place(&self, id: ReplayId, from: Sequence) -> Result<(), ReplayError> {
+        let head = self.repository.store().head().await;
+        let last = head.map_err(|error| ReplayError::Store { id, reason: error.to_string() })?.last;
+        if from <= last.max(Sequence::FIRST) {
+            return Ok(());
+        }
+        Err(ReplayError::Invalid(format!("`from` is {from} and the log ends at {last}; name a place in it")))
     }
 
     /// Makes a ready replay's candidate live.
@@ -109,42 +162,44 @@ impl Replays {
     async fn say(&self, id: ReplayId, command: ReplayCommand, context: Context) -> Result<(), ReplayError> {
         let executed = self.repository.execute(&id.to_string(), command, context).await;
         let executed = executed.map_err(|error| ReplayError::of(id, error))?;
-        self.directory.learn(id, &executed.state, executed.version);
+        self.learn(id, executed);
         Ok(())
+    }
+
+    pub(crate) fn learn(&self, id: ReplayId, executed: Executed<Replay>) {
+        let mut known = Loaded::new();
+        (known.state, known.version, known.token) = (executed.state, executed.version, executed.token);
+        self.directory.learn(id, &known);
     }
 
     /// Where the replay is; `None`: there is none with this id.
     pub fn status(&self, id: ReplayId) -> Option<ReplayStatus> {
-        let replay = self.directory.get(id)?;
-        Some(ReplayStatus { id, replay, progress: self.board.progress(id) })
+        Some(ReplayStatus::new(id, self.directory.get(id)?, self.board.progress(id)))
     }
 
     /// All replays, oldest first.
     pub fn list(&self) -> Vec<ReplayStatus> {
-        let status = |(id, replay)| ReplayStatus { id, replay, progress: self.board.progress(id) };
+        let status = |(id, known)| ReplayStatus::new(id, known, self.board.progress(id));
         self.directory.all().into_iter().map(status).collect()
     }
 
     /// Waits until a worker has planned the replay or refused it.
     pub async fn planned(&self, id: ReplayId) -> Result<Plan, ReplayStatus> {
         let planned = |replay: &Replay| !matches!(replay.phase, Phase::Unknown | Phase::Requested);
-        let replay = self.once(id, planned).await;
-        match replay.plan.clone().filter(|plan| plan.refusal.is_none()) {
-            Some(plan) => Ok(plan),
-            None => Err(ReplayStatus { id, replay, progress: None }),
-        }
+        let status = self.once(id, planned).await;
+        status.replay.plan.clone().filter(|plan| plan.refusal.is_none()).ok_or(status)
     }
 
-    /// Waits until the replay does nothing more by itself: it is ready, promoted, rolled back, retired, cancelled or
-    /// failed, or a dry run is planned.
+    /// Waits until the replay does nothing more by itself: it is ready, promoted, rolled back, retired, cancelled,
+    /// superseded or failed, or a dry run is planned.
     pub async fn settled(&self, id: ReplayId) -> ReplayStatus {
         let settled = |replay: &Replay| replay.phase != Phase::Unknown && !replay.is_due();
-        ReplayStatus { id, replay: self.once(id, settled).await, progress: None }
+        self.once(id, settled).await
     }
 
     /// The replay, once it is as wanted. Follows the log meanwhile, unless somebody else here does: a wait ends also where
     /// nothing else was started.
-    async fn once(&self, id: ReplayId, wanted: impl Fn(&Replay) -> bool) -> Replay {
+    async fn once(&self, id: ReplayId, wanted: impl Fn(&Replay) -> bool) -> ReplayStatus {
         let follow = async {
             if let Err(error) = self.directory.follow(&CancellationToken::new()).await {
                 tracing::warn!(%error, "only what is said in this process is seen of the replays");
@@ -152,7 +207,7 @@ impl Replays {
             pending::<Infallible>().await
         };
         tokio::select! {
-            replay = self.directory.once(id, wanted) => replay,
+            known = self.directory.once(id, wanted) => ReplayStatus::new(id, known, None),
             never = follow => match never {},
         }
     }

@@ -42,11 +42,11 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Tells the work to stop when the replay has left the phase: it was cancelled, another worker was quicker, or it cannot
-    /// be read any more.
+    /// Tells the work to stop when the replay has left the phase: it was cancelled, another worker was quicker, it cannot be
+    /// read any more, or the log was restored and does not have it.
     async fn stop_when_done_elsewhere(&self) -> Infallible {
         let phase = self.replay.phase;
-        self.drive.replays.directory.once(self.drive.id, |replay| replay.phase != phase).await;
+        self.drive.replays.directory.has_left(self.drive.id, phase).await;
         self.work.cancel();
         std::future::pending().await
     }
@@ -89,7 +89,7 @@ impl<'a> Step<'a> {
                 let behind = self.again(|| host.roll_back(candidate, former)).await?;
                 Ok(ReplayCommand::RecordRolledBack { behind })
             }
-            Phase::Cancelled | Phase::Failed | Phase::Retired => {
+            Phase::Cancelled | Phase::Superseded | Phase::Failed | Phase::Retired => {
                 let Some(garbage) = self.replay.garbage() else { return Err(Interrupted::Ended) };
                 self.again(|| host.discard(garbage)).await.map(|()| ReplayCommand::RecordDiscarded)
             }

@@ -1,10 +1,13 @@
 //! The worker's side: carries out the replays of the read models that this process hosts, one at a time each.
 //! Several workers may host one read model: the one with the lease works, and when it is gone another goes on.
 
-use crate::{Lease, Progress, ReadModelHost, ReplayId, Replays, WorkerError, drive::Drive};
+use crate::{
+    Lease, Progress, ReadModelHost, ReplayId, Replays, WorkerError,
+    drive::{Drive, Shutdown},
+};
 use futures::future::{join_all, try_join};
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -46,8 +49,9 @@ pub struct ReplayWorker {
 }
 
 impl ReplayWorker {
-    /// A worker for the replays of `hosts`.
+    /// A worker for the replays of `hosts`. From now on `replays` refuses requests for other read models.
     pub fn new(replays: Replays, hosts: Vec<Arc<dyn ReadModelHost>>, options: WorkerOptions) -> Self {
+        replays.hosted.add(hosts.iter().map(|host| host.read_model()));
         Self { replays, hosts, options }
     }
 
@@ -66,8 +70,11 @@ impl ReplayWorker {
             let (replays, options) = (&self.replays, &self.options);
             let driven = Drive { id, host, replays, options, shutdown: cancel }.run().await;
             drop(lease);
-            if driven.is_err() {
-                return;
+            match driven {
+                Ok(true) => {}
+                // The list lags behind, or is of a log that was restored meanwhile and is being made anew.
+                Ok(false) => tokio::time::sleep(self.options.standby_every).await,
+                Err(Shutdown) => return,
             }
         }
     }
@@ -87,6 +94,23 @@ impl ReplayWorker {
             }
             tokio::time::sleep(self.options.standby_every).await;
         }
+    }
+}
+
+/// The read models that workers of this process host; none: it has no worker, and they are not known.
+#[derive(Clone, Default)]
+pub(crate) struct Hosted(Arc<Mutex<BTreeSet<String>>>);
+
+impl Hosted {
+    fn add<'a>(&self, read_models: impl Iterator<Item = &'a str>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(read_models.map(str::to_owned));
+    }
+
+    /// All of them, if the read model is not among them.
+    pub(crate) fn without(&self, read_model: &str) -> Option<Vec<String>> {
+        let hosted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let unknown = !hosted.is_empty() && !hosted.contains(read_model);
+        unknown.then(|| hosted.iter().cloned().collect())
     }
 }
 

@@ -3,8 +3,8 @@
 
 use annals_aggregate::testing::given;
 use annals_replay::{
-    Difference, Failure, Phase, Plan, PlannedSnapshot, Replay, ReplayCommand, ReplayEvent, ReplayMode,
-    ReplayRefused,
+    Difference, Failure, Phase, Plan, PlannedSnapshot, Replay, ReplayCommand, ReplayEvent, ReplayId,
+    ReplayMode, ReplayRefused,
 };
 
 fn requested(mode: ReplayMode) -> ReplayEvent {
@@ -181,10 +181,26 @@ fn a_promotion_that_is_not_possible_fails_the_replay_and_its_candidate_is_given_
     promoting.push(ReplayEvent::PromotionRequested {});
     let failure = Failure { phase: Phase::Promoting, reason: "other fold".into() };
     given::<Replay>(promoting)
-        .when(ReplayCommand::Fail { reason: "other fold".into() })
+        .when(ReplayCommand::Fail { phase: Phase::Folding, reason: "a slower worker's".into() })
+        .then_nothing()
+        .when(ReplayCommand::Fail { phase: Phase::Promoting, reason: "other fold".into() })
         .then([ReplayEvent::Failed { failure }])
         .when(ReplayCommand::RecordDiscarded)
         .then([ReplayEvent::Discarded { generation: "g2".into() }]);
+}
+
+#[test]
+fn only_a_ready_replay_is_superseded_and_its_candidate_is_given_up() {
+    let by = ReplayId::generate();
+    let supersede = || ReplayCommand::Supersede { by };
+    given::<Replay>(promoted()).when(supersede()).then_error_that(refused(Phase::Promoted));
+    let state = given::<Replay>(ready())
+        .when(supersede())
+        .then([ReplayEvent::Superseded { by: by.to_string() }])
+        .when(ReplayCommand::RecordDiscarded)
+        .then([ReplayEvent::Discarded { generation: "g2".into() }])
+        .state();
+    assert!(!state.is_due());
 }
 
 #[test]

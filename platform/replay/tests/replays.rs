@@ -5,18 +5,19 @@
 mod support;
 
 use annals_aggregate::Context;
-use annals_event::Sequence;
+use annals_event::{Sequence, StreamName};
 use annals_projection::Readers;
 use annals_replay::{
-    Phase, ReplayError, ReplayEvent, ReplayId, ReplayMode, ReplayRefused, ReplayRequest, Replays,
+    Phase, ReplayError, ReplayEvent, ReplayId, ReplayMode, ReplayRefused, ReplayRequest, Replays, Waiting,
 };
+use annals_store::ReadStream;
 use std::sync::Arc;
 use support::{
-    CUSTOMERS, Fold, PAGE_EVENTS, Queries, Stage, Worker, World, Writing, model, model_of, orders, until,
-    within,
+    CUSTOMERS, Fold, PAGE_EVENTS, Queries, Stage, Trap, Worker, World, Writing, model, model_of, orders,
+    until, within,
 };
 
-/// From the first event, from the middle, from the last event and from behind it.
+/// From the first event, from the middle, and from what was the last event and one of the next when the log grew on.
 async fn replays_leave_the_rows_as_they_are(world: World) {
     let (world, model) = (Arc::new(world), model());
     let projecting = world.project(&model).await;
@@ -32,8 +33,9 @@ async fn replays_leave_the_rows_as_they_are(world: World) {
     let queries = Queries::start([projecting.handle.readers().clone(), elsewhere]);
     let writing = Writing::start(&world);
     let mut lives = vec![generations.live().await.unwrap().generation];
-    for from in [Sequence::FIRST, middle.plus(20), head, head.next()] {
+    for from in [Sequence::FIRST, middle.plus(20), head, head.plus(10)] {
         queries.more(10).await;
+        world.head_at_least(from).await;
         let id = working.request(CUSTOMERS, from, ReplayMode::PromoteIfIdentical).await;
         let replay = working.promoted(id).await.replay;
         let plan = replay.plan.unwrap();
@@ -104,16 +106,73 @@ fn flip_a_bit(world: &World, name: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replay_of_a_read_model_that_nobody_hosts_stays_requested_and_can_be_cancelled() {
+async fn a_replay_of_a_read_model_that_nobody_hosts_says_that_it_waits_for_a_worker_and_since_when() {
     let (world, model) = (World::gapped(), model());
     let projecting = world.project(&model).await;
     let working = world.work(&model).await;
-    let unknown = working.request("unknown", Sequence::FIRST, ReplayMode::Promote).await;
+    let (elsewhere, unknown) = (Replays::new(world.store.clone()), ReplayId::generate());
+    elsewhere.request(unknown, ReplayRequest::new("unknown"), Context::new()).await.unwrap();
     let hosted = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Plan).await;
     working.settled(hosted).await;
-    assert_eq!(working.replays.status(unknown).unwrap().replay.phase, Phase::Requested);
+    let status = working.replays.status(unknown).unwrap();
+    assert_eq!((status.replay.phase, status.waiting), (Phase::Requested, Some(Waiting::Worker)));
+    let recorded = world.store.read_stream(ReadStream::forward(stream(unknown))).await.unwrap();
+    assert_eq!(status.since, Some(recorded.events.first().unwrap().recorded_at()));
     working.replays.cancel(unknown, Context::new()).await.unwrap();
-    assert_eq!(working.settled(unknown).await.replay.phase, Phase::Cancelled);
+    let status = working.settled(unknown).await;
+    assert_eq!((status.replay.phase, status.waiting), (Phase::Cancelled, None));
+    working.stop().await;
+    projecting.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_where_a_worker_runs_names_a_read_model_that_it_hosts() {
+    let (world, model) = (World::gapped(), model());
+    let projecting = world.project(&model).await;
+    let working = world.work(&model).await;
+    let request = ReplayRequest::new("unknown");
+    let refused = working.replays.request(ReplayId::generate(), request, Context::new()).await.unwrap_err();
+    let ReplayError::UnknownReadModel { hosted, .. } = &refused else { panic!("{refused}") };
+    assert_eq!(hosted, &[CUSTOMERS]);
+    assert!(refused.to_string().ends_with("there are: customers"), "{refused}");
+    assert!(working.replays.list().is_empty());
+    working.stop().await;
+    projecting.stop().await;
+}
+
+fn stream(id: ReplayId) -> StreamName {
+    StreamName::of("$replay", &id.to_string()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_one_read_model_one_candidate_waits_and_the_newer_one_supersedes_the_older() {
+    let (world, model) = (World::gapped(), model());
+    world.append(&orders(0, 100, 10)).await;
+    let projecting = world.project(&model).await;
+    let stage = Stage::on(world.store.clone());
+    let generations = world.generations_from(&model, stage.store()).await;
+    let working = world.work_with(Worker::on(stage.store(), [generations]));
+    let older = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Build).await;
+    assert_eq!(working.settled(older).await.replay.phase, Phase::Ready);
+    // The worker dies when the newer one is ready and the older one is still there.
+    stage.set_trap(Trap::Before("replay.superseded"));
+    let newer = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Build).await;
+    stage.trapped().await;
+    assert_eq!(working.replays.status(newer).unwrap().replay.phase, Phase::Ready);
+    working.kill().await;
+
+    let working = world.work(&model).await;
+    let generations = world.generations(&model).await;
+    let find = async |id: ReplayId| generations.find(id.to_string().parse().unwrap()).await.unwrap();
+    let phase = || working.replays.status(older).map(|status| status.replay.phase);
+    until("the older one is superseded", || phase() == Some(Phase::Superseded)).await;
+    let replay = working.settled(older).await.replay;
+    assert_eq!((replay.phase, replay.superseded_by), (Phase::Superseded, Some(newer.to_string())));
+    let refused = working.replays.promote(older, Context::new()).await.unwrap_err();
+    assert!(refused.to_string().contains("superseded"), "{refused}");
+    assert!(find(older).await.is_none() && find(newer).await.is_some());
+    working.replays.promote(newer, Context::new()).await.unwrap();
+    working.promoted(newer).await;
     working.stop().await;
     projecting.stop().await;
 }
@@ -130,6 +189,9 @@ async fn what_makes_no_sense_is_refused_and_nothing_that_is_said_waits_for_the_l
     };
     assert!(matches!(request(CUSTOMERS, 0).await, Err(ReplayError::Invalid(_))));
     assert!(matches!(request("", 1).await, Err(ReplayError::Invalid(_))));
+    let head = world.append(&orders(0, 10, 5)).await;
+    let beyond = request(CUSTOMERS, head.get() + 1).await.unwrap_err().to_string();
+    assert!(beyond.contains(&format!("the log ends at {head}")), "{beyond}");
     let refused = replays.cancel(id, Context::new()).await.unwrap_err();
     assert!(matches!(refused, ReplayError::Refused { reason: ReplayRefused::Unknown, .. }), "{refused}");
     assert_eq!(replays.status(id), None);
@@ -326,7 +388,7 @@ async fn progress_grows_with_a_rate_and_the_time_left_and_ends_at_its_total() {
     let stage = Stage::on(world.store.clone());
     // The last step before the end is held, so that the progress of the fold can be read.
     let steps = Stage::on(world.store.clone());
-    steps.set_trap(support::Trap::Before("replay.verified"));
+    steps.set_trap(Trap::Before("replay.verified"));
     stage.only(2);
     let generations = world.generations_from(&model, stage.store()).await;
     let working = world.work_with(Worker::on(steps.store(), [generations]));

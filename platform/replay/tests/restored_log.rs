@@ -7,11 +7,11 @@ mod support;
 use annals_aggregate::Context;
 use annals_event::Sequence;
 use annals_projection::{FoldControl, Until};
-use annals_replay::{Phase, ReplayMode};
+use annals_replay::{Phase, ReplayId, ReplayMode, ReplayRequest, Replays};
 use annals_store::Activity;
 use annals_store_log::{LogStore, Options};
 use std::sync::Arc;
-use support::{CUSTOMERS, World, model, orders, within};
+use support::{CUSTOMERS, Connection, World, model, orders, until, within};
 
 const BACKED_UP: usize = 300;
 const SEEN: usize = 500;
@@ -83,4 +83,47 @@ async fn a_replay_that_the_backup_has_under_way_fails_when_its_candidate_has_see
     let reason = failed.failure.unwrap().reason;
     assert!(reason.contains("another history of the log"), "{reason}");
     working.stop().await;
+}
+
+/// The ids of the replays in a list.
+fn ids(replays: &Replays) -> Vec<ReplayId> {
+    replays.list().into_iter().map(|status| status.id).collect()
+}
+
+async fn request(store: &LogStore) -> ReplayId {
+    let (replays, id) = (Replays::new(Arc::new(store.clone())), ReplayId::generate());
+    let request = ReplayRequest { mode: ReplayMode::Promote, ..ReplayRequest::new(CUSTOMERS) };
+    replays.request(id, request, Context::new()).await.unwrap();
+    id
+}
+
+/// In a log that ends before the place that was seen, and in one that goes on behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restore_under_a_running_worker_the_replays_are_those_of_the_log_as_it_is_and_are_done() {
+    for others in [0, 600] {
+        let (world, log) = deployed().await;
+        let kept = request(&log).await;
+        log.backup(world.folder.path().join("before")).await.unwrap();
+        let connection = Arc::new(Connection::to(LogStore::clone(&log)));
+        let world = World { store: connection.clone(), ..world };
+        let projecting = world.project(&model()).await;
+        let working = world.work(&model()).await;
+        working.promoted(kept).await;
+        let lost = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Plan).await;
+        working.settled(lost).await;
+        world.append(&orders(5_000, 100, 11)).await;
+
+        let restored = open(&world, "before").await;
+        connection.lead_to(LogStore::clone(&restored));
+        world.append(&orders(7_000, others, 11)).await;
+        // As a controller in another process does, which knows the log as it is only.
+        let asked = request(&restored).await;
+        let status = working.promoted(asked).await;
+        assert_eq!(status.replay.read_model, CUSTOMERS);
+        until("the list is that of the log", || ids(&working.replays) == [kept, asked]).await;
+        let token = world.append(&orders(9_000, 20, 11)).await;
+        assert_eq!(projecting.rows_at(token).await, world.fresh_fold(&model()).await);
+        working.stop().await;
+        projecting.stop().await;
+    }
 }

@@ -105,7 +105,7 @@ pub mod replay {
         Difference, Failure, Garbage, GenerationsHost, HostError, Lease, PassedOver, Phase, Plan,
         PlannedSnapshot, Progress, Promotion, ReadModelHost, Replay, ReplayCommand, ReplayError, ReplayEvent,
         ReplayId, ReplayMode, ReplayRefused, ReplayRequest, ReplayStatus, ReplayWorker, Replays, RowSample,
-        WorkerError, WorkerOptions,
+        Waiting, WorkerError, WorkerOptions,
     };
 }
 

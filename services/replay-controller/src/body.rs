@@ -1,6 +1,6 @@
 //! What goes over HTTP, apart from the types of the replay library, so that neither binds the other.
 
-use annals_event::Sequence;
+use annals_event::{Sequence, Timestamp};
 use annals_replay::{
     Difference, Failure, Phase, Plan, Progress, ReplayId, ReplayMode, ReplayRequest, ReplayStatus,
 };
@@ -44,12 +44,17 @@ pub(crate) struct ReplayBody {
     replaced: Option<String>,
     failure: Option<Failure>,
     rolled_back_behind: Option<u64>,
+    superseded_by: Option<String>,
+    /// When it came to its phase, in microseconds since 1970; `None`: not known yet.
+    since: Option<Timestamp>,
+    /// What a requested one waits for.
+    waiting: Option<String>,
     /// Why this release cannot read it; the rest is what its events told before.
     unreadable: Option<String>,
 }
 
 impl From<ReplayStatus> for ReplayBody {
-    fn from(ReplayStatus { id, replay, progress }: ReplayStatus) -> Self {
+    fn from(ReplayStatus { id, replay, progress, since, waiting }: ReplayStatus) -> Self {
         Self {
             id,
             read_model: replay.read_model,
@@ -63,6 +68,9 @@ impl From<ReplayStatus> for ReplayBody {
             replaced: replay.replaced,
             failure: replay.failure,
             rolled_back_behind: replay.rolled_back_behind,
+            superseded_by: replay.superseded_by,
+            since,
+            waiting: waiting.map(|waiting| waiting.to_string()),
             unreadable: replay.unreadable,
         }
     }

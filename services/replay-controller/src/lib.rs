@@ -17,6 +17,8 @@
 //! * A refusal is a problem+json body (RFC 9457) whose `detail` says what is possible instead.
 //! * A replay that this release cannot read is listed in the phase `unreadable`, with the reason; what is asked of it is
 //!   refused with 409.
+//! * A replay that no worker has taken up says so, and since when. Of one read model one candidate waits to be promoted: when
+//!   a newer one is ready, the older is `superseded`, and its candidate removed.
 //! * A request that is repeated with the same `id` is made once.
 
 mod body;

@@ -11,7 +11,7 @@ pub(crate) fn refused(error: ReplayError) -> Problem {
     match &error {
         ReplayError::Refused { reason: ReplayRefused::Unknown, .. } => Problem::not_found(error),
         ReplayError::Refused { .. } | ReplayError::Unreadable { .. } => Problem::conflict(error),
-        ReplayError::Invalid(_) => Problem::rule(error),
+        ReplayError::Invalid(_) | ReplayError::UnknownReadModel { .. } => Problem::rule(error),
         _ => Problem::unavailable(error),
     }
 }

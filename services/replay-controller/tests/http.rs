@@ -18,8 +18,14 @@ struct Controller {
 }
 
 impl Controller {
+    /// On a log of ten events.
     async fn start() -> Self {
-        Self::on(Arc::new(GappedStore::new())).await
+        let store = GappedStore::new();
+        let stream = StreamName::new("order-1").unwrap();
+        let placed = || NewEvent::json(EventType::new("order.placed").unwrap(), "{}");
+        let events = std::iter::repeat_with(placed).take(10).collect();
+        store.append(Append::to(stream, ExpectedVersion::NoStream, events)).await.unwrap();
+        Self::on(Arc::new(store)).await
     }
 
     async fn on(store: Arc<dyn EventStore>) -> Self {
@@ -62,7 +68,10 @@ async fn a_replay_is_requested_once_listed_and_cancelled() {
             (&json!(id), &json!("requested"), &json!(7))
         );
     }
-    assert_eq!(controller.get("/replays").await.2.as_array().unwrap().len(), 1);
+    let is_followed = |list: &Value| list[0]["since"].is_number();
+    let listed = until(&controller, "/replays", is_followed).await;
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    assert!(listed[0]["waiting"].as_str().unwrap().starts_with("no worker has taken it up"), "{listed}");
     let (status, _, replay) = controller.post(&format!("/replays/{id}/cancel"), json!({})).await;
     assert_eq!((status, &replay["phase"]), (StatusCode::OK, &json!("cancelled")));
 }
@@ -76,6 +85,11 @@ async fn what_is_not_possible_is_refused_with_what_is() {
     for (path, body, expected) in [
         ("/replays".to_owned(), json!({ "read_model": "" }), StatusCode::UNPROCESSABLE_ENTITY),
         ("/replays".to_owned(), json!({ "read_model": "a", "from": 0 }), StatusCode::UNPROCESSABLE_ENTITY),
+        (
+            "/replays".to_owned(),
+            json!({ "read_model": "a", "from": u64::MAX }),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
         ("/replays".to_owned(), json!({ "read_model": "a", "frm": 1 }), StatusCode::UNPROCESSABLE_ENTITY),
         ("/replays".to_owned(), json!({ "id": "7", "read_model": "a" }), StatusCode::BAD_REQUEST),
         ("/replays".to_owned(), json!({ "id": id, "read_model": "other" }), StatusCode::CONFLICT),

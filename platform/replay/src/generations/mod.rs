@@ -194,9 +194,9 @@ fn id(generation: &str) -> Result<GenerationId, HostError> {
 }
 
 fn failed(error: GenerationError) -> HostError {
-    use GenerationError::{Fold, Live, PointerMoved};
+    use GenerationError::{Fold, PointerMoved};
     // Somebody else was at the same generation or pointer at the same time: the next look shows what is left to do.
-    let overtaken = matches!(error, Live { .. } | PointerMoved | Fold(FoldError::Fenced { .. }));
+    let overtaken = matches!(error, PointerMoved | Fold(FoldError::Fenced { .. }));
     if overtaken || error.is_transient() {
         HostError::Unavailable(error.to_string())
     } else {

@@ -88,6 +88,13 @@ impl World {
         head
     }
 
+    /// Waits until others have made the log this long.
+    pub async fn head_at_least(&self, wanted: Sequence) {
+        while self.head().await < wanted {
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     pub async fn head(&self) -> Sequence {
         self.store.head().await.unwrap().last
     }
