@@ -27,6 +27,14 @@ const HEADER_BYTES: usize = 112;
 const HEADER_CHECKSUM_AT: usize = 108;
 const HEAD_BYTES: usize = 24;
 const CHECKSUM_BYTES: usize = 4;
+/// A mark with the longest name.
+const MARK_BYTES_MAX: usize = 1 + 255 + 8;
+
+/// How many bytes a base of so many streams and marks, and of so many bytes of requests, takes at most.
+pub(crate) fn bytes_max(streams: usize, marks: usize, request_bytes: usize) -> u64 {
+    let tables = [streams.saturating_mul(HEAD_BYTES), marks.saturating_mul(MARK_BYTES_MAX), request_bytes];
+    tables.into_iter().map(to_u64).fold(to_u64(HEADER_BYTES + CHECKSUM_BYTES), u64::saturating_add)
+}
 
 /// Where the log begins: as the header of its first segment has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -309,6 +317,8 @@ mod tests {
             "0900000000000000",
         ];
         let bytes = contents().encode();
+        let most = bytes_max(2, 1, contents().requests.encoded_len());
+        assert_eq!(most, to_u64(bytes.len() + 254), "the mark's name has one byte of 255");
         assert_eq!(hex(&bytes[..108]), header.concat());
         assert_eq!(bytes[108..112], crc32c(&bytes[..108]).to_le_bytes());
         let end = bytes.len() - 4;

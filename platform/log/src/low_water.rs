@@ -2,8 +2,10 @@
 //!
 //! What always holds:
 //!
-//! * Users' appends leave [`Options::reserve_bytes`](crate::Options::reserve_bytes) free, the platform's own a quarter of
-//!   it: a replay that fills the disk can still be cancelled, and there is room for the base that lets segments go.
+//! * All appends leave room for the next [base](crate::base), which must be written before segments can go: a full disk can
+//!   free itself, however many streams there are.
+//! * Beyond that, users' appends leave [`Options::reserve_bytes`](crate::Options::reserve_bytes) free, the platform's own a
+//!   quarter of it: a replay that fills the disk can still be cancelled.
 //! * A refusal for want of space changes nothing; the next append looks anew, so space that comes back is used at once.
 
 use crate::disk::Disk;
@@ -34,20 +36,29 @@ pub(crate) struct Headroom {
     /// `None`: it is not known, or nobody wants to know. Then what the disk itself says decides.
     free_bytes: Option<u64>,
     reserve_bytes: u64,
+    /// What the next base takes.
+    base_bytes: u64,
 }
 
 impl Headroom {
-    pub(crate) fn look(disk: &dyn Disk, reserve_bytes: u64) -> Self {
+    pub(crate) fn look(disk: &dyn Disk, reserve_bytes: u64, base_bytes: u64) -> Self {
         let free_bytes = if reserve_bytes == 0 { None } else { disk.free_bytes().ok() };
-        Self { free_bytes, reserve_bytes }
+        let base_bytes = if reserve_bytes == 0 { 0 } else { base_bytes };
+        Self { free_bytes, reserve_bytes, base_bytes }
+    }
+
+    /// How many bytes are kept free of such appends.
+    pub(crate) const fn kept_bytes(self, purpose: Purpose) -> u64 {
+        let beyond_base = match purpose {
+            Purpose::Users => self.reserve_bytes,
+            Purpose::Platform => self.reserve_bytes / PLATFORM_SHARE,
+        };
+        beyond_base.saturating_add(self.base_bytes)
     }
 
     /// Whether `bytes` more may be taken; if not, why.
     pub(crate) fn allows(self, purpose: Purpose, bytes: u64) -> Result<(), String> {
-        let kept = match purpose {
-            Purpose::Users => self.reserve_bytes,
-            Purpose::Platform => self.reserve_bytes / PLATFORM_SHARE,
-        };
+        let kept = self.kept_bytes(purpose);
         match self.free_bytes {
             Some(free) if free < kept.saturating_add(bytes) => Err(match bytes {
                 0 => format!("{free} bytes are free on the disk, {kept} are kept in reserve"),
@@ -66,7 +77,7 @@ mod tests {
 
     #[test]
     fn users_leave_the_reserve_and_the_platform_a_quarter_of_it() {
-        let free = |free_bytes| Headroom { free_bytes, reserve_bytes: 1_000 };
+        let free = |free_bytes| Headroom { free_bytes, reserve_bytes: 1_000, base_bytes: 0 };
         let allows = |free: Headroom, purpose| free.allows(purpose, 100).is_ok();
         for (bytes, users, platform) in [
             (1_100, true, true),
@@ -79,5 +90,10 @@ mod tests {
             assert_eq!(allows(free(Some(bytes)), Purpose::Platform), platform, "{bytes}");
         }
         assert!(allows(free(None), Purpose::Users), "where nobody knows, the disk decides");
+        let with_base = |free_bytes| Headroom { base_bytes: 5_000, ..free(Some(free_bytes)) };
+        for (bytes, users, platform) in [(6_100, true, true), (6_099, false, true), (5_349, false, false)] {
+            assert_eq!(allows(with_base(bytes), Purpose::Users), users, "{bytes} beside a base");
+            assert_eq!(allows(with_base(bytes), Purpose::Platform), platform, "{bytes} beside a base");
+        }
     }
 }

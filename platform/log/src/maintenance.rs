@@ -4,7 +4,7 @@
 use crate::checkpoint;
 use crate::error::MaintenanceError;
 use crate::files::{CHECKPOINT, PREPARED, maintenance_error, replace_file};
-use crate::low_water::{Headroom, Purpose};
+use crate::low_water::Purpose;
 use crate::prepare::{Preparation, Prepared};
 use crate::sealed::Unwritten;
 use crate::segment::SegmentHeader;
@@ -42,7 +42,7 @@ impl Maintenance {
         let disk = &*self.shared.environment.disk;
         let mut preparation = self.preparation.lock();
         let missing = preparation.missing_bytes(0);
-        let headroom = Headroom::look(disk, self.shared.options.reserve_bytes);
+        let headroom = self.shared.headroom();
         if missing > 0
             && let Err(reason) = headroom.allows(Purpose::Users, missing)
         {

@@ -23,8 +23,9 @@ pub struct Options {
     /// How many segments may be sealed before the next checkpoint; it bounds what an open after a crash replays. More
     /// where the checkpoint, 32 bytes a stream, would be larger than the segments.
     pub checkpoint_segments: u32,
-    /// How many bytes of the disk appends leave free, so that a full disk never stops what frees it: retention, and
-    /// the platform's own appends to `$` streams, which leave a quarter of it. 0: appends go on until the disk is full.
+    /// How many bytes of the disk appends leave free, so that a full disk never stops what frees it: the platform's own
+    /// appends to `$` streams, which leave a quarter of it, and retention, for which what it writes first is kept free on
+    /// top: 24 bytes a stream and remembered request. 0: appends go on until the disk is full.
     pub reserve_bytes: u64,
     /// Whether the clock is believed at the open although it is more than a year ahead of the last event: an operator's
     /// word for a log that was not used for so long. Without it such a clock is taken for a wrong one.

@@ -6,6 +6,8 @@
 //! * First a [base](crate::base) that stands for them is durable, then readers see them no more, and only then their
 //!   files are removed. A crash in between leaves a log that begins where it did before, or behind them.
 //! * The base is made from the segments themselves, each frame verified; damage in them is named, and they stay.
+//! * Unless somebody asks, or room is short, no base is written for less than its own size: the bytes of all bases together
+//!   are no more than those dropped.
 //! * Nothing is dropped from a log that is damaged or that stopped writing.
 //! * Age is judged by the log's own time, not by the clock's word: see [`log_time`](crate::log_time). What was recorded in
 //!   the future is as old as what was recorded now, what was recorded before the machine knew the time as old as what follows.
@@ -17,6 +19,7 @@ use crate::folder::remove_segments;
 use crate::frame::{AppendPayload, Chain, FrameHeader, Kind};
 use crate::heads::StreamHash;
 use crate::log_time::EARLIEST;
+use crate::low_water::Purpose;
 use crate::options::planted;
 use crate::reader::{Readable, Reader, readable_at};
 use crate::records::records_in;
@@ -32,7 +35,9 @@ use std::{
     time::Duration,
 };
 
-/// How much of a log is kept. A sealed segment may go when either limit says so; without limits nothing goes.
+/// How much of a log is kept. A sealed segment may go when either limit says so; without limits nothing goes. In the
+/// background what may go stays until it outweighs what must be written for it, 24 bytes a stream and remembered request,
+/// and for at most an eighth of the age limit longer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retention {
     /// Segments whose events are all older may go.
@@ -122,8 +127,21 @@ struct Holds {
     promised: Option<SegmentHeader>,
 }
 
-/// Most segments that one base takes in at a time; it bounds the memory.
+/// When to drop what may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// At once: somebody asked for it.
+    Now,
+    /// When it outweighs the base that must be written for it, when room is short, or when it is overdue.
+    Due,
+}
+
+/// Segments that one base takes in at a time; more only until they outweigh the base. It bounds the memory.
 const SEGMENTS_AT_ONCE: usize = 64;
+
+/// After what share of the age limit more what is expired is overdue: an eighth. So a base is written for little at most
+/// eight times while a limit passes.
+const OVERDUE_SHARE: u32 = 8;
 
 /// Keeps the events from `from` on.
 pub(crate) fn hold(shared: &Arc<Shared>, from: Sequence) -> Result<Hold, ReadError> {
@@ -147,13 +165,13 @@ pub(crate) fn hold_all(shared: &Arc<Shared>) -> Result<Hold, ReadError> {
 }
 
 /// Drops what `retention` does not keep.
-pub(crate) fn retain(reader: &Reader, retention: Retention) -> Result<Retained, RetainError> {
+pub(crate) fn retain(reader: &Reader, retention: Retention, when: When) -> Result<Retained, RetainError> {
     let _running = reader.shared.retention.running.lock();
     let mut retained = Retained { first: reader.first(), ..Retained::default() };
     loop {
         check_sound(reader)?;
         let earlier = reader.shared.retention.holds.lock().promised;
-        let Some(plan) = plan(&reader.shared, retention) else { return Ok(retained) };
+        let Some(plan) = plan(&reader.shared, retention, when) else { return Ok(retained) };
         let base = fold(reader, &plan).inspect_err(|_| promise(&reader.shared, earlier))?;
         let dropped = replace(&reader.shared, &base, plan.begins)?;
         promise(&reader.shared, None);
@@ -201,8 +219,10 @@ struct Plan {
     begins: SegmentHeader,
 }
 
-fn plan(shared: &Shared, retention: Retention) -> Option<Plan> {
+fn plan(shared: &Shared, retention: Retention, when: When) -> Option<Plan> {
     let now = shared.time.for_retention();
+    let base_bytes = shared.base_bytes();
+    let is_short = shared.headroom().allows(Purpose::Users, shared.options.segment_bytes).is_err();
     let mut holds = shared.retention.holds.lock();
     let state = shared.state.read();
     let held = holds.held.values().copied().chain(marked(&state));
@@ -210,7 +230,14 @@ fn plan(shared: &Shared, retention: Retention) -> Option<Plan> {
     let promised = holds
         .promised
         .map_or(0, |promised| state.segments.partition_point(|segment| segment.number < promised.number));
-    let count = expendable(&state.segments, retention, now, held).min(SEGMENTS_AT_ONCE).max(promised);
+    let count = expendable(&state.segments, retention, now, held);
+    let enough = outweighing(&state.segments, base_bytes);
+    let late = Retention { age_max: retention.age_max.map(|age| age + age / OVERDUE_SHARE), bytes_max: None };
+    let is_due = || is_short || count >= enough || expendable(&state.segments, late, now, held) > 0;
+    if when == When::Due && promised == 0 && !is_due() {
+        return None;
+    }
+    let count = count.min(SEGMENTS_AT_ONCE.max(enough)).max(promised);
     let begins = *state.segments.get(count).filter(|_| count > 0)?;
     holds.promised = Some(begins);
     let segments = (0..count).filter_map(|at| readable_at(&state, at)).collect();
@@ -236,6 +263,18 @@ fn expendable(segments: &[SegmentHeader], retention: Retention, now: i64, held: 
         (expired || over) && next.first <= held
     };
     segments.windows(2).zip(ends(segments, now)).take_while(goes).count()
+}
+
+/// How many of the first segments take as many bytes; more than there are if all together do not.
+fn outweighing(segments: &[SegmentHeader], bytes: u64) -> usize {
+    let mut total: u64 = 0;
+    let is_less = |segment: &&SegmentHeader| {
+        let before = total;
+        total = total.saturating_add(segment.capacity_bytes);
+        before < bytes
+    };
+    let count = segments.iter().take_while(is_less).count();
+    if total < bytes { usize::MAX } else { count }
 }
 
 /// When the last event of each sealed segment was recorded, for retention.

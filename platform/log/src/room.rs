@@ -1,7 +1,7 @@
 //! Whether there is room for appends, for whoever looks after the log.
 
 use crate::error::AppendError;
-use crate::low_water::{Headroom, Purpose};
+use crate::low_water::Purpose;
 use crate::reader::Reader;
 use annals_event::Receipt;
 use parking_lot::Mutex;
@@ -16,7 +16,7 @@ use std::sync::{
 pub struct Room {
     /// How many bytes are free now; `None`: the system does not say.
     pub free_bytes: Option<u64>,
-    /// How many of them appends leave free.
+    /// How many of them appends leave free: the reserve, and room for what must be written before segments can go.
     pub reserve_bytes: u64,
     /// Why appends are refused for want of room, the platform's own to `$` streams aside: there is less than the reserve
     /// now, or there was too little for the last append. `None`: they are not.
@@ -26,10 +26,13 @@ pub struct Room {
 impl Room {
     pub(crate) fn of(reader: &Reader) -> Self {
         let shared = &reader.shared;
-        let (disk, reserve_bytes) = (&*shared.environment.disk, shared.options.reserve_bytes);
-        let now = Headroom::look(disk, reserve_bytes).allows(Purpose::Users, 0);
-        let refused = now.err().map(Arc::from).or_else(|| shared.shortage.reason());
-        Self { free_bytes: disk.free_bytes().ok(), reserve_bytes, refused }
+        let headroom = shared.headroom();
+        let refused = headroom.allows(Purpose::Users, 0).err().map(Arc::from);
+        Self {
+            free_bytes: shared.environment.disk.free_bytes().ok(),
+            reserve_bytes: headroom.kept_bytes(Purpose::Users),
+            refused: refused.or_else(|| shared.shortage.reason()),
+        }
     }
 }
 

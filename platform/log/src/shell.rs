@@ -15,7 +15,7 @@ use crate::pending::Pending;
 use crate::prepare::Prepared;
 use crate::queue::{Job, Queue};
 use crate::reader::{ReadBlock, ReadBudget, Reader, StreamRead};
-use crate::retention::{self, Hold, RetainError, Retained, Retention};
+use crate::retention::{self, Hold, RetainError, Retained, Retention, When};
 use crate::room::Room;
 use crate::scrub::{self, Scrub, ScrubStatus};
 use crate::state::Shared;
@@ -249,7 +249,13 @@ impl Log {
 
     /// Drops the oldest segments that `retention` does not keep and nobody holds. Appends and reads go on meanwhile.
     pub fn retain(&self, retention: Retention) -> Result<Retained, RetainError> {
-        retention::retain(&self.inner.reader, retention)
+        retention::retain(&self.inner.reader, retention, When::Now)
+    }
+
+    /// The same for what runs in the background: waits until what may go outweighs what must be written for it, or is an
+    /// eighth of the age limit overdue, or room is short.
+    pub fn retain_when_due(&self, retention: Retention) -> Result<Retained, RetainError> {
+        retention::retain(&self.inner.reader, retention, When::Due)
     }
 
     /// Keeps the events from `from` on, as long as the hold is there. `BelowStart`: some of them are gone.

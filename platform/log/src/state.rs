@@ -6,6 +6,7 @@
 //!   nothing.
 //! * Under that lock nothing is sorted, encoded, read or given back that grows with a segment: everyone waits for it.
 
+use crate::base;
 use crate::chains::Chains;
 use crate::disk::{Disk, DiskFile, Environment};
 use crate::error::Corruption;
@@ -14,6 +15,7 @@ use crate::heads::{Heads, StreamHasher};
 use crate::index::{ActiveIndex, IndexOf, IndexedRecord, Waypoint, runs};
 use crate::index_cache::IndexCache;
 use crate::log_time::LogTime;
+use crate::low_water::Headroom;
 use crate::num::to_u64;
 use crate::options::Options;
 use crate::poison::Poison;
@@ -209,6 +211,22 @@ pub(crate) struct Shared {
     pub(crate) drafting: Mutex<()>,
     /// Where recent reads ended, so that the next one begins there without a search.
     pub(crate) hints: Mutex<VecDeque<(Sequence, Position)>>,
+}
+
+impl Shared {
+    /// How many bytes the next base takes at most.
+    pub(crate) fn base_bytes(&self) -> u64 {
+        let (marks, request_bytes) = {
+            let state = self.state.read();
+            (state.marks.len(), state.window.encoded_len())
+        };
+        base::bytes_max(self.heads.len(), marks, request_bytes)
+    }
+
+    /// The space on the disk as it is now, and what of it is kept free.
+    pub(crate) fn headroom(&self) -> Headroom {
+        Headroom::look(&*self.environment.disk, self.options.reserve_bytes, self.base_bytes())
+    }
 }
 
 /// Open handles of segments, the most recently used ones.

@@ -112,6 +112,11 @@ impl Window {
         (0..self.requests.len()).for_each(|index| self.enter(index));
     }
 
+    /// How many bytes the requests take in a checkpoint or a base.
+    pub(crate) fn encoded_len(&self) -> usize {
+        self.requests.encoded_len()
+    }
+
     /// The requests as they are now: a copy that shares what it holds.
     pub(crate) fn requests(&self) -> Requests {
         self.requests.clone()

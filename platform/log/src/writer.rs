@@ -32,7 +32,7 @@ use crate::pending::Pending;
 use crate::prepare::{Preparation, Prepared};
 use crate::reader::Reader;
 use crate::recovery::{Recovered, recover};
-use crate::retention::{self, RetainError, Retained, Retention, RetentionState};
+use crate::retention::{self, RetainError, Retained, Retention, RetentionState, When};
 use crate::segment::{SegmentHeader, SegmentNumber};
 use crate::state::{SegmentFiles, Shared};
 use crate::stats::{Stats, add};
@@ -98,7 +98,6 @@ impl Writer {
         let files = SegmentFiles::new(disk);
         files.put_active(segment.number, file.clone());
         let group = Group::new(tag, RequestHasher::of(log_id), segment.base, state.end);
-        let headroom = Headroom::look(&*environment.disk, options.reserve_bytes);
         let indexes = IndexCache::new(options.index_cache_bytes_max);
         let time = LogTime::new(environment.clock.clone(), state.end.recorded_at, options.trust_clock);
         let shared = Arc::new(Shared {
@@ -122,6 +121,7 @@ impl Writer {
             drafting: Mutex::default(),
             hints: Mutex::default(),
         });
+        let headroom = shared.headroom();
         let maintenance = Arc::new(Maintenance::new(shared.clone(), preparation, checkpointed));
         Self { shared, maintenance, segment, file, group, answers: Vec::new(), headroom, closed, locked }
     }
@@ -138,7 +138,7 @@ impl Writer {
         &mut self,
         group: Vec<Result<Pending, annals_event::InvalidAppend>>,
     ) -> Vec<Answer> {
-        self.headroom = Headroom::look(&*self.shared.environment.disk, self.shared.options.reserve_bytes);
+        self.headroom = self.shared.headroom();
         let bytes: u64 = group.iter().flatten().map(frame_bytes_of).sum();
         self.group.reserve(to_usize(bytes));
         for (at, pending) in group.into_iter().enumerate() {
@@ -179,7 +179,12 @@ impl Writer {
 
     /// Drops the oldest segments that `retention` does not keep and nobody holds.
     pub fn retain(&self, retention: Retention) -> Result<Retained, RetainError> {
-        retention::retain(&self.reader(), retention)
+        retention::retain(&self.reader(), retention, When::Now)
+    }
+
+    /// The same, once it is worth it: see [`Log::retain_when_due`](crate::Log::retain_when_due).
+    pub fn retain_when_due(&self, retention: Retention) -> Result<Retained, RetainError> {
+        retention::retain(&self.reader(), retention, When::Due)
     }
 
     /// The damage that keeps the log from being written, if there is any.

@@ -138,3 +138,34 @@ fn a_real_disk_keeps_its_reserve_and_users_go_on_without_a_restart() {
     let free_bytes = || annals_log::Disk::free_bytes(&annals_log::RealDisk::open(&data).unwrap()).unwrap();
     judge(writer, free_bytes, || assert!(disk.mount_with("remount,size=2048k")));
 }
+
+#[test]
+fn a_disk_full_of_streams_frees_itself() {
+    let disk = SimDisk::new();
+    disk.limit_capacity(Some(3072 * KIB));
+    let environment = Environment {
+        disk: Arc::new(disk.clone()),
+        clock: Arc::new(SimClock::new(1)),
+        entropy: Arc::new(SimEntropy::new(1)),
+    };
+    let mut options = options();
+    options.reserve_bytes = 16 * KIB;
+    let mut writer = Writer::open(environment, options).unwrap();
+    let filled = |writer: &mut Writer, prefix: &str| {
+        let event = || NewEvent::json(EventType::new("t").unwrap(), "{}");
+        let append = |n| {
+            let stream = StreamName::new(format!("{prefix}-{n}")).unwrap();
+            Append::to(stream, ExpectedVersion::NoStream, vec![event()])
+        };
+        let fits = |n: &u32| {
+            let _ = writer.prepare_step();
+            commit(writer, append(*n)).is_ok()
+        };
+        (0..100_000).take_while(fits).count()
+    };
+    let streams = filled(&mut writer, "s");
+    filled(&mut writer, "$s");
+    assert!(streams * 48 > 64 << 10, "{streams} streams need a base far larger than the reserve");
+    writer.retain(Retention { bytes_max: Some(0), ..Retention::default() }).unwrap();
+    assert!(filled(&mut writer, "t") > 0, "and there is room again");
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-/// Drops what a log need not keep any more: at once, and then again and again.
+/// Drops what a log need not keep any more, as soon as that is worth it.
 pub struct Retainer {
     store: LogStore,
     retention: Retention,
@@ -32,7 +32,7 @@ impl Retainer {
     pub async fn run(self, shutdown: CancellationToken) {
         let mut failed_before = false;
         loop {
-            let result = self.store.retain(self.retention).await;
+            let result = self.store.retain_when_due(self.retention).await;
             if let Err(error) = &result {
                 self.report(error, failed_before);
             }

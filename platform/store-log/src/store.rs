@@ -71,6 +71,13 @@ impl LogStore {
         retaining.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))
     }
 
+    /// The same for what runs in the background: waits until it is worth it.
+    pub async fn retain_when_due(&self, retention: Retention) -> Result<Retained, RetainError> {
+        let log = self.log.clone();
+        let retaining = tokio::task::spawn_blocking(move || log.retain_when_due(retention));
+        retaining.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))
+    }
+
     /// Copies all that is durable now to `folder`, which must be missing or empty, and verifies the copy.
     pub async fn backup(&self, folder: impl Into<PathBuf>) -> Result<Backup, BackupError> {
         let (log, folder) = (self.log.clone(), folder.into());

@@ -6,6 +6,7 @@ use crate::checkpoint::Encoded;
 use crate::disk::{Disk, DiskFile};
 use crate::files::{BASE, read_file, write_in_steps};
 use crate::frame::HEADER_BYTES;
+use crate::low_water::Purpose;
 use crate::num::{to_u64, to_usize};
 use crate::reader::{Reader, readable_at};
 use crate::segment::{SegmentHeader, SegmentNumber};
@@ -69,7 +70,7 @@ impl<'a> Copy<'a> {
             };
             needed_bytes = needed_bytes.saturating_add(*end).saturating_add(index);
         }
-        let kept_bytes = self.reader.shared.options.reserve_bytes;
+        let kept_bytes = self.reader.shared.headroom().kept_bytes(Purpose::Users);
         if free_bytes < needed_bytes.saturating_add(kept_bytes) {
             let folder = self.to.display("");
             return Err(BackupError::NoRoom { folder, needed_bytes, free_bytes, kept_bytes });

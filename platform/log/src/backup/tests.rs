@@ -347,11 +347,14 @@ fn a_backup_that_has_no_room_says_so_before_it_writes_anything() {
     let options = Options { reserve_bytes: 1 << 20, ..small() };
     let log = Log::open(data.path(), options).unwrap();
     (1..=300).for_each(|number| drop(append(&log, number)));
+    // From here on nothing is written beside the backup, so it needs the same twice.
+    log.close().unwrap();
     let disk = SimDisk::new();
     disk.limit_capacity(Some(1 << 20));
     match super::copy(&log.reader(), &disk) {
         Err(BackupError::NoRoom { needed_bytes, free_bytes, kept_bytes, .. }) => {
-            assert_eq!((free_bytes, kept_bytes), (1 << 20, 1 << 20));
+            assert_eq!(free_bytes, 1 << 20);
+            assert!(kept_bytes >= 1 << 20, "{kept_bytes}");
             assert!(needed_bytes > 100 << 10, "{needed_bytes}");
             assert_eq!((disk.files(), disk.ios()), (vec![], 0));
             // Whole sectors.

@@ -1,6 +1,7 @@
 use super::*;
 use crate::disk::{Disk, DiskFile, DiskLock, FileId};
 use crate::index::{IndexedRecord, VersionRange};
+use crate::retention::When;
 use crate::{Direction, Environment, Options, RealDisk, Retention, StreamRead, Writer};
 use annals_event::{Append, EventType, ExpectedVersion, NewEvent, StreamName, Version};
 use parking_lot::Mutex;
@@ -120,7 +121,8 @@ fn retention_while_an_index_is_made_again_never_lets_it_point_at_itself() {
         // The links of segment 4 are looked for from segment 3 down; when they come to 3, the oldest ones go.
         let drop_oldest = move || {
             let bytes_max = Some((6 - dropped) * SEGMENT_BYTES);
-            let retained = crate::retention::retain(&beside, Retention { age_max: None, bytes_max }).unwrap();
+            let retained =
+                crate::retention::retain(&beside, Retention { age_max: None, bytes_max }, When::Now).unwrap();
             assert_eq!(u64::from(retained.segments), dropped);
         };
         *disk.hook.lock() = Some(("0000000003.index".into(), Box::new(drop_oldest)));

@@ -336,3 +336,49 @@ fn what_was_recorded_before_the_machine_knew_the_time_is_as_old_as_what_follows(
     clock.pass(31 * A_DAY);
     assert!(writer.retain(month).unwrap().segments >= 2);
 }
+
+/// Appends one event to each of so many new streams.
+fn new_streams(writer: &mut Writer, name: &str, count: usize) {
+    for n in 0..count {
+        commit(writer, append(&format!("{name}-{n}"), ExpectedVersion::NoStream)).unwrap();
+    }
+}
+
+#[test]
+fn no_base_is_written_for_less_than_its_own_size_unless_somebody_asks() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = open(folder.path());
+    new_streams(&mut writer, "s", 600);
+    let base_bytes = writer.reader().shared.base_bytes();
+    assert!(base_bytes > 6 * (4 << 10), "{base_bytes} bytes, more than several segments");
+    writer.retain(NOTHING).unwrap();
+    let (mut dropped, mut written, mut runs) = (0, 0, 0);
+    for n in 0..60 {
+        new_streams(&mut writer, &format!("t-{n}"), 10);
+        let retained = writer.retain_when_due(NOTHING).unwrap();
+        if retained.segments > 0 {
+            (dropped, runs) = (dropped + retained.bytes, runs + 1);
+            written += std::fs::metadata(folder.path().join("base")).unwrap().len();
+        }
+    }
+    assert!(runs >= 2 && written <= dropped, "{written} bytes of {runs} bases for {dropped} bytes dropped");
+    writer.retain(NOTHING).unwrap();
+    new_streams(&mut writer, "u", 40);
+    assert_eq!(writer.retain_when_due(NOTHING).unwrap().segments, 0);
+    assert!(writer.retain(NOTHING).unwrap().segments >= 2, "asked for: at once");
+}
+
+#[test]
+fn what_is_overdue_goes_although_it_is_little() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(crate::sim::SimClock::new(1));
+    let month = Retention { age_max: Some(30 * A_DAY), bytes_max: None };
+    let mut writer = simulated(folder.path(), &clock);
+    new_streams(&mut writer, "s", 600);
+    writer.retain(NOTHING).unwrap();
+    seal_two(&mut writer);
+    clock.pass(31 * A_DAY);
+    assert_eq!(writer.retain_when_due(month).unwrap().segments, 0, "expired, and not worth a base");
+    clock.pass(3 * A_DAY);
+    assert!(writer.retain_when_due(month).unwrap().segments >= 2, "an eighth of the limit later");
+}

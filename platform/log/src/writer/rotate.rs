@@ -9,7 +9,7 @@ use crate::files::PREPARED;
 use crate::frame::{HEADER_BYTES, Kind};
 use crate::group::mark_frame;
 use crate::index::ActiveIndex;
-use crate::low_water::{Headroom, Purpose};
+use crate::low_water::Purpose;
 use crate::num::to_u64;
 use crate::options::planted;
 use crate::prepare::{Preparation, PreparedFile, write_header};
@@ -55,8 +55,7 @@ impl Writer {
         bytes_min: u64,
         purpose: Purpose,
     ) -> Result<(), String> {
-        let (disk, reserve_bytes) = (&*self.shared.environment.disk, self.shared.options.reserve_bytes);
-        self.headroom = Headroom::look(disk, reserve_bytes);
+        self.headroom = self.shared.headroom();
         let missing = preparation.missing_bytes(bytes_min);
         match (self.headroom.allows(Purpose::Users, missing), purpose) {
             (Ok(()), _) => return Ok(()),
@@ -65,7 +64,7 @@ impl Writer {
             (Err(_), Purpose::Platform) => {}
         }
         preparation.restart(SEGMENT_BYTES_LOW.min(self.shared.options.segment_bytes));
-        self.headroom = Headroom::look(disk, reserve_bytes);
+        self.headroom = self.shared.headroom();
         self.headroom.allows(purpose, preparation.missing_bytes(bytes_min))
     }
 
