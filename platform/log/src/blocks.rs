@@ -2,17 +2,20 @@
 
 use crate::error::ReadError;
 use crate::frame::{
-    AppendPayload, BAD_PADDING, FrameHeader, HEADER_BYTES, Kind, PAYLOAD_BYTES_MAX, Position, is_padding,
+    AppendPayload, BAD_PADDING, FrameHeader, HEADER_BYTES, Kind, PAYLOAD_BYTES_MAX, is_padding,
 };
 use crate::num::{crc32c, from_u32, to_u32, to_u64, to_usize};
 use crate::options::planted;
 use crate::pending::Records;
-use crate::reader::{BAD_PAYLOAD, NO_FRAME, Place, ReadBlock, ReadBudget, Readable, Reader, chunk_bytes};
+use crate::reader::{BAD_PAYLOAD, NO_FRAME, Place, ReadBudget, Readable, Reader, chunk_bytes};
+use crate::recent_blocks::Block;
 use crate::scan::{Extent, Scanned, Scanner};
 use annals_event::{EventBatch, Sequence};
 use bytes::Bytes;
 
 const BAD_RECORDS: &str = "the frame's records do not match its header";
+
+const CUT: &str = "the file ends within a frame";
 
 /// A chunk of a segment.
 struct Chunk {
@@ -21,73 +24,113 @@ struct Chunk {
     at: u64,
 }
 
+impl Chunk {
+    /// Reads on until there are `wanted` bytes; fewer only at the end of the file.
+    fn fill(&mut self, reader: &Reader, readable: &Readable, wanted: usize) -> Result<(), ReadError> {
+        let held = self.bytes.len();
+        if held < wanted {
+            let file = reader.shared.files.get(readable.segment.number);
+            self.bytes.resize(wanted, 0);
+            let missing = self.bytes.get_mut(held..).unwrap_or_default();
+            let got = file.and_then(|file| file.read_at(missing, self.at + to_u64(held)));
+            let got = got.map_err(|error| reader.io_error(readable.segment.number, error))?;
+            self.bytes.truncate(held + got);
+        }
+        Ok(())
+    }
+
+    /// Forgets what is before `offset`.
+    fn skip_to(&mut self, offset: u64) {
+        let skipped = to_usize(offset - self.at).min(self.bytes.len());
+        self.bytes.drain(..skipped);
+        self.at = offset;
+    }
+}
+
 /// What was taken of a chunk.
 struct Taken {
     /// Where the records begin in the chunk.
     offsets: Vec<u32>,
-    record_bytes: usize,
     /// The next event.
     next: Sequence,
-    /// Where to read on: the frame with the next event, or the place after the last frame.
+    /// Where the first frame with a record begins in the file.
+    start: Option<u64>,
+    /// The place after the last frame.
     resume: u64,
     /// What kept it from taking more.
     stop: Stop,
 }
 
 enum Stop {
-    /// The budget is used up, or the segment ends.
+    /// The segment ends.
     Done,
     /// The frame at `resume` takes this many bytes, more than there are.
     Needs(usize),
+    /// What stands at `resume` is damaged.
+    Damaged,
 }
 
-/// Events from `from` on, which is in the segment at or behind `offset`; with the position to read on from.
+/// Events from `from` on, which is in the segment at or behind `offset`, where `ahead` was read already: those of at least
+/// one whole frame, and of all that lie in about as many bytes as the budget asks for.
 pub(crate) fn read(
     reader: &Reader,
     readable: &Readable,
-    offset: u64,
+    (offset, ahead): (u64, Bytes),
     from: Sequence,
     budget: ReadBudget,
-) -> Result<(ReadBlock, Position), ReadError> {
+) -> Result<Block, ReadError> {
     let segment = readable.segment;
-    let (mut at, mut wanted) = (offset, chunk_bytes(budget, readable.end.saturating_sub(offset)));
+    let left = |at: u64| readable.end.saturating_sub(at);
+    let mut chunk = Chunk { bytes: ahead.into(), at: offset };
+    let mut wanted = chunk_bytes(budget, left(offset));
     loop {
-        let bytes = reader.read_bytes(segment.number, at, wanted)?;
-        let chunk = Chunk { bytes, at };
-        let taken = take(reader, readable, &chunk, from, budget)?;
+        chunk.fill(reader, readable, wanted)?;
+        let taken = take(reader, readable, &chunk, from)?;
         match taken.stop {
             Stop::Needs(bytes) if taken.offsets.is_empty() => {
-                if at == taken.resume && chunk.bytes.len() < wanted {
-                    return Err(reader.corrupted(segment.number, at, "the file ends within a frame"));
+                let is_cut = chunk.bytes.len() < wanted || to_u64(bytes) > left(taken.resume);
+                if is_cut {
+                    return Err(reader.corrupted(segment.number, taken.resume, CUT));
                 }
-                (at, wanted) = (taken.resume, bytes.max(chunk_bytes(budget, readable.end - taken.resume)));
-                wanted = wanted.min(to_usize(readable.end - at));
+                chunk.skip_to(taken.resume);
+                wanted = bytes.max(chunk_bytes(budget, left(taken.resume)));
             }
-            _ => {
-                let events = EventBatch::parse_at(chunk.bytes.into(), taken.offsets)
-                    .map_err(|_| reader.corrupted(segment.number, at, BAD_RECORDS))?;
-                let block = ReadBlock { events, next: taken.next };
-                return Ok((block, segment.base.plus(taken.resume)));
-            }
+            _ => return block(reader, readable, chunk, taken, from),
         }
     }
 }
 
-fn take(
+fn block(
     reader: &Reader,
     readable: &Readable,
-    chunk: &Chunk,
-    from: Sequence,
-    budget: ReadBudget,
-) -> Result<Taken, ReadError> {
+    chunk: Chunk,
+    taken: Taken,
+    first: Sequence,
+) -> Result<Block, ReadError> {
+    let (base, at) = (readable.segment.base, chunk.at);
+    let chunk = Bytes::from(chunk.bytes);
+    let behind = to_usize(taken.resume - at).min(chunk.len());
+    let ahead = if matches!(taken.stop, Stop::Damaged) { Bytes::new() } else { chunk.slice(behind..) };
+    let bytes = chunk.len();
+    let events = EventBatch::parse_at(chunk, taken.offsets)
+        .map_err(|_| reader.corrupted(readable.segment.number, at, BAD_RECORDS))?;
+    let start = base.plus(taken.start.unwrap_or(taken.resume));
+    Ok(Block { first, events, start, resume: base.plus(taken.resume), ahead, bytes })
+}
+
+/// Takes all whole frames of the chunk.
+fn take(reader: &Reader, readable: &Readable, chunk: &Chunk, from: Sequence) -> Result<Taken, ReadError> {
     let mut taken =
-        Taken { offsets: Vec::new(), record_bytes: 0, next: from, resume: chunk.at, stop: Stop::Done };
+        Taken { offsets: Vec::new(), next: from, start: None, resume: chunk.at, stop: Stop::Done };
     while taken.resume < readable.end {
-        match take_next(reader, readable, chunk, budget, &mut taken) {
+        match take_next(reader, readable, chunk, &mut taken) {
             Ok(true) => {}
             Ok(false) => break,
             // What lies below the damage first; the next read names it.
-            Err(_) if !taken.offsets.is_empty() => break,
+            Err(_) if !taken.offsets.is_empty() => {
+                taken.stop = Stop::Damaged;
+                break;
+            }
             Err(error) => return Err(error),
         }
     }
@@ -99,7 +142,6 @@ fn take_next(
     reader: &Reader,
     readable: &Readable,
     chunk: &Chunk,
-    budget: ReadBudget,
     taken: &mut Taken,
 ) -> Result<bool, ReadError> {
     let (at, offset) = (to_usize(taken.resume - chunk.at), taken.resume);
@@ -127,25 +169,17 @@ fn take_next(
         if crc32c(payload) != header.payload_crc && !trusted {
             return Err(damaged(BAD_PAYLOAD));
         }
-        if !take_frame(&header, payload, at, budget, taken).ok_or_else(|| damaged(BAD_RECORDS))? {
-            return Ok(false);
-        }
+        take_frame(&header, payload, at, taken).ok_or_else(|| damaged(BAD_RECORDS))?;
+        taken.start = taken.start.or_else(|| (!taken.offsets.is_empty()).then_some(offset));
     }
     taken.resume += header.frame_bytes();
     Ok(true)
 }
 
-/// Takes the records of a frame at `frame_at` in the chunk; `Some(false)`: the budget did not allow all of them,
-/// `None`: they are not what the header says.
-fn take_frame(
-    header: &FrameHeader,
-    payload: &[u8],
-    frame_at: usize,
-    budget: ReadBudget,
-    taken: &mut Taken,
-) -> Option<bool> {
+/// Takes the records of a frame at `frame_at` in the chunk; `None`: they are not what the header says.
+fn take_frame(header: &FrameHeader, payload: &[u8], frame_at: usize, taken: &mut Taken) -> Option<()> {
     if header.kind != Kind::Append || header.events == 0 {
-        return Some(true);
+        return Some(());
     }
     let records_at = AppendPayload::parse(payload)?.records_at;
     let records = Records { rest: payload.get(records_at..)? };
@@ -154,19 +188,13 @@ fn take_frame(
     let mut seen = 0;
     for record in records {
         if seen >= skip {
-            let full = taken.offsets.len() >= budget.events_max
-                || taken.record_bytes.saturating_add(record.len()) > budget.bytes_max;
-            if full && !taken.offsets.is_empty() {
-                return Some(false);
-            }
             taken.offsets.push(to_u32(at));
-            taken.record_bytes += record.len();
             taken.next = taken.next.next();
         }
         at += record.len();
         seen += 1;
     }
-    (to_u64(seen) == u64::from(header.events)).then_some(true)
+    (to_u64(seen) == u64::from(header.events)).then_some(())
 }
 
 /// The append's frame whose first event is `first`; `None`: that event is not the first of an append, or not there.
@@ -174,7 +202,7 @@ pub(crate) fn frame_from(
     reader: &Reader,
     first: Sequence,
 ) -> Result<Option<(FrameHeader, Bytes)>, ReadError> {
-    let Place { readable, offset } = reader.locate(first)?;
+    let Place { readable, offset, .. } = reader.locate(first)?;
     let (number, base) = (readable.segment.number, readable.segment.base);
     let file = reader.shared.files.get(number).map_err(|error| reader.io_error(number, error))?;
     let extent = Extent { file: &*file, log: reader.shared.tag, base, from: offset, to: readable.end };

@@ -40,7 +40,7 @@ fn fingerprint(reader: &Reader, sequence: Sequence, chain: Chain) -> Fingerprint
 /// The chain after the frame with the event at `at`, which is not beyond the head. Headers are enough: each is checked before
 /// its length is believed, and has the checksum of its payload in it.
 fn chain_at(reader: &Reader, at: Sequence) -> Result<Chain, ReadError> {
-    let Place { readable, mut offset } = reader.locate(at)?;
+    let Place { readable, mut offset, .. } = reader.locate(at)?;
     let number = readable.segment.number;
     let (mut chunk, mut chunk_at) = (Vec::new(), offset);
     loop {

@@ -74,6 +74,7 @@ mod prepare;
 mod queue;
 mod reader;
 mod rebuild;
+mod recent_blocks;
 mod records;
 mod recovery;
 mod repair;

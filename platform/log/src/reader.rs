@@ -79,12 +79,14 @@ pub(crate) struct Readable {
 pub(crate) struct Place {
     pub(crate) readable: Readable,
     pub(crate) offset: u64,
+    /// What was read there already.
+    pub(crate) ahead: Bytes,
 }
 
 /// Where to begin in the segments.
 enum Start {
-    /// At this offset.
-    At(Readable, u64),
+    /// Here.
+    At(Place),
     /// Wherever the sealed segment's index says.
     InIndex(Readable),
 }
@@ -96,10 +98,14 @@ impl Reader {
         if let Some(block) = self.read_recent(from, budget)? {
             return Ok(block);
         }
-        let Place { readable, offset } = self.locate(from)?;
-        let (block, resume) = blocks::read(self, &readable, offset, from, budget)?;
-        self.remember(block.next, resume);
-        Ok(block)
+        if let Some(events) = self.shared.blocks.events(from) {
+            return Ok(page(events, from, budget));
+        }
+        let Place { readable, offset, ahead } = self.locate(from)?;
+        let block = blocks::read(self, &readable, (offset, ahead), from, budget)?;
+        let page = page(block.events.clone(), from, budget);
+        self.shared.blocks.put(block);
+        Ok(page)
     }
 
     /// The same as far as it can be told from memory, without waiting for the disk; `None`: ask [`Self::read`].
@@ -118,7 +124,7 @@ impl Reader {
         }
         let batches = state.tail.read(from, budget.bytes_max);
         drop(state);
-        Ok(batches.map(|batches| from_memory(batches, from, budget)))
+        Ok(batches.map(|batches| page(tail::join(batches, budget.events_max.max(1)), from, budget)))
     }
 
     /// Events of one stream.
@@ -201,10 +207,10 @@ impl Reader {
     pub(crate) fn locate(&self, at: Sequence) -> Result<Place, ReadError> {
         let start = self.start(&self.shared.state.read(), at);
         match start {
-            Some(Start::At(readable, offset)) => Ok(Place { readable, offset }),
+            Some(Start::At(place)) => Ok(place),
             Some(Start::InIndex(readable)) => {
                 let waypoint = self.index(&readable)?.waypoint(|waypoint| waypoint.first <= at);
-                Ok(Place { readable, offset: offset_of(waypoint) })
+                Ok(Place { readable, offset: offset_of(waypoint), ahead: Bytes::new() })
             }
             None => Err(ReadError::BelowStart { first: self.first() }),
         }
@@ -274,31 +280,16 @@ impl Reader {
         let at = state.segments.partition_point(|segment| segment.first <= from).checked_sub(1)?;
         let readable = readable_at(state, at)?;
         if readable.segment.first == from {
-            return Some(Start::At(readable, FRAMES_AT));
+            return Some(Start::At(Place { readable, offset: FRAMES_AT, ahead: Bytes::new() }));
         }
-        if let Some(offset) = self.hint(&readable, from) {
-            return Some(Start::At(readable, offset));
+        if let Some((offset, ahead)) = self.shared.blocks.place(&readable, from) {
+            return Some(Start::At(Place { readable, offset, ahead }));
         }
         if readable.next.is_some() {
             return Some(Start::InIndex(readable));
         }
         let place = state.active.waypoint(|waypoint| waypoint.first <= from);
-        Some(Start::At(readable, offset_of(place)))
-    }
-
-    fn hint(&self, readable: &Readable, from: Sequence) -> Option<u64> {
-        let hints = self.shared.hints.lock();
-        let (_, position) = hints.iter().find(|(sequence, _)| *sequence == from)?;
-        let offset = position.since(readable.segment.base);
-        (*position >= readable.segment.frames() && offset < readable.end).then_some(offset)
-    }
-
-    fn remember(&self, next: Sequence, resume: Position) {
-        /// One a reader that is behind is enough.
-        const HINTS_MAX: usize = 32;
-        let mut hints = self.shared.hints.lock();
-        hints.truncate(HINTS_MAX - 1);
-        hints.push_front((next, resume));
+        Some(Start::At(Place { readable, offset: offset_of(place), ahead: Bytes::new() }))
     }
 }
 
@@ -331,8 +322,9 @@ impl Readable {
     }
 }
 
-fn from_memory(batches: Vec<EventBatch>, from: Sequence, budget: ReadBudget) -> ReadBlock {
-    let events = cut(tail::join(batches, budget.events_max.max(1)), budget);
+/// As many of the events, which begin at `from`, as the budget allows.
+fn page(events: EventBatch, from: Sequence, budget: ReadBudget) -> ReadBlock {
+    let events = cut(events, budget);
     ReadBlock { next: from.plus(to_u64(events.len())), events }
 }
 

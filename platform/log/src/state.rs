@@ -19,6 +19,7 @@ use crate::low_water::Headroom;
 use crate::num::to_u64;
 use crate::options::Options;
 use crate::poison::Poison;
+use crate::recent_blocks::RecentBlocks;
 use crate::requests::Request;
 use crate::retention::RetentionState;
 use crate::room::Shortage;
@@ -209,8 +210,8 @@ pub(crate) struct Shared {
     pub(crate) time: LogTime,
     /// Held while a derived file is replaced: two drafts of one file would meet.
     pub(crate) drafting: Mutex<()>,
-    /// Where recent reads ended, so that the next one begins there without a search.
-    pub(crate) hints: Mutex<VecDeque<(Sequence, Position)>>,
+    /// What recent reads got, so that the next one goes on there without a search, and without reading it again.
+    pub(crate) blocks: RecentBlocks,
 }
 
 impl Shared {

@@ -119,7 +119,7 @@ impl Writer {
             backing_up: Mutex::default(),
             time,
             drafting: Mutex::default(),
-            hints: Mutex::default(),
+            blocks: crate::recent_blocks::RecentBlocks::default(),
         });
         let headroom = shared.headroom();
         let maintenance = Arc::new(Maintenance::new(shared.clone(), preparation, checkpointed));
