@@ -1,7 +1,7 @@
 //! Reading a stream into a state: from a snapshot that the log confirms, or from the beginning.
 
 use crate::{Aggregate, LoadError, Loaded, Upcasters, retry, snapshot::SnapshotCache};
-use annals_event::{EventBatch, LogId, StreamName, Version};
+use annals_event::{EventBatch, EventId, LogId, StreamName, Version};
 use annals_store::{EventStore, ReadError, ReadStream, StreamPage};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -29,16 +29,35 @@ impl<A: Aggregate> Clone for Reader<A> {
 pub(crate) struct Current<A> {
     pub(crate) loaded: Loaded<A>,
     pub(crate) base: Version,
+    /// Whether the event that was looked for is among those that were folded.
+    pub(crate) met: bool,
+}
+
+impl<A: Aggregate> Current<A> {
+    fn fold(
+        &mut self,
+        events: &EventBatch,
+        upcasters: &Upcasters,
+        sought: Option<EventId>,
+    ) -> Result<(), LoadError> {
+        self.met = self.met || sought.is_some_and(|sought| events.iter().any(|event| event.id() == sought));
+        Ok(self.loaded.fold(events, upcasters)?)
+    }
 }
 
 impl<A: Aggregate> Reader<A> {
-    pub(crate) async fn load(&self, stream: &StreamName) -> Result<Current<A>, LoadError> {
-        if let Some(current) = self.load_from_snapshot(stream).await? {
+    /// The state as it is, looking for an event on the way.
+    pub(crate) async fn load(
+        &self,
+        stream: &StreamName,
+        sought: Option<EventId>,
+    ) -> Result<Current<A>, LoadError> {
+        if let Some(current) = self.load_from_snapshot(stream, sought).await? {
             return Ok(current);
         }
-        let mut loaded = Loaded::new();
-        self.fold_rest(stream, &mut loaded, Some(Version::FIRST)).await?;
-        Ok(Current { loaded, base: Version::ZERO })
+        let mut current = Current { loaded: Loaded::new(), base: Version::ZERO, met: false };
+        self.fold_rest(stream, &mut current, Some(Version::FIRST), sought).await?;
+        Ok(current)
     }
 
     /// The state as it was at `version`, folded from the beginning.
@@ -75,9 +94,13 @@ impl<A: Aggregate> Reader<A> {
             .map_err(|source| LoadError::Read { stream: read.stream.clone(), source })
     }
 
-    async fn load_from_snapshot(&self, stream: &StreamName) -> Result<Option<Current<A>>, LoadError> {
+    async fn load_from_snapshot(
+        &self,
+        stream: &StreamName,
+        sought: Option<EventId>,
+    ) -> Result<Option<Current<A>>, LoadError> {
         let Some(snapshots) = &self.snapshots else { return Ok(None) };
-        let Some(mut loaded) = snapshots.load(self.log_id(stream).await?, stream).await else {
+        let Some(loaded) = snapshots.load(self.log_id(stream).await?, stream).await else {
             return Ok(None);
         };
         let base = loaded.version;
@@ -86,9 +109,10 @@ impl<A: Aggregate> Reader<A> {
             tracing::warn!(%stream, version = base.get(), "the log has another event where the snapshot was made; the whole stream is folded");
             return Ok(None);
         };
-        loaded.fold(&tail, &self.upcasters)?;
-        self.fold_rest(stream, &mut loaded, page.next).await?;
-        Ok(Some(Current { loaded, base }))
+        let mut current = Current { loaded, base, met: false };
+        current.fold(&tail, &self.upcasters, sought)?;
+        self.fold_rest(stream, &mut current, page.next, sought).await?;
+        Ok(Some(current))
     }
 
     /// The stream from `base`, or behind it where retention dropped the event at `base` itself.
@@ -105,12 +129,13 @@ impl<A: Aggregate> Reader<A> {
     async fn fold_rest(
         &self,
         stream: &StreamName,
-        loaded: &mut Loaded<A>,
+        current: &mut Current<A>,
         mut next: Option<Version>,
+        sought: Option<EventId>,
     ) -> Result<(), LoadError> {
         while let Some(from) = next {
             let page = self.page(ReadStream::forward(stream.clone()).from(from)).await?;
-            loaded.fold(&page.events, &self.upcasters)?;
+            current.fold(&page.events, &self.upcasters, sought)?;
             next = page.next;
         }
         Ok(())

@@ -89,7 +89,7 @@ impl<A: Aggregate> Repository<A> {
     /// The aggregate's state. One that nothing happened to yet has the default state at version `ZERO`.
     pub async fn load(&self, id: &str) -> Result<Loaded<A>, LoadError> {
         let stream = stream_of::<A>(id)?;
-        let current = self.reader.load(&stream).await?;
+        let current = self.reader.load(&stream, None).await?;
         self.reader.keep(&stream, &current).await;
         Ok(current.loaded)
     }
@@ -115,8 +115,9 @@ impl<A: Aggregate> Repository<A> {
     ///
     /// When others write at the same time, the decision is made again on what they left. When the store is
     /// unavailable for a moment, the append is repeated, and never done twice. A request whose id the caller chose
-    /// ([`Context::request`]) may be repeated as a whole: as long as the log remembers it, the repeat writes nothing and
-    /// gets the first one's result. The same id with a command that would have led to other events is an error
+    /// ([`Context::request`]) may be repeated as a whole: the repeat writes nothing and gets the first one's result, as long as
+    /// the log remembers the id or the first one's events are behind the snapshot that the state is loaded from. The same
+    /// id with a command that would have led to other events is an error
     /// ([`AppendError::RequestIdReused`]).
     pub async fn execute(
         &self,
@@ -148,13 +149,20 @@ impl<A: Aggregate> Repository<A> {
         context: &Context,
     ) -> Result<Attempt<A>, ExecuteError<A::Error>> {
         let request = Request::of(context);
-        let current = self.reader.load(stream).await?;
+        let current = self.reader.load(stream, request.first_event(stream)).await?;
         let events = match current.loaded.state.decide(command.clone()) {
-            Ok(events) if !events.is_empty() => events,
+            Ok(events) if !events.is_empty() && !current.met => events,
             decided => {
-                // What the request did before may be why there is nothing to do now, or why it is refused.
-                let otherwise = decided.map(|_| Executed::nothing(current.loaded));
-                let otherwise = otherwise.map_err(ExecuteError::Rejected);
+                // What the request did before may be why there is nothing to do now, or why it is refused; and if its
+                // events were met, it is not done once more, whether the store remembers its id or not.
+                let dropped = || AppendError::OriginalDropped { request_id: request.append_id(stream) };
+                let otherwise = match decided {
+                    Ok(_) if current.met => {
+                        Err(ExecuteError::Append { stream: stream.clone(), source: dropped() })
+                    }
+                    Ok(_) => Ok(Executed::nothing(current.loaded)),
+                    Err(refusal) => Err(ExecuteError::Rejected(refusal)),
+                };
                 return self.earlier(&request, stream, command, otherwise).await.map(Attempt::Done);
             }
         };

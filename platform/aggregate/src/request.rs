@@ -45,6 +45,14 @@ impl Request {
         }
     }
 
+    /// The id that its first event has if it was executed before; `None`: nobody can know.
+    pub(crate) fn first_event(&self, stream: &StreamName) -> Option<EventId> {
+        match self {
+            Self::Named(_) => Some(self.event_id(stream, 0)),
+            Self::Unnamed => None,
+        }
+    }
+
     /// The id of the `index`-th event.
     pub(crate) fn event_id(&self, stream: &StreamName, index: u32) -> EventId {
         match self {

@@ -185,6 +185,26 @@ async fn a_request_that_is_repeated_gets_the_first_ones_events() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_repeated_after_the_store_forgot_it_is_not_executed_twice() {
+    let store = FaultyStore::new();
+    let accounts = Repository::<Account>::new(store.clone());
+    accounts.execute("1", open(), Context::new()).await.unwrap();
+    let request = || Context::new().request(RequestId::from_name("transfer 7"));
+    let first = accounts.execute("1", deposit(5), request()).await.unwrap();
+    accounts.execute("1", deposit(10), Context::new()).await.unwrap();
+
+    store.next_appends([Fault::Forget]);
+    let again = accounts.execute("1", deposit(5), request()).await.unwrap();
+    assert!(again.repeated);
+    assert_eq!((again.events, again.token), (first.events, first.token));
+    store.next_appends([Fault::Forget]);
+    let other = accounts.execute("1", deposit(6), request()).await;
+    let reused = |source: &AppendError| matches!(source, AppendError::RequestIdReused { .. });
+    assert!(matches!(&other, Err(ExecuteError::Append { source, .. }) if reused(source)), "{other:?}");
+    assert_eq!(balance(&accounts).await, 15);
+}
+
+#[tokio::test]
 async fn a_repeated_request_is_recognised_also_where_nothing_is_left_to_do() {
     let accounts = accounts(&GappedStore::new());
     let request = || Context::new().request(RequestId::from_name("opening"));

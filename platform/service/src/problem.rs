@@ -73,6 +73,15 @@ impl Problem {
                 source: AppendError::Unavailable { .. } | AppendError::Corrupted(_),
                 ..
             } => Self::unavailable(error),
+            ExecuteError::Append {
+                source:
+                    AppendError::RequestIdReused { .. }
+                    | AppendError::EventIdReused { .. }
+                    | AppendError::RequestUnjudged { .. }
+                    | AppendError::RequestAhead { .. }
+                    | AppendError::OriginalDropped { .. },
+                ..
+            } => Self::conflict(error),
             other => Self::internal(&other),
         }
     }
@@ -129,6 +138,33 @@ impl From<LoadError> for Problem {
             LoadError::InvalidId(invalid) => Self::bad_request(invalid),
             LoadError::Read { source: ReadError::Unavailable { .. }, .. } => Self::unavailable(error),
             other => Self::internal(&other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use annals_event::{EventId, RequestId, StreamName, Timestamp};
+    use std::{convert::Infallible, time::Duration};
+
+    #[test]
+    fn a_request_that_was_made_before_in_another_way_is_a_conflict_and_no_fault_of_the_server() {
+        let (request_id, event_id) = (RequestId::from_name("r"), EventId::from_name("e"));
+        let ahead = Duration::from_secs(6);
+        for source in [
+            AppendError::RequestIdReused { request_id },
+            AppendError::EventIdReused { event_id },
+            AppendError::RequestUnjudged { request_id, judged_after: Timestamp::from_micros(1) },
+            AppendError::RequestAhead { request_id, ahead },
+            AppendError::OriginalDropped { request_id },
+        ] {
+            let said = source.to_string();
+            let stream = StreamName::new("order-1").unwrap();
+            let error = ExecuteError::<Infallible>::Append { stream, source };
+            let problem = Problem::of_execute(error, |never| match never {});
+            assert_eq!(problem.status, StatusCode::CONFLICT.as_u16(), "{problem:?}");
+            assert!(problem.detail.contains(&said) || problem.detail.contains("order-1"), "{problem:?}");
         }
     }
 }

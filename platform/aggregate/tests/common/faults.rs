@@ -1,4 +1,4 @@
-use annals_event::{Append, MarkName, Receipt, Sequence, Timestamp};
+use annals_event::{Append, MarkName, Receipt, RequestId, Sequence, Timestamp};
 use annals_store::{
     AppendError, Capabilities, EventStore, GappedStore, Head, LogPage, ReadError, ReadLog, ReadStream,
     StreamPage, Subscribe, Subscription,
@@ -15,6 +15,8 @@ use tokio::sync::Notify;
 pub(crate) enum Fault {
     /// The append is done, and its answer is lost.
     LoseAnswer,
+    /// The append is done as if the store no longer knew its request id.
+    Forget,
     /// The append is not done.
     Refuse,
     /// Says that it arrived, and waits to be let through.
@@ -71,6 +73,9 @@ impl EventStore for FaultyStore {
         self.appends.fetch_add(1, Ordering::SeqCst);
         match self.next_fault() {
             None => self.inner.append(append).await,
+            Some(Fault::Forget) => {
+                self.inner.append(Append { request_id: RequestId::generate(), ..append }).await
+            }
             Some(Fault::Refuse) => Err(unavailable()),
             Some(Fault::LoseAnswer) => self.inner.append(append).await.and(Err(unavailable())),
             Some(Fault::Pause) => {
