@@ -7,7 +7,7 @@ mod support;
 use annals_projection::{FoldControl, GenerationId, Origin, Projector, ReadModel, SnapshotName, Until};
 use annals_store::EventStore;
 use fail::FailScenario;
-use support::{PATIENCE, Running, World, append, fresh_fold, model, rows, sales};
+use support::{PATIENCE, Running, World, append, fresh_fold, gets_to, model, rows, sales};
 
 async fn assert_equals_a_fresh_fold(world: &World, running: &Running, model: &ReadModel, point: &str) {
     let head = world.store.head().await.unwrap().last;
@@ -45,7 +45,7 @@ async fn a_fold_stopped_at(point: &str) {
         fail::cfg(point, if round == 0 { "return" } else { "1*off->return" }).unwrap();
         let running = world.start(&model).await;
         let mut token = world.store.head().await.unwrap().last;
-        while running.handle.wait_for(token, PATIENCE).await.is_ok() {
+        while gets_to(&running.handle, token).await {
             token = append(&world.store, &sales(10, 30)).await;
         }
         assert!(running.ended().await.to_string().contains(point));

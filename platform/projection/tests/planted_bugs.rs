@@ -14,7 +14,7 @@ use annals_event::Sequence;
 use annals_projection::{FoldError, GenerationError, GenerationId, Origin, PlantedBug, SnapshotName, plant};
 use fail::FailScenario;
 use std::{fs, sync::Arc};
-use support::{PATIENCE, World, append, fold_by_two, fresh_fold, model, rows, sales};
+use support::{PATIENCE, World, append, fold_by_two, fresh_fold, gets_to, model, rows, sales};
 
 /// What a suite found wrong.
 type Verdict = Result<(), String>;
@@ -51,7 +51,7 @@ async fn a_stop_between_rows_and_checkpoint() -> Verdict {
     let head = append(&world.store, &sales(400, 30)).await;
     fail::cfg("between-rows-and-checkpoint", "1*return->off").unwrap();
     let mut running = world.start(&model()).await;
-    if running.handle.wait_for(head, PATIENCE).await.is_err() {
+    if !gets_to(&running.handle, head).await {
         running.ended().await;
         running = world.start(&model()).await;
     }

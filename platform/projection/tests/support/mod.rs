@@ -11,7 +11,7 @@ use annals_projection::{
     Projector, ProjectorError, ProjectorHandle, ProjectorOptions, ReadModel, Reader, SqlProjection, SqlTable,
     SqlTransaction, Table, TableError, TableProjection, TableSchema, Until, Value, cell,
 };
-use annals_store::{ConsumerState, EventStore, GappedStore};
+use annals_store::{Activity, ConsumerState, EventStore, GappedStore};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -287,6 +287,12 @@ pub async fn state_of(
     };
     let found = tokio::time::timeout(PATIENCE, found).await;
     found.unwrap_or_else(|_| panic!("{handle:?}"))
+}
+
+/// Whether the projector gets to `token`, or stops before it.
+pub async fn gets_to(handle: &ProjectorHandle, token: Sequence) -> bool {
+    let stopped = |state: &ConsumerState| matches!(state.activity, Activity::Stopped { .. });
+    state_of(handle, |state| state.position >= token || stopped(state)).await.position >= token
 }
 
 /// Every row with its sequence number.
