@@ -1,6 +1,8 @@
 use super::*;
 use crate::disk::{Clock, SystemEntropy};
+use crate::log_time::EARLIEST;
 use crate::{AppendError, Direction, Disk, Environment, Options, ReadBudget, RealDisk, StreamRead, Writer};
+use annals_event::MarkName;
 use annals_event::{Append, EventType, ExpectedVersion, NewEvent, Receipt, RequestId, StreamName, Timestamp};
 use std::{
     path::Path,
