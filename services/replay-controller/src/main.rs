@@ -61,7 +61,7 @@ async fn serve(options: &Options) -> Result<()> {
     tracing::info!(%address, store = options.store, "the replay controller is ready");
 
     let shutdown = CancellationToken::new();
-    let replays = Replays::new(store);
+    let replays = Replays::new(store.clone());
     let following = tokio::spawn({
         let (replays, shutdown) = (replays.clone(), shutdown.clone());
         async move {
@@ -72,7 +72,7 @@ async fn serve(options: &Options) -> Result<()> {
     });
     tokio::spawn(cancel_on_signal(shutdown.clone()));
 
-    server.serve(annals_replay_controller::server(replays), shutdown).await;
+    server.serve(annals_replay_controller::server(replays, store), shutdown).await;
     following.await??;
     Ok(())
 }

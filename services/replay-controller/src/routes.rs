@@ -5,6 +5,7 @@ use crate::{
 use annals_aggregate::Context;
 use annals_replay::{ReplayId, ReplayRequest, Replays};
 use annals_service::{Body, HttpLimits, Problem, Segment, finish};
+use annals_store::{EventStore, probe};
 use axum::{
     Json, Router,
     extract::State,
@@ -12,8 +13,8 @@ use axum::{
     response::IntoResponse,
     routing::{get, post},
 };
-use serde_json::json;
-use std::time::Duration;
+use serde_json::{Value, json};
+use std::{sync::Arc, time::Duration};
 
 /// How long a request may take, its body included. Longer than a store that is away is tried again.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
@@ -25,10 +26,16 @@ pub fn limits() -> HttpLimits {
     HttpLimits { request_time_max: REQUEST_TIME_MAX, ..HttpLimits::default() }
 }
 
-/// The API as a whole server: also with its health, and an answer to what is not there.
-pub fn server(replays: Replays) -> Router {
-    let health = get(async || Json(json!({ "status": "ready" })));
-    finish(routes(replays).route("/health", health), &limits(), HINT)
+/// The API as a whole server: also with its health, and an answer to what is not there. `store` is the one of `replays`.
+pub fn server(replays: Replays, store: Arc<dyn EventStore>) -> Router {
+    let health = Router::new().route("/health", get(health)).with_state(store);
+    finish(routes(replays).merge(health), &limits(), HINT)
+}
+
+/// Ready as long as the store is, without which nothing can be asked for. Answers soon, also while the store does not.
+async fn health(State(store): State<Arc<dyn EventStore>>) -> Result<Json<Value>, Problem> {
+    probe(&*store).await.map_err(Problem::unavailable)?;
+    Ok(Json(json!({ "status": "ready" })))
 }
 
 /// The API, to be mounted wherever `replays` runs.

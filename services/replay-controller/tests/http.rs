@@ -1,11 +1,17 @@
 //! The API as a client sees it, over a real socket.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use annals_event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
+use annals_event::{
+    Append, EventType, ExpectedVersion, MarkName, NewEvent, Receipt, Sequence, StreamName, Timestamp,
+};
 use annals_replay::{ReplayId, Replays};
 use annals_replay_controller::{limits, server};
 use annals_service::HttpServer;
-use annals_store::{EventStore, GappedStore};
+use annals_store::{
+    AppendError, Capabilities, EventStore, GappedStore, Head, LogPage, ReadError, ReadLog, ReadStream,
+    StreamPage, Subscribe, Subscription,
+};
+use async_trait::async_trait;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
@@ -29,13 +35,13 @@ impl Controller {
     }
 
     async fn on(store: Arc<dyn EventStore>) -> Self {
-        let replays = Replays::new(store);
+        let replays = Replays::new(store.clone());
         let shutdown = CancellationToken::new();
         let bound = HttpServer::bind("127.0.0.1:0".parse().unwrap(), limits()).await.unwrap();
         let address = format!("http://{}", bound.address());
         let (following, stop) = (replays.clone(), shutdown.clone());
         tokio::spawn(async move { following.run(stop).await });
-        tokio::spawn(bound.serve(server(replays), shutdown.clone()));
+        tokio::spawn(bound.serve(server(replays, store), shutdown.clone()));
         Self { address, client: Client::new(), _shutdown: shutdown.drop_guard() }
     }
 
@@ -126,6 +132,51 @@ async fn what_is_not_there_is_a_problem_too() {
         );
     }
     assert_eq!(controller.get("/health").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn health_says_that_the_store_cannot_be_used_and_why() {
+    let controller = Controller::on(Arc::new(NotReady(GappedStore::new()))).await;
+    let (status, content_type, problem) = controller.get("/health").await;
+    assert_eq!(
+        (status, content_type.as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, "application/problem+json")
+    );
+    assert!(problem["detail"].as_str().unwrap().contains("the disk is full"), "{problem}");
+}
+
+/// A store that answers reads and takes no appends.
+struct NotReady(GappedStore);
+
+#[async_trait]
+impl EventStore for NotReady {
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+    async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
+        self.0.append(append).await
+    }
+    async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
+        self.0.read_stream(read).await
+    }
+    async fn read_log(&self, read: ReadLog) -> Result<LogPage, ReadError> {
+        self.0.read_log(read).await
+    }
+    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
+        self.0.subscribe(subscribe).await
+    }
+    async fn head(&self) -> Result<Head, ReadError> {
+        self.0.head().await
+    }
+    async fn ready(&self) -> Result<(), ReadError> {
+        Err(ReadError::Unavailable { reason: "the disk is full".to_owned() })
+    }
+    async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
+        self.0.mark(mark).await
+    }
+    async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
+        self.0.sequence_at(time).await
+    }
 }
 
 /// Waits until what a client gets at `path` is as wanted.
