@@ -102,8 +102,6 @@ enum Verdict {
     Skipped,
     /// The judge did not get through.
     Failed,
-    /// Judged by other tests of this repository.
-    Elsewhere,
     /// Nobody judges it yet.
     NotClaimed,
 }
@@ -115,7 +113,6 @@ impl Verdict {
             Self::Broken => "BROKEN",
             Self::Skipped => "skipped",
             Self::Failed => "FAILED",
-            Self::Elsewhere => "elsewhere",
             Self::NotClaimed => "not claimed",
         }
     }
@@ -136,7 +133,6 @@ impl Row {
     pub(crate) fn unjudged(line: &Line) -> Self {
         let (verdict, how) = match line.how {
             How::Here => (Verdict::Failed, "it has a judge and was not run"),
-            How::Elsewhere(how) => (Verdict::Elsewhere, how),
             How::NotClaimed(why) => (Verdict::NotClaimed, why),
         };
         Self::of(line, verdict, Finding::default(), 0.0, how.to_owned())
@@ -161,7 +157,7 @@ impl Row {
     /// Whether the card may be shown with pride.
     pub(crate) const fn is_good(&self, may_skip: bool) -> bool {
         match self.verdict {
-            Verdict::Kept | Verdict::Elsewhere | Verdict::NotClaimed => true,
+            Verdict::Kept | Verdict::NotClaimed => true,
             Verdict::Skipped => may_skip,
             Verdict::Broken | Verdict::Failed => false,
         }

@@ -69,6 +69,13 @@ impl Program {
     }
 }
 
+/// This program, to run as a process of its own.
+pub(crate) fn own_program() -> Result<Command> {
+    let mut command = Command::new(env::current_exe()?);
+    quiet(&mut command);
+    Ok(command)
+}
+
 /// Only errors are said, and no spans are sent anywhere.
 pub(crate) fn quiet(command: &mut Command) {
     command.env("RUST_LOG", "error").env_remove("OTEL_EXPORTER_OTLP_ENDPOINT");

@@ -7,6 +7,7 @@ mod card;
 mod cycles;
 mod disk;
 mod ground;
+mod http;
 mod judge;
 mod lines;
 mod load;
@@ -32,7 +33,7 @@ use tokio::{
 
 /// Judges what Annals promises, and prints the score card.
 ///
-/// Where root, loop devices or strace are missing, the lines that take them are skipped and say so. With
+/// Where root, loop devices, strace or libfaketime are missing, the lines that take them are skipped and say so. With
 /// ANNALS_MAY_NOT_SKIP=1 that is a failure.
 #[derive(Parser)]
 #[command(version, max_term_width = 110)]

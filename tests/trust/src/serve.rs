@@ -1,11 +1,12 @@
 //! A server of a log with small segments, so that each of its lives sees rotations, indexes and checkpoints. It ends
 //! only by being killed.
 
-use annals_event_store::{Options, Service};
-use annals_store_log::LogStore;
+use annals_event_store::{Options, Service, operations};
+use annals_service::HttpServer;
+use annals_store_log::{LogStore, Retainer, Retention};
 use anyhow::Result;
 use clap::Args;
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// After so many sealed segments there is a checkpoint.
@@ -17,6 +18,11 @@ pub(crate) struct Serve {
     data: PathBuf,
     #[arg(long)]
     segment_bytes: u64,
+    /// Segments whose events are all older may be dropped; none: all are kept
+    #[arg(long)]
+    retain_seconds: Option<u64>,
+    #[arg(long, default_value_t = 1_000)]
+    retain_every_ms: u64,
 }
 
 impl Serve {
@@ -29,7 +35,16 @@ impl Serve {
         if let Some(damage) = store.damage() {
             anyhow::bail!("the log is damaged: {damage}");
         }
-        let service = Service::bind(Options::loopback(), Arc::new(store)).await?;
+        if let Some(seconds) = self.retain_seconds {
+            let retention = Retention { age_max: Some(Duration::from_secs(seconds)), bytes_max: None };
+            let retainer = Retainer::new(store.clone(), retention);
+            let every = Duration::from_millis(self.retain_every_ms);
+            tokio::spawn(retainer.every(every).run(CancellationToken::new()));
+        }
+        let pages = operations(store.clone(), None);
+        let Options { listen, limits } = Options::loopback();
+        let server = HttpServer::bind(listen, limits.http.clone()).await?;
+        let service = Service::on(server, &limits, Arc::new(store), pages).await?;
         println!("listening on http://{}", service.address());
         service.run(CancellationToken::new()).await;
         Ok(())

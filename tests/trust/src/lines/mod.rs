@@ -1,10 +1,13 @@
 //! The lines of the score card: what is promised, what is aimed at, and who judges.
 
 mod catch_up;
+mod clock;
 mod conditional;
 mod eio;
+mod floods;
 mod full;
 mod kill;
+mod moved;
 mod open;
 mod power;
 mod stalled;
@@ -82,8 +85,6 @@ pub(crate) struct Line {
 pub(crate) enum How {
     /// This program.
     Here,
-    /// Other tests of this repository.
-    Elsewhere(&'static str),
     /// Nobody yet.
     NotClaimed(&'static str),
 }
@@ -100,8 +101,11 @@ pub(crate) async fn judge(line: u8, run: &Run) -> Result<Finding, Unjudged> {
         11 => Ok(catch_up::judge(run).await?),
         14 => Ok(suites::replays(run).await?),
         16 => Ok(suites::fuzzing(run).await?),
+        17 => Ok(floods::judge(run).await?),
         18 => Ok(stalled::judge(run).await?),
         21 => Ok(open::judge(run).await?),
+        25 => clock::judge(run).await,
+        26 => moved::judge(run).await,
         other => Err(Unjudged::Skipped(format!("line {other} has no judge here"))),
     }
 }
@@ -210,9 +214,9 @@ pub(crate) const LINES: &[Line] = &[
     },
     Line {
         number: 17,
-        promise: "floods: idle connections, slow headers, resets, giant headers, giant lengths",
+        promise: "floods: idle connections, slow headers and bodies, resets, giant headers and lengths, unfinished messages",
         target: "bounded memory, healthy p99 at most doubled",
-        how: How::Elsewhere("`cargo test -p annals-event-store --test network floods`, without the p99"),
+        how: How::Here,
     },
     Line {
         number: 18,
@@ -233,4 +237,16 @@ pub(crate) const LINES: &[Line] = &[
         how: How::NotClaimed("no corpus yet"),
     },
     Line { number: 21, promise: "open after a kill", target: "10 GiB in 1 s", how: How::Here },
+    Line {
+        number: 25,
+        promise: "clock: forward 20 years, back, stuck",
+        target: "order, window and retention unaffected, nothing dropped, a warning",
+        how: How::Here,
+    },
+    Line {
+        number: 26,
+        promise: "folder deleted, replaced by a restored one, made read-only under its holder",
+        target: "noticed within 5 s, no durable answer afterwards",
+        how: How::Here,
+    },
 ];

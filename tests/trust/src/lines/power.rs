@@ -6,14 +6,12 @@ use crate::{
     card::{Finding, Unjudged},
     cycles::{Ground, Plan, live, tell},
     disk::PowerDisk,
-    ground::quiet,
+    ground::own_program,
     judge::Tally,
     process::Server,
     workload::{Mix, Payload},
 };
 use anyhow::Result;
-use std::env;
-use tokio::process::Command;
 
 /// How often one disk loses its power before there is a new one.
 const CUTS_A_LIFE: u64 = 30;
@@ -50,9 +48,8 @@ struct Powered(PowerDisk);
 
 impl Ground for Powered {
     async fn start(&mut self) -> Result<Server> {
-        let mut command = Command::new(env::current_exe()?);
+        let mut command = own_program()?;
         command.arg("serve").arg(self.0.data()).args(["--segment-bytes", &SEGMENT_BYTES.to_string()]);
-        quiet(&mut command);
         Server::start(command).await
     }
 
