@@ -1,4 +1,7 @@
 //! Many recorded events in one shared buffer.
+//!
+//! Whoever holds a batch holds its whole buffer. So a batch of which little was kept gets a buffer of its own
+//! ([`EventBatch::compact`]): what [`EventBatch::filter`] gives holds at most twice the bytes of its events.
 
 use crate::record::{self, DecodeError, RecordRef};
 use crate::{
@@ -95,13 +98,30 @@ impl EventBatch {
             }
         })
     }
-    /// The events that `keep` accepts, in the same buffer.
+    /// The events that `keep` accepts, in the same buffer if they are most of it, else in one of their own.
     #[must_use]
     pub fn filter(&self, mut keep: impl FnMut(&EventRef<'_>) -> bool) -> Self {
         let kept = self.iter().zip(self.offsets.iter()).filter(|(event, _)| keep(event)).map(|(_, &at)| at);
-        Self { bytes: self.bytes.clone(), offsets: kept.collect() }
+        Self { bytes: self.bytes.clone(), offsets: kept.collect() }.compact()
     }
-    /// The events at `range` of indices, in the same buffer. A range beyond the end gives what there is.
+    /// The same events in a buffer of their own, if they take less than half of this one. Otherwise nothing is copied.
+    #[must_use]
+    pub fn compact(self) -> Self {
+        let kept_bytes = self.size_bytes();
+        if kept_bytes >= self.bytes.len().div_ceil(2) {
+            return self;
+        }
+        let (mut bytes, mut offsets) = (Vec::with_capacity(kept_bytes), Vec::with_capacity(self.len()));
+        let mut at = 0_u32;
+        for record in self.iter().map(|event| event.as_bytes()) {
+            offsets.push(at);
+            bytes.extend_from_slice(record);
+            // Half of a buffer of at most 4 GiB: the sum fits.
+            at = at.saturating_add(u32::try_from(record.len()).unwrap_or(u32::MAX));
+        }
+        Self { bytes: bytes.into(), offsets: offsets.into() }
+    }
+    /// The events at `range` of indices, in the same buffer, however few. A range beyond the end gives what there is.
     #[must_use]
     pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
         let to = range.end.min(self.len());
@@ -116,6 +136,10 @@ impl EventBatch {
     /// Bytes of all the records of the batch.
     pub fn size_bytes(&self) -> usize {
         self.iter().map(|event| event.record.len()).sum()
+    }
+    /// Bytes of memory that the batch keeps for its records, wanted or not.
+    pub fn buffer_bytes(&self) -> usize {
+        self.bytes.len()
     }
 }
 

@@ -158,7 +158,7 @@ fn bytes_of_the_first_release_are_still_read() {
 }
 
 #[test]
-fn slices_filters_and_reversals_share_the_buffer() {
+fn slices_filters_and_reversals_keep_the_right_events() {
     let events: Vec<_> =
         (1..=5).map(|n| RecordedEvent { sequence: Sequence::new(n), ..golden_event() }).collect();
     let batch = batch(&events);
@@ -169,4 +169,28 @@ fn slices_filters_and_reversals_share_the_buffer() {
     assert_eq!(numbers(&batch.reversed()), [5, 4, 3, 2, 1]);
     assert_eq!(numbers(&batch.filter(|event| event.sequence().get() % 2 == 0)), [2, 4]);
     assert_eq!(batch.get(1).unwrap().payload_bytes(), Bytes::from_static(b"\x01\x02"));
+}
+
+#[test]
+fn a_filtered_batch_keeps_at_most_twice_the_bytes_of_its_events() {
+    let events: Vec<_> =
+        (1..=100).map(|n| RecordedEvent { sequence: Sequence::new(n), ..golden_event() }).collect();
+    let batch = batch(&events);
+    for every in 1..=120 {
+        let kept = batch.filter(|event| event.sequence().get() % every == 0);
+        let wanted = events.iter().filter(|event| event.sequence.get() % every == 0);
+        assert!(kept.iter().map(|event| event.to_recorded().unwrap()).eq(wanted.cloned()));
+        let (buffer, events) = (kept.buffer_bytes(), kept.size_bytes());
+        assert!(buffer <= 2 * events, "one in {every}: {buffer} bytes for events of {events} bytes");
+    }
+}
+
+#[test]
+fn a_batch_of_which_half_is_kept_is_not_copied() {
+    let batch = batch(&vec![golden_event(); 10]);
+    let at = |batch: &EventBatch| batch.first().unwrap().as_bytes().as_ptr();
+    let mut index = 0..;
+    let half = batch.filter(|_| index.next().unwrap() % 2 == 0);
+    assert_eq!((at(&half), half.buffer_bytes()), (at(&batch), batch.buffer_bytes()));
+    assert_eq!(at(&batch.slice(0..1)), at(&batch), "a slice never is");
 }

@@ -336,7 +336,7 @@ fn cut(events: EventBatch, budget: ReadBudget) -> EventBatch {
         bytes <= budget.bytes_max
     });
     let count = fitting.count().clamp(1, budget.events_max.max(1));
-    if count >= events.len() { events } else { events.slice(0..count) }
+    if count >= events.len() { events } else { events.slice(0..count).compact() }
 }
 
 /// How many bytes to read at once for a budget.

@@ -1,5 +1,8 @@
 //! Reads the log ahead of the writer and decodes on other threads, a bounded number of batches ahead. What was seen of the
 //! log so far is checked when the feed has subscribed, and each batch brings the chain value at its end.
+//!
+//! A batch is bounded by its events, by the memory that they keep, and, where few of the log's events are wanted, by how
+//! much of the log it goes over: however rare the wanted events are, the checkpoint moves.
 
 use super::{
     DecodedBatch, EventError, FoldError,
@@ -7,15 +10,18 @@ use super::{
 };
 use crate::{GenerationId, ReadModel, generation::check_seen};
 use annals_event::{EventBatch, Sequence};
-use annals_store::{EventStore, ReadError, SeenLog, Subscribe, Subscription, chain_at};
+use annals_store::{Delivery, EventStore, ReadError, SeenLog, Subscribe, Subscription, chain_at};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 /// About how many events a batch has while the fold is behind. At the head a batch is what there is.
 const BATCH_EVENTS: usize = 16_384;
-/// About how many bytes of records a batch has.
+/// About how many bytes of memory the events of a batch keep.
 const BATCH_BYTES: usize = 8 << 20;
+/// At most so many sequence numbers are gone over for one batch, unless half of them or more are wanted. A fold that is
+/// stopped has this much to go over again.
+const SCANNED_MAX: u64 = 10_000;
 /// How many decoded batches wait for the writer, besides the one that is being decoded.
 const BATCHES_AHEAD: usize = 1;
 /// Fewer events than this are decoded where they are read: handing them to a thread would take longer.
@@ -69,10 +75,11 @@ async fn read(options: FeedOptions, sender: &Sender) -> Result<(), FoldError> {
     let decoder = Decoder { model, store: store.clone() };
     while seen.through < until {
         let filter = decoder.model.filter().clone();
-        let mut subscription = store.subscribe(Subscribe::after(seen.through, filter)).await?;
+        let subscription = store.subscribe(Subscribe::after(seen.through, filter)).await?;
         check_seen(&*store, generation, &seen).await?;
+        let mut collector = Collector::new(subscription);
         while seen.through < until
-            && let Some((events, span)) = collect(&mut subscription, seen.through, until).await?
+            && let Some((events, span)) = collector.collect(seen.through, until).await?
         {
             for batch in decoder.decode(events, span).await {
                 if let Ok(batch) = &batch {
@@ -88,31 +95,70 @@ async fn read(options: FeedOptions, sender: &Sender) -> Result<(), FoldError> {
     Ok(())
 }
 
-/// Joins deliveries into one batch while there are more at once. `None`: the adapter had lost the log, so that what was
-/// collected may not belong together.
-async fn collect(
-    subscription: &mut Subscription,
-    after: Sequence,
-    until: Sequence,
-) -> Result<Option<(Vec<EventBatch>, Span)>, ReadError> {
-    let (mut events, mut count, mut bytes) = (Vec::new(), 0, 0);
-    loop {
-        let delivery = subscription.next().await?;
-        if delivery.resumed {
-            return Ok(None);
-        }
-        let (through, head) = (delivery.through.max(after), delivery.head);
-        count += delivery.events.len();
-        bytes += delivery.events.size_bytes();
-        events.push(delivery.events);
-        if through >= until {
-            let span = Span { after, through: until, head };
-            return Ok(Some((cut(&events, until.next()), span)));
-        }
-        if through >= head || count >= BATCH_EVENTS || bytes >= BATCH_BYTES {
-            return Ok(Some((events, Span { after, through, head })));
+/// Joins deliveries into batches.
+struct Collector {
+    subscription: Subscription,
+    /// What of the last delivery was too much for its batch.
+    left: Option<Delivery>,
+}
+
+impl Collector {
+    fn new(subscription: Subscription) -> Self {
+        Self { subscription, left: None }
+    }
+
+    /// The next batch: what there is at once, as far as one may go. `None`: the adapter had lost the log, so that what was
+    /// collected may not belong together.
+    async fn collect(
+        &mut self,
+        after: Sequence,
+        until: Sequence,
+    ) -> Result<Option<(Vec<EventBatch>, Span)>, ReadError> {
+        let (mut events, mut count, mut bytes) = (Vec::new(), 0, 0);
+        let mut span = Span { after, through: after, head: Sequence::ZERO };
+        loop {
+            let delivery = self.next().await?;
+            if delivery.resumed {
+                return Ok(None);
+            }
+            let reached = delivery.through.max(after).min(until);
+            let is_sparse = is_sparse(reached.get() - after.get(), count + delivery.events.len());
+            let scanned = span.through.max(after.plus(SCANNED_MAX));
+            (span.through, span.head) = (if is_sparse { scanned } else { reached }, delivery.head);
+            let taken = self.take(delivery, span.through);
+            (count, bytes) = (count + taken.len(), bytes + taken.buffer_bytes());
+            if !taken.is_empty() {
+                events.push(taken);
+            }
+            let is_full = is_sparse || count >= BATCH_EVENTS || bytes >= BATCH_BYTES;
+            if is_full || span.through >= until.min(span.head) {
+                return Ok(Some((events, span)));
+            }
         }
     }
+
+    async fn next(&mut self) -> Result<Delivery, ReadError> {
+        match self.left.take() {
+            Some(left) => Ok(left),
+            None => self.subscription.next().await,
+        }
+    }
+
+    /// The delivery's events up to `through`; the others are left for the next batch.
+    fn take(&mut self, delivery: Delivery, through: Sequence) -> EventBatch {
+        if through >= delivery.through {
+            return delivery.events;
+        }
+        let taken = delivery.events.filter(|event| event.sequence() <= through);
+        let events = delivery.events.filter(|event| event.sequence() > through);
+        self.left = Some(Delivery { events, ..delivery });
+        taken
+    }
+}
+
+/// Whether so many events are few for a batch that goes over `scanned` sequence numbers, and those are many.
+fn is_sparse(scanned: u64, events: usize) -> bool {
+    scanned > SCANNED_MAX && u64::try_from(events).unwrap_or(u64::MAX) < scanned / 2
 }
 
 struct Decoder {
@@ -172,3 +218,6 @@ async fn decode_off(
         },
     }
 }
+
+#[cfg(test)]
+mod tests;
