@@ -116,7 +116,7 @@ pub use reader::{Direction, ReadBlock, ReadBudget, Reader, StreamRead};
 pub use retention::{Hold, RetainError, Retained, Retention};
 pub use room::Room;
 pub use scrub::{Scrub, ScrubStatus};
-pub use shell::{HeadWait, Log};
+pub use shell::{HeadWait, HeadWatch, Log};
 pub use stats::Stats;
 pub use verify::{Finding, Harm, VerifyError, VerifyProgress, VerifyReport, verify, verify_on};
 pub use writer::Writer;

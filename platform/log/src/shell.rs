@@ -62,6 +62,39 @@ pub struct HeadWait {
     id: Option<u64>,
 }
 
+/// Tells when the head moves, for as long as the log is open.
+#[derive(Clone)]
+pub struct HeadWatch {
+    reader: Reader,
+    queue: Arc<Queue>,
+}
+
+impl HeadWatch {
+    /// What reads the log whose head this is.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Calls `wake` with the head as soon as that is past `past`; at once, on this thread, if it already is, else
+    /// from the writer's thread. When nothing more will come, because the log was closed or stopped writing, `wake` is
+    /// dropped without being called; [`Log::stopped`] says why.
+    pub fn on_head(&self, past: Sequence, wake: Box<dyn FnOnce(Sequence) + Send>) -> HeadWait {
+        let shared = self.reader.shared.clone();
+        let mut waiters = shared.waiters.lock();
+        let head = self.reader.head();
+        if head > past {
+            drop(waiters);
+            wake(head);
+            return HeadWait { shared, id: None };
+        }
+        // Asked under the waiters' lock: whoever ends the writing says so first, then lets all waiters go.
+        let ended = self.queue.is_done() || shared.poison.reason().is_some();
+        let id = (!ended).then(|| waiters.add(past, wake));
+        drop(waiters);
+        HeadWait { shared, id }
+    }
+}
+
 impl Drop for HeadWait {
     fn drop(&mut self) {
         let wake = self.id.and_then(|id| self.shared.waiters.lock().remove(id));
@@ -186,23 +219,14 @@ impl Log {
         self.inner.reader.sequence_at(time)
     }
 
-    /// Calls `wake` with the head as soon as that is past `past`; at once, on this thread, if it already is, else
-    /// from the writer's thread. When nothing more will come, because the log was closed or stopped writing, `wake` is
-    /// dropped without being called; [`Self::stopped`] says why.
+    /// Calls `wake` when the head moves, as [`HeadWatch::on_head`] says.
     pub fn on_head(&self, past: Sequence, wake: Box<dyn FnOnce(Sequence) + Send>) -> HeadWait {
-        let shared = self.shared().clone();
-        let mut waiters = shared.waiters.lock();
-        let head = self.head();
-        if head > past {
-            drop(waiters);
-            wake(head);
-            return HeadWait { shared, id: None };
-        }
-        // Asked under the waiters' lock: whoever ends the writing says so first, then lets all waiters go.
-        let ended = self.inner.queue.is_done() || shared.poison.reason().is_some();
-        let id = (!ended).then(|| waiters.add(past, wake));
-        drop(waiters);
-        HeadWait { shared, id }
+        self.head_watch().on_head(past, wake)
+    }
+
+    /// What tells when the head moves, on its own: it does not keep the log from being closed.
+    pub fn head_watch(&self) -> HeadWatch {
+        HeadWatch { reader: self.reader(), queue: self.inner.queue.clone() }
     }
 
     /// Goes over all that is durable now, while appends and reads go on; takes as much memory for the streams again.

@@ -89,7 +89,9 @@ async fn a_dry_run_plans_and_creates_nothing() {
     assert_eq!(plan.snapshot.unwrap().name, older.name);
     assert_eq!(plan.passed_over[0].name, newer.name);
     assert_eq!((plan.fold_from, plan.refusal), (middle.get() + 1, None));
-    assert_eq!(plan.events, 400, "the log has only what the read model wants");
+    // Beside them is the request itself, which the live generation may not have passed over yet.
+    let most = 400 + (plan.head - head.get());
+    assert!((400..=most).contains(&plan.events), "{} events, 400 to {most} are there", plan.events);
     assert!(plan.log_bytes > 0 && plan.disk_bytes > 0);
     assert_eq!(working.settled(id).await.replay.phase, Phase::Planned);
     assert_eq!((world.files(), generations.list().await.unwrap().len()), (files, entries));
@@ -243,6 +245,7 @@ async fn a_replay_from_a_snapshot_needs_nothing_that_retention_dropped() {
     let forgotten = earlier.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Plan).await;
     earlier.settled(forgotten).await;
     earlier.stop().await;
+    projecting.rows_at(world.store.head().await.unwrap().last).await;
     let snapshot = world.generations(&model).await.take_snapshot().await.unwrap();
     let head = world.append(&orders(300, 300, 50)).await;
     let before = projecting.rows_at(head).await;

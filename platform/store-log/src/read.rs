@@ -1,9 +1,9 @@
 //! Pages of the log and of streams.
 
-use crate::{error, readers::Readers};
+use crate::{error, readers::Readers, watch::Watch};
 use annals_event::{EventBatch, Fingerprint, Sequence, Timestamp, Version};
 use annals_log::{Log, ReadBlock, ReadBudget, StreamRead};
-use annals_store::{Direction, Follow, LogPage, ReadError, ReadLog, ReadStream, StreamPage};
+use annals_store::{Direction, Filter, Follow, LogPage, ReadError, ReadLog, ReadStream, StreamPage};
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
@@ -11,11 +11,13 @@ use tokio::sync::oneshot;
 pub(crate) struct Pages {
     log: Log,
     readers: Readers,
+    watch: Watch,
 }
 
 impl Pages {
     pub(crate) fn new(log: Log) -> Self {
-        Self { log, readers: Readers::new() }
+        let watch = Watch::new(log.head_watch());
+        Self { log, readers: Readers::new(), watch }
     }
 
     /// A page of the log: from memory at once, or else from the disk.
@@ -75,6 +77,14 @@ impl Pages {
     }
 }
 
+impl Pages {
+    /// Why there will be nothing more.
+    fn ended(&self) -> ReadError {
+        let closed = || ReadError::Unavailable { reason: "the log was closed".into() };
+        error::stopped(&self.log).unwrap_or_else(closed)
+    }
+}
+
 #[async_trait]
 impl Follow for Pages {
     async fn page(&self, read: ReadLog) -> Result<LogPage, ReadError> {
@@ -94,8 +104,18 @@ impl Follow for Pages {
         match head {
             Ok(head) if head > through => Ok(()),
             // The log wakes everybody when its head will not move again.
-            _ => Err(error::stopped(&self.log)
-                .unwrap_or(ReadError::Unavailable { reason: "the log was closed".into() })),
+            _ => Err(self.ended()),
+        }
+    }
+
+    async fn wanted_past(&self, through: Sequence, filter: &Filter) -> Result<(), ReadError> {
+        match self.watch.wait(through, filter) {
+            Ok(None) => Ok(()),
+            Ok(Some(wait)) => wait.woken().await.then_some(()).ok_or_else(|| self.ended()),
+            Err(error) => {
+                tracing::warn!(%error, "there is no thread to watch the log; subscribers wake at every append");
+                self.grown_past(through).await
+            }
         }
     }
 }

@@ -182,6 +182,7 @@ macro_rules! conformance_tests {
                 a_subscriber_from_beyond_the_head_gets_only_what_lies_there,
                 a_subscriber_resumes_behind_its_last_delivery,
                 a_filtered_subscriber_gets_progress_over_what_it_skips,
+                progress_without_events_is_told_now_and_then_only,
                 a_stalled_subscriber_holds_up_nobody_and_misses_nothing,
                 subscribers_that_come_and_go_miss_nothing_and_see_nothing_twice,
                 fifty_subscribers_all_get_everything,

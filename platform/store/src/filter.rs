@@ -1,7 +1,7 @@
 use annals_event::{Category, EventRef, EventType, StreamName};
 
 /// Which events of the log a reader wants. Each part narrows; an empty part asks for nothing in particular.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Filter {
     /// Events of streams of any of these categories.
     pub categories: Vec<Category>,

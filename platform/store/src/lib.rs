@@ -17,7 +17,8 @@
 //!   time does not say that it is new, is done only where the append itself would be refused the second time, and else
 //!   refused by name. Under `Exact` and `NoStream` event ids tell a repeat, too; the same ids with other content are an
 //!   error.
-//! * A subscription delivers in order, without gap and without duplicate, first what was there, then what comes.
+//! * A subscription delivers in order, without gap and without duplicate, first what was there, then what comes. Events
+//!   come at once, progress without events within [`PROGRESS_EVERY`], and not more often.
 //! * Conflict, bad input, unavailable and corrupted are distinct errors.
 //!
 //! Beside it is what consumers of the log have in common: [`ConsumerState`] says what one does and how far behind it is,
@@ -27,6 +28,7 @@ mod consumer;
 mod error;
 mod filter;
 mod gapped;
+mod progress;
 mod read;
 mod same_log;
 mod store;
@@ -39,6 +41,7 @@ pub use consumer::{Activity, ConsumerBoard, ConsumerState, ConsumerWatch, LOG_PO
 pub use error::{AppendError, Damage, ReadError};
 pub use filter::Filter;
 pub use gapped::GappedStore;
+pub use progress::{PROGRESS_EVERY, ProgressPace};
 pub use read::{Direction, Head, LogPage, ReadLog, ReadStream, StreamPage};
 pub use same_log::{LogMismatch, SeenLog, chain_at, check_same_log};
 pub use store::{Capabilities, EventStore};

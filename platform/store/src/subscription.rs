@@ -1,6 +1,9 @@
 //! Catch-up, then live, as one stream of deliveries.
+//!
+//! Events are delivered at once. Progress without events is told at once in the first delivery, and after that now and
+//! then ([`ProgressPace`]): an append costs nothing to those who do not want its events.
 
-use crate::{Filter, LogPage, ReadError, ReadLog};
+use crate::{Filter, LogPage, ProgressPace, ReadError, ReadLog};
 use annals_event::{EventBatch, Sequence};
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
@@ -65,7 +68,8 @@ impl Subscription {
     /// The first delivery comes at once, also when there is nothing behind the checkpoint yet: it tells a new
     /// subscriber that it is caught up.
     pub fn following(source: Arc<dyn Follow>, subscribe: Subscribe) -> Self {
-        let start = Follower { source, filter: subscribe.filter, from: subscribe.from, begun: false };
+        let progress = ProgressPace::default();
+        let start = Follower { source, filter: subscribe.filter, from: subscribe.from, progress };
         Self::new(stream::unfold(Some(start), async |follower| {
             let mut follower = follower?;
             match follower.next().await {
@@ -97,25 +101,57 @@ pub trait Follow: Send + Sync {
     async fn page(&self, read: ReadLog) -> Result<LogPage, ReadError>;
     /// Waits until there is a readable event with a greater sequence number than `through`.
     async fn grown_past(&self, through: Sequence) -> Result<(), ReadError>;
+    /// Waits until there is such an event that `filter` accepts. It may end without one, but not go on when there is one.
+    ///
+    /// An adapter with many subscribers looks at each event once for all of them; this looks for one.
+    async fn wanted_past(&self, through: Sequence, filter: &Filter) -> Result<(), ReadError> {
+        let mut read = ReadLog::filtered(through.next(), filter.clone());
+        loop {
+            self.grown_past(read.from.previous()).await?;
+            let page = self.page(read.clone()).await?;
+            if !page.events.is_empty() {
+                return Ok(());
+            }
+            read.from = read.from.max(page.through.next());
+        }
+    }
 }
 
 struct Follower {
     source: Arc<dyn Follow>,
     filter: Filter,
+    /// Where to read on.
     from: Sequence,
-    begun: bool,
+    progress: ProgressPace,
 }
 
 impl Follower {
     async fn next(&mut self) -> Result<Delivery, ReadError> {
         loop {
             let page = self.source.page(ReadLog::filtered(self.from, self.filter.clone())).await?;
-            if !self.begun || page.through >= self.from {
-                self.begun = true;
-                self.from = self.from.max(page.through.next());
+            let has_moved = page.through >= self.from;
+            self.from = self.from.max(page.through.next());
+            if !page.events.is_empty() || self.progress.is_due(page.through) {
+                self.progress.tell(page.through);
                 return Ok(page.into());
             }
-            self.source.grown_past(self.from.previous()).await?;
+            if page.is_last() || !has_moved {
+                self.wait().await?;
+            }
+        }
+    }
+
+    /// Waits for what there is to deliver: an event, or that progress is due. What passes by until it is due wakes nobody.
+    async fn wait(&self) -> Result<(), ReadError> {
+        let through = self.from.previous();
+        if self.filter.is_all() {
+            return self.source.grown_past(through).await;
+        }
+        let wanted = self.source.wanted_past(through, &self.filter);
+        match self.progress.until_due(wanted).await {
+            Some(ended) => ended,
+            None if self.progress.is_due(through) => Ok(()),
+            None => self.source.wanted_past(through, &Filter::all()).await,
         }
     }
 }

@@ -26,6 +26,7 @@ enum Bug {
     MistakesPlacesForCounts,
     SubscribesBehindTheHead,
     DeliversTwiceAfterCatchUp,
+    TellsOfEverySkippedEvent,
 }
 
 struct Broken(GappedStore, Bug);
@@ -90,6 +91,18 @@ impl EventStore for Broken {
     async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
         let behind = self.has(Bug::SubscribesBehindTheHead);
         let from = if behind { self.0.head().await?.last.next() } else { subscribe.from };
+        if self.has(Bug::TellsOfEverySkippedEvent) {
+            let Subscribe { filter, .. } = subscribe;
+            let inner = self.0.subscribe(Subscribe { from, filter: Filter::all() }).await?;
+            let deliveries = stream::unfold((inner, filter), async |(mut inner, filter)| {
+                let delivery = inner.next().await.map(|delivery| Delivery {
+                    events: delivery.events.filter(|event| filter.accepts(event)),
+                    ..delivery
+                });
+                Some((delivery, (inner, filter)))
+            });
+            return Ok(Subscription::new(deliveries));
+        }
         let inner = self.0.subscribe(Subscribe { from, ..subscribe }).await?;
         let twice = self.has(Bug::DeliversTwiceAfterCatchUp);
         let deliveries = stream::unfold((inner, None::<Delivery>), move |(mut inner, again)| async move {
@@ -158,6 +171,12 @@ fn a_sloppy_filter_is_caught() {
 #[test]
 fn missing_progress_is_caught() {
     catches(Bug::SaysNothingOfSkippedEvents, filters::a_filter_that_nothing_passes_still_reaches_the_head);
+}
+
+#[test]
+fn progress_that_is_told_at_every_append_is_caught() {
+    let case = subscriptions::progress_without_events_is_told_now_and_then_only;
+    catches(Bug::TellsOfEverySkippedEvent, case);
 }
 
 #[test]

@@ -1,19 +1,29 @@
 //! `Subscription::following`, with appends forced into each gap between its steps.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
-use annals_event::{Append, EventType, ExpectedVersion, NewEvent, Sequence, StreamName};
+use annals_event::{Append, Category, EventType, ExpectedVersion, NewEvent, Sequence, StreamName};
 use annals_store::{
-    EventStore, Filter, Follow, GappedStore, LogPage, ReadError, ReadLog, Subscribe, Subscription,
+    EventStore, Filter, Follow, GappedStore, LogPage, PROGRESS_EVERY, ReadError, ReadLog, Subscribe,
+    Subscription,
 };
 use async_trait::async_trait;
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use futures::FutureExt;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
+use tokio::time::{Instant, advance};
 
 async fn append(store: &GappedStore) -> Sequence {
+    append_to(store, "a").await
+}
+
+async fn append_to(store: &GappedStore, stream: &str) -> Sequence {
     let event = NewEvent::json(EventType::new("happened").unwrap(), "{}");
-    let write = Append::to(StreamName::new("a").unwrap(), ExpectedVersion::Any, vec![event]);
+    let write = Append::to(StreamName::new(stream).unwrap(), ExpectedVersion::Any, vec![event]);
     store.append(write).await.unwrap().head
 }
 
@@ -94,4 +104,81 @@ async fn after_an_error_a_subscription_is_over_and_says_so() {
     assert_eq!(error.to_string(), "the event store is unavailable: the disk is away");
     let over = subscription.next().await.unwrap_err();
     assert_eq!(over.to_string(), "the event store is unavailable: the subscription ended");
+}
+
+/// A caught-up subscription to the category `wanted`.
+async fn to_wanted(store: &GappedStore) -> Subscription {
+    let filter = Filter { categories: vec![Category::new("wanted").unwrap()], ..Filter::all() };
+    let mut subscription = store.subscribe(Subscribe::after(Sequence::ZERO, filter)).await.unwrap();
+    assert!(subscription.next().await.unwrap().is_caught_up(), "told at once");
+    subscription
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_that_wants_nothing_of_what_comes_is_told_ten_times_a_second() {
+    let store = GappedStore::new();
+    let mut subscription = to_wanted(&store).await;
+    let (mut deliveries, mut through) = (0, Sequence::ZERO);
+    for _ in 0..1_000 {
+        append(&store).await;
+        advance(Duration::from_millis(1)).await;
+        while let Some(delivery) = subscription.next().now_or_never() {
+            let delivery = delivery.unwrap();
+            assert!(delivery.events.is_empty() && delivery.through > through);
+            (deliveries, through) = (deliveries + 1, delivery.through);
+        }
+    }
+    assert!((9..=10).contains(&deliveries), "{deliveries} deliveries without events in a second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_is_delivered_at_once_and_with_it_the_progress_that_was_not_told_yet() {
+    let store = GappedStore::new();
+    let mut subscription = to_wanted(&store).await;
+    let begun = Instant::now();
+    for _ in 0..20 {
+        append(&store).await;
+        assert!(subscription.next().now_or_never().is_none(), "progress is not due yet");
+        let head = append_to(&store, "wanted-1").await;
+        let delivery = subscription.next().await.unwrap();
+        assert_eq!((delivery.events.len(), delivery.through), (1, head));
+    }
+    assert_eq!(begun.elapsed(), Duration::ZERO, "no event waited for a timer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_that_is_not_due_yet_is_told_when_it_is_also_when_nothing_more_comes() {
+    let store = GappedStore::new();
+    let mut subscription = to_wanted(&store).await;
+    let begun = Instant::now();
+    let head = append(&store).await;
+    let delivery = subscription.next().await.unwrap();
+    assert_eq!((delivery.through, delivery.events.len()), (head, 0));
+    // The timer's own resolution is a millisecond.
+    assert!(begun.elapsed() <= PROGRESS_EVERY + Duration::from_millis(1));
+    advance(PROGRESS_EVERY).await;
+    assert!(subscription.next().now_or_never().is_none(), "nothing came since");
+    let head = append(&store).await;
+    let told = subscription.next().now_or_never().expect("after a quiet time it is told at once");
+    assert_eq!(told.unwrap().through, head);
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_the_head_progress_is_told_page_by_page_without_a_wait() {
+    let store = GappedStore::new();
+    for _ in 0..30 {
+        let event = || NewEvent::json(EventType::new("happened").unwrap(), "{}");
+        let events = (0..1_000).map(|_| event()).collect();
+        let append = Append::to(StreamName::new("a").unwrap(), ExpectedVersion::Any, events);
+        store.append(append).await.unwrap();
+    }
+    let (begun, head) = (Instant::now(), store.head().await.unwrap().last);
+    let filter = Filter { categories: vec![Category::new("wanted").unwrap()], ..Filter::all() };
+    let mut subscription = store.subscribe(Subscribe::after(Sequence::ZERO, filter)).await.unwrap();
+    let mut deliveries = 1;
+    while subscription.next().await.unwrap().through < head {
+        deliveries += 1;
+    }
+    assert!(deliveries >= 3, "{deliveries} deliveries over {head} sequence numbers");
+    assert_eq!(begun.elapsed(), Duration::ZERO);
 }

@@ -7,7 +7,7 @@
 
 use crate::page::cut;
 use annals_event::Sequence;
-use annals_store::{Delivery, EventStore, Filter, ReadError, ReadLog, Subscribe, Subscription};
+use annals_store::{Delivery, EventStore, Filter, ProgressPace, ReadError, ReadLog, Subscribe, Subscription};
 use annals_wire::{status, v1};
 use futures::stream::{self, BoxStream, StreamExt};
 use std::sync::Arc;
@@ -25,12 +25,12 @@ pub(crate) type Messages = BoxStream<'static, Result<v1::SubscribeResponse, Stat
 pub(crate) struct Sender {
     store: Arc<dyn EventStore>,
     filter: Filter,
-    /// The first sequence number that no message has told about.
+    /// Where to read on.
     from: Sequence,
     /// `None`: behind the head.
     live: Option<Subscription>,
-    /// Whether there was a message: only the first one comes without news.
-    begun: bool,
+    /// What the messages have told.
+    progress: ProgressPace,
     shutdown: CancellationToken,
     /// One of the subscriptions that there may be at once.
     _permit: OwnedSemaphorePermit,
@@ -48,7 +48,7 @@ impl Sender {
         let is_behind = subscribe.from <= store.head().await?.last;
         let live = (!is_behind).then_some(live);
         let Subscribe { from, filter } = subscribe;
-        Ok(Self { store, filter, from, live, begun: false, shutdown, _permit: permit })
+        Ok(Self { store, filter, from, live, progress: ProgressPace::default(), shutdown, _permit: permit })
     }
 
     /// The messages. They end with an error: the store's, or that the server shuts down.
@@ -74,21 +74,27 @@ impl Sender {
             self.live = None;
         }
         self.from = self.from.max(through.next());
+        self.progress.tell(through);
         let (through, head) = (through.get(), delivery.head.get());
         Ok(v1::SubscribeResponse { events: cut.events, through, head })
     }
 
-    /// The next delivery that tells the subscriber something.
+    /// The next delivery that tells the subscriber something. Behind the head that nothing was wanted is told now and then.
     async fn news(&mut self) -> Result<Delivery, ReadError> {
         loop {
-            let delivery = match &mut self.live {
-                Some(live) => live.next().await?,
-                None => self.page().await?,
+            let (delivery, is_page) = match &mut self.live {
+                Some(live) => (live.next().await?, false),
+                None => (self.page().await?, true),
             };
-            if !self.begun || !delivery.events.is_empty() || delivery.through >= self.from {
-                self.begun = true;
+            let through = delivery.through;
+            let is_news = match is_page && !delivery.is_caught_up() {
+                true => self.progress.is_due(through),
+                false => self.progress.is_news(through),
+            };
+            if is_news || !delivery.events.is_empty() {
                 return Ok(delivery);
             }
+            self.from = self.from.max(through.next());
         }
     }
 

@@ -4,10 +4,13 @@ use super::{
     Store,
     fixture::{Subscriber, append, at_once, event_of, fill, log, of, recorded, stream},
 };
-use crate::{Filter, Subscribe};
+use crate::{Filter, PROGRESS_EVERY, Subscribe};
 use annals_event::{Append, Category, ExpectedVersion::Any, Sequence};
-use std::pin::pin;
-use tokio::sync::watch;
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
+use tokio::{sync::watch, time::timeout};
 
 fn category(name: &str) -> Filter {
     Filter { categories: vec![Category::new(name).unwrap()], ..Filter::all() }
@@ -122,6 +125,28 @@ pub async fn a_filtered_subscriber_gets_progress_over_what_it_skips(store: Store
     }
     let wanted = log(&store).await.into_iter().filter(|event| event.stream.category() == "payment");
     assert_eq!(subscriber.events, wanted.collect::<Vec<_>>());
+}
+
+pub async fn progress_without_events_is_told_now_and_then_only(store: Store) {
+    let mut subscriber = Subscriber::from(&store, Sequence::FIRST, category("payment")).await;
+    subscriber.until_caught_up().await;
+    let (mut told, begun) = (0, Instant::now());
+    for _ in 0..100 {
+        let skipped = append(&store, of("order-1", 1)).await.head;
+        // As many deliveries as come without waiting for them, as a subscriber takes them that has nothing else to do.
+        while let Ok(delivery) = timeout(Duration::from_millis(1), subscriber.next()).await {
+            told += 1;
+            if delivery.through >= skipped {
+                break;
+            }
+        }
+    }
+    // However slow the store is, it tells no more often. One more at either end.
+    let allowed = 2 + begun.elapsed().as_millis() / PROGRESS_EVERY.as_millis();
+    assert!(told <= allowed, "{told} deliveries without events, {allowed} were due");
+    let wanted = append(&store, of("payment-1", 1)).await;
+    subscriber.until(wanted.head).await;
+    assert_eq!(subscriber.events.len(), 1);
 }
 
 pub async fn a_stalled_subscriber_holds_up_nobody_and_misses_nothing(store: Store) {
