@@ -95,15 +95,20 @@ impl<R: Reactor> Running<'_, R> {
         let Delivery { events, through, head, .. } = delivery;
         self.worker.board.heard(head);
         let (mut done, mut single, mut delays) = (0, 0_usize, Delays::conflict());
+        let batch_max = self.worker.options.batch_events_max.max(1);
+        // Of what does not go together the rest is looked at again: not much more is taken than went together last.
+        let mut together = batch_max;
         while done < events.len() {
             if self.stop.is_cancelled() {
                 return Ok(());
             }
-            let take = if single > 0 { 1 } else { self.worker.options.batch_events_max.max(1) };
+            let take = if single > 0 { 1 } else { together };
             let batch = events.slice(done..done.saturating_add(take));
             match self.handle_batch(&batch).await? {
                 Handled::Events(handled) => {
                     (done, single) = (done + handled, single.saturating_sub(handled));
+                    let took = if handled < batch.len() { handled } else { together };
+                    together = took.saturating_mul(2).clamp(1, batch_max);
                     delays = Delays::conflict();
                 }
                 Handled::Refused if batch.len() > 1 => single = batch.len(),

@@ -11,7 +11,13 @@ use common::{
     Account, ChargeOrders, LIMIT_CENTS, OrderPlaced, PATIENCE, append_all, charges, event_of, events, mark,
     order, repository, run_until, start, worker, writing,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 fn store() -> Arc<dyn EventStore> {
     Arc::new(GappedStore::new())
@@ -182,6 +188,23 @@ async fn outputs_over_the_limit_of_an_append_go_into_several() {
     let sizes: Vec<_> = writing(counting.appends()).iter().map(Append::event_count).collect();
     assert_eq!(sizes, [8, 8, 4], "four of 900 KiB fit, each with a small one");
     assert_eq!(charges(&*store).await.len(), 20);
+}
+
+#[tokio::test]
+async fn of_events_whose_outputs_do_not_go_together_each_is_looked_at_a_few_times_only() {
+    const EVENTS: usize = 60;
+    static LOOKED_AT: AtomicUsize = AtomicUsize::new(0);
+    let store = store();
+    let through = append_all(&*store, (0..EVENTS).map(|n| order(n, &format!("customer-{n}"), 5))).await;
+    let note_bytes = |_: &OrderPlaced| {
+        LOOKED_AT.fetch_add(1, Ordering::Relaxed);
+        900 << 10
+    };
+    let reactor = ChargeOrders { note_bytes, ..ChargeOrders::default() };
+    run_until(ReactorWorker::new(repository(store.clone()), reactor, Options::default()), through).await;
+    assert_eq!(charges(&*store).await.len(), 2 * EVENTS);
+    let looked_at = LOOKED_AT.load(Ordering::Relaxed);
+    assert!(looked_at <= 4 * EVENTS, "{EVENTS} events were looked at {looked_at} times");
 }
 
 #[tokio::test]

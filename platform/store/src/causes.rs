@@ -158,13 +158,9 @@ impl CauseTree {
 
     /// The services that took part, in the order in which they came in.
     pub fn services(&self) -> Vec<&str> {
-        let mut services = Vec::new();
-        for service in self.events.iter().filter_map(|event| event.service.as_deref()) {
-            if !services.contains(&service) {
-                services.push(service);
-            }
-        }
-        services
+        let mut seen = HashSet::new();
+        let services = self.events.iter().filter_map(|event| event.service.as_deref());
+        services.filter(|service| seen.insert(*service)).collect()
     }
 
     /// The events from cause to effect: each before those that it caused, and those in the order of the log.

@@ -21,7 +21,8 @@ use annals_telemetry::process_span;
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
+    hash::Hash,
     sync::Arc,
 };
 
@@ -48,19 +49,20 @@ impl<P: TableProjection> TableUnit<P> {
 
     fn keyed(&self, event: Recorded<P::Event>) -> Result<Keyed<P>, EventError> {
         let keys = guarded(|| self.projection.keys(&event));
-        let mut keys = keys.map_err(|reason| EventError::of(&event, reason))?;
-        // Nearly always one key; a set would cost more than it saves.
-        let mut at = 1;
-        while at < keys.len() {
-            let repeated = keys.get(at).is_some_and(|key| keys.iter().take(at).any(|other| other == key));
-            if repeated {
-                keys.remove(at);
-            } else {
-                at += 1;
-            }
-        }
+        let keys = keys.map_err(|reason| EventError::of(&event, reason))?;
+        // Nearly always one key: a set would cost more than it saves.
+        let keys = if keys.len() > 1 { without_repeats(keys) } else { keys };
         Ok((event, keys))
     }
+}
+
+/// Each key where it stands first.
+fn without_repeats<K: Eq + Hash>(mut keys: Vec<K>) -> Vec<K> {
+    let mut seen = HashSet::with_capacity(keys.len());
+    let is_first: Vec<bool> = keys.iter().map(|key| seen.insert(key)).collect();
+    let mut is_first = is_first.into_iter();
+    keys.retain(|_| is_first.next().unwrap_or(false));
+    keys
 }
 
 impl<P: TableProjection> Unit for TableUnit<P> {
@@ -250,4 +252,41 @@ fn misfit<E, K>(events: &[(Recorded<E>, K)], sequence: Sequence, error: &TableEr
 pub(crate) fn read_row<R: Table>(row: &sqlx::sqlite::SqliteRow) -> Result<R, sqlx::Error> {
     let cells = read_cells(row, R::SCHEMA.columns.len())?;
     R::from_values(cells).map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        hash::Hasher,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
+    /// A key that counts how often one is compared with another.
+    #[derive(Clone)]
+    struct Counted<'a>(usize, &'a AtomicUsize);
+
+    impl PartialEq for Counted<'_> {
+        fn eq(&self, other: &Self) -> bool {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            self.0 == other.0
+        }
+    }
+    impl Eq for Counted<'_> {}
+    impl Hash for Counted<'_> {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            self.0.hash(state);
+        }
+    }
+
+    #[test]
+    fn of_80_000_keys_each_is_kept_once_with_no_more_comparisons_than_keys() {
+        const KEYS: usize = 80_000;
+        let compared = AtomicUsize::new(0);
+        let keys = (0..KEYS).map(|at| Counted(at * 7 % (KEYS / 2), &compared)).collect();
+        let kept: Vec<usize> = without_repeats(keys).into_iter().map(|key| key.0).collect();
+        assert_eq!(kept, (0..KEYS / 2).map(|at| at * 7 % (KEYS / 2)).collect::<Vec<_>>());
+        let compared = compared.into_inner();
+        assert!(compared <= 2 * KEYS, "{compared} comparisons of {KEYS} keys");
+    }
 }
