@@ -33,6 +33,15 @@ pub enum InvalidName {
         /// Its place.
         at: usize,
     },
+    /// A category that no stream can have.
+    #[error(
+        "category {category:?} has a `-`, but a stream's category ends at the first `-` of its name, so no stream would be \
+         of it; write it another way, e.g. with `_`"
+    )]
+    DashInCategory {
+        /// The text.
+        category: String,
+    },
     /// A tag without a colon.
     #[error("tag {tag:?} is not of the form key:value")]
     NotKeyValue {
@@ -54,8 +63,20 @@ fn check(what: &'static str, text: &str, bytes_max: usize) -> Result<(), Invalid
     }
 }
 
+/// Of most names nothing more is asked.
+fn any(_: &str) -> Result<(), InvalidName> {
+    Ok(())
+}
+
+fn without_dash(text: &str) -> Result<(), InvalidName> {
+    match text.contains('-') {
+        true => Err(InvalidName::DashInCategory { category: text.to_owned() }),
+        false => Ok(()),
+    }
+}
+
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $max:expr) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $max:expr, $check:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
@@ -65,6 +86,7 @@ macro_rules! name {
             pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidName> {
                 let text = text.as_ref();
                 check($what, text, $max)?;
+                $check(text)?;
                 Ok(Self(text.into()))
             }
             /// The name as text.
@@ -107,28 +129,28 @@ macro_rules! name {
 
 name! {
     /// The name of a stream: `category-id`, e.g. `order-1001`. 1 to 255 bytes, no control characters.
-    StreamName, "stream name", limits::STREAM_NAME_BYTES_MAX
+    StreamName, "stream name", limits::STREAM_NAME_BYTES_MAX, any
 }
 name! {
-    /// A stream's kind: its name up to the first `-`, or all of it.
-    Category, "category", limits::STREAM_NAME_BYTES_MAX
+    /// A stream's kind: its name up to the first `-`, or all of it. 1 to 255 bytes, no control characters, no `-`.
+    Category, "category", limits::STREAM_NAME_BYTES_MAX, without_dash
 }
 name! {
     /// The type of an event, e.g. `order.placed`. 1 to 128 bytes, no control characters.
-    EventType, "event type", limits::EVENT_TYPE_BYTES_MAX
+    EventType, "event type", limits::EVENT_TYPE_BYTES_MAX, any
 }
 name! {
     /// The name of a mark, e.g. `reactor/payments`. 1 to 255 bytes, no control characters.
-    MarkName, "mark name", limits::MARK_NAME_BYTES_MAX
+    MarkName, "mark name", limits::MARK_NAME_BYTES_MAX, any
 }
 
 impl StreamName {
-    /// The stream of one entity: `category-id`, neither of them empty.
+    /// The stream of one entity: `category-id`, the id not empty. The category must be one: `gift-card` and 1 would be of
+    /// `gift`, and the same stream as `gift` and `card-1`.
     pub fn of(category: &str, id: &str) -> Result<Self, InvalidName> {
-        for (what, part) in [("category", category), ("id", id)] {
-            if part.is_empty() {
-                return Err(InvalidName::Empty { what });
-            }
+        Category::new(category)?;
+        if id.is_empty() {
+            return Err(InvalidName::Empty { what: "id" });
         }
         Self::new(format!("{category}-{id}"))
     }
@@ -189,6 +211,14 @@ mod tests {
     fn a_stream_of_an_entity_has_a_category_and_an_id() {
         assert_eq!(StreamName::of("order", ""), Err(InvalidName::Empty { what: "id" }));
         assert_eq!(StreamName::of("", "1"), Err(InvalidName::Empty { what: "category" }));
+    }
+
+    #[test]
+    fn a_category_with_a_dash_is_refused_since_no_stream_can_be_of_it() {
+        let dash = InvalidName::DashInCategory { category: "gift-card".to_owned() };
+        assert_eq!(Category::new("gift-card"), Err(dash.clone()));
+        assert_eq!(StreamName::of("gift-card", "1"), Err(dash));
+        assert!(Category::new("gift_card").is_ok() && StreamName::new("gift-card-1").is_ok());
     }
 
     #[test]

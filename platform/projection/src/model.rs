@@ -1,6 +1,7 @@
 //! The read model: projections whose tables belong together. It is built, checkpointed and promoted as one.
 
 use crate::fold::{SqlUnit, TableDefinition, TableUnit, Unit};
+use crate::generation::try_out;
 use crate::identifier::{InvalidIdentifier, ModelName, check_identifier};
 use crate::{SqlProjection, TableProjection};
 use annals_aggregate::Upcasters;
@@ -95,6 +96,29 @@ pub enum ModelError {
         table: String,
         /// The column.
         column: String,
+    },
+    /// A table of an SQL projection without a primary key.
+    #[error("table {0:?} has no PRIMARY KEY; add one, so that two generations can be compared row by row")]
+    NoPrimaryKey(String),
+    /// A table of an SQL projection whose rows do not say which event changed them.
+    #[error(
+        "table {0:?} has no column `annals_sequence INTEGER NOT NULL`; add it, and set it to the event's sequence number in \
+         every row that the event changes"
+    )]
+    NoSequenceColumn(String),
+    /// The statements that create a table are refused, or do something else.
+    #[error("the DDL of table {table:?} cannot be used: {reason}")]
+    Ddl {
+        /// The table.
+        table: String,
+        /// What the database says.
+        reason: String,
+    },
+    /// There is no database to try the tables out in.
+    #[error("the read model's tables could not be tried out: {reason}")]
+    NotTriedOut {
+        /// Why not.
+        reason: String,
     },
     /// Nothing to fold.
     #[error("the read model has no projection; add one with `table` or `sql`")]
@@ -196,7 +220,8 @@ impl ReadModelBuilder {
         self.upcasters = upcasters;
         self
     }
-    /// Reads only streams of these categories; without this, of all.
+    /// Reads only streams of these categories; without this, of all. A category ends at the first `-` of a stream's name,
+    /// so one with a `-` is refused.
     pub fn categories<C: Into<String>>(mut self, categories: impl IntoIterator<Item = C>) -> Self {
         self.categories.extend(categories.into_iter().map(Into::into));
         self
@@ -208,6 +233,7 @@ impl ReadModelBuilder {
             return Err(ModelError::Empty);
         }
         let tables = self.tables()?;
+        try_out(&tables)?;
         let filter = self.filter()?;
         Ok(ReadModel(Arc::new(Inner {
             schema_hash: schema_hash(&tables),

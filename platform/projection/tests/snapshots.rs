@@ -6,8 +6,8 @@ mod support;
 
 use annals_event::Sequence;
 use annals_projection::{
-    FoldControl, FoldStopped, GenerationId, Generations, Origin, SnapshotManifest, SnapshotName,
-    SnapshotPolicy, Until,
+    FoldControl, FoldStopped, GenerationError, GenerationId, Generations, Origin, SnapshotManifest,
+    SnapshotName, SnapshotPolicy, Until,
 };
 use annals_store::EventStore;
 use std::{fs, path::PathBuf};
@@ -162,4 +162,21 @@ async fn a_read_model_can_be_looked_at_as_it_was() {
     assert_eq!(early.reader().await.unwrap().checkpoint(), Sequence::new(7));
     drop((reader, inspection, early));
     assert_eq!(fs::read_dir(world.folder.path().join("scratch")).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lies_beyond_the_logs_head_is_refused_with_the_head() {
+    let world = World::new();
+    let generations = world.generations(&model()).await;
+    let head = append(&world.store, &sales(10, 3)).await;
+    let check = |error: GenerationError| {
+        let named = format!("sequence number {} lies beyond the log's head {head};", head.next());
+        assert!(error.to_string().starts_with(&named), "{error}");
+    };
+    check(generations.as_of(head.next(), FoldControl::default()).await.map(|_| ()).unwrap_err());
+    let id = GenerationId::generate();
+    generations.create(id, Origin::Empty).await.unwrap();
+    let until = Until::Sequence(head.next());
+    check(generations.fold_to(id, until, FoldControl::default()).await.unwrap_err());
+    assert!(generations.as_of(head, FoldControl::default()).await.is_ok());
 }

@@ -3,12 +3,13 @@
 
 use super::GenerationError;
 use crate::{
-    ReadModel, SEQUENCE_COLUMN, Tally,
+    ModelError, ReadModel, SEQUENCE_COLUMN, Tally,
+    fold::TableDefinition,
     sqlite::{BEGIN_WRITE, create_writer, run_script},
 };
 use annals_event::{LogId, Sequence};
-use sqlx::{Connection, Row, SqliteConnection};
-use std::path::Path;
+use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
+use std::{path::Path, thread};
 
 const CONTROL_TABLE: &str = include_str!("../../../../migrations/sqlite/0002_generation.sql");
 
@@ -23,7 +24,6 @@ pub(crate) async fn create(path: &Path, model: &ReadModel, log_id: LogId) -> Res
     run_script(&mut transaction, CONTROL_TABLE).await?;
     for table in model.tables() {
         run_script(&mut transaction, &table.ddl).await?;
-        check_table(&mut transaction, &table.name).await?;
     }
     let none = Tally::NONE.sum_bytes();
     sqlx::query(INSERT)
@@ -41,27 +41,43 @@ pub(crate) async fn create(path: &Path, model: &ReadModel, log_id: LogId) -> Res
     Ok(())
 }
 
-/// Checks that a table has what comparing and explaining rows needs.
-async fn check_table(connection: &mut SqliteConnection, table: &str) -> Result<(), GenerationError> {
-    let columns = sqlx::query("SELECT name, type, pk FROM pragma_table_info(?)").bind(table);
-    let columns = columns.fetch_all(connection).await?;
-    let (mut sequence, mut key) = (false, false);
-    for column in &columns {
-        let (name, kind): (&str, &str) = (column.try_get(0)?, column.try_get(1)?);
-        sequence |= name == SEQUENCE_COLUMN && kind.eq_ignore_ascii_case("INTEGER");
-        key |= column.try_get::<i64, _>(2)? > 0;
-    }
-    let reason = if columns.is_empty() {
-        "its DDL creates no table of this name"
-    } else if !key {
-        "it has no PRIMARY KEY; add one, so that two generations can be compared row by row"
-    } else if !sequence {
-        "it has no column `annals_sequence INTEGER NOT NULL`; add it, and set it to the event's sequence number in \
-         every row that the event changes"
-    } else {
-        return Ok(());
+/// Makes the tables in a database that goes away at once, and checks that each has what comparing and explaining rows
+/// needs: a read model that cannot be folded is refused where it is put together.
+pub(crate) fn try_out(tables: &[TableDefinition]) -> Result<(), ModelError> {
+    let failed = |reason: String| ModelError::NotTriedOut { reason };
+    let on_a_thread_of_its_own = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.map_err(|error| failed(error.to_string()))?.block_on(make_and_check(tables))
     };
-    Err(GenerationError::Table { table: table.to_owned(), reason: reason.to_owned() })
+    // The caller may be asynchronous itself, and must not wait for another runtime on its own thread.
+    let tried = thread::scope(|scope| {
+        let thread = thread::Builder::new().spawn_scoped(scope, on_a_thread_of_its_own);
+        thread.map_err(|error| failed(error.to_string())).map(|thread| thread.join())
+    })?;
+    tried.unwrap_or_else(|_| Err(failed("its thread panicked".to_owned())))
+}
+
+async fn make_and_check(tables: &[TableDefinition]) -> Result<(), ModelError> {
+    let failed = |error: sqlx::Error| ModelError::NotTriedOut { reason: error.to_string() };
+    let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await.map_err(failed)?;
+    run_script(&mut connection, CONTROL_TABLE).await.map_err(failed)?;
+    for TableDefinition { name, ddl } in tables {
+        let refused = |error: sqlx::Error| ModelError::Ddl { table: name.clone(), reason: error.to_string() };
+        run_script(&mut connection, ddl).await.map_err(refused)?;
+        let columns = sqlx::query_as("SELECT name, type, pk FROM pragma_table_info(?)").bind(name);
+        let columns: Vec<(String, String, i64)> = columns.fetch_all(&mut connection).await.map_err(failed)?;
+        let is_sequence =
+            |name: &str, kind: &str| name == SEQUENCE_COLUMN && kind.eq_ignore_ascii_case("INTEGER");
+        if columns.is_empty() {
+            let reason = "it creates no table of this name".to_owned();
+            return Err(ModelError::Ddl { table: name.clone(), reason });
+        } else if !columns.iter().any(|(.., key)| *key > 0) {
+            return Err(ModelError::NoPrimaryKey(name.clone()));
+        } else if !columns.iter().any(|(name, kind, _)| is_sequence(name, kind)) {
+            return Err(ModelError::NoSequenceColumn(name.clone()));
+        }
+    }
+    Ok(())
 }
 
 const ADOPT: &str = "UPDATE annals_control SET fold_version = ? WHERE one = 1";

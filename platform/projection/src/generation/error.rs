@@ -70,13 +70,15 @@ pub enum GenerationError {
         /// The live generation's.
         live: Sequence,
     },
-    /// A table of an SQL projection is not as the platform needs it.
-    #[error("table {table:?}: {reason}")]
-    Table {
-        /// The table.
-        table: String,
-        /// What to change.
-        reason: String,
+    /// The log does not reach as far as was asked for.
+    #[error(
+        "sequence number {through} lies beyond the log's head {head}; ask for one that the log has, or wait until it does"
+    )]
+    BeyondHead {
+        /// What was asked for.
+        through: Sequence,
+        /// The log's last sequence number.
+        head: Sequence,
     },
     /// The pointer to the live generation was changed by somebody else in the meantime.
     #[error("another generation was made live in the meantime; look at the read model again")]

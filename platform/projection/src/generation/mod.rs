@@ -18,7 +18,7 @@ mod writer;
 
 pub use control::GenerationStatus;
 pub(crate) use control::{raise_epoch, read_status};
-pub(crate) use create::{adopt, create};
+pub(crate) use create::{adopt, create, try_out};
 pub use error::GenerationError;
 pub use id::GenerationId;
 pub(crate) use same_log::{check_log, check_seen};

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 pub enum Until {
     /// To the log's last event, as it is at the beginning.
     Head,
-    /// To this place: the checkpoint ends exactly there.
+    /// To this place, which the log has reached: the checkpoint ends exactly there.
     Sequence(Sequence),
 }
 
@@ -79,13 +79,19 @@ impl Generations {
     ) -> Result<FoldOutcome, GenerationError> {
         let until = match until {
             Until::Head => self.store.head().await?.last,
-            Until::Sequence(sequence) => sequence,
+            Until::Sequence(sequence) => self.within_log(sequence).await?,
         };
         let mut writer = self.claim_candidate(id).await?;
         let stopped = self.drive(&mut writer, until, &control).await?;
         let status = writer.status().clone();
         writer.close().await?;
         Ok(FoldOutcome { status, stopped })
+    }
+
+    /// `through`, if the log reaches so far. Nobody would know when it will.
+    pub(super) async fn within_log(&self, through: Sequence) -> Result<Sequence, GenerationError> {
+        let head = self.store.head().await?.last;
+        if through > head { Err(GenerationError::BeyondHead { through, head }) } else { Ok(through) }
     }
 
     /// Folds into `writer` up to `until`.

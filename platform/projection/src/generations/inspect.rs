@@ -30,12 +30,13 @@ impl Drop for Inspection {
 
 impl Generations {
     /// The read model as it was when `through` was the log's last event, folded by today's code. Begins with the newest
-    /// snapshot of the same fold below it.
+    /// snapshot of the same fold below it. Beyond the log's head there is nothing to look at yet: that is refused.
     pub async fn as_of(
         &self,
         through: Sequence,
         control: FoldControl,
     ) -> Result<(Inspection, FoldStopped), GenerationError> {
+        self.within_log(through).await?;
         let folder = self.catalog.scratch_folder();
         fs::create_dir_all(&folder).map_err(GenerationError::file(&folder))?;
         let id = GenerationId::generate();

@@ -1,0 +1,56 @@
+//! A read model that could not be folded is refused where it is put together.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod support;
+
+use annals_event::Recorded;
+use annals_projection::{ApplyError, ModelError, ReadModel, SqlProjection, SqlTable, SqlTransaction};
+use async_trait::async_trait;
+use support::{Accounts, Till};
+
+/// A projection that has this table and does nothing.
+struct With(&'static str);
+
+#[async_trait]
+impl SqlProjection for With {
+    type Event = Till;
+
+    fn tables(&self) -> Vec<SqlTable> {
+        vec![SqlTable { name: "item", ddl: self.0 }]
+    }
+    async fn apply(&self, _: &Recorded<Till>, _: &mut SqlTransaction<'_>) -> Result<(), ApplyError> {
+        Ok(())
+    }
+}
+
+fn build(ddl: &'static str) -> Result<ReadModel, ModelError> {
+    ReadModel::builder("till").unwrap().table(Accounts::default()).sql(With(ddl)).build()
+}
+
+#[test]
+fn a_table_without_a_primary_key_is_refused_by_name() {
+    let error = build("CREATE TABLE item (name TEXT, annals_sequence INTEGER NOT NULL)").unwrap_err();
+    assert_eq!(error, ModelError::NoPrimaryKey("item".to_owned()));
+}
+
+#[tokio::test]
+async fn a_table_that_does_not_say_which_event_changed_its_rows_is_refused_also_within_a_runtime() {
+    let error = build("CREATE TABLE item (name TEXT PRIMARY KEY)").unwrap_err();
+    assert_eq!(error, ModelError::NoSequenceColumn("item".to_owned()));
+}
+
+#[test]
+fn ddl_that_the_database_refuses_or_that_creates_another_table_is_refused() {
+    for ddl in ["CREATE TABLE item (name TEXT", "CREATE TABLE items (name TEXT PRIMARY KEY)"] {
+        let error = build(ddl).unwrap_err();
+        assert!(matches!(&error, ModelError::Ddl { table, .. } if table == "item"), "{error}");
+    }
+}
+
+#[test]
+fn a_category_that_no_stream_can_be_of_is_refused() {
+    let model = ReadModel::builder("till").unwrap().table(Accounts::default());
+    let error = model.categories(["till", "gift-card"]).build().unwrap_err();
+    assert!(error.to_string().starts_with("category \"gift-card\" has a `-`"), "{error}");
+}
