@@ -4,20 +4,31 @@
 //! given(&model).events("order-1", [Placed { .. }, Paid { .. }]).await.then_rows([CustomerValue { .. }]).await;
 //! ```
 //!
-//! Each event is encoded and decoded on its way. The events are folded all at once, then one by one into another
-//! generation, then delivered a second time: the rows must be the same each time.
+//! Each event is encoded and decoded on its way. The events are folded three times, each time into a generation of its own,
+//! and the rows must be the same:
+//!
+//! * all at once;
+//! * one by one;
+//! * one by one, each delivered twice: it is folded and taken back before the commit, as by a worker that is stopped there,
+//!   then decoded and folded anew. A fold that remembers anything outside of its rows shows here. Once it is committed it
+//!   is delivered again, which must change nothing.
 
 use crate::{
-    Catalog, FoldControl, GenerationError, GenerationId, Generations, Origin, ReadModel, Reader, Table,
-    Until,
+    Catalog, FoldControl, GenerationId, Generations, Origin, ReadModel, Reader, Table, Until,
     fold::{Feed, FeedOptions},
     generation::GenerationWriter,
 };
 use annals_aggregate::encode;
 use annals_event::{Append, Event, EventId, ExpectedVersion, Metadata, Sequence, StreamName, Timestamp};
-use annals_store::{EventStore, GappedStore, ReadLog, SeenLog};
+use annals_store::{EventStore, GappedStore, ReadLog};
 use annals_telemetry::Run;
-use std::{error::Error, fmt::Debug, fs, path::PathBuf, sync::Arc};
+use std::{
+    error::Error,
+    fmt::Debug,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use uuid::Uuid;
 
 /// A read model to which these events happen. Add some with [`events`](Self::events).
@@ -63,9 +74,9 @@ impl Given {
             Ok(folded) => folded,
             Err(error) => panic!("the events cannot be folded: {error}"),
         };
-        let Folded { at_once, one_by_one, again } = folded;
+        let Folded { at_once, one_by_one, twice } = folded;
         assert!(at_once == one_by_one, "folded one by one:\n{one_by_one:#?}\nall at once:\n{at_once:#?}");
-        assert!(at_once == again, "delivered twice:\n{again:#?}\nonce:\n{at_once:#?}");
+        assert!(at_once == twice, "delivered twice:\n{twice:#?}\nonce:\n{at_once:#?}");
         assert!(at_once == expected, "the rows are:\n{at_once:#?}\nexpected:\n{expected:#?}");
         self
     }
@@ -75,7 +86,7 @@ impl Given {
         let catalog = Catalog::open(&folder.0).await?;
         let store: Arc<dyn EventStore> = Arc::new(self.store.clone());
         let generations = Generations::new(catalog.clone(), self.model.clone(), store.clone());
-        let (first, second) = (GenerationId::generate(), GenerationId::generate());
+        let [first, second, third] = [(); 3].map(|()| GenerationId::generate());
         let path = |id| catalog.generation_path(self.model.name(), id);
         let rows = async |id| Reader::of_file(id, &path(id), &self.model).await?.all::<R>().await;
 
@@ -91,25 +102,35 @@ impl Given {
         }
         let one_by_one = rows(second).await?;
 
-        self.deliver_again(first, path(first), store).await?;
-        Ok(Folded { at_once, one_by_one, again: rows(first).await? })
+        generations.create(third, Origin::Empty).await?;
+        self.deliver_twice(third, &path(third), &store).await?;
+        Ok(Folded { at_once, one_by_one, twice: rows(third).await? })
     }
 
-    /// Delivers every event to a generation that has them all.
-    async fn deliver_again(
+    /// Delivers every event twice: once in vain, and once more when it is committed.
+    async fn deliver_twice(
         &self,
         id: GenerationId,
-        path: PathBuf,
-        store: Arc<dyn EventStore>,
-    ) -> Result<(), GenerationError> {
-        let head = store.head().await?;
-        let mut writer = GenerationWriter::claim(id, &path, &self.model, &*store).await?;
-        let nothing = SeenLog { log_id: head.log_id, through: Sequence::ZERO, chain: None };
-        let (model, place) = (self.model.clone(), (id, nothing));
-        let options = FeedOptions { model, store, place, until: head.last };
-        let mut feed = Feed::start(options);
-        while let Some(batch) = feed.next().await {
-            writer.apply(&batch?, Run::Replay).await?;
+        path: &Path,
+        store: &Arc<dyn EventStore>,
+    ) -> Result<(), Box<dyn Error>> {
+        let mut writer = GenerationWriter::claim(id, path, &self.model, &**store).await?;
+        let page = store.read_log(ReadLog::from(Sequence::FIRST)).await?;
+        for until in page.events.iter().map(|event| event.sequence()) {
+            let (model, store) = (self.model.clone(), store.clone());
+            let mut feed = Feed::start(FeedOptions { model, store, place: writer.place(), until });
+            while let Some(batch) = feed.next().await {
+                let batch = batch?;
+                writer.apply_in_vain(&batch, Run::Replay).await?;
+                let again = batch.again(&self.model)?;
+                writer.apply(&again, Run::Replay).await?;
+                let committed = writer.status().clone();
+                let rows = writer.apply(&again, Run::Replay).await?;
+                assert!(
+                    rows == 0 && *writer.status() == committed,
+                    "an event was folded below the checkpoint"
+                );
+            }
         }
         Ok(writer.close().await?)
     }
@@ -118,7 +139,7 @@ impl Given {
 struct Folded<R> {
     at_once: Vec<R>,
     one_by_one: Vec<R>,
-    again: Vec<R>,
+    twice: Vec<R>,
 }
 
 /// A folder that goes with its test.

@@ -4,9 +4,9 @@
 
 mod support;
 
-use annals_event::{Recorded, Timestamp};
+use annals_event::{Recorded, Timestamp, Version};
 use annals_projection::{ApplyError, ReadModel, TableProjection, testing::given};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use support::{Account, Accounts, Till, left, model, sold};
 
 fn account(customer: &str, sales: i64, cents: i64, last: &str) -> Account {
@@ -95,5 +95,43 @@ async fn given_events_were_recorded_when_the_test_says() {
         .events("till-1", [sold("bob", "cd", 1)])
         .await
         .then_rows([account("ann", 1, 1, "1000"), account("bob", 1, 1, "2000")])
+        .await;
+}
+
+/// A fold that passes over what it has folded before, as it remembers itself; it begins anew with the log.
+#[derive(Default)]
+struct Remembering(AtomicU64);
+
+impl TableProjection for Remembering {
+    type Event = Till;
+    type Row = Account;
+
+    fn keys(&self, event: &Recorded<Till>) -> Vec<String> {
+        Accounts::default().keys(event)
+    }
+    fn fold(
+        &self,
+        row: &mut Option<Account>,
+        key: &String,
+        event: &Recorded<Till>,
+    ) -> Result<(), ApplyError> {
+        let sequence = event.sequence.get();
+        let before = self.0.swap(sequence, Ordering::SeqCst);
+        if sequence > before || event.version == Version::FIRST {
+            Accounts::default().fold(row, key, event)?;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[should_panic(expected = "delivered twice")]
+async fn a_fold_that_remembers_what_was_taken_back_is_noticed() {
+    let projection = Remembering::default();
+    let model = ReadModel::builder("remembering").unwrap().table(projection).build().unwrap();
+    given(&model)
+        .events("till-1", [sold("ann", "cd", 1), sold("ann", "lp", 1)])
+        .await
+        .then_rows([account("ann", 2, 2, "lp")])
         .await;
 }

@@ -42,6 +42,13 @@ impl DecodedBatch {
         }
     }
 
+    /// The same batch, decoded anew from the events as they were read.
+    pub(crate) fn again(&self, model: &ReadModel) -> Result<Self, EventError> {
+        let span = Span { after: self.after, through: self.through, head: self.head };
+        let again = Self::decode(model, self.events.clone(), span).map_err(|(error, _)| error)?;
+        Ok(again.with_chain(self.chain))
+    }
+
     /// The same batch without `sequence` and what comes after it. `store` is the one that the events are from.
     pub(crate) async fn before(
         self,

@@ -97,18 +97,35 @@ impl GenerationWriter {
         }
     }
 
+    /// Folds a batch up to its commit and takes all of it back, as a worker that is stopped there does. Whoever goes on gets
+    /// the same events again.
+    pub(crate) async fn apply_in_vain(&mut self, batch: &DecodedBatch, run: Run) -> Result<(), FoldError> {
+        begin_write(&mut self.connection).await?;
+        let folded = self.fold(batch, run).await;
+        self.units.iter_mut().for_each(|unit| unit.forget());
+        end_write(&mut self.connection, End::Rollback).await?;
+        folded.map(|_| ())
+    }
+
+    /// Folds a batch into the rows, within a transaction; says how many rows were written.
+    async fn fold(&mut self, batch: &DecodedBatch, run: Run) -> Result<usize, FoldError> {
+        let mut rows = 0;
+        for (unit, work) in self.units.iter_mut().zip(&batch.work) {
+            let consumer = self.model.name().as_str();
+            let mut write = Write { connection: &mut self.connection, consumer, run };
+            rows += unit.apply(work, &mut write).await?;
+        }
+        Ok(rows)
+    }
+
     async fn write(&mut self, batch: &DecodedBatch, run: Run) -> Result<(usize, Tally), FoldError> {
         debug_assert_eq!(batch.after, self.status.checkpoint, "a feed begins behind the checkpoint");
         let applied = self.status.applied.plus(batch.applied);
-        let connection = &mut self.connection;
-        begin_write(connection).await?;
+        begin_write(&mut self.connection).await?;
         crash_point("fold-begun")?;
-        let mut rows = 0;
-        for (unit, work) in self.units.iter_mut().zip(&batch.work) {
-            let mut write = Write { connection, consumer: self.model.name().as_str(), run };
-            rows += unit.apply(work, &mut write).await?;
-        }
+        let rows = self.fold(batch, run).await?;
         crash_point("rows-written")?;
+        let connection = &mut self.connection;
         if planted!(CheckpointOutsideTransaction) {
             end_write(connection, End::Commit).await?;
             crash_point("between-rows-and-checkpoint")?;

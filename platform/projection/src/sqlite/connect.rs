@@ -5,7 +5,7 @@
 //! together and the log still has the events: they are folded again. The file itself stays sound, which
 //! `synchronous = OFF` would not promise.
 
-use super::is_transient;
+use super::failure::is_busy;
 use sqlx::{
     ConnectOptions, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
@@ -25,6 +25,8 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(10);
 const WRITE_BUSY_TIMEOUT: Duration = Duration::from_millis(100);
 /// How long a statement waits for another connection's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long it rests before that: SQLite does not always wait before it says that it is busy.
+const WRITE_PAUSE: Duration = Duration::from_millis(1);
 /// The page cache of a writer, in KiB (negative, as SQLite wants it).
 const WRITER_CACHE_KIB: &str = "-32768";
 /// How many pages the WAL has when it is copied back (16 MiB): fewer copies than by default during a rebuild.
@@ -62,12 +64,23 @@ pub(crate) async fn open_writer(path: &Path) -> Result<SqliteConnection, sqlx::E
 /// SQLite's own waiting looks ten times a second in the end, and a worker that writes one batch after the other
 /// leaves gaps of less than a millisecond: whoever wants to take over from it would never have its turn.
 pub(crate) async fn begin_write(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    let begun = Instant::now();
+    while_busy(connection, BEGIN_WRITE).await.0
+}
+
+/// Tries again while somebody else holds the lock. Any other error is the caller's at once: a full disk is not less full
+/// a moment later. Also gives how often it tried.
+async fn while_busy(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+) -> (Result<(), sqlx::Error>, u32) {
+    let (begun, mut attempts) = (Instant::now(), 0);
     loop {
-        match sqlx::query(BEGIN_WRITE).execute(&mut *connection).await {
-            Ok(_) => return Ok(()),
-            Err(error) if is_transient(&error) && begun.elapsed() < WRITE_PATIENCE => {}
-            Err(error) => return Err(error),
+        attempts += 1;
+        match sqlx::query(statement).execute(&mut *connection).await {
+            Err(error) if is_busy(&error) && begun.elapsed() < WRITE_PATIENCE => {
+                tokio::time::sleep(WRITE_PAUSE).await;
+            }
+            ended => return (ended.map(|_| ()), attempts),
         }
     }
 }
@@ -106,4 +119,52 @@ pub(crate) async fn open_reader(path: &Path) -> Result<SqliteConnection, sqlx::E
 /// Makes the names in a folder durable.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::is_transient;
+    use std::pin::pin;
+    use tokio::time::timeout;
+
+    async fn connection(path: &Path) -> SqliteConnection {
+        writer_options(path, SqliteSynchronous::Normal).busy_timeout(Duration::ZERO).connect().await.unwrap()
+    }
+
+    async fn run(connection: &mut SqliteConnection, statement: &'static str) -> Result<(), sqlx::Error> {
+        sqlx::query(statement).execute(connection).await.map(|_| ())
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_is_full_and_one_that_is_read_only_are_asked_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("full.sqlite");
+        let mut full = connection(&path).await;
+        run(&mut full, "CREATE TABLE t (x)").await.unwrap();
+        run(&mut full, "PRAGMA max_page_count = 2").await.unwrap();
+        let mut read_only = open_reader(&path).await.unwrap();
+        let fill = "INSERT INTO t VALUES (zeroblob(100000))";
+        for (connection, statement, code) in [(&mut full, fill, "13"), (&mut read_only, fill, "8")] {
+            let (ended, attempts) = while_busy(connection, statement).await;
+            let error = ended.unwrap_err();
+            assert_eq!(error.as_database_error().unwrap().code().as_deref(), Some(code), "{error}");
+            assert!(is_transient(&error), "whoever asked may try later");
+            assert_eq!(attempts, 1, "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_somebody_else_holds_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("busy.sqlite");
+        let (mut holder, mut waiting) = (connection(&path).await, connection(&path).await);
+        begin_write(&mut holder).await.unwrap();
+        let mut begun = pin!(while_busy(&mut waiting, BEGIN_WRITE));
+        assert!(timeout(WRITE_PAUSE * 20, begun.as_mut()).await.is_err(), "the lock is held");
+        end_write(&mut holder, End::Rollback).await.unwrap();
+        let (ended, attempts) = begun.await;
+        ended.unwrap();
+        assert!(attempts > 1);
+    }
 }

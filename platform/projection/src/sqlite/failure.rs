@@ -2,6 +2,8 @@
 
 /// SQLite's primary result codes that mean "not now": BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN, PROTOCOL.
 const TRANSIENT_CODES: [u32; 8] = [5, 6, 7, 8, 10, 13, 14, 15];
+/// BUSY and LOCKED.
+const BUSY_CODES: [u32; 2] = [5, 6];
 /// CORRUPT and NOTADB.
 const DAMAGE_CODES: [u32; 2] = [11, 26];
 
@@ -11,6 +13,11 @@ pub(crate) fn is_transient(error: &sqlx::Error) -> bool {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
         error => primary_code(error).is_some_and(|code| TRANSIENT_CODES.contains(&code)),
     }
+}
+
+/// Whether somebody else holds a lock that the statement needs.
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    primary_code(error).is_some_and(|code| BUSY_CODES.contains(&code))
 }
 
 /// Whether the database file is damaged.
