@@ -1,7 +1,9 @@
 //! What the shop says of itself: what there is, and whether it is well.
 
 use crate::orders::queries::Queries;
+use crate::tasks::Ended;
 use annals::reactor::ReactorHandle;
+use annals::replay::Replays;
 use annals::store::{ConsumerState, EventStore, probe};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,6 +22,10 @@ pub struct Health {
     pub queries: Queries,
     /// The reactors.
     pub reactors: Vec<(&'static str, ReactorHandle)>,
+    /// The list of replays.
+    pub replays: Replays,
+    /// The parts that have ended by themselves.
+    pub ended: Ended,
 }
 
 /// The routes `/` and `/health`.
@@ -69,6 +75,10 @@ struct Report {
     head: Option<u64>,
     reactors: BTreeMap<&'static str, Consumer>,
     read_models: BTreeMap<&'static str, Consumer>,
+    replays: Consumer,
+    /// The parts that stopped by themselves, and why. The others go on.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    stopped: BTreeMap<&'static str, String>,
 }
 
 #[derive(Serialize)]
@@ -99,18 +109,21 @@ impl From<ConsumerState> for Consumer {
 }
 
 /// Answers within [`PROBE_TIME_MAX`](annals::store::PROBE_TIME_MAX), also while the store does not.
-async fn show(State(Health { store, queries, reactors }): State<Health>) -> (StatusCode, Json<Report>) {
+async fn show(State(health): State<Health>) -> (StatusCode, Json<Report>) {
+    let Health { store, queries, reactors, replays, ended } = health;
     let head = probe(&*store).await;
     let reactors = reactors.iter().map(|(name, reactor)| (*name, reactor.state().into()));
     let read_models = queries.read_models().map(|(name, model)| (name, model.state().into()));
     let (reactors, read_models) = (BTreeMap::from_iter(reactors), BTreeMap::from(read_models));
-    let mut consumers = reactors.values().chain(read_models.values());
-    let well = head.is_ok() && consumers.all(|consumer: &Consumer| consumer.reason.is_none());
+    let (replays, stopped) = (Consumer::from(replays.state()), ended.so_far());
+    let is_well = |consumer: &Consumer| consumer.reason.is_none();
+    let consumers_are_well = is_well(&replays) && reactors.values().chain(read_models.values()).all(is_well);
+    let well = head.is_ok() && stopped.is_empty() && consumers_are_well;
     let (code, status) =
         if well { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "degraded") };
     let (head, store) = match head {
         Ok(head) => (Some(head.last.get()), None),
         Err(error) => (None, Some(error.to_string())),
     };
-    (code, Json(Report { status, store, head, reactors, read_models }))
+    (code, Json(Report { status, store, head, reactors, read_models, replays, stopped }))
 }

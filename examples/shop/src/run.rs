@@ -5,6 +5,7 @@ use crate::job::Job;
 use crate::options::Options;
 use crate::report::Report;
 use crate::shop::{self, Running, Shop};
+use annals::service::sentence;
 use annals::telemetry;
 use anyhow::{Result, bail};
 use tokio::signal;
@@ -43,21 +44,25 @@ async fn run_shop(options: &Options) -> Result<()> {
 }
 
 async fn work(options: &Options, shop: &Shop, job: Job, running: &mut Running) -> Result<()> {
-    let report = tokio::select! {
-        report = job.run() => report?,
+    let done = tokio::select! {
+        done = job.run() => done,
         error = running.failure() => return Err(error),
         () = asked_to_stop() => bail!("stopped before the job was done; run again to go on"),
     };
-    tell(options, &report)?;
+    let done = done.and_then(|report| tell(options, &report));
     if options.once {
-        return Ok(());
+        return done;
+    }
+    // What keeps the job from being done need not keep the services from answering.
+    if let Err(error) = &done {
+        eprintln!("job      not done: {}", sentence(error.as_ref()));
     }
     eprintln!("serving  {} until Ctrl-C; try: curl -s {}/customers/0001", shop.url(), shop.url());
     tokio::select! {
         error = running.failure() => Err(error),
         () = asked_to_stop() => {
             eprintln!("stopping");
-            Ok(())
+            done
         }
     }
 }

@@ -69,7 +69,13 @@ pub async fn start(options: &Options) -> Result<(Shop, Running)> {
         (shipping::SERVICE, shipping.reactor),
     ];
     let (queries, replays) = (orders.queries, replay(&store, orders.hosts, &mut working));
-    let health = Health { store: store.events(), queries: queries.clone(), reactors: reactors.clone() };
+    let health = Health {
+        store: store.events(),
+        queries: queries.clone(),
+        reactors: reactors.clone(),
+        replays: replays.clone(),
+        ended: working.ended(),
+    };
     let services = orders.routes.merge(payments.routes).merge(shipping.routes);
     let platform = health::routes(health).merge(annals_replay_controller::routes(replays.clone()));
     let routes = finish(services.merge(platform), &limits, HINT);
@@ -100,12 +106,10 @@ impl Shop {
 }
 
 impl Running {
-    /// Waits until a part of the shop ends that nobody asked to, and says why.
+    /// Waits until the shop serves no more although nobody asked it to stop, and says why. A reactor, a read model or a
+    /// worker that stops is no reason: health says so, and all others go on.
     pub async fn failure(&mut self) -> anyhow::Error {
-        tokio::select! {
-            error = self.serving.failure() => error,
-            error = self.working.failure() => error,
-        }
+        self.serving.failure().await
     }
 
     /// Stops in order: no new requests, then no new reactions and folds, then the log.

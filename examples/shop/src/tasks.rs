@@ -1,8 +1,13 @@
 //! Background work that is started together and stopped together.
 //!
-//! A task that ends before it was asked to is a failure of the whole, with the task's name and reason.
+//! A task that ends or panics before it was asked to is told with its name and reason, at once and when all are stopped. The
+//! others go on.
 
 use anyhow::{Context, Result, anyhow};
+use futures::FutureExt;
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +20,27 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Tasks {
     stop: CancellationToken,
     running: JoinSet<(&'static str, Result<()>)>,
+    ended: Ended,
+}
+
+/// The tasks that ended by themselves, and why. Cloning it gives another handle.
+#[derive(Clone, Debug, Default)]
+pub struct Ended(Arc<Mutex<BTreeMap<&'static str, String>>>);
+
+impl Ended {
+    /// The tasks that have ended so far.
+    pub fn so_far(&self) -> BTreeMap<&'static str, String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn add(&self, name: &'static str, ended: &Result<()>) {
+        let reason = match ended {
+            Ok(()) => "it ended by itself".to_owned(),
+            Err(error) => format!("{error:#}"),
+        };
+        tracing::error!(%reason, "{name} stopped; the rest of the shop goes on");
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, reason);
+    }
 }
 
 impl Tasks {
@@ -29,8 +55,23 @@ impl Tasks {
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<anyhow::Error> + Send + 'static,
     {
-        let task = task(self.stop.clone());
-        self.running.spawn(async move { (name, task.await.map_err(Into::into)) });
+        let (task, stop, told) = (task(self.stop.clone()), self.stop.clone(), self.ended.clone());
+        self.running.spawn(async move {
+            let ended = AssertUnwindSafe(task).catch_unwind().await;
+            let ended = ended.map_or_else(
+                |_| Err(anyhow!("it panicked; see standard error")),
+                |it| it.map_err(Into::into),
+            );
+            if !stop.is_cancelled() {
+                told.add(name, &ended);
+            }
+            (name, ended)
+        });
+    }
+
+    /// Which of them end by themselves, now and later.
+    pub fn ended(&self) -> Ended {
+        self.ended.clone()
     }
 
     /// Waits until a task ends that nobody asked to, and says why.
@@ -57,7 +98,7 @@ impl Tasks {
     async fn drain(&mut self) -> Result<()> {
         while let Some(ended) = self.running.join_next().await {
             let (name, result) = ended.map_err(|panic| anyhow!("a part of the shop crashed: {panic}"))?;
-            result.with_context(|| format!("{name} failed while stopping"))?;
+            result.with_context(|| format!("{name} stopped"))?;
         }
         Ok(())
     }
@@ -84,5 +125,24 @@ mod tests {
         assert_eq!(format!("{:#}", tasks.failure().await), "reader stopped: the disk is gone");
         tasks.spawn("writer", async |_| anyhow::Ok(()));
         assert_eq!(tasks.failure().await.to_string(), "writer stopped by itself");
+    }
+
+    #[tokio::test]
+    async fn a_task_that_panics_is_told_and_the_others_go_on() {
+        let mut tasks = Tasks::new();
+        let (asked, mut heard) = tokio::sync::mpsc::channel::<()>(1);
+        tasks.spawn("listener", async move |stop: CancellationToken| {
+            heard.recv().await;
+            stop.cancelled().await;
+            anyhow::Ok(())
+        });
+        tasks.spawn("reader", async |_| -> Result<()> { panic!("no such line") });
+        while tasks.ended().so_far().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(tasks.ended().so_far().into_keys().collect::<Vec<_>>(), ["reader"]);
+        asked.send(()).await.unwrap();
+        let stopped = format!("{:#}", tasks.stop().await.unwrap_err());
+        assert_eq!(stopped, "reader stopped: it panicked; see standard error");
     }
 }

@@ -18,13 +18,15 @@
 //! * A stored event is never rewritten; older forms become the newest one when they are read ([`Upcasters`]).
 //! * Snapshots are a cache: dropping them, or damaging them, changes nothing but time.
 //! * An event type that the aggregate's enum does not know is passed over: a newer release of the service may add
-//!   events beside the old ones. One that it knows and cannot decode is an error that names it.
+//!   events beside the old ones. One that it knows and cannot decode is an error that names it, and so is one at which
+//!   `evolve` or an upcaster panics.
 
 mod aggregate;
 mod context;
 mod encode;
 mod error;
 mod executed;
+mod guard;
 mod loaded;
 mod reader;
 mod repository;
@@ -39,6 +41,7 @@ pub use context::Context;
 pub use encode::encode;
 pub use error::{ExecuteError, FoldError, LoadError};
 pub use executed::{Emitted, Executed};
+pub use guard::{Panicked, guarded};
 pub use loaded::Loaded;
 pub use repository::Repository;
 pub use snapshot::{FolderSnapshots, Snapshot, SnapshotError, SnapshotSchema, SnapshotStore};

@@ -1,5 +1,5 @@
-use crate::{Aggregate, FoldError, Upcasters};
-use annals_event::{EventBatch, EventId, EventRef, ExpectedVersion, Sequence, Version};
+use crate::{Aggregate, FoldError, Upcasters, guarded};
+use annals_event::{CodecError, EventBatch, EventId, EventRef, ExpectedVersion, Sequence, Version};
 
 /// An aggregate's state, and up to where its stream was folded into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,8 @@ impl<A: Aggregate> Loaded<A> {
     }
 
     /// Folds the stream's next events in. Those of a type that the aggregate does not know only move the version, if
-    /// it [passes them over](Aggregate::PASSES_OVER_UNKNOWN_TYPES).
+    /// it [passes them over](Aggregate::PASSES_OVER_UNKNOWN_TYPES). Where `evolve` panicked, which is an
+    /// error too, the state must not be used.
     pub fn fold(&mut self, events: &EventBatch, upcasters: &Upcasters) -> Result<(), FoldError> {
         events.iter().try_for_each(|event| self.fold_one(&event, upcasters))
     }
@@ -49,7 +50,12 @@ impl<A: Aggregate> Loaded<A> {
             return Err(FoldError::Gap { stream: stream(), expected, found });
         }
         match upcasters.decode::<A::Event>(event) {
-            Ok(Some(decoded)) => self.state.evolve(&decoded),
+            Ok(Some(decoded)) => {
+                guarded(|| self.state.evolve(&decoded)).map_err(|panic| {
+                    let source = CodecError::new(event.event_type(), panic);
+                    FoldError::Event { stream: stream(), version: found, source }
+                })?;
+            }
             Ok(None) if A::PASSES_OVER_UNKNOWN_TYPES => {}
             Ok(None) => {
                 let event_type = event.event_type().to_owned();

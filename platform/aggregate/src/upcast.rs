@@ -1,3 +1,4 @@
+use crate::guarded;
 use annals_event::{CodecError, ContentType, Event, EventRef, json::Json};
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -41,8 +42,13 @@ impl Upcasters {
         self
     }
 
-    /// The event in `E`'s newest form. `Ok(None)`: `E` does not know its type.
+    /// The event in `E`'s newest form. `Ok(None)`: `E` does not know its type. A function that panics is an error of the event.
     pub fn decode<E: Event>(&self, event: &EventRef<'_>) -> Result<Option<E>, CodecError> {
+        guarded(|| self.decode_unguarded(event))
+            .unwrap_or_else(|panic| Err(CodecError::new(event.event_type(), panic)))
+    }
+
+    fn decode_unguarded<E: Event>(&self, event: &EventRef<'_>) -> Result<Option<E>, CodecError> {
         let event_type = event.event_type();
         let Some(&(_, newest)) = E::TYPES.iter().find(|(known, _)| *known == event_type) else {
             return Ok(None);

@@ -1,4 +1,4 @@
-use annals_aggregate::LoadError;
+use annals_aggregate::{LoadError, Panicked};
 use annals_event::{CodecError, InvalidName, MarkName, Sequence};
 use annals_store::{AppendError, ReadError};
 
@@ -51,6 +51,14 @@ pub enum ReactorError {
         sequence: Sequence,
         /// What is wrong; names the type.
         source: CodecError,
+    },
+    /// Code of the service panicked at a source event: the reactor's own, or its aggregate's.
+    #[error("event {sequence}: {source}")]
+    Panicked {
+        /// The source event.
+        sequence: Sequence,
+        /// What it said.
+        source: Panicked,
     },
     /// The outputs of one source event do not fit into one append.
     #[error(

@@ -2,12 +2,12 @@
 //! in order; what stops the first of them is the plan's error, what stops a later one ends the plan before it.
 
 use crate::{Reaction, Reactor, ReactorError, Rejected};
-use annals_aggregate::{Aggregate, Context, Loaded, Repository, Upcasters, encode, stream_of};
+use annals_aggregate::{Aggregate, Context, Loaded, Repository, Upcasters, encode, guarded, stream_of};
 use annals_event::{
     CodecError, Event, EventBatch, EventId, EventRef, ExpectedVersion, InvalidName, Metadata, NewEvent,
     Recorded, Sequence, StreamName, StreamWrite, limits, record,
 };
-use annals_telemetry::Run;
+use annals_telemetry::{Run, process_span};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::HashMap;
 
@@ -58,7 +58,7 @@ impl<R: Reactor> Source<R> {
         targets: &mut Targets,
     ) -> Result<Option<Self>, ReactorError> {
         let Some(event) = decode::<R::Event>(&event, upcasters)? else { return Ok(None) };
-        let reactions = reactor.react(&event).into_iter().map(|reaction| {
+        let reactions = at(event.sequence, || reactor.react(&event))?.into_iter().map(|reaction| {
             let target = targets.index_of::<R::Target>(&reaction.id).map_err(|source| {
                 ReactorError::InvalidTarget { sequence: event.sequence, id: reaction.id.clone(), source }
             });
@@ -85,6 +85,11 @@ fn react<R: Reactor>(
         }
     }
     Ok((reacted, None))
+}
+
+/// Runs code of the service at the source event.
+fn at<T>(sequence: Sequence, work: impl FnOnce() -> T) -> Result<T, ReactorError> {
+    guarded(work).map_err(|source| ReactorError::Panicked { sequence, source })
 }
 
 fn decode<E: Event>(
@@ -148,9 +153,10 @@ type Added = Vec<(usize, Vec<NewEvent>)>;
 impl<R: Reactor> Outputs<'_, R> {
     /// Adds the outputs of `source`. After an error no further source may be added: states may be ahead of outputs.
     fn add(&mut self, source: &Source<R>) -> Result<(), ReactorError> {
-        let span = annals_telemetry::process_span(self.reactor.name(), &source.event, Run::Live);
-        let added = span.in_scope(|| self.decide_all(source))?;
-        self.keep(added, source.event.sequence)
+        let (span, sequence) =
+            (process_span(self.reactor.name(), &source.event, Run::Live), source.event.sequence);
+        let added = span.in_scope(|| at(sequence, || self.decide_all(source)))??;
+        self.keep(added, sequence)
     }
 
     fn decide_all(&mut self, source: &Source<R>) -> Result<Added, ReactorError> {

@@ -137,6 +137,20 @@ async fn an_orderly_end_without_an_answer_is_no_error_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn a_reactor_that_panics_at_an_event_stops_with_an_error_that_names_it_and_has_handled_all_before() {
+    let store = store();
+    append_all(&*store, [order(1, "ada", 5), order(2, "bob", 5), order(3, "ada", 5)]).await;
+    let placed = events(&*store, "order").await;
+    let note_bytes = |order: &OrderPlaced| if order.customer == "bob" { panic!("no bob") } else { 0 };
+    let reactor = ChargeOrders { note_bytes, ..ChargeOrders::default() };
+    let error = reacting(&store, reactor).run(Default::default()).await.unwrap_err();
+    let ReactorError::Panicked { sequence, .. } = &error else { panic!("{error}") };
+    assert_eq!(*sequence, placed[1].sequence);
+    assert!(error.to_string().ends_with("the code that handles it panicked: no bob"), "{error}");
+    assert_eq!(store.mark(&mark()).await.unwrap(), Some(placed[0].sequence));
+}
+
+#[tokio::test]
 async fn a_refused_command_stops_the_worker_before_its_event() {
     let store = store();
     let orders = [order(1, "ada", 5), order(2, "bob", LIMIT_CENTS + 1), order(3, "cy", 5)];

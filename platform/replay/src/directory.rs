@@ -15,7 +15,8 @@ use crate::{Phase, Replay, WorkerError};
 use annals_aggregate::{Aggregate, LoadError, Loaded, Upcasters};
 use annals_event::{Category, EventBatch, EventRef, LogId, Sequence, StreamName, Timestamp, Version};
 use annals_store::{
-    Delivery, EventStore, Filter, LogMismatch, ReadError, SeenLog, Subscribe, chain_at, check_same_log,
+    Activity, ConsumerBoard, ConsumerState, Delivery, EventStore, Filter, LogMismatch, ReadError, SeenLog,
+    Subscribe, chain_at, check_same_log,
 };
 use serde::Serialize;
 use std::{
@@ -68,6 +69,7 @@ pub(crate) struct Directory(Arc<Shared>);
 struct Shared {
     store: Arc<dyn EventStore>,
     lists: Mutex<Lists>,
+    board: ConsumerBoard,
     /// Says that a replay changed.
     news: watch::Sender<()>,
     /// How far the log was followed. Who has the lock follows it; others stand by.
@@ -169,7 +171,13 @@ impl Lists {
 impl Directory {
     pub(crate) fn new(store: Arc<dyn EventStore>) -> Self {
         let (lists, news) = (Mutex::default(), watch::Sender::new(()));
-        Self(Arc::new(Shared { store, lists, news, followed: Default::default() }))
+        let board = ConsumerBoard::new();
+        Self(Arc::new(Shared { store, lists, board, news, followed: Default::default() }))
+    }
+
+    /// What the one who follows the log says of itself.
+    pub(crate) fn state(&self) -> ConsumerState {
+        self.0.board.watch().state()
     }
 
     /// Follows the log until cancelled. A store that is away for a while is waited for. Of several at the same time
@@ -180,18 +188,29 @@ impl Directory {
 
     async fn follow_on(&self) -> Result<(), WorkerError> {
         let mut followed = self.0.followed.lock().await;
+        tokio::select! {
+            ended = self.follow_again(&mut followed) => ended,
+            never = self.0.board.follow_log(&*self.0.store) => match never {},
+        }
+    }
+
+    async fn follow_again(&self, followed: &mut Followed) -> Result<(), WorkerError> {
         loop {
-            match self.follow_once(&mut followed).await {
+            match self.follow_once(followed).await {
                 Ok(()) => {}
                 Err(error) if error.is_retryable() => {
                     tracing::warn!(%error, "the replays cannot be followed; trying again");
+                    self.0.board.set(Activity::Retrying { reason: error.to_string() });
                     tokio::time::sleep(FOLLOW_RETRY).await;
                 }
                 // Replays that old are over.
                 Err(ReadError::BelowStart { first, .. }) => {
                     (followed.start, followed.seen) = (first.previous(), None);
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    self.0.board.set(Activity::Stopped { reason: error.to_string() });
+                    return Err(error.into());
+                }
             }
         }
     }
@@ -228,6 +247,8 @@ impl Directory {
                 kept = delivery.through;
                 asked = Some(self.seen(log_id, kept).await?);
             }
+            self.0.board.moved(delivery.through);
+            self.0.board.heard(delivery.head);
             if delivery.is_caught_up() {
                 self.complete();
             }

@@ -7,7 +7,7 @@ use crate::{
 };
 use annals_aggregate::{Context, Executed, Loaded, Repository};
 use annals_event::{Sequence, Timestamp};
-use annals_store::EventStore;
+use annals_store::{ConsumerState, EventStore};
 use std::{convert::Infallible, fmt, future::pending, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
@@ -102,6 +102,11 @@ impl Replays {
     /// Follows the replays until cancelled. A worker in the same process does it as well; both may run.
     pub async fn run(&self, cancel: CancellationToken) -> Result<(), WorkerError> {
         self.directory.follow(&cancel).await
+    }
+
+    /// Whether the log is followed, and how far. `Starting` where nobody does.
+    pub fn state(&self) -> ConsumerState {
+        self.directory.state()
     }
 
     /// Asks for a replay. Repeating it with the same id asks once.

@@ -19,6 +19,7 @@
 //!   refused with 409.
 //! * A replay that no worker has taken up says so, and since when. Of one read model one candidate waits to be promoted: when
 //!   a newer one is ready, the older is `superseded`, and its candidate removed.
+//! * `/health` is 503 with the reason when the log is not followed, so that the list may not be what the log has.
 //! * A request that is repeated with the same `id` is made once.
 
 mod body;

@@ -64,17 +64,13 @@ async fn serve(options: &Options) -> Result<()> {
     let replays = Replays::new(store.clone());
     let following = tokio::spawn({
         let (replays, shutdown) = (replays.clone(), shutdown.clone());
-        async move {
-            let followed = replays.run(shutdown.clone()).await;
-            shutdown.cancel();
-            followed
-        }
+        async move { replays.run(shutdown).await }
     });
     tokio::spawn(cancel_on_signal(shutdown.clone()));
 
+    // Health says when the replays are not followed any more; what is asked of them is answered all the same.
     server.serve(annals_replay_controller::server(replays, store), shutdown).await;
-    following.await??;
-    Ok(())
+    Ok(following.await??)
 }
 
 async fn cancel_on_signal(shutdown: CancellationToken) -> Result<()> {

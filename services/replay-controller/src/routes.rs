@@ -28,14 +28,20 @@ pub fn limits() -> HttpLimits {
 
 /// The API as a whole server: also with its health, and an answer to what is not there. `store` is the one of `replays`.
 pub fn server(replays: Replays, store: Arc<dyn EventStore>) -> Router {
-    let health = Router::new().route("/health", get(health)).with_state(store);
+    let health = Router::new().route("/health", get(health)).with_state((replays.clone(), store));
     finish(routes(replays).merge(health), &limits(), HINT)
 }
 
-/// Ready as long as the store is, without which nothing can be asked for. Answers soon, also while the store does not.
-async fn health(State(store): State<Arc<dyn EventStore>>) -> Result<Json<Value>, Problem> {
+/// Ready as long as the store is, without which nothing can be asked for, and the replays in it are followed, without which
+/// the list may not be what the log has. Answers soon, also while the store does not.
+async fn health(
+    State((replays, store)): State<(Replays, Arc<dyn EventStore>)>,
+) -> Result<Json<Value>, Problem> {
     probe(&*store).await.map_err(Problem::unavailable)?;
-    Ok(Json(json!({ "status": "ready" })))
+    match replays.state().activity.reason() {
+        Some(reason) => Err(Problem::unavailable(format!("the replays are not followed: {reason}"))),
+        None => Ok(Json(json!({ "status": "ready" }))),
+    }
 }
 
 /// The API, to be mounted wherever `replays` runs.

@@ -41,6 +41,11 @@ impl TestShop {
         self.running.stop().await.unwrap();
     }
 
+    /// Stops it whatever stopped before.
+    pub async fn end(self) {
+        let _ = self.running.stop().await;
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         let request = self.http.get(format!("{}{path}", self.shop.url()));
         Answer::of(request.send().await.unwrap()).await

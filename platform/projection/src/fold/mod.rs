@@ -77,9 +77,8 @@ fn decode_known<E: Event>(
         if !E::knows(event.event_type()) {
             continue;
         }
-        let decoded = guarded(|| upcasters.decode::<E>(&event))
-            .and_then(|decoded| decoded.map_err(|error| error.to_string()))
-            .map_err(|reason| EventError::of_ref(&event, reason))?;
+        let decoded = upcasters.decode::<E>(&event);
+        let decoded = decoded.map_err(|error| EventError::of_ref(&event, error.to_string()))?;
         if let Some(decoded) = decoded {
             let recorded = Recorded::new(&event, decoded);
             known.push(recorded.map_err(|e| EventError::of_ref(&event, e.to_string()))?);

@@ -104,6 +104,7 @@ pub(crate) async fn judge(line: u8, run: &Run) -> Result<Finding, Unjudged> {
         17 => Ok(floods::judge(run).await?),
         18 => Ok(stalled::judge(run).await?),
         21 => Ok(open::judge(run).await?),
+        22 => Ok(suites::poison().await?),
         25 => clock::judge(run).await,
         26 => moved::judge(run).await,
         other => Err(Unjudged::Skipped(format!("line {other} has no judge here"))),
@@ -237,6 +238,12 @@ pub(crate) const LINES: &[Line] = &[
         how: How::NotClaimed("no corpus yet"),
     },
     Line { number: 21, promise: "open after a kill", target: "10 GiB in 1 s", how: How::Here },
+    Line {
+        number: 22,
+        promise: "a poison event of every kind for every consumer",
+        target: "0 processes ended, 0 other consumers stopped",
+        how: How::Here,
+    },
     Line {
         number: 25,
         promise: "clock: forward 20 years, back, stuck",

@@ -1,7 +1,7 @@
 //! Lines 3 to 7 and 15, and parts of 8 and 9: what needs the engine in process, on a simulated disk or over damaged
 //! bytes. The engine's own suite judges them; here it is run and read. It runs once for all lines. Line 15 counts the bugs
-//! that are planted in read models and reactors, too; lines 14 and 16 are suites of their own: replays that are killed,
-//! and fuzzing.
+//! that are planted in read models and reactors, too; lines 14, 16 and 22 are suites of their own: replays that are killed,
+//! fuzzing, and poison events.
 
 use super::Run;
 use crate::{card::Finding, ground::cargo};
@@ -14,6 +14,12 @@ const PLANTED: (u8, u64) = (15, 25);
 /// Where bugs are planted beside the engine: the package, its suite, and how the names of the tests begin.
 const PLANTED_ELSEWHERE: &[(&str, &str, &str)] =
     &[("annals-projection", "planted_bugs", ""), ("annals-reactor", "exactly_once", "planted_bug")];
+
+/// Where consumers meet poison: the package, and how the names of the tests begin.
+const POISON: &[(&str, &[&str])] = &[
+    ("annals-tests", &["every_consumer_meets_", "poison_on_the_platforms_own_"]),
+    ("annals-shop", &["a_poison_event_"]),
+];
 
 /// How many crash images are judged at least.
 const IMAGES_GATE: u64 = 100_000;
@@ -58,6 +64,18 @@ pub(super) async fn replays(run: &Run) -> Result<Finding> {
     finding.note(
         "kills of the worker alone, and at the points where it once died: `cargo test -p annals-replay`",
     );
+    Ok(finding)
+}
+
+/// Line 22: every consumer of the log meets an event of each kind that it cannot handle, and so do those of the shop.
+pub(super) async fn poison() -> Result<Finding> {
+    let mut finding = Finding::default();
+    for (package, names) in POISON {
+        let suite = Suite::of(&["test", "-p", package, "--test", "poison"], names, &[]).await?;
+        let Finding { violations, counts, .. } = suite.finding(names)?;
+        finding.violations.take_in(violations);
+        counts.into_iter().for_each(|count| finding.count(count.count, count.what));
+    }
     Ok(finding)
 }
 
