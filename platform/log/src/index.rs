@@ -145,6 +145,13 @@ impl ActiveIndex {
         to_u64(self.streams.len() * size_of::<ActiveStream>() + self.postings * size_of::<Posting>())
     }
 
+    /// How many bytes of the disk its file will take, in whole pages.
+    pub(crate) fn file_bytes(&self) -> u64 {
+        const PAGE_BYTES: u64 = 4 << 10;
+        let tables = self.streams.len() * STREAM_BYTES + self.postings * POSTING_BYTES;
+        to_u64(HEADER_BYTES + self.waypoints.len() * WAYPOINT_BYTES + tables).next_multiple_of(PAGE_BYTES)
+    }
+
     /// How many streams are in it.
     pub(crate) fn streams(&self) -> usize {
         self.streams.len()

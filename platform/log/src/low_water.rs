@@ -3,7 +3,8 @@
 //! What always holds:
 //!
 //! * All appends leave room for the next [base](crate::base), which must be written before segments can go: a full disk can
-//!   free itself, however many streams there are.
+//!   free itself, however many streams there are. They also leave room for the indexes that are not written yet, which ask
+//!   nobody when they are.
 //! * Beyond that, users' appends leave [`Options::reserve_bytes`](crate::Options::reserve_bytes) free, the platform's own a
 //!   quarter of it: a replay that fills the disk can still be cancelled.
 //! * A refusal for want of space changes nothing; the next append looks anew, so space that comes back is used at once.
@@ -36,24 +37,24 @@ pub(crate) struct Headroom {
     /// `None`: it is not known, or nobody wants to know. Then what the disk itself says decides.
     free_bytes: Option<u64>,
     reserve_bytes: u64,
-    /// What the next base takes.
-    base_bytes: u64,
+    /// What must still be written for what is there: the next base, and the indexes that have no files yet.
+    owed_bytes: u64,
 }
 
 impl Headroom {
-    pub(crate) fn look(disk: &dyn Disk, reserve_bytes: u64, base_bytes: u64) -> Self {
+    pub(crate) fn look(disk: &dyn Disk, reserve_bytes: u64, owed_bytes: u64) -> Self {
         let free_bytes = if reserve_bytes == 0 { None } else { disk.free_bytes().ok() };
-        let base_bytes = if reserve_bytes == 0 { 0 } else { base_bytes };
-        Self { free_bytes, reserve_bytes, base_bytes }
+        let owed_bytes = if reserve_bytes == 0 { 0 } else { owed_bytes };
+        Self { free_bytes, reserve_bytes, owed_bytes }
     }
 
     /// How many bytes are kept free of such appends.
     pub(crate) const fn kept_bytes(self, purpose: Purpose) -> u64 {
-        let beyond_base = match purpose {
+        let beyond_owed = match purpose {
             Purpose::Users => self.reserve_bytes,
             Purpose::Platform => self.reserve_bytes / PLATFORM_SHARE,
         };
-        beyond_base.saturating_add(self.base_bytes)
+        beyond_owed.saturating_add(self.owed_bytes)
     }
 
     /// Whether `bytes` more may be taken; if not, why.
@@ -77,7 +78,7 @@ mod tests {
 
     #[test]
     fn users_leave_the_reserve_and_the_platform_a_quarter_of_it() {
-        let free = |free_bytes| Headroom { free_bytes, reserve_bytes: 1_000, base_bytes: 0 };
+        let free = |free_bytes| Headroom { free_bytes, reserve_bytes: 1_000, owed_bytes: 0 };
         let allows = |free: Headroom, purpose| free.allows(purpose, 100).is_ok();
         for (bytes, users, platform) in [
             (1_100, true, true),
@@ -90,10 +91,10 @@ mod tests {
             assert_eq!(allows(free(Some(bytes)), Purpose::Platform), platform, "{bytes}");
         }
         assert!(allows(free(None), Purpose::Users), "where nobody knows, the disk decides");
-        let with_base = |free_bytes| Headroom { base_bytes: 5_000, ..free(Some(free_bytes)) };
+        let with_owed = |free_bytes| Headroom { owed_bytes: 5_000, ..free(Some(free_bytes)) };
         for (bytes, users, platform) in [(6_100, true, true), (6_099, false, true), (5_349, false, false)] {
-            assert_eq!(allows(with_base(bytes), Purpose::Users), users, "{bytes} beside a base");
-            assert_eq!(allows(with_base(bytes), Purpose::Platform), platform, "{bytes} beside a base");
+            assert_eq!(allows(with_owed(bytes), Purpose::Users), users, "{bytes} beside what is owed");
+            assert_eq!(allows(with_owed(bytes), Purpose::Platform), platform, "{bytes} beside what is owed");
         }
     }
 }

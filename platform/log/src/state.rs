@@ -215,6 +215,13 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// How many bytes the files of indexes will take that are not written yet, that of the active segment included.
+    fn unwritten_file_bytes(&self) -> u64 {
+        let state = self.state.read();
+        let sealed = state.unindexed.iter().map(|unwritten| &unwritten.index);
+        sealed.chain([&state.active]).map(ActiveIndex::file_bytes).sum()
+    }
+
     /// How many bytes the next base takes at most.
     pub(crate) fn base_bytes(&self) -> u64 {
         let (marks, request_bytes) = {
@@ -226,7 +233,8 @@ impl Shared {
 
     /// The space on the disk as it is now, and what of it is kept free.
     pub(crate) fn headroom(&self) -> Headroom {
-        Headroom::look(&*self.environment.disk, self.options.reserve_bytes, self.base_bytes())
+        let owed_bytes = self.base_bytes().saturating_add(self.unwritten_file_bytes());
+        Headroom::look(&*self.environment.disk, self.options.reserve_bytes, owed_bytes)
     }
 }
 

@@ -139,8 +139,8 @@ fn a_real_disk_keeps_its_reserve_and_users_go_on_without_a_restart() {
     judge(writer, free_bytes, || assert!(disk.mount_with("remount,size=2048k")));
 }
 
-#[test]
-fn a_disk_full_of_streams_frees_itself() {
+/// A log on a simulated disk of 3 MiB, and how many appends of an event to a new stream each fit on it.
+fn full_of_streams(reserve_bytes: u64) -> (SimDisk, Writer, usize) {
     let disk = SimDisk::new();
     disk.limit_capacity(Some(3072 * KIB));
     let environment = Environment {
@@ -149,23 +149,43 @@ fn a_disk_full_of_streams_frees_itself() {
         entropy: Arc::new(SimEntropy::new(1)),
     };
     let mut options = options();
-    options.reserve_bytes = 16 * KIB;
+    options.reserve_bytes = reserve_bytes;
     let mut writer = Writer::open(environment, options).unwrap();
-    let filled = |writer: &mut Writer, prefix: &str| {
-        let event = || NewEvent::json(EventType::new("t").unwrap(), "{}");
-        let append = |n| {
-            let stream = StreamName::new(format!("{prefix}-{n}")).unwrap();
-            Append::to(stream, ExpectedVersion::NoStream, vec![event()])
-        };
-        let fits = |n: &u32| {
-            let _ = writer.prepare_step();
-            commit(writer, append(*n)).is_ok()
-        };
-        (0..100_000).take_while(fits).count()
+    let streams = fill_with_streams(&mut writer, "s");
+    fill_with_streams(&mut writer, "$s");
+    (disk, writer, streams)
+}
+
+fn fill_with_streams(writer: &mut Writer, prefix: &str) -> usize {
+    let event = || NewEvent::json(EventType::new("t").unwrap(), "{}");
+    let append = |n| {
+        let stream = StreamName::new(format!("{prefix}-{n}")).unwrap();
+        Append::to(stream, ExpectedVersion::NoStream, vec![event()])
     };
-    let streams = filled(&mut writer, "s");
-    filled(&mut writer, "$s");
+    let fits = |n: &u32| {
+        let _ = writer.prepare_step();
+        commit(writer, append(*n)).is_ok()
+    };
+    (0..100_000).take_while(fits).count()
+}
+
+#[test]
+fn a_disk_full_of_streams_frees_itself() {
+    let (_disk, mut writer, streams) = full_of_streams(16 * KIB);
     assert!(streams * 48 > 64 << 10, "{streams} streams need a base far larger than the reserve");
     writer.retain(Retention { bytes_max: Some(0), ..Retention::default() }).unwrap();
-    assert!(filled(&mut writer, "t") > 0, "and there is room again");
+    assert!(fill_with_streams(&mut writer, "t") > 0, "and there is room again");
+}
+
+#[test]
+fn indexes_that_are_written_late_leave_the_reserve_alone() {
+    let (disk, writer, streams) = full_of_streams(RESERVE_BYTES);
+    let free_bytes = || annals_log::Disk::free_bytes(&disk).unwrap();
+    let before = free_bytes();
+    writer.write_indexes().unwrap();
+    let written = before - free_bytes();
+    assert!(written > RESERVE_BYTES / 4, "{written} bytes of indexes of {streams} streams");
+    // A base of so many streams must fit, too.
+    let kept = RESERVE_BYTES / 4 + 24 * u64::try_from(streams).unwrap();
+    assert!(free_bytes() >= kept, "{} bytes are left of {kept}", free_bytes());
 }
