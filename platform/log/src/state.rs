@@ -8,7 +8,7 @@
 
 use crate::base;
 use crate::chains::Chains;
-use crate::disk::{Disk, DiskFile, Environment};
+use crate::disk::{Disk, DiskFile, Environment, FileId};
 use crate::error::Corruption;
 use crate::frame::{Chain, FrameHeader, HEADER_BYTES, LogTag, Position};
 use crate::heads::{Heads, StreamHasher};
@@ -242,8 +242,8 @@ impl Shared {
 pub(crate) struct SegmentFiles {
     disk: Arc<dyn Disk>,
     open: Mutex<VecDeque<(SegmentNumber, Arc<dyn DiskFile>)>>,
-    /// The one that is written.
-    active: Mutex<Option<(SegmentNumber, Arc<dyn DiskFile>)>>,
+    /// Which file is written; `None`: the system does not say.
+    active: Mutex<Option<(SegmentNumber, FileId)>>,
 }
 
 /// How many segments are kept open for reading.
@@ -265,13 +265,13 @@ impl SegmentFiles {
 
     /// Takes the file that is written from now on.
     pub(crate) fn put_active(&self, segment: SegmentNumber, file: Arc<dyn DiskFile>) {
-        self.put(segment, file.clone());
-        *self.active.lock() = Some((segment, file));
+        *self.active.lock() = file.id().ok().map(|id| (segment, id));
+        self.put(segment, file);
     }
 
-    /// The file that is written.
-    pub(crate) fn active(&self) -> Option<(SegmentNumber, Arc<dyn DiskFile>)> {
-        self.active.lock().clone()
+    /// Which file is written, whatever its name is now.
+    pub(crate) fn active(&self) -> Option<(SegmentNumber, FileId)> {
+        *self.active.lock()
     }
 
     fn put(&self, segment: SegmentNumber, file: Arc<dyn DiskFile>) {

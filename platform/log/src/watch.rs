@@ -44,13 +44,12 @@ pub(crate) enum Astray {
 pub(crate) fn look(shared: &Shared, lock: &dyn DiskLock) -> Result<(), Astray> {
     let disk = &*shared.environment.disk;
     lock.check().map_err(|lost| Astray::Folder { folder: disk.display(""), lost })?;
-    let Some((segment, file)) = shared.files.active() else { return Ok(()) };
+    let Some((segment, held)) = shared.files.active() else { return Ok(()) };
     let name = segment.file_name();
-    let found = match (disk.id_of(&name), file.id()) {
-        (Ok(found), Ok(held)) => found == held,
-        (Err(error), _) => error.kind() != io::ErrorKind::NotFound,
+    let found = match disk.id_of(&name) {
+        Ok(found) => found == held,
         // What cannot be looked at now proves nothing.
-        (Ok(_), Err(_)) => true,
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
     };
     if found { Ok(()) } else { Err(Astray::Segment { file: disk.display(&name) }) }
 }
