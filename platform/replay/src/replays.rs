@@ -74,8 +74,8 @@ impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Worker => f.write_str(
-                "no worker has taken it up: no process that hosts the read model is running, or none of this name is \
-                 hosted anywhere; it can be cancelled",
+                "no worker has taken it up yet; if that lasts, no process that hosts the read model is running, or none of \
+                 this name is hosted anywhere, and it can be cancelled",
             ),
             Self::Replay(id) => write!(f, "replay {id} of the same read model comes first"),
         }
