@@ -37,7 +37,7 @@ use crate::segment::{SegmentHeader, SegmentNumber};
 use crate::state::{SegmentFiles, Shared};
 use crate::stats::{Stats, add};
 use crate::tail::TailGroup;
-use crate::watch::{self, Watch};
+use crate::watch::{self, Astray, LOOK_APART_MICROS, Watch};
 use crate::window::RequestHasher;
 use crate::{
     lock::{self, Locked},
@@ -66,6 +66,8 @@ pub struct Writer {
     closed: bool,
     /// Held as long as anything may be written.
     locked: Locked,
+    /// When the folder was last looked at, by what passes.
+    looked_at: Option<u64>,
 }
 
 impl Writer {
@@ -123,7 +125,8 @@ impl Writer {
         });
         let headroom = shared.headroom();
         let maintenance = Arc::new(Maintenance::new(shared.clone(), preparation, checkpointed));
-        Self { shared, maintenance, segment, file, group, answers: Vec::new(), headroom, closed, locked }
+        let (answers, looked_at) = (Vec::new(), None);
+        Self { shared, maintenance, segment, file, group, answers, headroom, closed, locked, looked_at }
     }
 
     /// Writes a group of appends: each is checked against all before it, all are synced together, and only then
@@ -141,9 +144,10 @@ impl Writer {
         self.headroom = self.shared.headroom();
         let bytes: u64 = group.iter().flatten().map(frame_bytes_of).sum();
         self.group.reserve(to_usize(bytes));
+        let now = self.stamp();
         for (at, pending) in group.into_iter().enumerate() {
             match pending {
-                Ok(pending) => self.take(at, pending),
+                Ok(pending) => self.take(at, pending, now),
                 Err(invalid) => self.answers.push((at, Answer::Ready(Err(invalid.into())))),
             }
         }
@@ -223,11 +227,15 @@ impl Writer {
         Watch::new(self.shared.clone(), &self.locked)
     }
 
-    fn take(&mut self, at: usize, pending: Pending) {
-        let mut now = self.shared.time.stamp();
+    /// What the appends of a commit are recorded at: they came at once.
+    fn stamp(&self) -> i64 {
         if planted!(self.shared.options, TimeGoesBack) {
-            now = self.shared.environment.clock.now_micros();
+            return self.shared.environment.clock.now_micros();
         }
+        self.shared.time.stamp()
+    }
+
+    fn take(&mut self, at: usize, pending: Pending, now: i64) {
         let purpose = Purpose::of(&pending);
         let answer = match self.decide(&pending, now) {
             Decision::Write => Answer::Ready(self.write(&pending, now)),
@@ -266,8 +274,7 @@ impl Writer {
     /// Writes and syncs the group, makes it visible, and releases its answers.
     fn flush(&mut self) {
         if !self.group.is_empty() {
-            let looked = || watch::look(&self.shared, &*self.locked.lock);
-            match self.write_group().map(|()| looked()) {
+            match self.write_group().map(|()| self.look()) {
                 Ok(Ok(())) => self.publish(),
                 Ok(Err(astray)) => self.fail(self.shared.stop_writing(&astray)),
                 Err(error) if planted!(self.shared.options, GoesOnAfterFailedSync) => {
@@ -279,6 +286,16 @@ impl Writer {
         self.answers.append(&mut self.group.answers);
         let (base, end) = (self.segment.base, self.shared.state.read().end);
         self.group.begin(base, end);
+    }
+
+    /// Looks whether the group is where the next opener will look for it, unless that was done a moment ago.
+    fn look(&mut self) -> Result<(), Astray> {
+        let elapsed = self.shared.environment.clock.elapsed_micros();
+        if self.looked_at.is_none_or(|at| elapsed.saturating_sub(at) >= LOOK_APART_MICROS) {
+            watch::look(&self.shared, &*self.locked.lock)?;
+            self.looked_at = Some(elapsed);
+        }
+        Ok(())
     }
 
     fn write_group(&self) -> io::Result<()> {

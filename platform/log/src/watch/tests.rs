@@ -1,3 +1,4 @@
+use super::LOOK_APART_MICROS;
 use crate::sim::{SimClock, SimDisk, SimEntropy};
 use crate::{AppendError, Environment, FolderLost, Log, Options, ReadBudget, Writer};
 use annals_event::{Append, EventType, ExpectedVersion, NewEvent, Receipt, Sequence, StreamName};
@@ -9,6 +10,9 @@ use std::{
 
 /// So long a test waits for what must come before it fails.
 const HANGING: Duration = Duration::from_secs(60);
+
+/// After so long the writer looks again before it answers.
+const LOOK_APART: Duration = Duration::from_micros(LOOK_APART_MICROS);
 
 fn one() -> Append {
     let event = NewEvent::json(EventType::new("t").unwrap(), vec![b' '; 100]);
@@ -95,10 +99,11 @@ const LOSSES: [(Lose, &str); 6] = [
 ];
 
 #[test]
-fn an_append_after_the_folder_is_lost_is_never_answered_as_written() {
+fn an_append_soon_after_the_folder_is_lost_is_not_answered_as_written() {
     for (lose, due) in LOSSES {
         let held = Held::new();
         lose(&held);
+        std::thread::sleep(LOOK_APART);
         let reason = refusal(held.log.append(one()));
         assert!(reason.contains(due) && reason.contains(held.folder().to_str().unwrap()), "{reason}");
         assert_eq!(held.log.head(), Sequence::FIRST, "what is not where it should be is not visible");
@@ -130,6 +135,7 @@ fn a_log_that_was_opened_in_the_place_of_another_is_never_touched_by_that_one() 
     for name in names(&held.folder()) {
         reference.push((name.clone(), std::fs::read(held.folder().join(name)).unwrap()));
     }
+    std::thread::sleep(LOOK_APART);
     refusal(held.log.append(one()));
     held.log.close().unwrap();
     drop(held.log);
@@ -147,6 +153,7 @@ fn a_restored_backup_in_the_place_of_the_log_is_served_by_the_next_start() {
     held.log.append(one()).unwrap();
     std::fs::rename(held.folder(), held.elsewhere()).unwrap();
     std::fs::rename(&backup, held.folder()).unwrap();
+    std::thread::sleep(LOOK_APART);
     let reason = refusal(held.log.append(one()));
     assert!(reason.contains("was replaced by another folder"), "{reason}");
     drop(held.log);
@@ -171,10 +178,12 @@ fn a_backup_that_is_copied_over_an_open_log_is_noticed() {
 #[test]
 fn whatever_becomes_of_the_folder_the_writer_says_it_before_it_answers() {
     for lost in [FolderLost::Deleted, FolderLost::Replaced, FolderLost::Unlocked] {
-        let disk = SimDisk::new();
-        let mut writer = Writer::open(environment(&disk), Options::default()).unwrap();
+        let (disk, clock) = (SimDisk::new(), Arc::new(SimClock::new(1)));
+        let environment = Environment { clock: clock.clone(), ..environment(&disk) };
+        let mut writer = Writer::open(environment, Options::default()).unwrap();
         writer.commit(vec![one()]).pop().unwrap().unwrap();
         disk.lose_folder(Some(lost));
+        clock.pass(LOOK_APART);
         let reason = refusal(writer.commit(vec![one()]).pop().unwrap());
         assert!(reason.contains(&lost.to_string()), "{reason}");
         assert_eq!(writer.reader().head(), Sequence::FIRST);
