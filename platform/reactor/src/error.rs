@@ -10,7 +10,7 @@ pub enum ReactorError {
     /// The reactor's name, or one of the types of its events, is not a name.
     #[error("the reactor cannot be started: {0}")]
     InvalidName(#[from] InvalidName),
-    /// Another copy of the reactor handles the events.
+    /// Another copy of the reactor handles the events: the mark is further than this copy set it.
     #[error(
         "another copy of the reactor is at work: mark {mark:?} is {}, this copy left it {}; stop one of them",
         place(*actual),
@@ -105,7 +105,7 @@ fn place(at: Option<Sequence>) -> String {
 }
 
 /// Why a wait for a reactor ended without it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WaitError {
     /// It takes longer.
@@ -117,11 +117,13 @@ pub enum WaitError {
         wanted: Sequence,
     },
     /// It does not run any more.
-    #[error("the reactor stopped at {position}, before {wanted}")]
+    #[error("the reactor stopped at {position}, before {wanted}: {reason}")]
     Stopped {
         /// Where it stopped.
         position: Sequence,
         /// Where it should be.
         wanted: Sequence,
+        /// Why it stopped.
+        reason: String,
     },
 }

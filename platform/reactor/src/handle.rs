@@ -29,10 +29,11 @@ impl ReactorHandle {
         let stopped = |state: &ConsumerState| matches!(state.activity, Activity::Stopped { .. });
         let ended = |state: &ConsumerState| state.position >= wanted || stopped(state);
         let _ = time::timeout(timeout, self.watch.wait_for(ended)).await;
-        match self.state() {
-            ConsumerState { position, .. } if position >= wanted => Ok(position),
-            state if stopped(&state) => Err(WaitError::Stopped { position: state.position, wanted }),
-            state => Err(WaitError::Behind { position: state.position, wanted }),
+        let ConsumerState { position, activity, .. } = self.state();
+        match activity {
+            _ if position >= wanted => Ok(position),
+            Activity::Stopped { reason } => Err(WaitError::Stopped { position, wanted, reason }),
+            _ => Err(WaitError::Behind { position, wanted }),
         }
     }
 }

@@ -19,8 +19,8 @@
 //! * A decision is written only on the version that it was made on. When others wrote in between, the source events
 //!   are handled again, one by one, on what they left.
 //! * While the store is unavailable nothing is lost: the worker waits and goes on from its mark. The mark is in the log, so a log
-//!   that is restored from a backup has the mark of then: events are neither skipped nor reacted to twice in it, and a
-//!   worker that outlives the restore is fenced if it knows another mark.
+//!   that is restored from a backup has the mark of then: events are neither skipped nor reacted to twice in it. A worker that
+//!   outlives the restore finds the mark further back than it left it, and goes on from there. (Nobody else sets it back.)
 //! * [`Reactor::react`] is pure. Calls to the outside world have no place in it.
 //!
 //! [`Fenced`]: ReactorError::Fenced

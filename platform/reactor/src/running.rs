@@ -44,12 +44,16 @@ enum By {
 }
 
 impl<R: Reactor> Running<'_, R> {
-    /// Follows the log until told to stop, waiting out every time that the store is away.
+    /// Follows the log until told to stop, waiting out every time that the store is away. In a log that was restored from an
+    /// older backup it goes on from the mark that is there, as if it were started again.
     pub(crate) async fn follow_on(&mut self) -> Result<(), ReactorError> {
         let mut delays = Delays::unavailable();
         loop {
             let before = self.position();
             match self.follow().await {
+                Err(ReactorError::Fenced { expected, actual, .. }) if is_set_back(expected, actual) => {
+                    self.go_back(actual);
+                }
                 Err(error) if error.is_retryable() => {
                     if self.position() > before {
                         delays = Delays::unavailable();
@@ -59,6 +63,18 @@ impl<R: Reactor> Running<'_, R> {
                 ended => return ended,
             }
         }
+    }
+
+    /// Takes up the mark of a log that was restored: what came after it is not there, or was not reacted to.
+    fn go_back(&mut self, mark: Option<Sequence>) {
+        tracing::warn!(
+            reactor = self.worker.reactor.name(),
+            left_at = self.saved.unwrap_or_default().get(),
+            mark = mark.unwrap_or_default().get(),
+            "the log was restored from an older backup; going on from the mark that it holds"
+        );
+        (self.saved, self.unanswered) = (mark, false);
+        self.worker.board.place(mark.unwrap_or_default());
     }
 
     async fn follow(&mut self) -> Result<(), ReactorError> {
@@ -232,10 +248,14 @@ impl<R: Reactor> Running<'_, R> {
     /// Saves what was passed over since. When the store is away, the events are looked at again next time.
     pub(crate) async fn save_at_end(&mut self) -> Result<(), ReactorError> {
         let position = self.position();
-        if position > self.saved.unwrap_or_default() && !self.unanswered {
-            self.append(Append::new(), position).await?;
+        if position <= self.saved.unwrap_or_default() || self.unanswered {
+            return Ok(());
         }
-        Ok(())
+        match self.append(Append::new(), position).await {
+            // What was passed over is not in this log.
+            Err(ReactorError::Fenced { expected, actual, .. }) if is_set_back(expected, actual) => Ok(()),
+            saved => saved.map(|_| ()),
+        }
     }
 
     /// An error when the mark is not where this copy left it.
@@ -274,4 +294,9 @@ impl<R: Reactor> Running<'_, R> {
             _ => Ok(append),
         }
     }
+}
+
+/// Whether a mark that this copy left at `expected` was set back. Copies only ever move it on, so the log is an older one.
+fn is_set_back(expected: Option<Sequence>, actual: Option<Sequence>) -> bool {
+    actual < expected
 }

@@ -4,7 +4,7 @@
 mod common;
 
 use annals_event::{Append, MarkName, Receipt, Sequence, Timestamp};
-use annals_reactor::ReactorError;
+use annals_reactor::ReactorHandle;
 use annals_store::{
     AppendError, Capabilities, Delivery, EventStore, Head, LogPage, ReadError, ReadLog, ReadStream,
     StreamPage, Subscribe, Subscription,
@@ -115,18 +115,50 @@ async fn a_worker_that_outlives_a_restore_skips_nothing_that_it_had_passed_over(
     assert_eq!(charges(&restored).await.len(), 2 * 11);
 }
 
-#[tokio::test]
-async fn a_worker_that_outlives_a_restore_and_knows_another_mark_is_fenced() {
+/// Puts a backup of an empty log, or one with an order, behind a worker that has set its mark since; returns the restored log.
+async fn restored_under_a_worker(
+    before: Vec<Append>,
+    then: impl AsyncFnOnce(&LogStore, &ReactorHandle, &Connection),
+) -> LogStore {
     let folder = tempfile::tempdir().unwrap();
     let log = open(&folder.path().join("log")).await;
-    append_all(&log, [event_of("visit-1", "visit.begun", "{}")]).await;
+    let connection = Arc::new(Connection(watch::Sender::new(log.clone())));
+    let (handle, stop, task) = start(worker(connection.clone(), 10));
+    let through =
+        append_all(&log, [event_of("visit-1", "visit.begun", "{}")].into_iter().chain(before)).await;
+    handle.wait_for(through, PATIENCE).await.unwrap();
     log.backup(folder.path().join("backup")).await.unwrap();
-    let through = append_all(&log, [order(1, "ada", 5)]).await;
-    let connection = Arc::new(Connection(watch::Sender::new(log)));
-    let (handle, _stop, task) = start(worker(connection.clone(), 10));
+    let through = append_all(&log, [order(2, "ada", 5), order(3, "bob", 7)]).await;
     handle.wait_for(through, PATIENCE).await.unwrap();
 
-    connection.0.send_replace(open(&folder.path().join("backup")).await);
-    let ended = task.await.unwrap();
-    assert!(matches!(ended, Err(ReactorError::Fenced { actual: None, .. })), "{ended:?}");
+    let restored = open(&folder.path().join("backup")).await;
+    then(&restored, &handle, &connection).await;
+    stop.cancel();
+    task.await.unwrap().unwrap();
+    restored
+}
+
+#[tokio::test]
+async fn a_worker_that_outlives_a_restore_goes_on_from_the_mark_there() {
+    for before in [vec![], vec![order(1, "ada", 5)]] {
+        let known = before.len();
+        let restored = restored_under_a_worker(before, async |restored, handle, connection| {
+            connection.0.send_replace(restored.clone());
+            let last = append_all(restored, [order(4, "ada", 5), order(5, "bob", 7)]).await;
+            // Its old place is further than that: the number proves nothing before it has gone back.
+            while charges(restored).await.len() < 2 * (known + 2) {
+                handle.wait_for(last, PATIENCE).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+        });
+        assert_eq!(charges(&restored.await).await.len(), 2 * (known + 2), "two for each order that is there");
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_is_stopped_on_a_restored_log_ends_in_order() {
+    let restored = restored_under_a_worker(vec![order(1, "ada", 5)], async |restored, _, connection| {
+        connection.0.send_replace(restored.clone());
+    });
+    assert_eq!(charges(&restored.await).await.len(), 2);
 }

@@ -294,7 +294,7 @@ async fn a_wait_that_ends_without_the_reactor_says_where_it_is() {
     let handle = refusing.handle();
     let waited = handle.wait_for(Sequence::FIRST, Duration::ZERO).await;
     assert_eq!(waited, Err(WaitError::Behind { position: Sequence::ZERO, wanted: Sequence::FIRST }));
-    refusing.run(Default::default()).await.unwrap_err();
+    let reason = refusing.run(Default::default()).await.unwrap_err().to_string();
     let waited = handle.wait_for(through, PATIENCE).await;
-    assert_eq!(waited, Err(WaitError::Stopped { position: Sequence::ZERO, wanted: through }));
+    assert_eq!(waited, Err(WaitError::Stopped { position: Sequence::ZERO, wanted: through, reason }));
 }
