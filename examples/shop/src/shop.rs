@@ -18,10 +18,17 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long a request may take when its caller does not say, well above [`WAIT_TIMEOUT`](crate::orders::queries::WAIT_TIMEOUT).
 /// While the event store is away a command ends here.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How long requests, reactions and folds under way may take, all together, once the shop is to stop. Supervisors kill what
+/// takes much longer.
+const STOP_TIME_MAX: Duration = Duration::from_secs(10);
+/// What of it requests may take, so that something is left for the others.
+const REQUESTS_STOP_TIME_MAX: Duration = Duration::from_secs(7);
 
 /// A running shop, for those who use it. Cloning it is cheap.
 #[derive(Clone)]
@@ -112,11 +119,12 @@ impl Running {
         self.serving.failure().await
     }
 
-    /// Stops in order: no new requests, then no new reactions and folds, then the log.
+    /// Stops in order, within [`STOP_TIME_MAX`]: no new requests, then no new reactions and folds, then the log.
     pub async fn stop(self) -> Result<()> {
         let Self { serving, working, store, _folder } = self;
-        let served = serving.stop().await;
-        let worked = working.stop().await;
+        let begun = Instant::now();
+        let served = serving.stop(begun + REQUESTS_STOP_TIME_MAX).await;
+        let worked = working.stop(begun + STOP_TIME_MAX).await;
         store.close().await?;
         served.and(worked)
     }

@@ -8,18 +8,16 @@ use futures::FutureExt;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
-
-/// How long tasks may take to stop once they are asked to. A crash is safe, so an end by force is.
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Running tasks.
 #[derive(Debug, Default)]
 pub struct Tasks {
     stop: CancellationToken,
     running: JoinSet<(&'static str, Result<()>)>,
+    names: Vec<&'static str>,
     ended: Ended,
 }
 
@@ -56,6 +54,7 @@ impl Tasks {
         E: Into<anyhow::Error> + Send + 'static,
     {
         let (task, stop, told) = (task(self.stop.clone()), self.stop.clone(), self.ended.clone());
+        self.names.push(name);
         self.running.spawn(async move {
             let ended = AssertUnwindSafe(task).catch_unwind().await;
             let ended = ended.map_or_else(
@@ -84,29 +83,31 @@ impl Tasks {
         }
     }
 
-    /// Asks all tasks to stop and waits until they have. What does not stop in time, because a client holds it, is
-    /// ended by force.
-    pub async fn stop(mut self) -> Result<()> {
+    /// Asks all tasks to stop and waits until they have, or until the deadline. What does not stop in time, because a client
+    /// holds it or a store that is away, is ended by force: a crash is safe, so that is.
+    pub async fn stop(mut self, deadline: Instant) -> Result<()> {
         self.stop.cancel();
-        let drained = tokio::time::timeout(STOP_TIMEOUT, self.drain()).await;
-        drained.unwrap_or_else(|_| {
-            tracing::warn!("some parts of the shop did not stop in time and were ended");
-            Ok(())
-        })
-    }
-
-    async fn drain(&mut self) -> Result<()> {
-        while let Some(ended) = self.running.join_next().await {
+        let mut stopped = Ok(());
+        while let Ok(Some(ended)) = timeout_at(deadline, self.running.join_next()).await {
             let (name, result) = ended.map_err(|panic| anyhow!("a part of the shop crashed: {panic}"))?;
-            result.with_context(|| format!("{name} stopped"))?;
+            self.names.retain(|running| *running != name);
+            stopped = stopped.and(result.with_context(|| format!("{name} stopped")));
         }
-        Ok(())
+        if !self.running.is_empty() {
+            tracing::warn!("these did not stop in time and were ended: {}", self.names.join(", "));
+        }
+        stopped
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(60)
+    }
 
     #[tokio::test]
     async fn tasks_run_until_they_are_stopped() {
@@ -115,7 +116,19 @@ mod tests {
             stop.cancelled().await;
             anyhow::Ok(())
         });
-        tasks.stop().await.unwrap();
+        tasks.stop(soon()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_does_not_stop_is_ended_at_the_deadline() {
+        let mut tasks = Tasks::new();
+        let (held, mut ended) = tokio::sync::mpsc::channel::<()>(1);
+        tasks.spawn("stubborn", async move |_| {
+            let _held = held;
+            std::future::pending::<Result<()>>().await
+        });
+        tasks.stop(Instant::now()).await.unwrap();
+        assert_eq!(ended.recv().await, None);
     }
 
     #[tokio::test]
@@ -142,7 +155,7 @@ mod tests {
         }
         assert_eq!(tasks.ended().so_far().into_keys().collect::<Vec<_>>(), ["reader"]);
         asked.send(()).await.unwrap();
-        let stopped = format!("{:#}", tasks.stop().await.unwrap_err());
+        let stopped = format!("{:#}", tasks.stop(soon()).await.unwrap_err());
         assert_eq!(stopped, "reader stopped: it panicked; see standard error");
     }
 }

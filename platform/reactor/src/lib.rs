@@ -38,4 +38,4 @@ pub use handle::ReactorHandle;
 pub use reactor::{Reaction, Reactor, Rejected};
 #[cfg(feature = "planted-bugs")]
 pub use worker::PlantedBug;
-pub use worker::{Options, ReactorWorker};
+pub use worker::{Options, ReactorWorker, STOP_TIME_MAX};

@@ -4,7 +4,7 @@ use crate::{Reactor, ReactorError, ReactorHandle, retry::Delays, running::Runnin
 use annals_aggregate::Repository;
 use annals_event::{Event, EventType, InvalidName, MarkName, Sequence};
 use annals_store::{Activity, ConsumerBoard, EventStore, Filter};
-use std::{fmt::Display, sync::Arc};
+use std::{fmt::Display, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// What may be chosen about a worker.
@@ -21,6 +21,9 @@ impl Default for Options {
         Self { batch_events_max: 1_000, progress_every: 10_000 }
     }
 }
+
+/// How long a worker that is told to stop waits for the store. Without an answer it ends as in a crash: safe.
+pub const STOP_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Runs a [`Reactor`].
 pub struct ReactorWorker<R: Reactor> {
@@ -68,13 +71,18 @@ impl<R: Reactor> ReactorWorker<R> {
         Self { planted: Some(bug), ..self }
     }
 
-    /// Follows the log until `stop` is cancelled. The append that is under way is finished, and progress is saved.
+    /// Follows the log until `stop` is cancelled. The append that is under way is then finished, and progress is saved, if the
+    /// store answers within [`STOP_TIME_MAX`].
     ///
     /// Dropping the future instead is like a crash: safe, but source events may be looked at again.
     pub async fn run(self, stop: CancellationToken) -> Result<(), ReactorError> {
         let ended = tokio::select! {
-            ended = self.work(stop) => ended,
+            ended = self.work(stop.clone()) => ended,
             never = self.board.follow_log(&**self.store()) => match never {},
+            () = stopped_in_vain(stop) => {
+                tracing::warn!(reactor = self.reactor.name(), "the event store does not answer; stopping without it");
+                Ok(())
+            }
         };
         let reason = match &ended {
             Ok(()) => "it was shut down".to_owned(),
@@ -126,6 +134,11 @@ impl<R: Reactor> ReactorWorker<R> {
     pub(crate) fn store(&self) -> &Arc<dyn EventStore> {
         self.repository.store()
     }
+}
+
+async fn stopped_in_vain(stop: CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(STOP_TIME_MAX).await;
 }
 
 fn filter<R: Reactor>(reactor: &R) -> Result<Filter, InvalidName> {

@@ -273,6 +273,22 @@ async fn a_reactor_that_waits_for_the_store_says_so_and_runs_again_afterwards() 
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_is_to_stop_does_not_wait_for_a_silent_store() {
+    // Calls: mark, subscribe, mark, next, two loads, append.
+    for call in 0..=6 {
+        let store = store();
+        let through = append_all(&*store, [order(1, "ada", 5)]).await;
+        let silent = Troubled::at(store.clone(), call, Trouble::KillBefore);
+        let (_, stop, task) = start(worker(silent.store(), 10));
+        silent.hit().await;
+        stop.cancel();
+        task.await.unwrap().unwrap();
+        run_until(worker(store.clone(), 10), through).await;
+        assert_eq!(charges(&*store).await.len(), 2, "silent at call {call}: nothing is lost or done twice");
+    }
+}
+
 #[tokio::test]
 async fn a_reactor_whose_run_is_aborted_has_stopped() {
     let store = store();
