@@ -89,6 +89,10 @@ impl TableProjection for FundsByAccount {
 async fn main() -> Result<()> {
     let temporary = tempfile::tempdir()?;
     let folder = std::env::args_os().nth(1).map_or_else(|| temporary.path().into(), PathBuf::from);
+    ensure!(
+        !folder.to_string_lossy().starts_with('-'),
+        "usage: annals-quickstart [FOLDER for what it stores]"
+    );
 
     // The log, a read model of one table that follows it, and replays of that read model.
     let log = LogStore::open(folder.join("log"), Options::default()).await?;

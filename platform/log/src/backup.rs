@@ -65,6 +65,12 @@ pub enum BackupError {
         /// The folder.
         folder: PathBuf,
     },
+    /// The place is in the log's own folder.
+    #[error("{} is in the folder of the log itself; name one outside of it", folder.display())]
+    Inside {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// Somebody makes a backup of this log, or into this folder.
     #[error("a backup is being made, of this log or to {}; ask again when it is done", folder.display())]
     UnderWay {
@@ -136,10 +142,26 @@ impl Backup {
 pub(crate) fn backup(reader: &Reader, folder: &Path) -> Result<Backup, BackupError> {
     let under_way = || BackupError::UnderWay { folder: folder.to_owned() };
     let _alone = reader.shared.backing_up.try_lock().ok_or_else(under_way)?;
+    if is_inside(folder, &reader.shared.environment.disk.display("")) {
+        return Err(BackupError::Inside { folder: folder.to_owned() });
+    }
     let draft = Draft::begin(folder)?;
     let backup = copy(reader, draft.disk())?;
     draft.finish()?;
     Ok(backup)
+}
+
+/// Whether a folder that need not be there is `log`, or below it.
+fn is_inside(folder: &Path, log: &Path) -> bool {
+    let there = folder.ancestors().find_map(|above| {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        above.canonicalize().ok()
+    });
+    match (there, log.canonicalize()) {
+        (Some(there), Ok(log)) => there.starts_with(log),
+        // Such a folder is told about when it is made.
+        _ => false,
+    }
 }
 
 /// Copies the log to the empty folder `to`, which nobody else may use. Its manifest comes last.

@@ -7,6 +7,7 @@ use crate::{
 };
 use annals_aggregate::{Context, Executed, Loaded, Repository};
 use annals_event::{Sequence, Timestamp};
+use annals_projection::ModelName;
 use annals_store::{ConsumerState, EventStore};
 use std::{convert::Infallible, fmt, future::pending, sync::Arc};
 use tokio_util::sync::CancellationToken;
@@ -123,8 +124,8 @@ impl Replays {
         if request.from == Sequence::ZERO {
             return Err(ReplayError::Invalid("`from` is 0; the first sequence number is 1".into()));
         }
-        if request.read_model.is_empty() {
-            return Err(ReplayError::Invalid("`read_model` is empty; name the read model to rebuild".into()));
+        if let Err(error) = ModelName::new(&request.read_model) {
+            return Err(ReplayError::Invalid(format!("`read_model`: {error}")));
         }
         if let Some(hosted) = self.hosted.without(&request.read_model) {
             return Err(ReplayError::UnknownReadModel { read_model: request.read_model, hosted });

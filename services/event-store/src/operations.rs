@@ -167,7 +167,9 @@ async fn back_up(
 
 fn not_backed_up(error: BackupError) -> Problem {
     let status = match error {
-        BackupError::Exists { .. } | BackupError::UnderWay { .. } => StatusCode::CONFLICT,
+        BackupError::Inside { .. } | BackupError::Exists { .. } | BackupError::UnderWay { .. } => {
+            StatusCode::CONFLICT
+        }
         BackupError::NoRoom { .. } => StatusCode::INSUFFICIENT_STORAGE,
         BackupError::TooFast | BackupError::Io { .. } => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,

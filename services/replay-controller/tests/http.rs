@@ -90,6 +90,8 @@ async fn what_is_not_possible_is_refused_with_what_is() {
     let id = requested["id"].as_str().unwrap();
     for (path, body, expected) in [
         ("/replays".to_owned(), json!({ "read_model": "" }), StatusCode::UNPROCESSABLE_ENTITY),
+        ("/replays".to_owned(), json!({ "read_model": "\0" }), StatusCode::UNPROCESSABLE_ENTITY),
+        ("/replays".to_owned(), json!({ "read_model": "a".repeat(300) }), StatusCode::UNPROCESSABLE_ENTITY),
         ("/replays".to_owned(), json!({ "read_model": "a", "from": 0 }), StatusCode::UNPROCESSABLE_ENTITY),
         (
             "/replays".to_owned(),

@@ -433,3 +433,22 @@ fn a_damaged_log_is_not_backed_up() {
     }
     assert_eq!(std::fs::read_dir(backups.path()).unwrap().count(), 0, "neither a backup nor a draft");
 }
+
+#[test]
+fn a_backup_into_the_folder_of_the_log_is_refused() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("log");
+    let log = Log::open(&folder, small()).unwrap();
+    append(&log, 1);
+    let names = || RealDisk::open(&folder).unwrap().list().unwrap().len();
+    let before = names();
+    std::os::unix::fs::symlink(&folder, parent.path().join("link")).unwrap();
+    for inside in
+        [folder.clone(), folder.join("backup"), folder.join("a/b"), parent.path().join("link/backup")]
+    {
+        let refused = log.backup(&inside).unwrap_err();
+        assert!(matches!(&refused, BackupError::Inside { folder } if *folder == inside), "{refused}");
+    }
+    assert_eq!(names(), before);
+    log.backup(&parent.path().join("log-backup")).unwrap();
+}

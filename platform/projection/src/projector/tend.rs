@@ -139,7 +139,7 @@ impl Retry {
 
     pub(super) async fn pause(&mut self, error: &(dyn std::error::Error + Sync)) {
         if self.delays.is_none() {
-            warn!(%error, "the read model waits for something that should pass by itself");
+            warn!(%error, "the read model is not folded now; trying again");
         }
         if let Some(board) = &self.board {
             board.set(Activity::Retrying { reason: error.to_string() });
