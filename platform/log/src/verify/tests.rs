@@ -84,3 +84,17 @@ fn a_flipped_bit_is_found_in_the_base() {
         }
     }
 }
+
+#[test]
+fn a_log_whose_segments_are_all_gone_lacks_them_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(folder.path(), small()).unwrap();
+    append(&log, 1);
+    log.close().unwrap();
+    drop(log);
+    let segment = folder.path().join("0000000001.segment");
+    std::fs::remove_file(&segment).unwrap();
+    let findings = verify(folder.path(), |_| {}).unwrap().findings;
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert_eq!((&findings[0].damage.file, findings[0].damage.what), (&segment, "the segment is missing"));
+}

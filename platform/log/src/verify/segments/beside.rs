@@ -81,7 +81,7 @@ impl Verification<'_, '_> {
                 .ok_or("the checkpoint does not match its checksum, or its format is unknown")
         });
         match parsed {
-            Ok(checkpoint) if Some(checkpoint.log) == self.report.log_id => {
+            Ok(checkpoint) if self.report.log_id.is_none_or(|log| log == checkpoint.log) => {
                 self.checkpoint = Some(checkpoint)
             }
             Ok(_) => self.find(CHECKPOINT, 16, "it is the checkpoint of another log", Harm::Derived),
