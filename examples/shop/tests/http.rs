@@ -13,6 +13,7 @@ mod support;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use std::time::Duration;
 use support::{TestShop, order};
 
 #[tokio::test]
@@ -209,6 +210,13 @@ async fn health_says_why_the_log_takes_no_orders_any_more() {
     shop.post("/orders", order("o-1", 2_933)).await.assert_ok();
     std::fs::remove_dir_all(data.path().join("log")).unwrap();
     let why = "was deleted or moved away while the log was open";
+    // The log looks for its folder every now and then.
+    let noticed = async {
+        while shop.get("/health").await.body["store"].is_null() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), noticed).await.unwrap();
     shop.post("/orders", order("o-2", 2_933)).await.assert_problem(StatusCode::SERVICE_UNAVAILABLE, why);
     let health = shop.get("/health").await;
     assert_eq!(
