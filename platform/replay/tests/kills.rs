@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use std::{sync::Arc, time::Duration};
 use support::{
     CUSTOMERS, Projecting, Queries, Rows, STEPS, Stage, Trap, Worker, World, Writing, model, orders, until,
+    within,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -126,9 +127,14 @@ async fn a_killed_fold_goes_on_where_it_was() {
     let id = doomed.request(CUSTOMERS, Sequence::FIRST, ReplayMode::PromoteIfIdentical).await;
     let candidate = id.to_string().parse().unwrap();
     until("ten pages were read", || stage.has_waiting()).await;
+    // They may not be written yet.
+    within(async {
+        while generations.status(candidate).await.unwrap().checkpoint == Sequence::ZERO {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
     doomed.kill().await;
-    let before = generations.status(candidate).await.unwrap();
-    assert!(before.checkpoint > Sequence::ZERO);
     let working = world.work(&model()).await;
     working.promoted(id).await;
     promoted_once(&world, &model(), id).await;

@@ -213,9 +213,13 @@ impl EventStore for Stage {
 #[async_trait]
 impl Follow for Directed {
     async fn page(&self, read: ReadLog) -> Result<LogPage, ReadError> {
-        self.waiting.fetch_add(1, Ordering::SeqCst);
-        let _left = Leaves(&self.waiting);
-        self.pages.acquire().await.unwrap().forget();
+        if let Ok(page) = self.pages.try_acquire() {
+            page.forget();
+        } else {
+            self.waiting.fetch_add(1, Ordering::SeqCst);
+            let _left = Leaves(&self.waiting);
+            self.pages.acquire().await.unwrap().forget();
+        }
         self.check()?;
         self.check_start(read.from)?;
         let page = self.inner.read_log(ReadLog { events_max: PAGE_EVENTS, ..read }).await?;
