@@ -28,6 +28,7 @@ const TENANT: u8 = 1 << 3;
 const ACTOR: u8 = 1 << 4;
 const SUBJECT_KEY: u8 = 1 << 5;
 const HEADERS: u8 = 1 << 6;
+// 1 << 7 is kept for the nonce, 24 bytes behind the subject's key, with which that key encrypts the payload.
 const KNOWN: u8 = CORRELATION | CAUSATION | TRACE | TENANT | ACTOR | SUBJECT_KEY | HEADERS;
 
 impl Metadata {
@@ -64,7 +65,8 @@ impl Metadata {
     }
 
     /// Appends the encoded form to `out`: nothing when the metadata is empty, else a byte of presence bits and
-    /// the fields that they name, in the order of the bits. Texts carry a u16 length before them.
+    /// the fields that they name, in the order of the bits. Texts carry a u16 length before them; headers are in the order
+    /// of their keys. Equal metadata have one form, and [`decode`](Self::decode) takes no other.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let present = self.present();
         if present == 0 {
@@ -105,6 +107,9 @@ impl Metadata {
         if present & !KNOWN != 0 {
             return Err(DecodeError::new("metadata has a field of a later format"));
         }
+        if present == 0 {
+            return Err(DecodeError::new("empty metadata takes bytes"));
+        }
         if present & CORRELATION != 0 {
             metadata.correlation_id = Some(CorrelationId::from_bytes(reader.array()?));
         }
@@ -126,9 +131,16 @@ impl Metadata {
             }
         }
         if present & HEADERS != 0 {
-            for _ in 0..u16::from_le_bytes(reader.array()?) {
-                let (key, value) = (reader.str16()?.to_owned(), reader.str16()?.to_owned());
-                metadata.headers.insert(key, value);
+            let count = u16::from_le_bytes(reader.array()?);
+            for _ in 0..count {
+                let (key, value) = (reader.str16()?, reader.str16()?);
+                if metadata.headers.last_key_value().is_some_and(|(last, _)| last.as_str() >= key) {
+                    return Err(DecodeError::new("metadata's headers are not in order"));
+                }
+                metadata.headers.insert(key.to_owned(), value.to_owned());
+            }
+            if count == 0 {
+                return Err(DecodeError::new("metadata has no headers where it says that it has"));
             }
         }
         reader.finish()?;

@@ -1,6 +1,7 @@
 //! The stored form of a recorded event, in segments, in batches and on the way between them.
 //!
-//! A record is self-contained and little-endian. It has no checksum of its own: what carries records has one.
+//! A record is self-contained and little-endian. It has no checksum of its own: what carries records has one. It is
+//! canonical: equal events have the same bytes, whoever encoded them, and what decodes in full encodes to the same bytes.
 //!
 //! | offset | size | field | legal values |
 //! |---|---|---|---|
@@ -8,7 +9,7 @@
 //! | 4 | 1 | format | 1 |
 //! | 5 | 1 | S, bytes of the stream name | 1..=255 |
 //! | 6 | 1 | T, bytes of the event type | 1..=128 |
-//! | 7 | 1 | C, bytes of the content type | 0..=128; 0 is `application/json` |
+//! | 7 | 1 | C, bytes of the content type | 0..=128; 0 is `application/json`, which is never spelled out |
 //! | 8 | 4 | schema version | from 1; 0 is read as any other, and nobody knows it |
 //! | 12 | 2 | M, bytes of the metadata | 0..=16,384 |
 //! | 14 | 2 | G, bytes of the tags | 0..=8,192 |
@@ -21,7 +22,7 @@
 //! | … | T | event type | UTF-8 |
 //! | … | C | content type | ASCII |
 //! | … | M | metadata | see `Metadata::encode` |
-//! | … | G | tags, each with a u8 length before it | UTF-8 |
+//! | … | G | tags, each with a u8 length before it | valid ones, in the order of the event |
 //! | … | P | payload | any |
 //!
 //! A record is encoded before its place is known ([`encode`]); [`set_place`] then fills in what the writer
@@ -201,6 +202,9 @@ impl<'a> RecordRef<'a> {
         }
         let names = body.get(..names_end).unwrap_or_default();
         let names = std::str::from_utf8(names).map_err(|_| DecodeError::new("a name is not UTF-8"))?;
+        if names.get(record.type_end()..) == Some(ContentType::JSON_STR) {
+            return Err(DecodeError::new("the content type of JSON is spelled out"));
+        }
         if names.is_char_boundary(record.stream_len()) && names.is_char_boundary(record.type_end()) {
             Ok(record)
         } else {

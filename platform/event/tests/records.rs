@@ -59,6 +59,15 @@ fn recorded() -> impl Strategy<Value = RecordedEvent> {
     )
 }
 
+/// What decodes in full encodes to the same bytes.
+fn must_be_canonical(decoded: Result<RecordedEvent, record::DecodeError>, bytes: &[u8]) {
+    let Ok(decoded) = decoded else { return };
+    let mut again = Vec::new();
+    record::encode(&decoded.stream, &decoded.event, &mut again);
+    record::set_place(&mut again, decoded.sequence, decoded.version, decoded.recorded_at);
+    assert_eq!(again, bytes, "{decoded:?}");
+}
+
 fn batch(events: &[RecordedEvent]) -> EventBatch {
     let mut builder = EventBatchBuilder::default();
     events.iter().for_each(|event| builder.push(event).unwrap());
@@ -97,7 +106,8 @@ proptest! {
         if let Ok(batch) = EventBatch::parse(bytes.into()) {
             for event in batch.iter() {
                 let _ = (event.stream(), event.event_type(), event.content_type(), event.payload_bytes());
-                let _ = (event.metadata(), event.tags(), event.to_recorded());
+                let _ = (event.metadata(), event.tags());
+                must_be_canonical(event.to_recorded(), event.as_bytes());
             }
         }
     }
@@ -193,4 +203,51 @@ fn a_batch_of_which_half_is_kept_is_not_copied() {
     let half = batch.filter(|_| index.next().unwrap() % 2 == 0);
     assert_eq!((at(&half), half.buffer_bytes()), (at(&batch), batch.buffer_bytes()));
     assert_eq!(at(&batch.slice(0..1)), at(&batch), "a slice never is");
+}
+
+/// Other bytes for the same event, each refused, so that an event has one digest whoever sends it.
+#[test]
+fn a_second_form_of_the_same_event_is_refused() {
+    let record = |metadata: &[u8], content_type: &str| {
+        let plain = RecordedEvent {
+            event: NewEvent {
+                content_type: ContentType::JSON,
+                metadata: Metadata::default(),
+                ..golden_event().event
+            },
+            ..golden_event()
+        };
+        let bytes = batch(&[plain]).first().unwrap().as_bytes().to_vec();
+        let names_end = record::HEADER_BYTES + usize::from(bytes[5]) + usize::from(bytes[6]);
+        let mut other = bytes[..names_end].to_vec();
+        other.extend_from_slice(content_type.as_bytes());
+        other.extend_from_slice(metadata);
+        other.extend_from_slice(&bytes[names_end..]);
+        other[7] = u8::try_from(content_type.len()).unwrap();
+        other[12..14].copy_from_slice(&u16::try_from(metadata.len()).unwrap().to_le_bytes());
+        let length = u32::try_from(other.len()).unwrap();
+        other[..4].copy_from_slice(&length.to_le_bytes());
+        EventBatch::parse(other.into()).and_then(|batch| batch.first().unwrap().to_recorded())
+    };
+    record(b"", "").unwrap();
+    record(b"", "text/plain").unwrap();
+    let headers = |keys: [&str; 2]| {
+        let mut bytes = vec![1 << 6, 2, 0];
+        for key in keys {
+            bytes.extend_from_slice(&[1, 0, key.as_bytes()[0], 0, 0]);
+        }
+        bytes
+    };
+    record(&headers(["a", "b"]), "").unwrap();
+    for (metadata, content_type, why) in [
+        (vec![], "application/json", "spelled out"),
+        (vec![0], "", "empty metadata takes bytes"),
+        (vec![1 << 6, 0, 0], "", "no headers"),
+        (headers(["b", "a"]), "", "not in order"),
+        (headers(["a", "a"]), "", "not in order"),
+        (vec![1 << 7; 25], "", "later format"),
+    ] {
+        let refused = record(&metadata, content_type).unwrap_err().to_string();
+        assert!(refused.contains(why), "{refused}");
+    }
 }

@@ -4,12 +4,11 @@
 //! is then to be read from the disk, the result of the append's original, is read by whoever waits for the answer.
 
 use crate::error::AppendError;
-use crate::frame::Position;
 use crate::pending::Pending;
 use crate::reader::Reader;
 use crate::repeats;
 use crate::stats::add;
-use annals_event::{Conflict, Receipt};
+use annals_event::{Conflict, Receipt, Sequence};
 use std::fmt;
 
 /// What came of an append that was submitted.
@@ -32,8 +31,8 @@ pub struct LookUp {
 
 /// What is known of an append's original.
 pub(crate) enum Original {
-    /// It left this frame, or another append with the same request id did.
-    At(Position),
+    /// It is here, or another append with the same request id is.
+    At(Sequence),
     /// If there is one, its events are there. If there is none, the append is refused.
     Unless(Conflict),
 }
@@ -58,7 +57,7 @@ impl LookUp {
         let Self { reader, pending, original } = self;
         let counters = &reader.shared.counters;
         let result = match original {
-            Original::At(frame) => repeats::by_request(&reader, &pending, frame),
+            Original::At(first) => repeats::by_request(&reader, &pending, first),
             Original::Unless(conflict) => match repeats::by_events(&reader, &pending) {
                 Ok(None) => {
                     add(&counters.conflicts, 1);

@@ -15,6 +15,7 @@ use crate::frame::{Chain, Position};
 use crate::heads::{Head, Heads, StreamHash};
 use crate::num::{array_at, crc32c, i64_at, put, to_u64, to_usize, u32_at, u64_at, u128_at};
 use crate::requests::Requests;
+use crate::secret::LogSecret;
 use crate::segment::{SegmentHeader, SegmentNumber};
 use crate::state::State;
 use annals_event::{LogId, MarkName, Sequence, Version};
@@ -22,7 +23,7 @@ use bytes::Bytes;
 use std::{collections::BTreeMap, io};
 
 const MAGIC: [u8; 8] = *b"AnnalBas";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const HEADER_BYTES: usize = 112;
 const HEADER_CHECKSUM_AT: usize = 108;
 const HEAD_BYTES: usize = 24;
@@ -73,10 +74,11 @@ impl LogStart {
     }
 
     /// The header of a segment that begins here.
-    pub(crate) const fn header(&self, capacity_bytes: u64) -> SegmentHeader {
+    pub(crate) const fn header(&self, secret: LogSecret, capacity_bytes: u64) -> SegmentHeader {
         SegmentHeader {
             number: self.segment,
             log_id: self.log,
+            secret,
             base: self.position,
             capacity_bytes,
             first: self.first,
@@ -152,8 +154,8 @@ pub(crate) struct Base {
 pub(crate) enum BadBase {
     /// Damaged at this byte, or behind it.
     Damaged(u64),
-    /// Of a later release, in this format.
-    Newer(u32),
+    /// Of another format.
+    Unknown(u32),
 }
 
 impl Base {
@@ -165,8 +167,8 @@ impl Base {
         }
         match u32_at(header, 8) {
             FORMAT => {}
-            newer if newer > FORMAT => return Err(BadBase::Newer(newer)),
-            _ => return Err(BadBase::Damaged(0)),
+            0 => return Err(BadBase::Damaged(0)),
+            unknown => return Err(BadBase::Unknown(unknown)),
         }
         let (body, crc) = bytes.split_last_chunk::<CHECKSUM_BYTES>().unwrap_or((&[], &[0; 4]));
         if body.len() < HEADER_BYTES || crc32c(body) != u32::from_le_bytes(*crc) {
@@ -242,8 +244,8 @@ pub(crate) fn find(disk: &dyn Disk) -> Result<Found, OpenError> {
     match Base::parse(bytes) {
         Ok(base) => Ok(Found::Whole(base)),
         Err(BadBase::Damaged(offset)) => Ok(Found::Damaged(damage(disk, offset, "the base is damaged"))),
-        Err(BadBase::Newer(format)) => {
-            Err(OpenError::NewerFormat { file: disk.display(BASE), format, known: FORMAT })
+        Err(BadBase::Unknown(format)) => {
+            Err(OpenError::UnknownFormat { file: disk.display(BASE), format, known: FORMAT })
         }
     }
 }
@@ -272,7 +274,7 @@ mod tests {
     fn contents() -> Contents {
         let mut requests = Requests::default();
         for n in [8, 9] {
-            let request = Request { id: RequestId::from_bytes([n; 16]), frame: Position::new(u64::from(n)) };
+            let request = Request { id: RequestId::from_bytes([n; 16]), first: Sequence::new(u64::from(n)) };
             requests.push(request, i64::from(n));
         }
         Contents {
@@ -291,7 +293,7 @@ mod tests {
     fn a_base_has_these_bytes() {
         let header = [
             "416e6e616c426173",
-            "01000000",
+            "02000000",
             "03000000",
             "07070707070707070707070707070707",
             "0010000000000000",
@@ -335,6 +337,7 @@ mod tests {
         let segment = SegmentHeader {
             number: SegmentNumber(3),
             log_id: start().log,
+            secret: LogSecret([8; 32]),
             base: start().position,
             capacity_bytes: 0x2000,
             first: start().first,
@@ -346,7 +349,7 @@ mod tests {
         base.restore(&heads, &mut state).unwrap();
         assert_eq!(heads.version(StreamHash(6)), Version::new(6));
         assert_eq!(state.marks.len(), 1);
-        assert_eq!(state.window.get(RequestId::from_bytes([8; 16])), Some(Position::new(8)));
+        assert_eq!(state.window.get(RequestId::from_bytes([8; 16])), Some(Sequence::new(8)));
     }
 
     #[test]
@@ -364,11 +367,11 @@ mod tests {
     }
 
     #[test]
-    fn a_base_of_a_later_release_is_told_apart() {
+    fn a_base_of_another_format_is_told_apart() {
         let mut bytes = contents().encode();
-        put(&mut bytes, 8, &2_u32.to_le_bytes());
+        put(&mut bytes, 8, &1_u32.to_le_bytes());
         let crc = crc32c(&bytes[..HEADER_CHECKSUM_AT]);
         put(&mut bytes, HEADER_CHECKSUM_AT, &crc.to_le_bytes());
-        assert_eq!(Base::parse(bytes.into()).err(), Some(BadBase::Newer(2)));
+        assert_eq!(Base::parse(bytes.into()).err(), Some(BadBase::Unknown(1)));
     }
 }

@@ -10,8 +10,10 @@ use crate::pending::Records;
 use crate::reader::{BAD_PAYLOAD, NO_FRAME, Place, ReadBudget, Readable, Reader, chunk_bytes};
 use crate::recent_blocks::Block;
 use crate::scan::{Extent, Scanned, Scanner};
-use annals_event::{EventBatch, Sequence};
+use crate::segment::SegmentNumber;
+use annals_event::{EventBatch, RequestId, Sequence};
 use bytes::Bytes;
+use std::ops::ControlFlow;
 
 const BAD_RECORDS: &str = "the frame's records do not match its header";
 
@@ -197,28 +199,82 @@ fn take_frame(header: &FrameHeader, payload: &[u8], frame_at: usize, taken: &mut
     (to_u64(seen) == u64::from(header.events)).then_some(())
 }
 
+/// Where a frame is.
+pub(crate) struct Spot {
+    pub(crate) segment: SegmentNumber,
+    pub(crate) offset: u64,
+}
+
+/// The frame of the append with this request id, whose first event is `first`, or without events the one before which it
+/// was made; `None`: it is not there any more.
+pub(crate) fn frame_of(
+    reader: &Reader,
+    id: RequestId,
+    first: Sequence,
+) -> Result<Option<(Spot, FrameHeader, Bytes)>, ReadError> {
+    for readable in reader.segments_with(first)? {
+        let offset = reader.before(&readable, first)?;
+        let mut found = None;
+        search(reader, &readable, offset, |spot, header, payload| {
+            if header.kind == Kind::Append && (header.first, header.request_id) == (first, id) {
+                found = Some((spot, *header, Bytes::copy_from_slice(payload)));
+            }
+            if found.is_some() || header.first > first {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+/// Calls `visit` with the frames of the segment from `offset` on, until it says that it is enough.
+fn search(
+    reader: &Reader,
+    readable: &Readable,
+    offset: u64,
+    mut visit: impl FnMut(Spot, &FrameHeader, &[u8]) -> ControlFlow<()>,
+) -> Result<(), ReadError> {
+    let (segment, base) = (readable.segment.number, readable.segment.base);
+    let file = reader.shared.files.get(segment).map_err(|error| reader.io_error(segment, error))?;
+    let extent = Extent { file: &*file, log: reader.shared.tag, base, from: offset, to: readable.end };
+    let mut scanner = Scanner::in_small_steps(extent);
+    loop {
+        let offset = scanner.offset();
+        match scanner.next().map_err(|error| reader.io_error(segment, error))? {
+            Scanned::End => return Ok(()),
+            Scanned::Bad(what) => return Err(reader.corrupted(segment, offset, what)),
+            Scanned::Frame { header, payload } => {
+                if visit(Spot { segment, offset }, &header, payload).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
 /// The append's frame whose first event is `first`; `None`: that event is not the first of an append, or not there.
 pub(crate) fn frame_from(
     reader: &Reader,
     first: Sequence,
 ) -> Result<Option<(FrameHeader, Bytes)>, ReadError> {
     let Place { readable, offset, .. } = reader.locate(first)?;
-    let (number, base) = (readable.segment.number, readable.segment.base);
-    let file = reader.shared.files.get(number).map_err(|error| reader.io_error(number, error))?;
-    let extent = Extent { file: &*file, log: reader.shared.tag, base, from: offset, to: readable.end };
-    let mut scanner = Scanner::new(extent);
-    loop {
-        let at = scanner.offset();
-        match scanner.next().map_err(|error| reader.io_error(number, error))? {
-            Scanned::End => return Ok(None),
-            Scanned::Bad(what) => return Err(reader.corrupted(number, at, what)),
-            Scanned::Frame { header, .. } if header.first > first => return Ok(None),
-            Scanned::Frame { header, payload, .. } if header.first == first && header.events > 0 => {
-                return Ok(Some((header, Bytes::copy_from_slice(payload))));
-            }
-            Scanned::Frame { .. } => {}
+    let mut found = None;
+    search(reader, &readable, offset, |_, header, payload| {
+        if header.first == first && header.events > 0 {
+            found = Some((*header, Bytes::copy_from_slice(payload)));
         }
-    }
+        if header.first > first || found.is_some() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    })?;
+    Ok(found)
 }
 
 /// The first event in the segment, at or behind `offset`, that was recorded at or after `micros`.
@@ -228,19 +284,10 @@ pub(crate) fn first_at(
     offset: u64,
     micros: i64,
 ) -> Result<Option<Sequence>, ReadError> {
-    let (number, base) = (readable.segment.number, readable.segment.base);
-    let file = reader.shared.files.get(number).map_err(|error| reader.io_error(number, error))?;
-    let extent = Extent { file: &*file, log: reader.shared.tag, base, from: offset, to: readable.end };
-    let mut scanner = Scanner::new(extent);
-    loop {
-        let at = scanner.offset();
-        match scanner.next().map_err(|error| reader.io_error(number, error))? {
-            Scanned::End => return Ok(None),
-            Scanned::Bad(what) => return Err(reader.corrupted(number, at, what)),
-            Scanned::Frame { header, .. } if header.events > 0 && header.recorded_at >= micros => {
-                return Ok(Some(header.first));
-            }
-            Scanned::Frame { .. } => {}
-        }
-    }
+    let mut found = None;
+    search(reader, readable, offset, |_, header, _| {
+        found = (header.events > 0 && header.recorded_at >= micros).then_some(header.first);
+        if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    Ok(found)
 }

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use std::ops::Bound;
 
 const MAGIC: [u8; 8] = *b"AnnalChk";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const HEADER_BYTES: usize = 72;
 const HEAD_BYTES: usize = 32;
 const CHECKSUM_BYTES: usize = 4;
@@ -192,14 +192,14 @@ mod tests {
     fn a_checkpoint_has_these_bytes() {
         let (_folder, bytes, recorded_at) = checkpointed();
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        assert_eq!(hex(&bytes[..16]), ["416e6e616c43686b", "01000000", "01000000"].concat());
-        assert_eq!(u64_at(&bytes, 32), 512 + 192, "the header, and one frame");
+        assert_eq!(hex(&bytes[..16]), ["416e6e616c43686b", "02000000", "01000000"].concat());
+        assert_eq!(u64_at(&bytes, 32), 512 + 200, "the header, and one frame");
         let (streams, marks, requests) = (u64_at(&bytes, 40), u64_at(&bytes, 48), u64_at(&bytes, 56));
         assert_eq!((streams, marks, requests), (1, 1, 1));
         assert_eq!(hex(&bytes[64..72]), "0000000000000080", "no request was dropped");
         assert_eq!(hex(&bytes[88..104]), ["0100000000000000", "01000000", "00000000"].concat());
         assert_eq!(hex(&bytes[104..114]), ["016d", "0700000000000000"].concat());
-        assert_eq!(hex(&bytes[114..138]), ["05".repeat(16), "0002000000000000".to_owned()].concat());
+        assert_eq!(hex(&bytes[114..138]), ["05".repeat(16), "0100000000000000".to_owned()].concat());
         assert_eq!(i64_at(&bytes, 138), recorded_at.as_micros());
         assert_eq!(bytes[146..], crc32c(&bytes[..146]).to_le_bytes());
     }

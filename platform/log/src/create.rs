@@ -10,6 +10,7 @@ use crate::heads::Heads;
 use crate::options::Options;
 use crate::prepare::{Preparation, PreparedFile, write_header};
 use crate::recovery::Recovered;
+use crate::secret::LogSecret;
 use crate::segment::{SegmentHeader, SegmentNumber};
 use crate::state::State;
 use annals_event::{LogId, Sequence};
@@ -44,6 +45,7 @@ pub(crate) fn create(environment: &Environment, options: &Options) -> Result<Rec
     let segment = SegmentHeader {
         number: SegmentNumber::FIRST,
         log_id: LogId::from_uuid(id.into_uuid()),
+        secret: LogSecret::new(&*environment.entropy),
         base: Position::new(0),
         capacity_bytes: bytes,
         first: Sequence::FIRST,

@@ -33,14 +33,14 @@ pub enum OpenError {
         /// One of the files in it.
         file: String,
     },
-    /// A later release wrote the log.
-    #[error("{} has format {format}, this release reads up to {known}; use the release that wrote it", file.display())]
-    NewerFormat {
+    /// Another release wrote the log.
+    #[error("{} has format {format}, this release reads {known}; use the release that wrote it", file.display())]
+    UnknownFormat {
         /// The file.
         file: PathBuf,
         /// Its format.
         format: u32,
-        /// The newest format that this release knows.
+        /// The format that this release knows.
         known: u32,
     },
     /// The folder is a backup without all that belongs to it. Nothing was changed.

@@ -4,7 +4,7 @@
 //! ones hold the same appends up to it, damage and forgery of checksums apart.
 
 use crate::error::ReadError;
-use crate::frame::{Chain, FrameHeader, HEADER_BYTES, chain_after};
+use crate::frame::{Chain, FrameHeader, HEADER_BYTES};
 use crate::num::to_usize;
 use crate::reader::{NO_FRAME, Place, Reader, first_of};
 use annals_event::{Fingerprint, Sequence};
@@ -56,7 +56,7 @@ fn chain_at(reader: &Reader, at: Sequence) -> Result<Chain, ReadError> {
         let header = FrameHeader::decode(bytes, reader.shared.tag, position)
             .ok_or_else(|| reader.corrupted(number, offset, NO_FRAME))?;
         if header.next() > at {
-            return Ok(chain_after(bytes));
+            return Ok(header.chain());
         }
         offset += header.frame_bytes();
     }

@@ -116,9 +116,9 @@ pub(crate) fn read_headers(
             Err(BadHeader::Damaged) => {
                 return Ok((segments, Some(damaged("the segment's header is damaged"))));
             }
-            Err(BadHeader::Newer(format)) => {
+            Err(BadHeader::Unknown(format)) => {
                 let file = disk.display(&name);
-                return Err(OpenError::NewerFormat { file, format, known: segment::FORMAT });
+                return Err(OpenError::UnknownFormat { file, format, known: segment::FORMAT });
             }
         };
         if header.number != number {
@@ -137,7 +137,7 @@ pub(crate) fn read_headers(
 fn follows(before: &SegmentHeader, header: &SegmentHeader) -> bool {
     let least = before.frames().plus(to_u64(HEADER_BYTES));
     let most = before.base.plus(before.capacity_bytes);
-    header.log_id == before.log_id
+    (header.log_id, header.secret) == (before.log_id, before.secret)
         && header.first >= before.first
         && (least..=most).contains(&header.base)
         && header.recorded_before >= before.recorded_before

@@ -8,15 +8,15 @@
 //! * `synced_to` was durable before the first byte of the frame was written.
 
 use crate::num::{array_at, crc32c, i64_at, put, to_u64, u32_at, u64_at, u128_at};
-use annals_event::{LogId, MarkName, RequestId, Sequence};
+use annals_event::{MarkName, RequestId, Sequence};
 
-pub(crate) const HEADER_BYTES: usize = 96;
+pub(crate) const HEADER_BYTES: usize = 120;
 /// Frames begin at multiples of this.
 pub(crate) const ALIGN_BYTES: usize = 8;
-pub(crate) const MAGIC: [u8; 4] = *b"AnF1";
-const CHECKSUM_AT: usize = 92;
-/// Digest and the marks' length.
-pub(crate) const PRELUDE_BYTES: usize = 20;
+pub(crate) const MAGIC: [u8; 4] = *b"AnF2";
+const CHECKSUM_AT: usize = 116;
+/// The marks' length.
+pub(crate) const PRELUDE_BYTES: usize = 4;
 /// Largest payload: the largest append, and room for its marks.
 pub(crate) const PAYLOAD_BYTES_MAX: usize = (4 << 20) + (64 << 10);
 
@@ -40,19 +40,13 @@ impl Position {
     }
 }
 
-/// A digest of all frame headers up to a place: equal chains mean equal logs.
+/// A digest of all appends up to a place: equal chains mean equal histories, on any disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Chain(pub(crate) u128);
 
-/// 64 bits of the log's id, enough to tell a foreign frame.
+/// 64 bits that frames of one log have, and that nobody outside knows: no payload can be taken for a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LogTag(pub(crate) u64);
-
-impl LogTag {
-    pub(crate) fn of(id: LogId) -> Self {
-        Self(xxhash_rust::xxh3::xxh3_64(id.as_bytes()))
-    }
-}
 
 /// What a frame is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,12 +83,16 @@ pub(crate) struct FrameHeader {
     pub(crate) log: LogTag,
     pub(crate) position: Position,
     pub(crate) synced_to: Position,
+    /// Of the group in a ledger; 0: it is in none.
+    pub(crate) group: u64,
     /// The first event's; for a frame without events, the next event's.
     pub(crate) first: Sequence,
     pub(crate) events: u32,
     pub(crate) payload_bytes: u32,
     pub(crate) recorded_at: i64,
     pub(crate) request_id: RequestId,
+    /// Over the append's records without their places, and over its conditions; 0 in a frame that is none.
+    pub(crate) digest: u128,
     /// The chain before this frame.
     pub(crate) previous: Chain,
     pub(crate) payload_crc: u32,
@@ -111,13 +109,15 @@ impl FrameHeader {
         put(&mut bytes, 8, &self.log.0.to_le_bytes());
         put(&mut bytes, Self::POSITION_AT, &self.position.get().to_le_bytes());
         put(&mut bytes, 24, &self.synced_to.get().to_le_bytes());
-        put(&mut bytes, 32, &self.first.get().to_le_bytes());
-        put(&mut bytes, 40, &self.events.to_le_bytes());
-        put(&mut bytes, 44, &self.payload_bytes.to_le_bytes());
-        put(&mut bytes, 48, &self.recorded_at.to_le_bytes());
-        put(&mut bytes, 56, self.request_id.as_bytes());
-        put(&mut bytes, 72, &self.previous.0.to_le_bytes());
-        put(&mut bytes, 88, &self.payload_crc.to_le_bytes());
+        put(&mut bytes, 32, &self.group.to_le_bytes());
+        put(&mut bytes, 40, &self.first.get().to_le_bytes());
+        put(&mut bytes, 48, &self.events.to_le_bytes());
+        put(&mut bytes, 52, &self.payload_bytes.to_le_bytes());
+        put(&mut bytes, 56, &self.recorded_at.to_le_bytes());
+        put(&mut bytes, 64, self.request_id.as_bytes());
+        put(&mut bytes, 80, &self.digest.to_le_bytes());
+        put(&mut bytes, 96, &self.previous.0.to_le_bytes());
+        put(&mut bytes, 112, &self.payload_crc.to_le_bytes());
         let crc = crc32c(&bytes[..CHECKSUM_AT]);
         put(&mut bytes, CHECKSUM_AT, &crc.to_le_bytes());
         bytes
@@ -134,13 +134,15 @@ impl FrameHeader {
             log: LogTag(u64_at(bytes, 8)),
             position: Position::new(u64_at(bytes, Self::POSITION_AT)),
             synced_to: Position::new(u64_at(bytes, 24)),
-            first: Sequence::new(u64_at(bytes, 32)),
-            events: u32_at(bytes, 40),
-            payload_bytes: u32_at(bytes, 44),
-            recorded_at: i64_at(bytes, 48),
-            request_id: RequestId::from_bytes(array_at(bytes, 56)),
-            previous: Chain(u128_at(bytes, 72)),
-            payload_crc: u32_at(bytes, 88),
+            group: u64_at(bytes, 32),
+            first: Sequence::new(u64_at(bytes, 40)),
+            events: u32_at(bytes, 48),
+            payload_bytes: u32_at(bytes, 52),
+            recorded_at: i64_at(bytes, 56),
+            request_id: RequestId::from_bytes(array_at(bytes, 64)),
+            digest: u128_at(bytes, 80),
+            previous: Chain(u128_at(bytes, 96)),
+            payload_crc: u32_at(bytes, 112),
         };
         (header.log == log && header.position == position).then_some(header)
     }
@@ -159,12 +161,26 @@ impl FrameHeader {
     pub(crate) fn next(&self) -> Sequence {
         self.first.plus(u64::from(self.events))
     }
+
+    /// The chain after this frame: over what the append is, not over where it stands. Other frames do not move it.
+    pub(crate) fn chain(&self) -> Chain {
+        if self.kind != Kind::Append {
+            return self.previous;
+        }
+        let mut bytes = [0; CHAINED_BYTES];
+        put(&mut bytes, 0, &self.previous.0.to_le_bytes());
+        put(&mut bytes, 16, &self.first.get().to_le_bytes());
+        put(&mut bytes, 24, &self.recorded_at.to_le_bytes());
+        put(&mut bytes, 32, self.request_id.as_bytes());
+        put(&mut bytes, 48, &self.digest.to_le_bytes());
+        put(&mut bytes, 64, &self.events.to_le_bytes());
+        put(&mut bytes, 68, &self.payload_crc.to_le_bytes());
+        Chain(xxhash_rust::xxh3::xxh3_128(&bytes))
+    }
 }
 
-/// The chain after the frame with this header.
-pub(crate) fn chain_after(header: &[u8; HEADER_BYTES]) -> Chain {
-    Chain(xxhash_rust::xxh3::xxh3_128(header))
-}
+/// How many bytes of an append the chain goes over.
+const CHAINED_BYTES: usize = 72;
 
 /// What is wrong with a frame whose padding fails [`is_padding`].
 pub(crate) const BAD_PADDING: &str = "the frame's padding is not zero";
@@ -181,7 +197,6 @@ pub(crate) const fn frame_bytes(payload_bytes: usize) -> usize {
 
 /// The payload of an append's frame, taken apart.
 pub(crate) struct AppendPayload<'a> {
-    pub(crate) digest: u128,
     pub(crate) marks: &'a [u8],
     /// Where the records begin in the payload.
     pub(crate) records_at: usize,
@@ -189,9 +204,9 @@ pub(crate) struct AppendPayload<'a> {
 
 impl<'a> AppendPayload<'a> {
     pub(crate) fn parse(payload: &'a [u8]) -> Option<Self> {
-        let records_at = PRELUDE_BYTES.checked_add(u32_at(payload, 16) as usize)?;
+        let records_at = PRELUDE_BYTES.checked_add(u32_at(payload, 0) as usize)?;
         let marks = payload.get(PRELUDE_BYTES..records_at)?;
-        Some(Self { digest: u128_at(payload, 0), marks, records_at })
+        Some(Self { marks, records_at })
     }
 
     /// The marks that the append set; `None` when they are not well-formed.
@@ -209,21 +224,16 @@ impl<'a> AppendPayload<'a> {
 }
 
 /// Appends the part of an append's payload that stands before its records.
-pub(crate) fn encode_prelude<'a>(
-    digest: u128,
-    marks: impl Iterator<Item = (&'a MarkName, Sequence)>,
-    out: &mut Vec<u8>,
-) {
+pub(crate) fn encode_prelude<'a>(marks: impl Iterator<Item = (&'a MarkName, Sequence)>, out: &mut Vec<u8>) {
     let at = out.len();
-    out.extend_from_slice(&digest.to_le_bytes());
-    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&[0; PRELUDE_BYTES]);
     for (mark, value) in marks {
         out.push(u8::try_from(mark.as_str().len()).unwrap_or(u8::MAX));
         out.extend_from_slice(mark.as_str().as_bytes());
         out.extend_from_slice(&value.get().to_le_bytes());
     }
     let marks_bytes = crate::num::to_u32(out.len() - at - PRELUDE_BYTES);
-    put(out, at + 16, &marks_bytes.to_le_bytes());
+    put(out, at, &marks_bytes.to_le_bytes());
 }
 
 #[cfg(test)]
@@ -238,14 +248,16 @@ mod tests {
     fn header() -> FrameHeader {
         FrameHeader {
             kind: Kind::Append,
-            log: LogTag::of(LogId::from_bytes([7; 16])),
+            log: LogTag(0xfe8a_7fec_7dca_8073),
             position: Position::new(0x0201),
             synced_to: Position::new(0x0200),
+            group: 3,
             first: Sequence::new(5),
             events: 2,
             payload_bytes: 300,
             recorded_at: -2,
             request_id: RequestId::from_bytes([9; 16]),
+            digest: 0x0708,
             previous: Chain(0x0304),
             payload_crc: 0x0506,
         }
@@ -254,16 +266,18 @@ mod tests {
     #[test]
     fn a_frame_header_has_these_bytes() {
         let golden = [
-            "416e4631",
+            "416e4632",
             "01000000",
-            "73ca807dec7f8afe",
+            "7380ca7dec7f8afe",
             "0102000000000000",
             "0002000000000000",
+            "0300000000000000",
             "0500000000000000",
             "02000000",
             "2c010000",
             "feffffffffffffff",
             "09090909090909090909090909090909",
+            "08070000000000000000000000000000",
             "04030000000000000000000000000000",
             "06050000",
         ];
@@ -271,20 +285,47 @@ mod tests {
         assert_eq!(hex(&bytes[..CHECKSUM_AT]), golden.concat());
         assert_eq!(crc32c(b"123456789"), 0xe306_9283, "CRC32C, by its check value");
         assert_eq!(bytes[CHECKSUM_AT..], crc32c(&bytes[..CHECKSUM_AT]).to_le_bytes());
-        assert_eq!(format!("{:032x}", chain_after(&bytes).0), "6c173f40a6c07ec9e48f214984b02bd4");
+    }
+
+    /// What an append is moves the chain; where it stands, or that the log was closed, does not.
+    #[test]
+    fn the_chain_is_of_the_appends_alone() {
+        let header = header();
+        assert_eq!(format!("{:032x}", header.chain().0), "bb2fededf225e1d6b0d20deef26dc490");
+        let elsewhere = FrameHeader {
+            log: LogTag(1),
+            position: Position::new(8),
+            synced_to: Position::new(0),
+            group: 4,
+            payload_bytes: 301,
+            ..header
+        };
+        assert_eq!(elsewhere.chain(), header.chain());
+        for kind in [Kind::Close, Kind::Footer] {
+            assert_eq!(FrameHeader { kind, ..header }.chain(), header.previous);
+        }
+        let others = [
+            FrameHeader { first: Sequence::new(6), ..header },
+            FrameHeader { events: 3, ..header },
+            FrameHeader { recorded_at: -1, ..header },
+            FrameHeader { request_id: RequestId::from_bytes([8; 16]), ..header },
+            FrameHeader { digest: 1, ..header },
+            FrameHeader { previous: Chain(1), ..header },
+            FrameHeader { payload_crc: 1, ..header },
+        ];
+        for (index, other) in others.iter().enumerate() {
+            assert_ne!(other.chain(), header.chain(), "{index}");
+        }
     }
 
     #[test]
     fn the_payload_before_the_records_has_these_bytes() {
         let mark = MarkName::new("m/1").unwrap();
         let mut bytes = Vec::new();
-        encode_prelude(1, [(&mark, Sequence::new(8))].into_iter(), &mut bytes);
-        assert_eq!(
-            hex(&bytes),
-            "01000000000000000000000000000000".to_owned() + "0c000000" + "036d2f31" + "0800000000000000"
-        );
+        encode_prelude([(&mark, Sequence::new(8))].into_iter(), &mut bytes);
+        assert_eq!(hex(&bytes), ["0c000000", "036d2f31", "0800000000000000"].concat());
         let payload = AppendPayload::parse(&bytes).unwrap();
-        assert_eq!((payload.digest, payload.records_at), (1, bytes.len()));
+        assert_eq!(payload.records_at, bytes.len());
         assert_eq!(payload.marks().unwrap(), [(mark, Sequence::new(8))]);
     }
 
@@ -302,20 +343,23 @@ mod tests {
         #[test]
         fn a_header_goes_there_and_back_in_its_own_place_only(
             kind in prop_oneof![Just(Kind::Append), Just(Kind::Close), Just(Kind::Footer)],
-            (log, position, synced_to) in any::<(u64, u64, u64)>(),
+            (log, position, synced_to, group) in any::<(u64, u64, u64, u64)>(),
             (first, events, payload_bytes) in any::<(u64, u32, u32)>(),
-            (recorded_at, request_id, previous, payload_crc) in any::<(i64, [u8; 16], u128, u32)>(),
+            (recorded_at, request_id, digest, previous) in any::<(i64, [u8; 16], u128, u128)>(),
+            payload_crc in any::<u32>(),
         ) {
             let header = FrameHeader {
                 kind,
                 log: LogTag(log),
                 position: Position::new(position),
                 synced_to: Position::new(synced_to),
+                group,
                 first: Sequence::new(first),
                 events,
                 payload_bytes,
                 recorded_at,
                 request_id: RequestId::from_bytes(request_id),
+                digest,
                 previous: Chain(previous),
                 payload_crc,
             };

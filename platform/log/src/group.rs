@@ -4,8 +4,8 @@
 //! start; and answers stay here until the group is synced, because they may rest on it.
 
 use crate::answer::Answer;
-use crate::frame::{Chain, Position};
-use crate::frame::{FrameHeader, HEADER_BYTES, Kind, LogTag, chain_after, encode_prelude, frame_bytes};
+use crate::frame::Position;
+use crate::frame::{FrameHeader, HEADER_BYTES, Kind, LogTag, encode_prelude, frame_bytes};
 use crate::heads::StreamHash;
 use crate::index::{IndexedRecord, Posting};
 use crate::num::{crc32c, put, to_u32, to_u64};
@@ -29,16 +29,15 @@ pub(crate) struct Group {
     start: Position,
     pub(crate) end: LogEnd,
     pub(crate) bytes: Vec<u8>,
-    /// Each frame with the chain after it.
-    pub(crate) frames: Vec<(FrameHeader, Chain)>,
+    pub(crate) frames: Vec<FrameHeader>,
     /// The records of all frames.
     pub(crate) records: Vec<IndexedRecord>,
     /// Where each record begins in `bytes`.
     pub(crate) offsets: Vec<u32>,
     pub(crate) marks: HashMap<MarkName, Sequence>,
     versions: HashTable<(StreamHash, Version)>,
-    /// Where the appends of the group left their frames.
-    requests: HashTable<(RequestId, Position)>,
+    /// Where the appends of the group are.
+    requests: HashTable<(RequestId, Sequence)>,
     hasher: RequestHasher,
     pub(crate) answers: Vec<Answered>,
 }
@@ -95,9 +94,9 @@ impl Group {
         let held = self.versions.find(stream.table_hash(), |(held, _)| *held == stream)?;
         Some(held.1)
     }
-    /// The frame of the append with this id.
-    pub(crate) fn request(&self, id: RequestId) -> Option<Position> {
-        self.requests.find(self.hasher.hash(id), |(held, _)| *held == id).map(|(_, frame)| *frame)
+    /// Where the append with this id is.
+    pub(crate) fn request(&self, id: RequestId) -> Option<Sequence> {
+        self.requests.find(self.hasher.hash(id), |(held, _)| *held == id).map(|(_, first)| *first)
     }
 
     /// Adds the frame of an append whose conditions hold; `version_of` is where a stream is that the group did
@@ -112,11 +111,11 @@ impl Group {
         let frame_at = self.bytes.len();
         self.bytes.extend_from_slice(&[0; HEADER_BYTES]);
         let marks = pending.marks.iter().map(|update| (&update.mark, update.value));
-        encode_prelude(pending.digest, marks, &mut self.bytes);
+        encode_prelude(marks, &mut self.bytes);
         let versions = self.push_records(pending, recorded_at, version_of);
         let header = self.finish_frame(frame_at, recorded_at, pending);
         let hasher = self.hasher;
-        let request = (pending.request_id, header.position);
+        let request = (pending.request_id, header.first);
         self.requests.insert_unique(hasher.hash(request.0), request, |(id, _)| hasher.hash(*id));
         for update in &pending.marks {
             self.marks.insert(update.mark.clone(), update.value);
@@ -168,11 +167,13 @@ impl Group {
             log: self.log,
             position: self.end.position,
             synced_to: self.start,
+            group: 0,
             first: self.end.next,
             events: pending.events(),
             payload_bytes: to_u32(payload.len()),
             recorded_at,
             request_id: pending.request_id,
+            digest: pending.digest,
             previous: self.end.chain,
             payload_crc: crc32c(payload),
         };
@@ -180,9 +181,8 @@ impl Group {
         put(&mut self.bytes, frame_at, &encoded);
         let padded = frame_bytes(crate::num::from_u32(header.payload_bytes));
         self.bytes.resize(frame_at + padded, 0);
-        let chain = chain_after(&encoded);
-        self.frames.push((header, chain));
-        self.end = self.end.after(&header, chain);
+        self.frames.push(header);
+        self.end = self.end.after(&header);
         header
     }
 }
@@ -194,11 +194,13 @@ pub(crate) fn mark_frame(kind: Kind, log: LogTag, end: &LogEnd) -> FrameHeader {
         log,
         position: end.position,
         synced_to: end.position,
+        group: 0,
         first: end.next,
         events: 0,
         payload_bytes: 0,
         recorded_at: end.recorded_at,
         request_id: RequestId::from_bytes([0; 16]),
+        digest: 0,
         previous: end.chain,
         payload_crc: crc32c(&[]),
     }

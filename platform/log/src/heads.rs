@@ -1,11 +1,11 @@
 //! Where every stream is: 32 bytes a stream in hash tables, at most 48 with their empty places.
 //!
-//! What always holds: a stream's hash is 128 bits of a hash that is keyed by the log's id, so nobody can choose
+//! What always holds: a stream's hash is 128 bits of a hash that is keyed by the log's secret, so nobody can choose
 //! names that meet; and a head is only ever moved forward.
 
 use crate::head_table::HeadTable;
 use crate::segment::SegmentNumber;
-use annals_event::{LogId, StreamName, Version};
+use annals_event::{StreamName, Version};
 use parking_lot::RwLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -27,8 +27,8 @@ pub(crate) struct StreamHasher {
 }
 
 impl StreamHasher {
-    pub(crate) fn of(log: LogId) -> Self {
-        Self { key: blake3::derive_key("annals log, stream names, format 1", log.as_bytes()) }
+    pub(crate) const fn new(key: [u8; 32]) -> Self {
+        Self { key }
     }
     pub(crate) fn hash(&self, stream: &str) -> StreamHash {
         let hash = blake3::keyed_hash(&self.key, stream.as_bytes());
@@ -168,11 +168,10 @@ mod tests {
 
     #[test]
     fn names_are_hashed_with_the_logs_key() {
-        let log = |n| LogId::from_bytes([n; 16]);
-        let (one, other) = (StreamHasher::of(log(1)), StreamHasher::of(log(2)));
+        let [one, other] = [1, 2].map(|key| StreamHasher::new([key; 32]));
         assert_ne!(one.hash("a"), other.hash("a"));
         assert_ne!(one.hash("a"), one.hash("b"));
-        assert_eq!(one.hash("a"), StreamHasher::of(log(1)).hash("a"));
+        assert_eq!(one.hash("a"), StreamHasher::new([1; 32]).hash("a"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::heads::Heads;
 use crate::index::{IndexOf, SegmentIndex, VersionRange};
 use crate::num::{array_at, crc32c, from_u32, put, u32_at, u64_at};
 use crate::pending::Records;
+use crate::secret::LogSecret;
 use crate::segment::{self, SegmentHeader, SegmentNumber};
 use crate::sim::{SimClock, SimDisk, SimEntropy};
 use crate::state::State;
@@ -102,9 +103,9 @@ fn decode_segment(mut bytes: Vec<u8>) {
 }
 
 fn decode_frame(mut bytes: Vec<u8>) {
-    let payload_end = frame::HEADER_BYTES.saturating_add(from_u32(u32_at(&bytes, 44)));
-    seal(&mut bytes, frame::HEADER_BYTES, payload_end, 88);
-    seal(&mut bytes, 0, 92, 92);
+    let payload_end = frame::HEADER_BYTES.saturating_add(from_u32(u32_at(&bytes, 52)));
+    seal(&mut bytes, frame::HEADER_BYTES, payload_end, 112);
+    seal(&mut bytes, 0, 116, 116);
     let (log, position) = (LogTag(u64_at(&bytes, 8)), Position::new(u64_at(&bytes, 16)));
     let Some(header) = FrameHeader::decode(&bytes, log, position) else { return };
     let _ = (header.frame_bytes(), header.end(), header.next());
@@ -141,7 +142,7 @@ fn decode_index(mut bytes: Vec<u8>) {
         chain: SegmentIndex::chain_in(&bytes),
     };
     let Some(index) = SegmentIndex::parse(bytes.into(), of) else { return };
-    let hasher = crate::heads::StreamHasher::of(of.log);
+    let hasher = LogSecret([8; 32]).stream_hasher();
     for n in 0..4 {
         let stream = hasher.hash_name(&StreamName::new(format!("a-{n}")).unwrap());
         let range = VersionRange { from: Version::FIRST, to: Version::new(8) };
@@ -154,6 +155,7 @@ fn state_of(log: LogId) -> (Heads, State) {
     let first = SegmentHeader {
         number: SegmentNumber::FIRST,
         log_id: log,
+        secret: LogSecret([8; 32]),
         base: Position::new(0),
         capacity_bytes: SEGMENT_BYTES,
         first: Sequence::FIRST,

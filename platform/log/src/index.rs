@@ -18,7 +18,7 @@ use bytes::Bytes;
 use hashbrown::{HashTable, hash_table::Entry};
 
 const MAGIC: [u8; 8] = *b"AnnalIdx";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const HEADER_BYTES: usize = 72;
 const HEADER_CHECKSUM_AT: usize = 68;
 const WAYPOINT_BYTES: usize = 24;

@@ -85,6 +85,7 @@ mod room;
 mod scan;
 mod scrub;
 mod sealed;
+mod secret;
 mod segment;
 mod shell;
 #[cfg(feature = "simulation")]

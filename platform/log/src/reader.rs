@@ -7,9 +7,8 @@ use crate::blocks;
 use crate::error::{Corruption, ReadError};
 use crate::files::read_error;
 use crate::fingerprint;
-use crate::frame::{FrameHeader, HEADER_BYTES, PAYLOAD_BYTES_MAX, Position};
 use crate::index::Waypoint;
-use crate::num::{crc32c, from_u32, to_u64, to_usize};
+use crate::num::{to_u64, to_usize};
 use crate::rebuild;
 use crate::room::Room;
 use crate::sealed::SealedIndex;
@@ -216,28 +215,26 @@ impl Reader {
         }
     }
 
-    /// The frame at `position`, verified.
-    pub(crate) fn frame(&self, position: Position) -> Result<(FrameHeader, Bytes), ReadError> {
-        let readable = {
-            let state = self.shared.state.read();
-            let at = state.segments.partition_point(|segment| segment.base <= position);
-            let Some(at) = at.checked_sub(1) else {
-                return Err(ReadError::BelowStart { first: first_of(&state) });
-            };
-            readable_at(&state, at)
-        };
-        let Some(readable) = readable else { return Err(self.corrupted(SegmentNumber::FIRST, 0, NO_FRAME)) };
-        let (number, offset) = (readable.segment.number, position.since(readable.segment.base));
-        let head = self.read_bytes(number, offset, HEADER_BYTES)?;
-        let header = FrameHeader::decode(&head, self.shared.tag, position)
-            .filter(|header| from_u32(header.payload_bytes) <= PAYLOAD_BYTES_MAX)
-            .ok_or_else(|| self.corrupted(number, offset, NO_FRAME))?;
-        let payload_at = offset + to_u64(HEADER_BYTES);
-        let payload = self.read_bytes(number, payload_at, from_u32(header.payload_bytes))?;
-        if crc32c(&payload) != header.payload_crc {
-            return Err(self.corrupted(number, offset, BAD_PAYLOAD));
+    /// The segments in which a frame that begins at `first` may be, in order.
+    pub(crate) fn segments_with(&self, first: Sequence) -> Result<Vec<Readable>, ReadError> {
+        let state = self.shared.state.read();
+        let log_first = first_of(&state);
+        if first < log_first {
+            return Err(ReadError::BelowStart { first: log_first });
         }
-        Ok((header, payload.into()))
+        // Appends without events may stand at the end of the segment before the one with the event.
+        let from = state.segments.partition_point(|segment| segment.first < first).saturating_sub(1);
+        let to = state.segments.partition_point(|segment| segment.first <= first);
+        Ok((from..to).filter_map(|at| readable_at(&state, at)).collect())
+    }
+
+    /// Where a search for frames that begin at `first` begins in the segment.
+    pub(crate) fn before(&self, readable: &Readable, first: Sequence) -> Result<u64, ReadError> {
+        let before = |waypoint: &Waypoint| waypoint.first < first;
+        Ok(offset_of(match readable.next {
+            Some(_) => self.index(readable)?.waypoint(before),
+            None => self.shared.state.read().active.waypoint(before),
+        }))
     }
 
     /// Up to `count` bytes of a segment; fewer only at the end of its file.

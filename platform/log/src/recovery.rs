@@ -15,7 +15,7 @@ use crate::disk::{DiskFile, Environment};
 use crate::error::{Corruption, OpenError};
 use crate::files::{CHECKPOINT, open_error, read_file};
 use crate::folder::{LogFiles, check_new, missing_segment, read_files, remove_segments};
-use crate::frame::{AppendPayload, Chain, FrameHeader, HEADER_BYTES, Kind, LogTag, Position};
+use crate::frame::{AppendPayload, FrameHeader, HEADER_BYTES, Kind, LogTag, Position};
 use crate::group::GROUP_BYTES_MAX;
 use crate::heads::{Heads, StreamHasher};
 use crate::index::{ActiveIndex, IndexedRecord};
@@ -118,7 +118,7 @@ impl<'a> Recovery<'a> {
         let LogFiles { base, base_damage, leftovers, segments, damage } = read_files(environment, numbers)?;
         let missing = || OpenError::Corrupted(missing_segment(environment, SegmentNumber::FIRST));
         let first = segments.first().ok_or_else(missing)?;
-        let (hasher, tag) = (StreamHasher::of(first.log_id), LogTag::of(first.log_id));
+        let (hasher, tag) = (first.secret.stream_hasher(), first.secret.frame_tag());
         let index_files = names.iter().map(String::as_str).collect();
         Ok(Self {
             environment,
@@ -201,7 +201,7 @@ impl<'a> Recovery<'a> {
             _ => {}
         }
         if planted!(self.options, RequestsForgotten) {
-            state.window = Window::new(first.log_id, self.options.requests);
+            state.window = Window::new(first.secret.request_hasher(), self.options.requests);
         }
         let file = self.open(first.number)?;
         let synced_to = first.frames();
@@ -296,8 +296,8 @@ impl<'a> Recovery<'a> {
             match scanner.next().map_err(|error| self.io(segment.number, error))? {
                 Scanned::End => return Ok(Ending::Whole),
                 Scanned::Bad(what) => break (offset, what),
-                Scanned::Frame { header, chain, payload } => {
-                    if let Err(what) = self.replay_frame(&header, chain, payload, offset, replayed) {
+                Scanned::Frame { header, payload } => {
+                    if let Err(what) = self.replay_frame(&header, payload, offset, replayed) {
                         break (offset, what);
                     }
                     if header.kind == Kind::Footer {
@@ -351,7 +351,6 @@ impl<'a> Recovery<'a> {
     fn replay_frame(
         &self,
         header: &FrameHeader,
-        chain: Chain,
         payload: &[u8],
         offset: u64,
         replayed: &mut Replayed,
@@ -367,7 +366,7 @@ impl<'a> Recovery<'a> {
                 let parsed = AppendPayload::parse(payload).and_then(|payload| payload.marks());
                 state.marks.extend(parsed.ok_or("the frame's marks are not well-formed")?);
             }
-            state.apply(heads, header, chain, &records);
+            state.apply(heads, header, &records);
             replayed.is_fresh = false;
             replayed.closed = header.kind == Kind::Close;
         }

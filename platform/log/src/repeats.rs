@@ -3,30 +3,31 @@
 
 use crate::blocks;
 use crate::error::{AppendError, ReadError};
-use crate::frame::{AppendPayload, FrameHeader, Position};
+use crate::frame::{AppendPayload, FrameHeader};
 use crate::group::{Repeated, last_versions, receipt};
 use crate::num::{from_u32, to_u64};
 use crate::pending::{Condition, Pending, Records, event_id_of};
 use crate::reader::{BAD_PAYLOAD, Direction, Reader, StreamRead};
-use crate::segment::SegmentNumber;
 use annals_event::{EventBatch, EventId, ExpectedVersion, Receipt, RecordedEvent, Sequence, Version};
 use bytes::Bytes;
 use std::sync::Arc;
 
-/// The answer to an append whose request id left the frame at `position`.
+/// The answer to an append whose request id is that of one at `first`.
 pub(crate) fn by_request(
     reader: &Reader,
     pending: &Pending,
-    position: Position,
+    first: Sequence,
 ) -> Result<Receipt, AppendError> {
     let original = |error| match error {
         ReadError::BelowStart { .. } => AppendError::OriginalDropped { request_id: pending.request_id },
         other => AppendError::Original(Arc::new(other)),
     };
-    let (header, payload) = reader.frame(position).map_err(original)?;
-    let damaged = || original(reader.corrupted(SegmentNumber::FIRST, position.get(), BAD_PAYLOAD));
+    let found = blocks::frame_of(reader, pending.request_id, first).map_err(original)?;
+    let (place, header, payload) =
+        found.ok_or(AppendError::OriginalDropped { request_id: pending.request_id })?;
+    let damaged = || original(reader.corrupted(place.segment, place.offset, BAD_PAYLOAD));
     let parsed = AppendPayload::parse(&payload).ok_or_else(damaged)?;
-    if header.request_id != pending.request_id || parsed.digest != pending.digest {
+    if header.digest != pending.digest {
         return Err(AppendError::RequestIdReused { request_id: pending.request_id });
     }
     let records = payload.slice(parsed.records_at..);
@@ -93,7 +94,7 @@ fn find_frame(reader: &Reader, pending: &Pending) -> Result<Option<(FrameHeader,
 /// The receipt of the append that left the frame, if the append at hand is a repeat of it; `None`: it is another one.
 fn compare(pending: &Pending, header: &FrameHeader, payload: Bytes) -> Result<Option<Receipt>, AppendError> {
     let Some(parsed) = AppendPayload::parse(&payload) else { return Ok(None) };
-    if parsed.digest != pending.digest {
+    if header.digest != pending.digest {
         let records = Records { rest: payload.get(parsed.records_at..).unwrap_or_default() };
         for (wanted, there) in pending.records().zip(records) {
             let id = event_id_of(wanted);

@@ -2,14 +2,13 @@
 //!
 //! What always holds:
 //!
-//! * Ids stand in the order of their frames, each at most once, and pushing what is there already changes nothing.
+//! * Ids stand in the order of their appends, each at most once.
 //! * Only whole chunks are dropped, the oldest first; so what is kept depends on the log's appends alone, whether they
 //!   were taken in one by one, from a checkpoint or from a base.
 //! * Every id that was dropped was recorded at or before `dropped_through`.
 
-use crate::frame::Position;
 use crate::num::{array_at, i64_at, to_usize, u64_at};
-use annals_event::RequestId;
+use annals_event::{RequestId, Sequence};
 use std::{collections::VecDeque, sync::Arc};
 
 /// How many ids one chunk holds. Stored data depends on it.
@@ -30,7 +29,8 @@ const NEVER: i64 = i64::MIN;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) id: RequestId,
-    pub(crate) frame: Position,
+    /// Of its first event; appends that only set marks share the one of the event that came next.
+    pub(crate) first: Sequence,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,12 +49,13 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// Adds the newest one; whether it was not here. [`Self::drop_oldest`] must follow.
-    pub(crate) fn push(&mut self, request: Request, recorded_at: i64) -> bool {
-        let newest = self.chunks.back().and_then(|chunk| chunk.requests.last());
-        if newest.is_some_and(|newest| newest.frame >= request.frame) {
-            return false;
-        }
+    /// The newest one.
+    pub(crate) fn newest(&self) -> Option<&Request> {
+        self.chunks.back()?.requests.last()
+    }
+
+    /// Adds the newest one, which is not here yet. [`Self::drop_oldest`] must follow.
+    pub(crate) fn push(&mut self, request: Request, recorded_at: i64) {
         if self.count.is_multiple_of(CHUNK_REQUESTS) {
             let requests = Vec::with_capacity(CHUNK_REQUESTS);
             self.chunks.push_back(Arc::new(Chunk { requests, through: recorded_at }));
@@ -66,7 +67,6 @@ impl Requests {
             chunk.through = chunk.through.max(recorded_at);
             self.count += 1;
         }
-        true
     }
 
     /// Drops the oldest chunk, unless it is needed for at least `kept` to be remembered, or for those of
@@ -114,7 +114,7 @@ impl Requests {
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         for (request, _) in self.iter() {
             out.extend_from_slice(request.id.as_bytes());
-            out.extend_from_slice(&request.frame.get().to_le_bytes());
+            out.extend_from_slice(&request.first.get().to_le_bytes());
         }
         self.chunks.iter().for_each(|chunk| out.extend_from_slice(&chunk.through.to_le_bytes()));
     }
@@ -130,7 +130,7 @@ impl Requests {
         let (ids, times) = bytes.split_at_checked(ids)?;
         let request = |entry: &[u8]| Request {
             id: RequestId::from_bytes(array_at(entry, 0)),
-            frame: Position::new(u64_at(entry, 16)),
+            first: Sequence::new(u64_at(entry, 16)),
         };
         let chunks = ids.chunks(CHUNK_REQUESTS * REQUEST_BYTES).zip(times.chunks_exact(TIME_BYTES));
         let chunk = |(ids, time): (&[u8], &[u8])| {
@@ -143,8 +143,7 @@ impl Requests {
     }
 
     fn is_in_order(&self) -> bool {
-        let frames = self.iter().map(|(request, _)| request.frame);
-        frames.is_sorted_by(|frame, next| frame < next)
+        self.iter().map(|(request, _)| request.first).is_sorted()
     }
 
     /// How many bytes a copy has to copy.
@@ -162,14 +161,14 @@ mod tests {
     use super::*;
 
     fn request(n: usize) -> Request {
-        Request { id: RequestId::from_name(&n.to_string()), frame: Position::new(n as u64 * 100) }
+        Request { id: RequestId::from_name(&n.to_string()), first: Sequence::new(n as u64 * 100) }
     }
 
     /// Requests 0 to `count`, one every `micros`.
     fn filled(kept: usize, count: usize, micros: i64) -> Requests {
         let mut requests = Requests::default();
         for n in 0..count {
-            assert!(requests.push(request(n), n as i64 * micros));
+            requests.push(request(n), n as i64 * micros);
             while requests.drop_oldest(kept).is_some() {}
         }
         requests
@@ -196,16 +195,6 @@ mod tests {
         );
         let few = filled(2_000, 2_500, 1_000_000);
         assert_eq!((few.len(), few.dropped_through()), (2_500, None));
-    }
-
-    #[test]
-    fn a_request_that_comes_again_changes_nothing() {
-        let mut requests = filled(100, 1_500, 1);
-        let before = requests.clone();
-        for n in [0, 700, 1_499] {
-            assert!(!requests.push(request(n), 5_000_000));
-        }
-        assert_eq!(requests, before);
     }
 
     #[test]

@@ -256,9 +256,9 @@ impl Fold {
             match scanner.next().map_err(io)? {
                 Scanned::End => break,
                 Scanned::Bad(what) => return Err(damaged(what).into()),
-                Scanned::Frame { header, chain, payload } => {
+                Scanned::Frame { header, payload } => {
                     self.take_frame(reader, &header, payload, offset).map_err(damaged)?;
-                    self.end = (header.next(), chain);
+                    self.end = (header.next(), header.chain());
                 }
             }
         }
@@ -285,7 +285,7 @@ impl Fold {
         }
         let parsed = AppendPayload::parse(payload).ok_or("the frame's payload is too short")?;
         self.contents.marks.extend(parsed.marks().ok_or("the frame's marks are not well-formed")?);
-        let request = Request { id: header.request_id, frame: header.position };
+        let request = Request { id: header.request_id, first: header.first };
         self.contents.requests.push(request, header.recorded_at);
         while self.contents.requests.drop_oldest(reader.shared.options.requests).is_some() {}
         let hasher = &reader.shared.hasher;

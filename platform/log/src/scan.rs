@@ -2,14 +2,16 @@
 
 use crate::disk::DiskFile;
 use crate::frame::{
-    ALIGN_BYTES, BAD_PADDING, Chain, FrameHeader, HEADER_BYTES, LogTag, MAGIC, PAYLOAD_BYTES_MAX, Position,
-    chain_after, is_padding,
+    ALIGN_BYTES, BAD_PADDING, FrameHeader, HEADER_BYTES, LogTag, MAGIC, PAYLOAD_BYTES_MAX, Position,
+    is_padding,
 };
 use crate::num::{crc32c, to_u64, to_usize, u64_at};
 use std::{io, ops::ControlFlow};
 
 /// How much is read at a time.
 const CHUNK_BYTES: usize = 1 << 20;
+/// The same in a search that begins at a waypoint: about as far as they are apart.
+const SMALL_CHUNK_BYTES: usize = 64 << 10;
 
 /// A part of a segment.
 #[derive(Clone, Copy)]
@@ -27,12 +29,7 @@ pub(crate) struct Extent<'a> {
 /// What stands at a place.
 pub(crate) enum Scanned<'a> {
     /// A whole frame.
-    Frame {
-        header: FrameHeader,
-        /// The chain after it.
-        chain: Chain,
-        payload: &'a [u8],
-    },
+    Frame { header: FrameHeader, payload: &'a [u8] },
     /// Something that is not a whole frame.
     Bad(&'static str),
     /// The end of the extent.
@@ -42,13 +39,19 @@ pub(crate) enum Scanned<'a> {
 pub(crate) struct Scanner<'a> {
     extent: Extent<'a>,
     at: u64,
+    step_bytes: usize,
     chunk: Vec<u8>,
     chunk_at: u64,
 }
 
 impl<'a> Scanner<'a> {
     pub(crate) const fn new(extent: Extent<'a>) -> Self {
-        Self { extent, at: extent.from, chunk: Vec::new(), chunk_at: extent.from }
+        Self { extent, at: extent.from, step_bytes: CHUNK_BYTES, chunk: Vec::new(), chunk_at: extent.from }
+    }
+
+    /// The same for whoever expects to find what it looks for soon: reads less at a time.
+    pub(crate) fn in_small_steps(extent: Extent<'a>) -> Self {
+        Self { step_bytes: SMALL_CHUNK_BYTES, ..Self::new(extent) }
     }
 
     /// The offset of what `next` will look at.
@@ -71,9 +74,6 @@ impl<'a> Scanner<'a> {
         let Some(header) = FrameHeader::decode(bytes, log, position) else {
             return Ok(Scanned::Bad("no whole frame begins here"));
         };
-        let Some(chain) = bytes.first_chunk().map(chain_after) else {
-            return Ok(Scanned::Bad("no whole frame begins here"));
-        };
         let payload_bytes = crate::num::from_u32(header.payload_bytes);
         if payload_bytes > PAYLOAD_BYTES_MAX {
             return Ok(Scanned::Bad("the frame is longer than any frame"));
@@ -90,7 +90,7 @@ impl<'a> Scanner<'a> {
         let at = to_usize(self.at - self.chunk_at);
         self.at += header.frame_bytes();
         let payload = self.chunk.get(at + HEADER_BYTES..at + payload_end).unwrap_or_default();
-        Ok(Scanned::Frame { header, chain, payload })
+        Ok(Scanned::Frame { header, payload })
     }
 
     /// `count` bytes at the scanner's place, or fewer at the end of the extent.
@@ -98,7 +98,7 @@ impl<'a> Scanner<'a> {
         let count = count.min(to_usize(self.extent.to - self.at));
         let at = to_usize(self.at - self.chunk_at);
         if at + count > self.chunk.len() {
-            let room = to_usize(self.extent.to - self.at).min(CHUNK_BYTES.max(count));
+            let room = to_usize(self.extent.to - self.at).min(self.step_bytes.max(count));
             self.chunk.resize(room, 0);
             let got = self.extent.file.read_at(&mut self.chunk, self.at)?;
             self.chunk.truncate(got);

@@ -9,12 +9,13 @@
 
 use crate::frame::{Chain, Position};
 use crate::num::{array_at, crc32c, i64_at, put, u32_at, u64_at, u128_at};
+use crate::secret::LogSecret;
 use annals_event::{LogId, Sequence};
 
 pub(crate) const HEADER_BYTES: usize = 512;
 /// [`HEADER_BYTES`], as an offset.
 pub(crate) const FRAMES_AT: u64 = 512;
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 const MAGIC: [u8; 8] = *b"AnnalSeg";
 const CHECKSUM_AT: usize = 508;
 const SUFFIX: &str = ".segment";
@@ -45,6 +46,8 @@ impl SegmentNumber {
 pub(crate) struct SegmentHeader {
     pub(crate) number: SegmentNumber,
     pub(crate) log_id: LogId,
+    /// The same in all segments.
+    pub(crate) secret: LogSecret,
     /// The position of the segment's first byte.
     pub(crate) base: Position,
     /// How long the file was made before it was used.
@@ -61,7 +64,8 @@ pub(crate) struct SegmentHeader {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadHeader {
     Damaged,
-    Newer(u32),
+    /// Of another format.
+    Unknown(u32),
 }
 
 impl SegmentHeader {
@@ -76,6 +80,7 @@ impl SegmentHeader {
         put(&mut bytes, 48, &self.first.get().to_le_bytes());
         put(&mut bytes, 56, &self.chain.0.to_le_bytes());
         put(&mut bytes, 72, &self.recorded_before.to_le_bytes());
+        put(&mut bytes, 80, &self.secret.0);
         let crc = crc32c(&bytes[..CHECKSUM_AT]);
         put(&mut bytes, CHECKSUM_AT, &crc.to_le_bytes());
         bytes
@@ -88,12 +93,13 @@ impl SegmentHeader {
         }
         match u32_at(bytes, 8) {
             FORMAT => {}
-            newer if newer > FORMAT => return Err(BadHeader::Newer(newer)),
-            _ => return Err(BadHeader::Damaged),
+            0 => return Err(BadHeader::Damaged),
+            unknown => return Err(BadHeader::Unknown(unknown)),
         }
         Ok(Self {
             number: SegmentNumber(u32_at(bytes, 12)),
             log_id: LogId::from_bytes(array_at(bytes, 16)),
+            secret: LogSecret(array_at(bytes, 80)),
             base: Position::new(u64_at(bytes, 32)),
             capacity_bytes: u64_at(bytes, 40),
             first: Sequence::new(u64_at(bytes, 48)),
@@ -116,6 +122,7 @@ mod tests {
         SegmentHeader {
             number: SegmentNumber(2),
             log_id: LogId::from_bytes([7; 16]),
+            secret: LogSecret([8; 32]),
             base: Position::new(0x1000),
             capacity_bytes: 0x2000,
             first: Sequence::new(9),
@@ -128,7 +135,7 @@ mod tests {
     fn a_segment_header_has_these_bytes() {
         let golden = [
             "416e6e616c536567",
-            "01000000",
+            "02000000",
             "02000000",
             "07070707070707070707070707070707",
             "0010000000000000",
@@ -136,28 +143,31 @@ mod tests {
             "0900000000000000",
             "04030000000000000000000000000000",
             "feffffffffffffff",
+            "0808080808080808080808080808080808080808080808080808080808080808",
         ];
         let bytes = header().encode();
-        let hex: String = bytes[..80].iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex: String = bytes[..112].iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hex, golden.concat());
-        assert!(bytes[80..CHECKSUM_AT].iter().all(|&byte| byte == 0));
+        assert!(bytes[112..CHECKSUM_AT].iter().all(|&byte| byte == 0));
         assert_eq!(bytes[CHECKSUM_AT..], crc32c(&bytes[..CHECKSUM_AT]).to_le_bytes());
         assert_eq!(SegmentHeader::decode(&bytes), Ok(header()));
     }
 
     #[test]
-    fn a_damaged_header_and_one_of_a_later_release_are_told_apart() {
+    fn a_damaged_header_and_one_of_another_format_are_told_apart() {
         let bytes = header().encode();
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes;
             flipped[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(SegmentHeader::decode(&flipped), Err(BadHeader::Damaged), "bit {bit}");
         }
-        let mut newer = bytes;
-        put(&mut newer, 8, &2_u32.to_le_bytes());
-        let crc = crc32c(&newer[..CHECKSUM_AT]);
-        put(&mut newer, CHECKSUM_AT, &crc.to_le_bytes());
-        assert_eq!(SegmentHeader::decode(&newer), Err(BadHeader::Newer(2)));
+        for format in [1, 3] {
+            let mut other = bytes;
+            put(&mut other, 8, &u32::to_le_bytes(format));
+            let crc = crc32c(&other[..CHECKSUM_AT]);
+            put(&mut other, CHECKSUM_AT, &crc.to_le_bytes());
+            assert_eq!(SegmentHeader::decode(&other), Err(BadHeader::Unknown(format)));
+        }
     }
 
     #[test]

@@ -71,12 +71,12 @@ impl LogEnd {
         }
     }
 
-    /// The end after one more frame; `chain` is the chain after it.
-    pub(crate) fn after(self, frame: &FrameHeader, chain: Chain) -> Self {
+    /// The end after one more frame.
+    pub(crate) fn after(self, frame: &FrameHeader) -> Self {
         Self {
             next: frame.next(),
             position: frame.end(),
-            chain,
+            chain: frame.chain(),
             recorded_at: self.recorded_at.max(frame.recorded_at),
         }
     }
@@ -107,7 +107,7 @@ impl State {
             active: ActiveIndex::default(),
             unindexed: Vec::new(),
             marks: BTreeMap::new(),
-            window: Window::new(first.log_id, options.requests),
+            window: Window::new(first.secret.request_hasher(), options.requests),
             tail: Tail::new(options.tail_bytes_max),
             chains: Chains::default(),
             corruption: None,
@@ -122,15 +122,10 @@ impl State {
         self.segments.last()
     }
 
-    /// Takes in a frame; `chain` is the chain after it.
-    pub(crate) fn apply(
-        &mut self,
-        heads: &Heads,
-        frame: &FrameHeader,
-        chain: Chain,
-        records: &[IndexedRecord],
-    ) {
+    /// Takes in a frame.
+    pub(crate) fn apply(&mut self, heads: &Heads, frame: &FrameHeader, records: &[IndexedRecord]) {
         let Some(segment) = self.segments.last() else { return };
+        let end = self.end.after(frame);
         let offset = u32::try_from(frame.position.since(segment.base)).unwrap_or(u32::MAX);
         for run in runs(records) {
             if let Some(last) = run.last() {
@@ -140,12 +135,12 @@ impl State {
         }
         if frame.events > 0 {
             self.active.pass(Waypoint { first: frame.first, recorded_at: frame.recorded_at, offset });
-            self.chains.push(frame.next(), chain);
+            self.chains.push(frame.next(), end.chain);
         }
         if frame.kind == crate::frame::Kind::Append {
-            self.window.push(Request { id: frame.request_id, frame: frame.position }, frame.recorded_at);
+            self.window.push(Request { id: frame.request_id, first: frame.first }, frame.recorded_at);
         }
-        self.end = self.end.after(frame, chain);
+        self.end = end;
     }
 
     /// Goes on in a new segment with an empty index; returns the index of the one that is full, if it was kept.

@@ -100,9 +100,9 @@ pub enum VerifyError {
         /// The folder.
         folder: PathBuf,
     },
-    /// A later release wrote the log.
-    #[error("{} has format {format}, this release reads up to {}; use the release that wrote it", file.display(), segment::FORMAT)]
-    NewerFormat {
+    /// Another release wrote the log.
+    #[error("{} has format {format}, this release reads {}; use the release that wrote it", file.display(), segment::FORMAT)]
+    UnknownFormat {
         /// The file.
         file: PathBuf,
         /// Its format.

@@ -1,5 +1,5 @@
-//! The request-id window: the newest appends' ids, where their frames are, and what can be said of an id that is not
-//! among them.
+//! The request-id window: the newest appends' ids, where their events are, and what can be said of an id that is not
+//! among them. It knows no byte of the disk: equal appends make equal windows.
 //!
 //! What always holds:
 //!
@@ -8,10 +8,9 @@
 //!   [`CLOCKS_APART_MICROS`] after the append is recorded. So whatever was dropped has no id from later than that behind
 //!   the time at which the last of it was recorded, and an id from still later is new.
 
-use crate::frame::Position;
-use crate::num::{to_u64, to_usize, u64_at};
+use crate::num::{to_u64, to_usize};
 use crate::requests::{Request, Requests};
-use annals_event::{LogId, RequestId, Timestamp};
+use annals_event::{RequestId, Sequence, Timestamp};
 use hashbrown::HashTable;
 
 /// How many request ids are remembered at least, unless the options say otherwise.
@@ -30,8 +29,8 @@ pub(crate) struct RequestHasher {
 }
 
 impl RequestHasher {
-    pub(crate) fn of(log: LogId) -> Self {
-        Self { seed: u64_at(log.as_bytes(), 8) }
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self { seed }
     }
     pub(crate) fn hash(self, id: RequestId) -> u64 {
         xxhash_rust::xxh3::xxh3_64_with_seed(id.as_bytes(), self.seed)
@@ -59,18 +58,18 @@ pub(crate) struct Window {
 
 impl Window {
     /// A window of at least `kept` requests.
-    pub(crate) fn new(log: LogId, kept: usize) -> Self {
+    pub(crate) fn new(hasher: RequestHasher, kept: usize) -> Self {
         let tables = (0..TABLES).map(|_| HashTable::new()).collect();
-        Self { hasher: RequestHasher::of(log), kept, requests: Requests::default(), dropped: 0, tables }
+        Self { hasher, kept, requests: Requests::default(), dropped: 0, tables }
     }
 
-    /// The frame of the append with this id.
-    pub(crate) fn get(&self, id: RequestId) -> Option<Position> {
+    /// Where the append with this id is: its first event, or without events the one that came next.
+    pub(crate) fn get(&self, id: RequestId) -> Option<Sequence> {
         let hash = self.hasher.hash(id);
         let table = self.tables.get(table_of(hash))?;
         let ordinal =
             table.find(hash, |&ordinal| self.at(ordinal).is_some_and(|request| request.id == id))?;
-        self.at(*ordinal).map(|request| request.frame)
+        self.at(*ordinal).map(|request| request.first)
     }
 
     /// Whether an append with this id, which is not here, was never made; `now` is when it would be recorded.
@@ -88,11 +87,16 @@ impl Window {
         Err(Doubt::Old { judged_after: Timestamp::from_micros(judged_after) })
     }
 
-    /// Takes the newest request in.
+    /// Takes the newest request in. One that is here already changes nothing.
     pub(crate) fn push(&mut self, request: Request, recorded_at: i64) {
-        if !self.requests.push(request, recorded_at) {
+        let is_here = |newest: &Request| {
+            newest.first > request.first
+                || newest.first == request.first && self.get(request.id) == Some(request.first)
+        };
+        if self.requests.newest().is_some_and(is_here) {
             return;
         }
+        self.requests.push(request, recorded_at);
         self.enter(self.requests.len().saturating_sub(1));
         while let Some(chunk) = self.requests.drop_oldest(self.kept) {
             for request in &chunk.requests {
@@ -154,11 +158,11 @@ mod tests {
     const SECOND: i64 = 1_000_000;
 
     fn window(kept: usize) -> Window {
-        Window::new(LogId::from_bytes([1; 16]), kept)
+        Window::new(RequestHasher::new(1), kept)
     }
 
     fn request(n: usize) -> Request {
-        Request { id: RequestId::from_name(&n.to_string()), frame: Position::new(n as u64 * 100) }
+        Request { id: RequestId::from_name(&n.to_string()), first: Sequence::new(n as u64 * 100) }
     }
 
     /// A UUID v7 made at this time.
@@ -175,9 +179,23 @@ mod tests {
         }
         for n in 0..3_000 {
             let found = window.get(request(n).id);
-            assert_eq!(found, (n >= 2 * CHUNK_REQUESTS).then(|| request(n).frame), "{n}");
+            assert_eq!(found, (n >= 2 * CHUNK_REQUESTS).then(|| request(n).first), "{n}");
         }
         assert_eq!(window.tables.iter().map(HashTable::len).sum::<usize>(), 3_000 - 2 * CHUNK_REQUESTS);
+    }
+
+    #[test]
+    fn a_request_that_comes_again_changes_nothing() {
+        let mut window = window(100);
+        // Of each three the first two have no events.
+        let requests: Vec<_> =
+            (0..1_500).map(|n| Request { first: Sequence::new(n / 3), ..request(n as usize) }).collect();
+        requests.iter().for_each(|request| window.push(*request, 0));
+        let before = window.requests();
+        for n in [0, 700, 1_497, 1_498, 1_499] {
+            window.push(requests[n], 5_000_000);
+        }
+        assert_eq!(window.requests(), before);
     }
 
     #[test]
@@ -235,8 +253,8 @@ mod tests {
                 made_at((now + (n * 7_919 % 12_000 - 6_000) * 1_000 - n % 5 / 4 * 3_600 * SECOND).max(n));
             if window.get(id).is_none() && window.judge(id, now).is_ok() {
                 assert!(!used.contains(&id), "{id} was used before");
-                let frame = Position::new(n as u64 + 1);
-                window.push(Request { id, frame }, now);
+                let first = Sequence::new(n as u64 + 1);
+                window.push(Request { id, first }, now);
                 used.push(id);
                 log_time = now;
             }

@@ -19,9 +19,8 @@ use crate::create::{create, next_capacity};
 use crate::disk::{DiskFile, Environment};
 use crate::error::{AppendError, Corruption, MaintenanceError, OpenError};
 use crate::files::{maintenance_error, open_error};
-use crate::frame::{HEADER_BYTES, Kind, LogTag, Position, chain_after};
+use crate::frame::{HEADER_BYTES, Kind, Position};
 use crate::group::{Answered, GROUP_BYTES_MAX, Group, frame_bytes_of, mark_frame};
-use crate::heads::StreamHasher;
 use crate::index_cache::IndexCache;
 use crate::log_time::LogTime;
 use crate::low_water::{Headroom, Purpose};
@@ -38,7 +37,6 @@ use crate::state::{SegmentFiles, Shared};
 use crate::stats::{Stats, add};
 use crate::tail::TailGroup;
 use crate::watch::{self, Astray, LOOK_APART_MICROS, Watch};
-use crate::window::RequestHasher;
 use crate::{
     lock::{self, Locked},
     num,
@@ -94,12 +92,13 @@ impl Writer {
 
     fn start(environment: Environment, options: Options, recovered: Recovered, locked: Locked) -> Self {
         let Recovered { heads, state, file, closed, checkpointed, segment } = recovered;
-        let (log_id, tag) = (segment.log_id, LogTag::of(segment.log_id));
+        let (log_id, secret) = (segment.log_id, segment.secret);
+        let tag = secret.frame_tag();
         let disk = environment.disk.clone();
         let preparation = Preparation::new(disk.clone(), next_capacity(&options, &segment));
         let files = SegmentFiles::new(disk);
         files.put_active(segment.number, file.clone());
-        let group = Group::new(tag, RequestHasher::of(log_id), segment.base, state.end);
+        let group = Group::new(tag, secret.request_hasher(), segment.base, state.end);
         let indexes = IndexCache::new(options.index_cache_bytes_max);
         let time = LogTime::new(environment.clock.clone(), state.end.recorded_at, options.trust_clock);
         let shared = Arc::new(Shared {
@@ -107,7 +106,7 @@ impl Writer {
             options,
             log_id,
             tag,
-            hasher: StreamHasher::of(log_id),
+            hasher: secret.stream_hasher(),
             heads,
             state: RwLock::new(state),
             files,
@@ -341,15 +340,15 @@ impl Writer {
         add(&counters.appends, to_u64(group.frames.len()));
         add(&counters.events, to_u64(group.records.len()));
         add(&counters.bytes, to_u64(bytes.len()));
-        let first = group.frames.first().map_or(group.end.next, |(frame, _)| frame.first);
+        let first = group.frames.first().map_or(group.end.next, |frame| frame.first);
         let recent = TailGroup::new(first, bytes.into(), std::mem::take(&mut group.offsets));
         let (head, _given_up) = {
             let mut state = self.shared.state.write();
             let mut records = group.records.as_slice();
-            for (frame, chain) in &group.frames {
+            for frame in &group.frames {
                 let of_frame = num::from_u32(frame.events).min(records.len());
                 let (here, rest) = records.split_at(of_frame);
-                state.apply(&self.shared.heads, frame, *chain, here);
+                state.apply(&self.shared.heads, frame, here);
                 records = rest;
             }
             state.marks.extend(group.marks.drain());
@@ -371,7 +370,7 @@ impl Writer {
         let encoded = mark.encode();
         self.file.write_at(&encoded, offset)?;
         self.file.sync_data()?;
-        self.shared.state.write().apply(&self.shared.heads, &mark, chain_after(&encoded), &[]);
+        self.shared.state.write().apply(&self.shared.heads, &mark, &[]);
         self.closed = true;
         Ok(())
     }

@@ -14,7 +14,9 @@ use annals_event::{Sequence, Timestamp};
 use std::{fmt::Write, io, ops::ControlFlow};
 use xxhash_rust::xxh3::Xxh3;
 
-const TITLE: &str = "annals backup, format 1";
+/// What a manifest begins with; its format follows.
+const TITLE: &str = "annals backup, format ";
+const FORMAT: u32 = 2;
 
 /// How much of a file is read at a time.
 const STEP_BYTES: u64 = 1 << 20;
@@ -77,7 +79,7 @@ impl Manifest {
         let Self { backup: Backup { log_id, first, head, chain, taken_at }, end, files } = self;
         let (end, taken_at) = (end.get(), taken_at.as_micros());
         let mut body = format!(
-            "{TITLE}\nlog {log_id}\nfirst {first}\nhead {head}\nchain {chain:032x}\nend {end}\ntaken_at_us {taken_at}\n"
+            "{TITLE}{FORMAT}\nlog {log_id}\nfirst {first}\nhead {head}\nchain {chain:032x}\nend {end}\ntaken_at_us {taken_at}\n"
         );
         for Listed { name, bytes, digest } in files {
             // Writing to a string does not fail.
@@ -91,9 +93,10 @@ impl Manifest {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();
         let mut field = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ');
-        if field("annals backup, format")? != "1" {
+        if format_of(text)? != FORMAT {
             return None;
         }
+        let _title = field("annals backup, format")?;
         let (log_id, first, head) = (field("log")?, field("first")?, field("head")?);
         let (chain, end, taken_at) = (field("chain")?, field("end")?, field("taken_at_us")?);
         let backup = Backup {
@@ -126,6 +129,11 @@ impl Manifest {
         }
         Ok(None)
     }
+}
+
+/// The format of a manifest, by its first line; `None`: it is none.
+fn format_of(text: &str) -> Option<u32> {
+    text.lines().next()?.strip_prefix(TITLE)?.parse().ok()
 }
 
 /// Whether a file of this name cannot be made again from others.
@@ -222,7 +230,7 @@ mod tests {
     fn a_manifest_has_these_lines() {
         let text = manifest().encode();
         let lines = [
-            "annals backup, format 1",
+            "annals backup, format 2",
             "log 07070707-0707-0707-0707-070707070707",
             "first 1",
             "head 99",

@@ -87,7 +87,7 @@ fn an_index_file_has_these_bytes() {
     let bytes = index.seal(of()).as_bytes().to_vec();
     let golden = [
         "416e6e616c496478",
-        "01000000",
+        "02000000",
         "02000000",
         "03030303030303030303030303030303",
         "01000000",

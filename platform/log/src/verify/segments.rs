@@ -14,6 +14,7 @@ use crate::heads::{Heads, StreamHasher};
 use crate::num::to_u64;
 use crate::reader::Reader;
 use crate::scan::{Extent, first_header_anywhere, last_synced_to};
+use crate::secret::{LogSecret, SECRET_BYTES};
 use crate::segment::{self, BadHeader, FRAMES_AT, SegmentHeader, SegmentNumber};
 use crate::state::{LogEnd, footer_offset};
 use annals_event::LogId;
@@ -44,6 +45,8 @@ pub(super) struct Verification<'a, 'm> {
     /// Where the log begins; `None`: the base that says so is damaged.
     start: Option<LogStart>,
     last: Last,
+    /// The log's; `None`: no segment's header is whole.
+    secret: Option<LogSecret>,
     hasher: StreamHasher,
     tag: LogTag,
     /// Where all streams are; `None` once events were missing.
@@ -64,8 +67,9 @@ impl<'a, 'm> Verification<'a, 'm> {
         let numbers = names.iter().filter_map(|name| SegmentNumber::of_file_name(name));
         let headers = numbers.map(|number| Ok((number, read_header(disk, number)?)));
         let headers: BTreeMap<_, _> = headers.collect::<Result<_, VerifyError>>()?;
-        let log_id = headers.values().find_map(|header| header.as_ref().ok()).map(|header| header.log_id);
-        let mut verification = Self::new(disk, meter, headers, log_id, Last::Whole);
+        let sound = headers.values().find_map(|header| header.as_ref().ok());
+        let of = sound.map(|header| (header.log_id, header.secret));
+        let mut verification = Self::new(disk, meter, headers, of, Last::Whole);
         verification.read_base()?;
         let has_index = |number: &SegmentNumber| names.contains(&number.index_file_name());
         verification.indexes = verification.headers.keys().copied().filter(has_index).collect();
@@ -83,10 +87,11 @@ impl<'a, 'm> Verification<'a, 'm> {
             (state.segments.clone(), state.end.position)
         };
         let headers = segments.iter().map(|header| (header.number, known_header(disk, header))).collect();
+        let of = segments.first().map(|header| (header.log_id, header.secret));
         let failed = |source| VerifyError::Io { file: disk.display(""), source };
         let names = disk.list().map_err(failed)?;
         let names: HashSet<String> = names.into_iter().collect();
-        let mut verification = Self::new(disk, meter, headers, Some(reader.shared.log_id), Last::To(end));
+        let mut verification = Self::new(disk, meter, headers, of, Last::To(end));
         verification.read_base()?;
         let has_index = |number: &SegmentNumber| names.contains(&number.index_file_name());
         verification.indexes = verification.headers.keys().copied().filter(has_index).collect();
@@ -101,7 +106,8 @@ impl<'a, 'm> Verification<'a, 'm> {
         let disk = &*reader.shared.environment.disk;
         let [segment, next] = pair;
         let headers = [(segment.number, known_header(disk, segment)), (next.number, Ok(*next))].into();
-        let mut verification = Self::new(disk, meter, headers, Some(segment.log_id), Last::Whole);
+        let of = Some((segment.log_id, segment.secret));
+        let mut verification = Self::new(disk, meter, headers, of, Last::Whole);
         verification.meter.expect(segment.capacity_bytes);
         verification.heads = None;
         if disk.open(&segment.number.index_file_name()).is_ok() {
@@ -128,10 +134,11 @@ impl<'a, 'm> Verification<'a, 'm> {
         disk: &'a dyn Disk,
         meter: Meter<'m>,
         headers: BTreeMap<SegmentNumber, Header>,
-        log_id: Option<LogId>,
+        of: Option<(LogId, LogSecret)>,
         last: Last,
     ) -> Self {
-        let known = log_id.unwrap_or(LogId::from_bytes([0; 16]));
+        let (log_id, secret) = of.unzip();
+        let known = secret.unwrap_or(LogSecret([0; SECRET_BYTES]));
         let segments = to_u64(headers.len());
         Self {
             disk,
@@ -141,8 +148,9 @@ impl<'a, 'm> Verification<'a, 'm> {
             checkpoint: None,
             start: None,
             last,
-            hasher: StreamHasher::of(known),
-            tag: LogTag::of(known),
+            secret,
+            hasher: known.stream_hasher(),
+            tag: known.frame_tag(),
             heads: Some(Heads::new()),
             before: None,
             of_backup: Vec::new(),
@@ -202,7 +210,7 @@ impl<'a, 'm> Verification<'a, 'm> {
                     self.lost(number, "the file holds another segment");
                     return None;
                 }
-                if Some(header.log_id) != self.report.log_id {
+                if (Some(header.log_id), Some(header.secret)) != (self.report.log_id, self.secret) {
                     self.lost(number, "it is a segment of another log");
                     return None;
                 }
@@ -223,10 +231,11 @@ impl<'a, 'm> Verification<'a, 'm> {
     fn instead_of_header(&mut self, number: SegmentNumber, before: Option<LogEnd>) -> Option<SegmentHeader> {
         let file = self.disk.open(&number.file_name()).ok()?;
         let capacity_bytes = file.len().ok()?;
-        let log_id = self.report.log_id?;
+        let (log_id, secret) = (self.report.log_id?, self.secret?);
         let begin = |base, end: &LogEnd| SegmentHeader {
             number,
             log_id,
+            secret,
             base,
             capacity_bytes,
             first: end.next,
@@ -237,7 +246,7 @@ impl<'a, 'm> Verification<'a, 'm> {
             return Some(begin(end.position.plus(to_u64(HEADER_BYTES)), &end));
         }
         if let Some(start) = self.start.filter(|start| start.segment == number) {
-            return Some(start.header(capacity_bytes));
+            return Some(start.header(secret, capacity_bytes));
         }
         let base = Position::new(0);
         let extent = Extent { file: &*file, log: self.tag, base, from: FRAMES_AT, to: capacity_bytes };
@@ -360,7 +369,9 @@ fn read_header(disk: &dyn Disk, number: SegmentNumber) -> Result<Header, VerifyE
     match SegmentHeader::decode(&bytes) {
         Ok(header) => Ok(Ok(header)),
         Err(BadHeader::Damaged) => Ok(Err(DAMAGED_HEADER)),
-        Err(BadHeader::Newer(format)) => Err(VerifyError::NewerFormat { file: disk.display(&name), format }),
+        Err(BadHeader::Unknown(format)) => {
+            Err(VerifyError::UnknownFormat { file: disk.display(&name), format })
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::VerifyProgress;
 use crate::disk::DiskFile;
-use crate::frame::{AppendPayload, Chain, FrameHeader, HEADER_BYTES, Kind, LogTag, Position, chain_after};
+use crate::frame::{AppendPayload, FrameHeader, HEADER_BYTES, Kind, LogTag, Position};
 use crate::heads::{Heads, StreamHasher};
 use crate::index::{ActiveIndex, Waypoint, runs};
 use crate::num::{to_u32, to_u64, to_usize};
@@ -122,7 +122,7 @@ impl Walker<'_, '_> {
             let offset = scanner.offset();
             match scanner.next()? {
                 Scanned::End => break Ended::AsAsked,
-                Scanned::Frame { header, chain, payload } => {
+                Scanned::Frame { header, payload } => {
                     if let Err(what) = self.take(&header, payload, offset, &mut walked) {
                         self.damage(offset, what, &mut walked);
                     }
@@ -130,7 +130,7 @@ impl Walker<'_, '_> {
                         self.look_behind(target, header.end().since(target.header.base), &mut walked)?;
                         break Ended::Footer;
                     }
-                    walked.pass(&header, chain);
+                    walked.pass(&header);
                     walked.events += u64::from(header.events);
                     if self.meter.pass(header.frame_bytes()).is_break() {
                         break Ended::Stopped;
@@ -218,9 +218,9 @@ impl Walker<'_, '_> {
         let got = target.file.read_at(&mut bytes, offset)?;
         let held = FrameHeader::decode(bytes.get(..got).unwrap_or_default(), self.tag, position);
         let resume = match held.filter(|header| header.end() <= target.header.base.plus(target.to)) {
-            // The chain covers headers, so it goes on over a damaged payload.
+            // The chain is told by headers alone, so it goes on over a damaged payload.
             Some(header) => {
-                walked.pass(&header, chain_after(&bytes));
+                walked.pass(&header);
                 Some(header.end().since(target.header.base))
             }
             None => {
@@ -259,8 +259,8 @@ impl Walked {
         }
     }
 
-    fn pass(&mut self, header: &FrameHeader, chain: Chain) {
-        self.end = self.end.after(header, chain);
+    fn pass(&mut self, header: &FrameHeader) {
+        self.end = self.end.after(header);
         self.frames += 1;
     }
 

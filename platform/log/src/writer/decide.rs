@@ -35,15 +35,15 @@ impl Writer {
         if let Some(reason) = self.shared.poison.reason() {
             return refused(AppendError::Poisoned { reason });
         }
-        if let Some(frame) = self.group.request(pending.request_id) {
-            return Decision::LookUp(Original::At(frame));
+        if let Some(first) = self.group.request(pending.request_id) {
+            return Decision::LookUp(Original::At(first));
         }
         let state = self.shared.state.read();
         if let Some(corruption) = &state.corruption {
             return refused(AppendError::ReadOnly { corruption: corruption.clone() });
         }
-        if let Some(frame) = state.window.get(pending.request_id) {
-            return Decision::LookUp(Original::At(frame));
+        if let Some(first) = state.window.get(pending.request_id) {
+            return Decision::LookUp(Original::At(first));
         }
         if !pending.is_protected()
             && let Err(doubt) = state.window.judge(pending.request_id, now.max(self.group.end.recorded_at))

@@ -73,6 +73,7 @@ impl Writer {
         SegmentHeader {
             number: self.segment.number.next(),
             log_id: self.shared.log_id,
+            secret: self.segment.secret,
             base: end.position.plus(to_u64(HEADER_BYTES)),
             capacity_bytes,
             first: end.next,

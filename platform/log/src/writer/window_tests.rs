@@ -259,3 +259,36 @@ fn one_group_decides_from_memory_and_takes_one_sync_whatever_is_in_it() {
     assert!(matches!(results[1_201], Err(AppendError::EventIdReused { .. })));
     assert_eq!(log.writer().reader().head(), Sequence::new(300));
 }
+
+/// Appends without events share a sequence number, also over the end of a segment.
+#[test]
+fn every_append_is_found_again_by_its_id_and_sequence_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let environment = Environment::real(folder.path()).unwrap();
+        Writer::open(environment, Options::with_segment_bytes(4 << 10)).unwrap()
+    };
+    let append = |n: u64| {
+        let append = Append::with_request_id(RequestId::from_name(&n.to_string()));
+        match n % 50 {
+            0 => {
+                let event = NewEvent::json(EventType::new("t").unwrap(), "{}");
+                let event = NewEvent { id: EventId::from_bytes(u128::from(n).to_be_bytes()), ..event };
+                append.write(StreamName::new("a").unwrap(), ExpectedVersion::Any, vec![event])
+            }
+            _ => append.set_mark(MarkName::new(format!("m-{n}")).unwrap(), None, Sequence::new(n)),
+        }
+    };
+    let mut writer = open();
+    let receipts: Vec<Receipt> =
+        (0..400).map(|n| writer.commit(vec![append(n)]).pop().unwrap().unwrap()).collect();
+    assert!(writer.stats().segments > 10);
+    for _ in 0..2 {
+        for (n, receipt) in (0..).zip(&receipts) {
+            let repeated = writer.commit(vec![append(n)]).pop().unwrap().unwrap();
+            assert_eq!(repeated, Receipt { repeated: true, ..receipt.clone() }, "{n}");
+        }
+        drop(writer);
+        writer = open();
+    }
+}

@@ -20,7 +20,7 @@ pub fn used_bytes(disk: &SimDisk, name: &str) -> usize {
 
 /// Where the frames of a segment begin, found by what frames begin with.
 pub fn frames_at(bytes: &[u8]) -> Vec<usize> {
-    (512..bytes.len() - 32).step_by(8).filter(|at| bytes[*at..].starts_with(b"AnF1")).collect()
+    (512..bytes.len() - 32).step_by(8).filter(|at| bytes[*at..].starts_with(b"AnF2")).collect()
 }
 
 /// Where the last frame with a `synced_to` begins that stands behind all others.

@@ -55,8 +55,8 @@ impl Verification<'_, '_> {
                 self.heads = None;
                 self.report.findings.push(Finding { damage, harm: Harm::Primary });
             }
-            Err(OpenError::NewerFormat { file, format, .. }) => {
-                return Err(VerifyError::NewerFormat { file, format });
+            Err(OpenError::UnknownFormat { file, format, .. }) => {
+                return Err(VerifyError::UnknownFormat { file, format });
             }
             Err(_) => {
                 self.heads = None;
