@@ -55,7 +55,7 @@ enum Step {
     /// The segment's part was found in memory.
     Found(SegmentNumber, Found),
     Indexed(SealedIndex),
-    InFile(Readable),
+    InFile(Box<Readable>),
 }
 
 /// Which versions are asked for, and where the stream's newest are.
@@ -103,7 +103,7 @@ fn step(
         return Some(Step::Indexed(index));
     }
     let at = state.segments.binary_search_by_key(&segment, |held| held.number).ok()?;
-    readable_at(state, at).map(Step::InFile)
+    readable_at(state, at).map(Box::new).map(Step::InFile)
 }
 
 /// The places of the versions in `range`, oldest first, going back from `newest`.
