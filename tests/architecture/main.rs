@@ -1,7 +1,7 @@
 //! The rules that keep the parts apart. Each is a sentence of ARCHITECTURE.md; a failure names the file.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use annals_tests::{SourceFile, Workspace};
+use annals_tests::{Rooms, SourceFile, Workspace};
 use std::{path::Path, sync::LazyLock};
 
 /// The layers from the bottom up: a crate may depend on crates of lower layers only.
@@ -69,6 +69,27 @@ fn the_bottom_knows_nothing_of_the_async_runtime_the_network_or_sql() {
             assert!(!built.contains(stranger), "{name} pulls in {stranger}");
         }
     }
+}
+
+/// The crates whose rooms form no circle.
+const ROOMY: &[&str] =
+    &["platform/log/src", "platform/store/src", "platform/store-log/src", "platform/aggregate/src"];
+
+#[test]
+fn the_rooms_of_a_crate_form_no_circle() {
+    for folder in ROOMY {
+        let circles = Rooms::of(&WORKSPACE, folder).unwrap().circles();
+        assert!(circles.is_empty(), "rooms of {folder} use each other:\n{}", circles.join("\n"));
+    }
+}
+
+#[test]
+fn the_log_engine_has_few_files_outside_of_its_rooms() {
+    const FILES_MAX: usize = 14;
+    let folder = Path::new("platform/log/src");
+    let files = WORKSPACE.files(folder, ".rs").unwrap();
+    let at_root = files.iter().filter(|file| file.path.parent() == Some(folder)).count();
+    assert!((1..=FILES_MAX).contains(&at_root), "{at_root} files lie in {}", folder.display());
 }
 
 #[test]

@@ -3,10 +3,12 @@
 
 mod program;
 mod random;
+mod rooms;
 mod tables;
 mod workspace;
 
 pub use program::{Program, Running};
 pub use random::Random;
+pub use rooms::Rooms;
 pub use tables::{Tables, live_tables};
 pub use workspace::{Package, SourceFile, Workspace};

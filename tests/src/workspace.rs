@@ -111,7 +111,12 @@ impl Package {
 impl SourceFile {
     /// The file's code without its unit tests and without comment lines, line by line with line numbers.
     pub fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        let code = self.text.split("#[cfg(test)]").next().unwrap_or_default();
+        // Tests in a file of their own are named there only; those in the file itself are its end.
+        let own_tests = self.text.match_indices("#[cfg(test)]\n").find(|(at, attribute)| {
+            let item = self.text[at + attribute.len()..].lines().find(|line| !line.starts_with("#["));
+            item.is_some_and(|item| item.contains("mod ") && item.ends_with('{'))
+        });
+        let code = own_tests.map_or(self.text.as_str(), |(at, _)| &self.text[..at]);
         let numbered = code.lines().enumerate().map(|(at, line)| (at + 1, line));
         numbered.filter(|(_, line)| !line.trim_start().starts_with("//"))
     }

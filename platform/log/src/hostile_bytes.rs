@@ -3,18 +3,20 @@
 //! checksums as they are, is `tests/fuzz.rs`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use crate::base::Base;
-use crate::checkpoint::Checkpoint;
 use crate::files::{BASE, CHECKPOINT};
-use crate::frame::{self, AppendPayload, FrameHeader, LogTag, Position};
-use crate::heads::Heads;
-use crate::index::{IndexOf, SegmentIndex, VersionRange};
+use crate::format::base::Base;
+use crate::format::checkpoint::Checkpoint;
+use crate::format::frame::{self, AppendPayload, FrameHeader, LogTag, Position};
+use crate::format::index::{IndexOf, SegmentIndex, VersionRange};
+use crate::format::secret::LogSecret;
+use crate::format::segment::{self, SegmentHeader};
+use crate::num::SegmentNumber;
 use crate::num::{array_at, crc32c, from_u32, put, u32_at, u64_at};
-use crate::pending::Records;
-use crate::secret::LogSecret;
-use crate::segment::{self, SegmentHeader, SegmentNumber};
+use crate::read::shared::State;
 use crate::sim::{SimClock, SimDisk, SimEntropy};
-use crate::state::State;
+use crate::state::chain::Chain;
+use crate::state::heads::Heads;
+use crate::state::pending::Records;
 use crate::{Environment, Options, Retention, Writer};
 use annals_event::{Append, EventBatch, EventType, ExpectedVersion, LogId, MarkName, NewEvent, Sequence};
 use annals_event::{StreamName, Version};
@@ -159,7 +161,7 @@ fn state_of(log: LogId) -> (Heads, State) {
         base: Position::new(0),
         capacity_bytes: SEGMENT_BYTES,
         first: Sequence::FIRST,
-        chain: frame::Chain::default(),
+        chain: Chain::default(),
         recorded_before: 0,
     };
     (Heads::new(), State::at_start_of(first, &Options::default()))
@@ -170,7 +172,7 @@ fn decode_checkpoint(mut bytes: Vec<u8>) {
     let Some(checkpoint) = Checkpoint::parse(bytes.into()) else { return };
     let _ = checkpoint.heads().count();
     let (heads, mut state) = state_of(checkpoint.log);
-    let _ = checkpoint.restore(&heads, &mut state);
+    let _ = checkpoint.restore(&heads, &mut state.marks, &mut state.window);
 }
 
 fn decode_base(mut bytes: Vec<u8>) {
@@ -178,7 +180,7 @@ fn decode_base(mut bytes: Vec<u8>) {
     seal_end(&mut bytes);
     let Ok(base) = Base::parse(bytes.into()) else { return };
     let (heads, mut state) = state_of(base.start.log);
-    if base.restore(&heads, &mut state).is_some() {
+    if base.restore(&heads, &mut state.marks, &mut state.window).is_some() {
         let contents = base.contents().unwrap();
         assert!(Base::parse(contents.encode().into()).is_ok());
     }

@@ -38,86 +38,45 @@
 //! queues it, [`Writer`] checks it against what is in memory and adds its frame to a group, writes and syncs the group, publishes it in the
 //! state that [`Reader`]s share, and only then answers.
 
-/// The format of a log's folder, byte by byte.
-#[doc = include_str!("../format.md")]
-pub mod format {}
-
-mod answer;
-mod backup;
-mod base;
-mod blocks;
-mod chains;
-mod checkpoint;
-mod create;
+mod care;
 mod disk;
 mod error;
 mod files;
-mod fingerprint;
-mod folder;
-mod frame;
-mod group;
-mod head_table;
-mod heads;
+pub mod format;
 #[cfg(test)]
 mod hostile_bytes;
-mod index;
-mod index_cache;
-mod lock;
-mod log_time;
-mod low_water;
-mod maintenance;
 mod num;
+mod open;
 mod options;
-mod pending;
-mod poison;
-mod prepare;
 mod queue;
-mod reader;
-mod rebuild;
-mod recent_blocks;
-mod records;
-mod recovery;
-mod repair;
-mod repeats;
-mod requests;
-mod retention;
-mod room;
-mod scan;
-mod scrub;
-mod sealed;
-mod secret;
-mod segment;
+mod read;
 mod shell;
 #[cfg(feature = "simulation")]
 pub mod sim;
 mod state;
 mod stats;
-mod streams;
-mod tail;
-mod verify;
-mod waiters;
-mod watch;
-mod window;
 mod writer;
 
-pub use answer::{Answer, LookUp};
-pub use backup::{Backup, BackupError};
+pub use care::backup::BackupError;
+pub use care::retention::{RetainError, Retained, Retention};
+pub use care::verify::{Finding, Harm, VerifyError, VerifyProgress, VerifyReport, verify, verify_on};
 pub use disk::{
     Clock, Disk, DiskFile, DiskLock, Entropy, Environment, FileId, FolderLost, RealDisk, SystemClock,
     SystemEntropy,
 };
 pub use error::{AppendError, Corruption, MaintenanceError, OpenError, ReadError, SubmitError};
-pub use folder::holds_log;
-pub use log_time::ClockStatus;
-pub use options::Options;
+pub use format::manifest::Backup;
+pub use open::folder::holds_log;
+pub use open::prepare::Prepared;
 #[cfg(feature = "planted-bugs")]
 pub use options::PlantedBug;
-pub use prepare::Prepared;
-pub use reader::{Direction, ReadBlock, ReadBudget, Reader, StreamRead};
-pub use retention::{Hold, RetainError, Retained, Retention};
-pub use room::Room;
-pub use scrub::{Scrub, ScrubStatus};
+pub use options::{Options, Scrub};
+pub use read::answer::{Answer, LookUp};
+pub use read::holds::Hold;
+pub use read::log_time::ClockStatus;
+pub use read::reader::{Direction, ReadBlock, ReadBudget, Reader, StreamRead};
+pub use read::room::Room;
+pub use read::scrub_state::ScrubStatus;
 pub use shell::{HeadWait, HeadWatch, Log};
 pub use stats::Stats;
-pub use verify::{Finding, Harm, VerifyError, VerifyProgress, VerifyReport, verify, verify_on};
 pub use writer::Writer;

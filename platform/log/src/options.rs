@@ -1,6 +1,6 @@
 //! How a log is to behave. The defaults suit a server; tests make everything small.
 
-use crate::scrub::Scrub;
+use std::{num::NonZeroU64, time::Duration};
 
 /// The settings of a log.
 #[derive(Clone, Debug)]
@@ -40,6 +40,31 @@ pub struct Options {
     pub planted_bug: Option<PlantedBug>,
 }
 
+/// How a log is scrubbed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Scrub {
+    /// Most bytes a second.
+    pub bytes_per_s: NonZeroU64,
+    /// How long to wait when all sealed segments were gone over.
+    pub rest: Duration,
+}
+
+impl Scrub {
+    /// At this rate, with an hour's rest behind each pass.
+    pub const fn at(bytes_per_s: NonZeroU64) -> Self {
+        Self { bytes_per_s, rest: Duration::from_hours(1) }
+    }
+
+    /// How long going over so many bytes is to take at least.
+    pub(crate) fn time_for(&self, bytes: u64) -> Duration {
+        Duration::from_micros(bytes.saturating_mul(1_000_000) / self.bytes_per_s)
+    }
+}
+
+/// How many request ids are remembered at least, unless the options say otherwise.
+const REQUESTS_DEFAULT: usize = 1 << 20;
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -50,7 +75,7 @@ impl Default for Options {
             tail_bytes_max: 16 << 20,
             index_cache_bytes_max: 128 << 20,
             checkpoint_segments: 4,
-            requests: crate::window::REQUESTS_DEFAULT,
+            requests: REQUESTS_DEFAULT,
             scrub: None,
             reserve_bytes: 16 << 20,
             trust_clock: false,

@@ -3,10 +3,10 @@
 //! What always holds: a job that was taken in is answered exactly once; one that is dropped unanswered, because its
 //! thread died, answers `Closed` by itself.
 
-use crate::answer::Answer;
 use crate::error::{AppendError, SubmitError};
-use crate::group::GROUP_BYTES_MAX;
-use crate::pending::Pending;
+use crate::format::frame::GROUP_BYTES_MAX;
+use crate::read::answer::Answer;
+use crate::state::pending::Pending;
 use parking_lot::{Condvar, Mutex};
 use std::{
     collections::VecDeque,

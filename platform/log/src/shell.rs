@@ -4,24 +4,27 @@
 //!
 //! What always holds: every append that was taken is answered exactly once, whatever becomes of the threads.
 
-use crate::answer::Answer;
-use crate::backup::{self, Backup, BackupError};
+use crate::care::backup::{self, BackupError};
+use crate::care::maintenance::Maintenance;
+use crate::care::retention::{self, RetainError, Retained, Retention, When};
+use crate::care::scrub;
+use crate::care::verify::{self, VerifyError, VerifyProgress, VerifyReport};
+use crate::care::watch::{LOOK_EVERY, Watch};
 use crate::disk::Environment;
 use crate::error::{AppendError, Corruption, MaintenanceError, OpenError, ReadError, SubmitError};
-use crate::log_time::ClockStatus;
-use crate::maintenance::Maintenance;
-use crate::options::Options;
-use crate::pending::Pending;
-use crate::prepare::Prepared;
+use crate::format::manifest::Backup;
+use crate::open::prepare::Prepared;
+use crate::options::{Options, Scrub};
 use crate::queue::{Job, Queue};
-use crate::reader::{ReadBlock, ReadBudget, Reader, StreamRead};
-use crate::retention::{self, Hold, RetainError, Retained, Retention, When};
-use crate::room::Room;
-use crate::scrub::{self, Scrub, ScrubStatus};
-use crate::state::Shared;
+use crate::read::answer::Answer;
+use crate::read::holds::{self, Hold};
+use crate::read::log_time::ClockStatus;
+use crate::read::reader::{ReadBlock, ReadBudget, Reader, StreamRead};
+use crate::read::room::Room;
+use crate::read::scrub_state::ScrubStatus;
+use crate::read::shared::Shared;
+use crate::state::pending::Pending;
 use crate::stats::Stats;
-use crate::verify::{self, VerifyError, VerifyProgress, VerifyReport};
-use crate::watch::{LOOK_EVERY, Watch};
 use crate::writer::{Writer, stats};
 use annals_event::{
     Append, EventBatch, Fingerprint, LogId, MarkName, Receipt, Sequence, StreamName, Timestamp, Version,
@@ -284,7 +287,7 @@ impl Log {
 
     /// Keeps the events from `from` on, as long as the hold is there. `BelowStart`: some of them are gone.
     pub fn hold(&self, from: Sequence) -> Result<Hold, ReadError> {
-        retention::hold(self.shared(), from)
+        holds::hold(self.shared(), from)
     }
 
     /// The damage that keeps the log from being written, if there is any.

@@ -8,15 +8,15 @@
 //!   that it was never used, or a condition would have been broken by the first time ([`Pending::is_protected`]).
 
 use super::Writer;
-use crate::answer::Original;
 use crate::error::AppendError;
-use crate::low_water::Purpose;
 use crate::options::planted;
-use crate::pending::Pending;
-use crate::repeats;
-use crate::state::State;
+use crate::read::answer::Original;
+use crate::read::low_water::Purpose;
+use crate::read::repeats;
+use crate::read::shared::State;
+use crate::state::pending::Pending;
+use crate::state::window::Doubt;
 use crate::stats::add;
-use crate::window::Doubt;
 use annals_event::{Conflict, Receipt, Version};
 use std::time::Duration;
 
@@ -94,7 +94,7 @@ impl Writer {
     }
 
     /// Where the stream is, the group included.
-    fn version(&self, stream: crate::heads::StreamHash) -> Version {
+    fn version(&self, stream: crate::state::heads::StreamHash) -> Version {
         let in_group = self.group.version(stream);
         let in_group = in_group.filter(|_| !planted!(self.shared.options, ConditionsIgnoreGroup));
         in_group.unwrap_or_else(|| self.shared.heads.version(stream))

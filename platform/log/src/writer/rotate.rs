@@ -2,19 +2,19 @@
 //! before its name, the name before the old segment's footer, and the footer before the first frame.
 
 use super::{RESERVED_BYTES, Writer};
-use crate::create::next_capacity;
 use crate::disk::DiskFile;
 use crate::error::AppendError;
 use crate::files::PREPARED;
-use crate::frame::{HEADER_BYTES, Kind};
-use crate::group::mark_frame;
-use crate::index::ActiveIndex;
-use crate::low_water::Purpose;
+use crate::format::frame::mark_frame;
+use crate::format::frame::{HEADER_BYTES, Kind};
+use crate::format::index::ActiveIndex;
+use crate::format::segment::{FRAMES_AT, SegmentHeader};
 use crate::num::to_u64;
+use crate::open::create::next_capacity;
+use crate::open::prepare::{Preparation, PreparedFile, write_header};
 use crate::options::planted;
-use crate::prepare::{Preparation, PreparedFile, write_header};
-use crate::sealed::UNWRITTEN_BYTES_MAX;
-use crate::segment::{FRAMES_AT, SegmentHeader};
+use crate::read::low_water::Purpose;
+use crate::read::sealed::UNWRITTEN_BYTES_MAX;
 use crate::stats::add;
 use std::{io, sync::Arc};
 

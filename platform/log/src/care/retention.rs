@@ -1,0 +1,265 @@
+//! Retention: dropping the oldest segments of a log.
+//!
+//! What always holds:
+//!
+//! * Only whole sealed segments are dropped, the oldest first, and none with an event that is held.
+//! * First a [base](crate::format::base) that stands for them is durable, then readers see them no more, and only then their
+//!   files are removed. A crash in between leaves a log that begins where it did before, or behind them.
+//! * The base is made from the segments themselves, each frame verified; damage in them is named, and they stay.
+//! * Unless somebody asks, or room is short, no base is written for less than its own size: the bytes of all bases together
+//!   are no more than those dropped.
+//! * Nothing is dropped from a log that is damaged or that stopped writing.
+//! * Age is judged by the log's own time, not by the clock's word: see [`log_time`](crate::read::log_time). What was recorded in
+//!   the future is as old as what was recorded now, what was recorded before the machine knew the time as old as what follows.
+
+mod plan;
+
+use crate::error::{Corruption, MaintenanceError, OpenError, ReadError};
+use crate::files::{BASE, replace_file};
+use crate::format::base::{self, Base, Found, LogStart};
+use crate::format::frame::{AppendPayload, FrameHeader, Kind};
+use crate::format::records::records_in;
+use crate::format::segment::{FRAMES_AT, SegmentHeader};
+use crate::num::SegmentNumber;
+use crate::open::folder::remove_segments;
+use crate::options::planted;
+use crate::read::frames::{self, Spot, Wanted};
+use crate::read::reader::{Readable, Reader};
+use crate::read::shared::Shared;
+use crate::state::chain::Chain;
+use crate::state::heads::StreamHash;
+use crate::state::requests::Request;
+use annals_event::{Sequence, Version};
+use plan::{Plan, plan};
+use std::{collections::HashMap, ops::ControlFlow, sync::Arc, time::Duration};
+
+/// How much of a log is kept. A sealed segment may go when either limit says so; without limits nothing goes. In the
+/// background what may go stays until it outweighs what must be written for it, 24 bytes a stream and remembered request,
+/// and for at most an eighth of the age limit longer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Segments whose events are all older may go.
+    pub age_max: Option<Duration>,
+    /// The oldest segments may go while the files of all segments take more than this.
+    pub bytes_max: Option<u64>,
+}
+
+/// What a log dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retained {
+    /// The first event that is still there.
+    pub first: Sequence,
+    /// How many segments were dropped.
+    pub segments: u32,
+    /// How many bytes their files took.
+    pub bytes: u64,
+}
+
+/// Why segments that might go were not dropped. The log goes on as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RetainError {
+    /// A segment that was to be dropped, or the base, is damaged.
+    #[error("{0}; nothing is dropped from a damaged log, restore it from a backup")]
+    Corrupted(Corruption),
+    /// The log stopped writing.
+    #[error("the log stopped writing: {reason}")]
+    Poisoned {
+        /// Why, and what to do.
+        reason: Arc<str>,
+    },
+    /// A segment could not be read.
+    #[error(transparent)]
+    Read(ReadError),
+    /// The base could not be read.
+    #[error(transparent)]
+    Base(OpenError),
+    /// The base could not be written.
+    #[error(transparent)]
+    Write(#[from] MaintenanceError),
+}
+
+impl From<ReadError> for RetainError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Corrupted(corruption) => Self::Corrupted(corruption),
+            other => Self::Read(other),
+        }
+    }
+}
+
+/// When to drop what may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// At once: somebody asked for it.
+    Now,
+    /// When it outweighs the base that must be written for it, when room is short, or when it is overdue.
+    Due,
+}
+
+/// Drops what `retention` does not keep.
+pub(crate) fn retain(reader: &Reader, retention: Retention, when: When) -> Result<Retained, RetainError> {
+    let _running = reader.shared.retention.running.lock();
+    let mut retained = Retained { first: reader.first(), ..Retained::default() };
+    loop {
+        check_sound(reader)?;
+        let earlier = reader.shared.retention.holds.lock().promised;
+        let Some(plan) = plan(&reader.shared, retention, when) else { return Ok(retained) };
+        let base = fold(reader, &plan).inspect_err(|_| promise(&reader.shared, earlier))?;
+        let dropped = replace(&reader.shared, &base, plan.begins)?;
+        promise(&reader.shared, None);
+        retained.first = plan.begins.first;
+        for segment in dropped {
+            retained.segments += 1;
+            retained.bytes += segment.capacity_bytes;
+        }
+    }
+}
+
+/// Puts the base in the place of the segments before `begins`; returns them.
+fn replace(
+    shared: &Shared,
+    base: &base::Contents,
+    begins: SegmentHeader,
+) -> Result<Vec<SegmentHeader>, MaintenanceError> {
+    let write = || replace_file(&*shared.environment.disk, BASE, &base.encode());
+    if planted!(shared.options, BaseAfterDrop) {
+        let dropped = drop_before(shared, begins);
+        return write().map(|()| dropped);
+    }
+    // If this fails nobody knows which base is there: the promise stays until a later try succeeds.
+    write()?;
+    Ok(drop_before(shared, begins))
+}
+
+fn promise(shared: &Shared, promised: Option<SegmentHeader>) {
+    shared.retention.holds.lock().promised = promised;
+}
+
+fn check_sound(reader: &Reader) -> Result<(), RetainError> {
+    if let Some(corruption) = reader.corruption() {
+        return Err(RetainError::Corrupted(corruption));
+    }
+    let reason = reader.shared.poison.reason();
+    reason.map_or(Ok(()), |reason| Err(RetainError::Poisoned { reason }))
+}
+
+/// The base that stands for the segments of the plan and all before them.
+fn fold(reader: &Reader, plan: &Plan) -> Result<base::Contents, RetainError> {
+    let mut fold = Fold::begin(reader, plan)?;
+    let from = fold.contents.start.segment;
+    for readable in plan.segments.iter().filter(|readable| readable.segment.number >= from) {
+        fold.take_segment(reader, readable)?;
+    }
+    Ok(fold.finish(plan.begins))
+}
+
+/// A base in the making.
+struct Fold {
+    /// What is known from the base before.
+    contents: base::Contents,
+    /// What the segments add.
+    heads: HashMap<StreamHash, Version>,
+    end: (Sequence, Chain),
+}
+
+impl Fold {
+    fn begin(reader: &Reader, plan: &Plan) -> Result<Self, RetainError> {
+        let disk = &*reader.shared.environment.disk;
+        let damaged = |what| RetainError::Corrupted(base::damage(disk, 0, what));
+        let contents = match base::find(disk).map_err(RetainError::Base)? {
+            Found::Nothing => {
+                plan.segments.first().map(|first| base::Contents::nothing_before(&first.segment))
+            }
+            Found::Whole(base) => Base::contents(&base),
+            Found::Damaged(corruption) => return Err(RetainError::Corrupted(corruption)),
+        };
+        let contents = contents.ok_or_else(|| damaged(base::NOT_WELL_FORMED))?;
+        let starts = plan.segments.iter().map(|readable| &readable.segment).chain([&plan.begins]);
+        if !starts.map(LogStart::of).any(|start| start == contents.start) {
+            return Err(damaged(base::NOT_THIS_LOGS));
+        }
+        let end = (contents.start.first, contents.start.chain);
+        Ok(Self { contents, heads: HashMap::new(), end })
+    }
+
+    fn take_segment(&mut self, reader: &Reader, readable: &Readable) -> Result<(), RetainError> {
+        let Readable { segment, end, next } = readable;
+        frames::each(reader, readable, FRAMES_AT, Wanted::All, |Spot { offset, .. }, header, payload| {
+            self.take_frame(reader, header, payload, offset)?;
+            self.end = (header.next(), header.chain());
+            Ok(ControlFlow::Continue(()))
+        })?;
+        match next {
+            Some(next) if self.end == (next.first, next.chain) => Ok(()),
+            _ => Err(reader
+                .corrupted(segment.number, *end, "it ends elsewhere than the next one begins")
+                .into()),
+        }
+    }
+
+    fn take_frame(
+        &mut self,
+        reader: &Reader,
+        header: &FrameHeader,
+        payload: &[u8],
+        offset: u64,
+    ) -> Result<(), &'static str> {
+        if (header.first, header.previous) != self.end {
+            return Err("the frame does not follow the one before it");
+        }
+        if header.kind != Kind::Append {
+            return Ok(());
+        }
+        let parsed = AppendPayload::parse(payload).ok_or("the frame's payload is too short")?;
+        self.contents.marks.extend(parsed.marks().ok_or("the frame's marks are not well-formed")?);
+        let request = Request { id: header.request_id, first: header.first };
+        self.contents.requests.push(request, header.recorded_at);
+        while self.contents.requests.drop_oldest(reader.shared.options.requests).is_some() {}
+        let hasher = &reader.shared.hasher;
+        for record in records_in(hasher, header, payload, parsed.records_at, offset, |_, _| true)? {
+            let version = self.heads.entry(record.stream).or_insert(record.version);
+            *version = record.version.max(*version);
+        }
+        Ok(())
+    }
+
+    fn finish(self, begins: SegmentHeader) -> base::Contents {
+        let Self { mut contents, mut heads, .. } = self;
+        for (stream, version) in &mut contents.heads {
+            *version = heads.remove(stream).unwrap_or(*version);
+        }
+        contents.heads.extend(heads);
+        contents.heads.sort_unstable_by_key(|(stream, _)| *stream);
+        contents.start = LogStart::of(&begins);
+        contents
+    }
+}
+
+/// Lets the log begin with `begins`; returns the segments that are gone.
+fn drop_before(shared: &Shared, begins: SegmentHeader) -> Vec<SegmentHeader> {
+    // Nobody writes an index of a segment that is just being removed.
+    let _drafting = shared.drafting.lock();
+    let (dropped, unwritten): (Vec<SegmentHeader>, Vec<_>) = {
+        let mut state = shared.state.write();
+        let count = state.segments.partition_point(|segment| segment.number < begins.number);
+        let dropped = Arc::make_mut(&mut state.segments).drain(..count).collect();
+        let count = state.unindexed.partition_point(|index| index.of.segment < begins.number);
+        (dropped, state.unindexed.drain(..count).collect())
+    };
+    // Outside of the lock: giving an index back takes time.
+    drop(unwritten);
+    shared.files.forget_before(begins.number);
+    shared.indexes.forget_before(begins.number);
+    let numbers: Vec<SegmentNumber> = dropped.iter().map(|segment| segment.number).collect();
+    let disk = &*shared.environment.disk;
+    remove_segments(disk, &numbers);
+    if let Err(error) = disk.sync_dir() {
+        tracing::warn!(%error, "what was dropped from the log may be back on the disk until the next open");
+    }
+    tracing::info!(segments = numbers.len(), first = begins.first.get(), "dropped the log's oldest segments");
+    dropped
+}
+
+#[cfg(test)]
+mod tests;

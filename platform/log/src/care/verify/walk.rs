@@ -1,0 +1,274 @@
+//! Going over one segment: its frames, what ends them, and what lies behind.
+//!
+//! What always holds: behind a damage the walk goes on at the next frame header that is whole, and takes its word for
+//! where the log stood before it.
+
+use super::VerifyProgress;
+use crate::disk::DiskFile;
+use crate::format::end::LogEnd;
+use crate::format::frame::{AppendPayload, FrameHeader, HEADER_BYTES, Kind, LogTag, Position};
+use crate::format::index::{ActiveIndex, Waypoint, runs};
+use crate::format::records::records_in;
+use crate::format::scan::{
+    Extent, Scanned, Scanner, content_end, content_start, first_header, last_synced_to,
+};
+use crate::format::segment::{FRAMES_AT, SegmentHeader};
+use crate::num::{to_u32, to_u64, to_usize};
+use crate::state::heads::{Heads, StreamHasher};
+use std::{io, ops::ControlFlow};
+
+/// Counts what was gone over, and tells whoever wants to know: now and then, so that it costs nothing.
+pub(crate) struct Meter<'a> {
+    done: VerifyProgress,
+    told_bytes: u64,
+    tell: &'a mut dyn FnMut(VerifyProgress) -> ControlFlow<()>,
+}
+
+impl<'a> Meter<'a> {
+    pub(crate) fn new(bytes_total: u64, tell: &'a mut dyn FnMut(VerifyProgress) -> ControlFlow<()>) -> Self {
+        Self { done: VerifyProgress { bytes_done: 0, bytes_total }, told_bytes: 0, tell }
+    }
+
+    pub(crate) const fn expect(&mut self, bytes: u64) {
+        self.done.bytes_total = self.done.bytes_total.saturating_add(bytes);
+    }
+
+    /// `Break`: stop going over.
+    pub(crate) fn pass(&mut self, bytes: u64) -> ControlFlow<()> {
+        const TELL_EVERY_BYTES: u64 = 1 << 20;
+        self.done.bytes_done = self.done.bytes_done.saturating_add(bytes);
+        if self.done.bytes_done - self.told_bytes < TELL_EVERY_BYTES {
+            return ControlFlow::Continue(());
+        }
+        self.tell()
+    }
+
+    /// All was gone over.
+    pub(crate) fn finish(&mut self) {
+        self.done.bytes_done = self.done.bytes_total;
+        let _ = self.tell();
+    }
+
+    fn tell(&mut self) -> ControlFlow<()> {
+        self.told_bytes = self.done.bytes_done;
+        (self.tell)(self.done)
+    }
+}
+
+/// A segment to go over.
+#[derive(Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub(crate) file: &'a dyn DiskFile,
+    pub(crate) header: SegmentHeader,
+    /// To which offset of the file.
+    pub(crate) to: u64,
+    /// Everything before is known to have been durable.
+    pub(crate) durable_to: Position,
+}
+
+/// How the frames of a segment end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// By a footer.
+    Footer,
+    /// At the place up to which they were to be gone over.
+    AsAsked,
+    /// Where no whole frame stands, and nothing says that one did.
+    Open,
+    /// Somewhere in damage.
+    Lost,
+    /// Before all was gone over: it was told to stop.
+    Stopped,
+}
+
+/// What is wrong at an offset of the segment's file.
+pub(crate) type Damaged = (u64, &'static str);
+
+/// A segment that was gone over.
+pub(crate) struct Walked {
+    segment: SegmentHeader,
+    /// Where the log stands behind the frames, the footer not counted.
+    pub(crate) end: LogEnd,
+    pub(crate) ended: Ended,
+    pub(crate) index: ActiveIndex,
+    /// Events of whole frames.
+    pub(crate) events: u64,
+    /// Frames, the footer not counted.
+    pub(crate) frames: u64,
+    /// Bytes of an unfinished group behind the end.
+    pub(crate) unfinished_bytes: u64,
+    pub(crate) damages: Vec<Damaged>,
+}
+
+/// What is needed to go over segments.
+pub(crate) struct Walker<'a, 'm> {
+    pub(crate) hasher: &'a StreamHasher,
+    pub(crate) tag: LogTag,
+    /// Where all streams are before the segment; moved forward. `None`: not known, so versions are not compared with
+    /// earlier segments, and links to them are left out of the index.
+    pub(crate) heads: Option<&'a Heads>,
+    pub(crate) meter: &'a mut Meter<'m>,
+}
+
+const OUT_OF_PLACE: &str = "the frame does not follow the one before it";
+const BAD_RECORDS: &str = "the frame's records do not match its header";
+const BAD_VERSION: &str = "an event's version does not follow its stream";
+const NOT_ZERO: &str = "what lies behind the segment's end is not zero";
+
+impl Walker<'_, '_> {
+    pub(crate) fn walk(&mut self, target: Target<'_>) -> io::Result<Walked> {
+        let extent = self.extent(target, FRAMES_AT);
+        let mut scanner = Scanner::new(extent);
+        let mut walked = Walked::at_start_of(&target.header);
+        walked.ended = loop {
+            let offset = scanner.offset();
+            match scanner.next()? {
+                Scanned::End => break Ended::AsAsked,
+                Scanned::Frame { header, payload } => {
+                    if let Err(what) = self.take(&header, payload, offset, &mut walked) {
+                        self.damage(offset, what, &mut walked);
+                    }
+                    if header.kind == Kind::Footer {
+                        self.look_behind(target, header.end().since(target.header.base), &mut walked)?;
+                        break Ended::Footer;
+                    }
+                    walked.pass(&header);
+                    walked.events += u64::from(header.events);
+                    if self.meter.pass(header.frame_bytes()).is_break() {
+                        break Ended::Stopped;
+                    }
+                }
+                Scanned::Bad(what) => match self.behind_damage(target, offset, what, &mut walked)? {
+                    Ok(resume) => scanner.resume_at(resume),
+                    Err(ended) => break ended,
+                },
+            }
+        };
+        Ok(walked)
+    }
+
+    /// Events may be missing from here on, so that versions cannot be followed any more.
+    fn damage(&mut self, offset: u64, what: &'static str, walked: &mut Walked) {
+        walked.damages.push((offset, what));
+        self.heads = None;
+    }
+
+    fn extent<'t>(&self, target: Target<'t>, from: u64) -> Extent<'t> {
+        Extent { file: target.file, log: self.tag, base: target.header.base, from, to: target.to }
+    }
+
+    /// Checks a whole frame against where the log stands.
+    fn take(
+        &self,
+        header: &FrameHeader,
+        payload: &[u8],
+        offset: u64,
+        walked: &mut Walked,
+    ) -> Result<(), &'static str> {
+        let end = &walked.end;
+        let follows = header.previous == end.chain
+            && header.first == end.next
+            && header.recorded_at >= end.recorded_at
+            && header.synced_to <= header.position;
+        if !follows {
+            return Err(OUT_OF_PLACE);
+        }
+        if header.kind != Kind::Append {
+            return if header.events == 0 && payload.is_empty() { Ok(()) } else { Err(BAD_RECORDS) };
+        }
+        let parsed = AppendPayload::parse(payload).ok_or(BAD_RECORDS)?;
+        parsed.marks().ok_or("the frame's marks are not well-formed")?;
+        let records = records_in(self.hasher, header, payload, parsed.records_at, offset, |_, _| true)?;
+        let mut fits = true;
+        for run in runs(&records) {
+            let previous_segment = match (self.heads, run) {
+                (Some(heads), [first, .., last] | [first @ last]) => {
+                    fits &= heads.version(first.stream).next() == first.version;
+                    heads.advance(last.stream, last.version, walked.segment.number)
+                }
+                _ => 0,
+            };
+            walked.index.add(run, previous_segment);
+        }
+        if header.events > 0 {
+            let offset = to_u32(to_usize(offset));
+            let waypoint = Waypoint { first: header.first, recorded_at: header.recorded_at, offset };
+            walked.index.pass(waypoint);
+        }
+        if fits { Ok(()) } else { Err(BAD_VERSION) }
+    }
+
+    /// Where no whole frame stands: is it damage, and where does the walk go on? `Err`: nowhere.
+    fn behind_damage(
+        &mut self,
+        target: Target<'_>,
+        offset: u64,
+        what: &'static str,
+        walked: &mut Walked,
+    ) -> io::Result<Result<u64, Ended>> {
+        let rest = self.extent(target, offset);
+        let position = target.header.base.plus(offset);
+        let durable = target.durable_to > position
+            || last_synced_to(rest)?.is_some_and(|synced_to| synced_to > position);
+        if !durable {
+            walked.unfinished_bytes = content_end(rest)? - offset;
+            let _ = self.meter.pass(target.to - offset);
+            return Ok(Err(Ended::Open));
+        }
+        self.damage(offset, what, walked);
+        let mut bytes = [0; HEADER_BYTES];
+        let got = target.file.read_at(&mut bytes, offset)?;
+        let held = FrameHeader::decode(bytes.get(..got).unwrap_or_default(), self.tag, position);
+        let resume = match held.filter(|header| header.end() <= target.header.base.plus(target.to)) {
+            // The chain is told by headers alone, so it goes on over a damaged payload.
+            Some(header) => {
+                walked.pass(&header);
+                Some(header.end().since(target.header.base))
+            }
+            None => {
+                let next = first_header(self.extent(target, offset + 1))?;
+                next.map(|(resume, header)| walked.resume(&header, resume))
+            }
+        };
+        let passed = resume.unwrap_or(target.to).saturating_sub(offset);
+        Ok(match (self.meter.pass(passed), resume) {
+            (ControlFlow::Break(()), _) => Err(Ended::Stopped),
+            (_, Some(resume)) => Ok(resume),
+            (_, None) => Err(Ended::Lost),
+        })
+    }
+
+    /// Behind the footer nothing was ever written.
+    fn look_behind(&mut self, target: Target<'_>, from: u64, walked: &mut Walked) -> io::Result<()> {
+        let behind = self.extent(target, from);
+        walked.damages.extend(content_start(behind)?.map(|offset| (offset, NOT_ZERO)));
+        let _ = self.meter.pass(to_u64(HEADER_BYTES) + target.to.saturating_sub(from));
+        Ok(())
+    }
+}
+
+impl Walked {
+    fn at_start_of(segment: &SegmentHeader) -> Self {
+        Self {
+            segment: *segment,
+            end: LogEnd::at_start_of(segment),
+            ended: Ended::AsAsked,
+            index: ActiveIndex::default(),
+            events: 0,
+            frames: 0,
+            unfinished_bytes: 0,
+            damages: Vec::new(),
+        }
+    }
+
+    fn pass(&mut self, header: &FrameHeader) {
+        self.end = self.end.after(header);
+        self.frames += 1;
+    }
+
+    /// Takes the header's word for where the log stood before it.
+    fn resume(&mut self, header: &FrameHeader, offset: u64) -> u64 {
+        self.end = LogEnd::before(header);
+        offset
+    }
+}

@@ -1,0 +1,423 @@
+//! The index of one segment: (stream, version) -> place of the record, and waypoints for finding sequence
+//! numbers and times. The active segment's index is in memory; a sealed segment's is a derived file.
+//!
+//! What always holds:
+//!
+//! * An index file is whole or it is not used: it names its log, its segment and the chain at the segment's end,
+//!   and carries checksums over all its bytes. A file that does not hold is made again from the segment.
+//! * A stream's link names an earlier segment than the index's own, or none: whoever follows links comes to an end. A
+//!   file with another link does not hold.
+//! * A posting carries the checksum of its record, so a single record is verified without its frame.
+
+use crate::num::SegmentNumber;
+use crate::num::{array_at, crc32c, from_u32, i64_at, put, to_u32, to_u64, u32_at, u64_at, u128_at};
+use crate::state::chain::Chain;
+use crate::state::heads::StreamHash;
+use annals_event::{LogId, Sequence, Version};
+use bytes::Bytes;
+use hashbrown::{HashTable, hash_table::Entry};
+
+const MAGIC: [u8; 8] = *b"AnnalIdx";
+const FORMAT: u32 = 2;
+const HEADER_BYTES: usize = 72;
+const HEADER_CHECKSUM_AT: usize = 68;
+const WAYPOINT_BYTES: usize = 24;
+const STREAM_BYTES: usize = 40;
+const POSTING_BYTES: usize = 12;
+/// How far apart waypoints are at least.
+const WAYPOINT_EVERY_BYTES: u32 = 64 << 10;
+
+/// Where a record is in its segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Posting {
+    pub(crate) offset: u32,
+    pub(crate) bytes: u32,
+    pub(crate) crc: u32,
+}
+
+/// A frame to begin a search at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Waypoint {
+    /// The sequence number of the frame's first event.
+    pub(crate) first: Sequence,
+    pub(crate) recorded_at: i64,
+    /// Where the frame begins in the segment.
+    pub(crate) offset: u32,
+}
+
+/// Versions `from` to `to` of a stream, both included.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VersionRange {
+    pub(crate) from: Version,
+    pub(crate) to: Version,
+}
+
+impl VersionRange {
+    /// Which of `count` postings that begin at version `first` are in the range.
+    fn of_postings(self, first: Version, count: usize) -> std::ops::Range<usize> {
+        let place = |version: u64| crate::num::to_usize(version.saturating_sub(first.get())).min(count);
+        let from = place(self.from.get());
+        from..place(self.to.get().saturating_add(1)).max(from)
+    }
+}
+
+/// What a segment has of a stream.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// The version of the stream's first event in the segment.
+    pub(crate) first_version: Version,
+    /// The newest segment before this one with events of the stream; 0: none.
+    pub(crate) previous_segment: u32,
+    /// The postings that were asked for, in order.
+    pub(crate) postings: Vec<Posting>,
+}
+
+struct ActiveStream {
+    stream: StreamHash,
+    first_version: Version,
+    previous_segment: u32,
+    postings: Postings,
+}
+
+/// Most streams have one event in a segment: those take no allocation.
+enum Postings {
+    One(Posting),
+    Many(Vec<Posting>),
+}
+
+impl Postings {
+    fn extend(&mut self, more: impl ExactSizeIterator<Item = Posting>) {
+        match self {
+            _ if more.len() == 0 => {}
+            Self::One(first) => *self = Self::Many(std::iter::once(*first).chain(more).collect()),
+            Self::Many(postings) => postings.extend(more),
+        }
+    }
+    fn as_slice(&self) -> &[Posting] {
+        match self {
+            Self::One(posting) => std::slice::from_ref(posting),
+            Self::Many(postings) => postings,
+        }
+    }
+}
+
+/// The index of the active segment.
+#[derive(Default)]
+pub(crate) struct ActiveIndex {
+    /// Nothing is taken in: there is an index file of the segment.
+    is_void: bool,
+    streams: HashTable<ActiveStream>,
+    postings: usize,
+    waypoints: Vec<Waypoint>,
+}
+
+/// One record, for an index.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IndexedRecord {
+    pub(crate) stream: StreamHash,
+    pub(crate) version: Version,
+    pub(crate) posting: Posting,
+}
+
+/// The records in runs of one stream each, as they stand in a frame.
+pub(crate) fn runs(records: &[IndexedRecord]) -> impl Iterator<Item = &[IndexedRecord]> {
+    records.chunk_by(|record, next| record.stream == next.stream)
+}
+
+impl ActiveIndex {
+    /// An index that takes nothing in, for a segment that has an index file already.
+    pub(crate) fn void() -> Self {
+        Self { is_void: true, ..Self::default() }
+    }
+
+    /// An empty index with room for as many streams as `before` has, so that it need not grow while others wait for the
+    /// state: growing moves all that is in it.
+    pub(crate) fn with_room_like(before: usize) -> Self {
+        Self { streams: HashTable::with_capacity(before), ..Self::default() }
+    }
+
+    pub(crate) const fn is_void(&self) -> bool {
+        self.is_void
+    }
+
+    /// How many bytes of memory it takes, about.
+    pub(crate) fn weight_bytes(&self) -> u64 {
+        to_u64(self.streams.len() * size_of::<ActiveStream>() + self.postings * size_of::<Posting>())
+    }
+
+    /// How many bytes of the disk its file will take, in whole pages.
+    pub(crate) fn file_bytes(&self) -> u64 {
+        const PAGE_BYTES: u64 = 4 << 10;
+        let tables = self.streams.len() * STREAM_BYTES + self.postings * POSTING_BYTES;
+        to_u64(HEADER_BYTES + self.waypoints.len() * WAYPOINT_BYTES + tables).next_multiple_of(PAGE_BYTES)
+    }
+
+    /// How many streams are in it.
+    pub(crate) fn streams(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// Adds consecutive records of one stream.
+    pub(crate) fn add(&mut self, run: &[IndexedRecord], previous_segment: u32) {
+        let Some((first, rest)) = run.split_first().filter(|_| !self.is_void) else { return };
+        let stream = first.stream;
+        self.postings += run.len();
+        let entry = self.streams.entry(
+            stream.table_hash(),
+            |held| held.stream == stream,
+            |held| held.stream.table_hash(),
+        );
+        let more = rest.iter().map(|record| record.posting);
+        match entry {
+            Entry::Occupied(mut entry) => {
+                entry.get_mut().postings.extend(run.iter().map(|record| record.posting));
+            }
+            Entry::Vacant(entry) => {
+                let first_version = first.version;
+                let mut postings = Postings::One(first.posting);
+                postings.extend(more);
+                entry.insert(ActiveStream { stream, first_version, previous_segment, postings });
+            }
+        }
+    }
+
+    /// Takes the frame as a waypoint if the last one is far enough away.
+    pub(crate) fn pass(&mut self, frame: Waypoint) {
+        let far = |last: &Waypoint| frame.offset.saturating_sub(last.offset) >= WAYPOINT_EVERY_BYTES;
+        if !self.is_void && self.waypoints.last().is_none_or(far) {
+            self.waypoints.push(frame);
+        }
+    }
+
+    /// The last waypoint for which `before` holds, given that it holds for the first ones and not for the rest.
+    pub(crate) fn waypoint(&self, before: impl Fn(&Waypoint) -> bool) -> Option<Waypoint> {
+        let count = self.waypoints.partition_point(before);
+        self.waypoints.get(count.checked_sub(1)?).copied()
+    }
+
+    pub(crate) fn contains(&self, stream: StreamHash) -> bool {
+        self.streams.find(stream.table_hash(), |held| held.stream == stream).is_some()
+    }
+
+    pub(crate) fn find(&self, stream: StreamHash, versions: VersionRange) -> Option<Found> {
+        let held = self.streams.find(stream.table_hash(), |held| held.stream == stream)?;
+        let postings = held.postings.as_slice();
+        let range = versions.of_postings(held.first_version, postings.len());
+        Some(Found {
+            first_version: held.first_version,
+            previous_segment: held.previous_segment,
+            postings: postings.get(range).unwrap_or_default().to_vec(),
+        })
+    }
+
+    /// Calls `resolve` with the link of each stream that began in an earlier segment, for a better one.
+    pub(crate) fn relink(&mut self, mut resolve: impl FnMut(StreamHash, u32) -> u32) {
+        for held in self.streams.iter_mut().filter(|held| held.first_version > Version::FIRST) {
+            held.previous_segment = resolve(held.stream, held.previous_segment);
+        }
+    }
+
+    /// The streams whose link to an earlier segment is needed.
+    pub(crate) fn continued(&self) -> impl Iterator<Item = StreamHash> {
+        self.streams.iter().filter(|held| held.first_version > Version::FIRST).map(|held| held.stream)
+    }
+
+    /// The index as a file. This sorts all streams: never on the writer's thread, nor under the state's lock.
+    pub(crate) fn seal(&self, of: IndexOf) -> SegmentIndex {
+        #[cfg(test)]
+        tests::SEALED_HERE.with(|sealed| sealed.set(sealed.get() + 1));
+        let mut streams: Vec<&ActiveStream> = self.streams.iter().collect();
+        streams.sort_unstable_by_key(|held| held.stream);
+        let tables = streams.len() * STREAM_BYTES + self.postings * POSTING_BYTES;
+        let waypoints_end = HEADER_BYTES + self.waypoints.len() * WAYPOINT_BYTES;
+        let mut out = Vec::with_capacity(waypoints_end + tables);
+        out.extend_from_slice(&[0; HEADER_BYTES]);
+        for waypoint in &self.waypoints {
+            out.extend_from_slice(&waypoint.first.get().to_le_bytes());
+            out.extend_from_slice(&waypoint.recorded_at.to_le_bytes());
+            out.extend_from_slice(&waypoint.offset.to_le_bytes());
+            out.extend_from_slice(&[0; 4]);
+        }
+        let mut first_posting = 0;
+        for held in &streams {
+            let count = held.postings.as_slice().len();
+            out.extend_from_slice(&held.stream.0.to_le_bytes());
+            out.extend_from_slice(&held.first_version.get().to_le_bytes());
+            out.extend_from_slice(&to_u32(count).to_le_bytes());
+            out.extend_from_slice(&held.previous_segment.to_le_bytes());
+            out.extend_from_slice(&to_u32(first_posting).to_le_bytes());
+            out.extend_from_slice(&[0; 4]);
+            first_posting += count;
+        }
+        for posting in streams.iter().flat_map(|held| held.postings.as_slice()) {
+            out.extend_from_slice(&posting.offset.to_le_bytes());
+            out.extend_from_slice(&posting.bytes.to_le_bytes());
+            out.extend_from_slice(&posting.crc.to_le_bytes());
+        }
+        let counts =
+            Counts { waypoints: self.waypoints.len(), streams: streams.len(), postings: self.postings };
+        put_header(&mut out, of, counts);
+        SegmentIndex { counts, of, bytes: out.into() }
+    }
+}
+
+/// Which segment an index is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IndexOf {
+    pub(crate) log: LogId,
+    pub(crate) segment: SegmentNumber,
+    /// The chain at the segment's end, so that an index of another history is noticed.
+    pub(crate) chain: Chain,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Counts {
+    waypoints: usize,
+    streams: usize,
+    postings: usize,
+}
+
+fn put_header(out: &mut [u8], of: IndexOf, counts: Counts) {
+    let waypoints_end = HEADER_BYTES + counts.waypoints * WAYPOINT_BYTES;
+    let waypoints_crc = crc32c(out.get(HEADER_BYTES..waypoints_end).unwrap_or_default());
+    let tables_crc = crc32c(out.get(waypoints_end..).unwrap_or_default());
+    put(out, 0, &MAGIC);
+    put(out, 8, &FORMAT.to_le_bytes());
+    put(out, 12, &of.segment.0.to_le_bytes());
+    put(out, 16, of.log.as_bytes());
+    put(out, 32, &to_u32(counts.waypoints).to_le_bytes());
+    put(out, 36, &to_u32(counts.streams).to_le_bytes());
+    put(out, 40, &to_u32(counts.postings).to_le_bytes());
+    put(out, 44, &waypoints_crc.to_le_bytes());
+    put(out, 48, &tables_crc.to_le_bytes());
+    put(out, 52, &of.chain.0.to_le_bytes());
+    let crc = crc32c(out.get(..HEADER_CHECKSUM_AT).unwrap_or_default());
+    put(out, HEADER_CHECKSUM_AT, &crc.to_le_bytes());
+}
+
+/// The index of a sealed segment: the bytes of its file, read where they lie.
+#[derive(Debug)]
+pub(crate) struct SegmentIndex {
+    of: IndexOf,
+    counts: Counts,
+    bytes: Bytes,
+}
+
+impl SegmentIndex {
+    /// The index in `bytes`; `None` when it is damaged or not of this segment.
+    pub(crate) fn parse(bytes: Bytes, of: IndexOf) -> Option<Self> {
+        let header: &[u8; HEADER_BYTES] = bytes.first_chunk()?;
+        let whole = crc32c(&header[..HEADER_CHECKSUM_AT]) == u32_at(header, HEADER_CHECKSUM_AT);
+        if !whole || !header.starts_with(&MAGIC) || u32_at(header, 8) != FORMAT {
+            return None;
+        }
+        let found = IndexOf {
+            segment: SegmentNumber(u32_at(header, 12)),
+            log: LogId::from_bytes(array_at(header, 16)),
+            chain: Self::chain_in(header),
+        };
+        let counts = Counts {
+            waypoints: from_u32(u32_at(header, 32)),
+            streams: from_u32(u32_at(header, 36)),
+            postings: from_u32(u32_at(header, 40)),
+        };
+        let (waypoints_crc, tables_crc) = (u32_at(header, 44), u32_at(header, 48));
+        let index = Self { of, counts, bytes };
+        let holds = found == of
+            && index.bytes.len() == index.postings_at() + counts.postings * POSTING_BYTES
+            && crc32c(index.bytes.get(HEADER_BYTES..index.streams_at())?) == waypoints_crc
+            && crc32c(index.bytes.get(index.streams_at()..)?) == tables_crc
+            && index.links_go_down();
+        holds.then_some(index)
+    }
+
+    /// Whether each stream's link names an earlier segment. Checksums do not tell: it may have been written so.
+    fn links_go_down(&self) -> bool {
+        let tables = self.bytes.get(self.streams_at()..self.postings_at()).unwrap_or_default();
+        tables.chunks_exact(STREAM_BYTES).all(|entry| u32_at(entry, 28) < self.of.segment.0)
+    }
+
+    /// The chain at the segment's end by an index file's own word.
+    pub(crate) fn chain_in(bytes: &[u8]) -> Chain {
+        Chain(u128_at(bytes, 52))
+    }
+
+    pub(crate) const fn of(&self) -> IndexOf {
+        self.of
+    }
+    pub(crate) const fn as_bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    pub(crate) fn find(&self, stream: StreamHash, versions: VersionRange) -> Option<Found> {
+        let entry = self.entry(stream)?;
+        let (first_version, count) = (Version::new(u64_at(entry, 16)), from_u32(u32_at(entry, 24)));
+        let range = versions.of_postings(first_version, count);
+        let base = from_u32(u32_at(entry, 32));
+        let at = |index: usize| {
+            let posting = self.postings_at() + (base + index) * POSTING_BYTES;
+            Posting {
+                offset: u32_at(&self.bytes, posting),
+                bytes: u32_at(&self.bytes, posting + 4),
+                crc: u32_at(&self.bytes, posting + 8),
+            }
+        };
+        Some(Found { first_version, previous_segment: u32_at(entry, 28), postings: range.map(at).collect() })
+    }
+
+    pub(crate) fn contains(&self, stream: StreamHash) -> bool {
+        self.entry(stream).is_some()
+    }
+
+    /// The last waypoint for which `before` holds, given that it holds for the first ones and not for the rest.
+    pub(crate) fn waypoint(&self, before: impl Fn(&Waypoint) -> bool) -> Option<Waypoint> {
+        let count = partition_point(self.counts.waypoints, |index| before(&self.waypoint_at(index)));
+        Some(self.waypoint_at(count.checked_sub(1)?))
+    }
+
+    fn waypoint_at(&self, index: usize) -> Waypoint {
+        let at = HEADER_BYTES + index * WAYPOINT_BYTES;
+        Waypoint {
+            first: Sequence::new(u64_at(&self.bytes, at)),
+            recorded_at: i64_at(&self.bytes, at + 8),
+            offset: u32_at(&self.bytes, at + 16),
+        }
+    }
+
+    fn entry(&self, stream: StreamHash) -> Option<&[u8]> {
+        let at = |index: usize| self.streams_at() + index * STREAM_BYTES;
+        let hash_at = |index: usize| u128_at(&self.bytes, at(index));
+        let index = partition_point(self.counts.streams, |index| hash_at(index) < stream.0);
+        (index < self.counts.streams && hash_at(index) == stream.0)
+            .then(|| self.bytes.get(at(index)..at(index) + STREAM_BYTES))?
+    }
+
+    const fn streams_at(&self) -> usize {
+        HEADER_BYTES + self.counts.waypoints * WAYPOINT_BYTES
+    }
+    const fn postings_at(&self) -> usize {
+        self.streams_at() + self.counts.streams * STREAM_BYTES
+    }
+}
+
+/// How many of `0..count` come first for which `before` holds.
+fn partition_point(count: usize, before: impl Fn(usize) -> bool) -> usize {
+    let (mut from, mut to) = (0, count);
+    while from < to {
+        let middle = from + (to - from) / 2;
+        if before(middle) {
+            from = middle + 1;
+        } else {
+            to = middle;
+        }
+    }
+    from
+}
+
+/// How many bytes an index takes in memory.
+pub(crate) fn weight_bytes(index: &SegmentIndex) -> u64 {
+    to_u64(index.bytes.len())
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

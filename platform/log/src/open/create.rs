@@ -1,0 +1,64 @@
+//! Making a new log, and how long its segments are made.
+//!
+//! What always holds: a log exists once its first segment has its name; before that nothing of it counts.
+
+use crate::disk::Environment;
+use crate::error::OpenError;
+use crate::files::{PREPARED, open_error};
+use crate::format::frame::Position;
+use crate::format::secret::LogSecret;
+use crate::format::segment::SegmentHeader;
+use crate::num::SegmentNumber;
+use crate::open::prepare::{Preparation, PreparedFile, write_header};
+use crate::open::recovery::Recovered;
+use crate::options::Options;
+use crate::read::shared::State;
+use crate::state::chain::Chain;
+use crate::state::heads::Heads;
+use annals_event::{LogId, Sequence};
+use std::io;
+
+const SEGMENT_BYTES_MIN: u64 = 4 << 10;
+/// Offsets in a segment have 32 bits.
+const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+/// How much larger each segment of a young log is than the one before.
+const SEGMENT_GROWTH: u64 = 4;
+
+fn clamped(bytes: u64) -> u64 {
+    bytes.clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX)
+}
+
+/// How long the segment after `active` is made.
+pub(crate) fn next_capacity(options: &Options, active: &SegmentHeader) -> u64 {
+    clamped(options.segment_bytes.min(active.capacity_bytes.saturating_mul(SEGMENT_GROWTH)))
+}
+
+/// Makes a new log: it exists once its first segment has its name.
+pub(crate) fn create(environment: &Environment, options: &Options) -> Result<Recovered, OpenError> {
+    let disk = &*environment.disk;
+    let target = clamped(options.first_segment_bytes.min(options.segment_bytes));
+    let mut preparation = Preparation::new(environment.disk.clone(), target);
+    let prepared = preparation.take(target);
+    let PreparedFile { file, bytes } = prepared.map_err(|error| {
+        let source = io::Error::new(error.source.kind(), error.source);
+        OpenError::Io { file: error.file, source }
+    })?;
+    let id = uuid::Builder::from_random_bytes(environment.entropy.next_u128().to_be_bytes());
+    let segment = SegmentHeader {
+        number: SegmentNumber::FIRST,
+        log_id: LogId::from_uuid(id.into_uuid()),
+        secret: LogSecret::new(&*environment.entropy),
+        base: Position::new(0),
+        capacity_bytes: bytes,
+        first: Sequence::FIRST,
+        chain: Chain::default(),
+        recorded_before: 0,
+    };
+    let name = segment.number.file_name();
+    let named = write_header(&*file, &segment)
+        .and_then(|()| disk.rename(PREPARED, &name))
+        .and_then(|()| disk.sync_dir());
+    named.map_err(|error| open_error(disk, &name, error))?;
+    let state = State::at_start_of(segment, options);
+    Ok(Recovered { heads: Heads::new(), state, file, closed: false, checkpointed: 0, segment })
+}

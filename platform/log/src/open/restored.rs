@@ -1,0 +1,55 @@
+//! A backup that is opened as a log.
+//!
+//! What always holds: a backup is opened whole, or not at all; once it is open for writing it is a log and no backup any
+//! more, so its manifest goes before the first append.
+
+use crate::disk::Disk;
+use crate::error::OpenError;
+use crate::files::{MANIFEST, UNFINISHED, open_error, remove_if_there};
+use crate::format::manifest::{Lack, Manifest};
+use crate::num::SegmentNumber;
+use crate::read::shared::State;
+
+/// The manifest in a folder with these files, which are all that it lists; `None`: the folder is no backup.
+pub(crate) fn manifest(disk: &dyn Disk, names: &[String]) -> Result<Option<Manifest>, OpenError> {
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    let has_segments = names.iter().any(|name| SegmentNumber::of_file_name(name).is_some());
+    if !has(MANIFEST) && !has(UNFINISHED) {
+        return Ok(None);
+    }
+    let Some(manifest) = Manifest::in_folder(disk) else {
+        if has(UNFINISHED) {
+            return Err(OpenError::UnfinishedBackup { folder: disk.display("") });
+        }
+        if !has_segments {
+            return Err(not_whole(disk, &SegmentNumber::FIRST.file_name(), Lack::Missing));
+        }
+        tracing::warn!(
+            "the manifest is not that of a backup, or it is damaged; the log is opened without it"
+        );
+        return Ok(None);
+    };
+    match manifest.lack(disk, names).map_err(|error| open_error(disk, "", error))? {
+        Some((file, lack)) => Err(not_whole(disk, &file, lack)),
+        None => Ok(Some(manifest)),
+    }
+}
+
+/// Makes a log of the backup, which was recovered to `state`. A damaged one is left as it is.
+pub(crate) fn become_log(disk: &dyn Disk, manifest: &Manifest, state: &State) -> Result<(), OpenError> {
+    if state.corruption.is_some() {
+        return Ok(());
+    }
+    let last = state.active_segment().map_or(SegmentNumber::FIRST, |segment| segment.number);
+    let (backup, end) = (&manifest.backup, &state.end);
+    let is_its_own = state.active_segment().is_some_and(|segment| segment.log_id == backup.log_id);
+    if !is_its_own || (state.head(), end.chain.0) != (backup.head, backup.chain) {
+        return Err(not_whole(disk, &last.file_name(), Lack::OtherBytes));
+    }
+    let removed = [UNFINISHED, MANIFEST].into_iter().try_for_each(|name| remove_if_there(disk, name));
+    removed.and_then(|()| disk.sync_dir()).map_err(|error| open_error(disk, MANIFEST, error))
+}
+
+fn not_whole(disk: &dyn Disk, file: &str, lack: Lack) -> OpenError {
+    OpenError::NotWhole { file: disk.display(file), what: lack.text() }
+}

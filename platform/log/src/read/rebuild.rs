@@ -1,0 +1,182 @@
+//! The indexes of sealed segments: from memory, from their files, or made again from the segments.
+//!
+//! What always holds: an index is made again from one view of the log's segments, taken at the start. Retention may drop
+//! some of them meanwhile; then they count as having no events, and no link leads anywhere but to an earlier segment.
+
+use crate::error::ReadError;
+use crate::files::{read_error, read_file, replace_file};
+use crate::format::frame::{AppendPayload, Kind};
+use crate::format::index::{ActiveIndex, IndexOf, SegmentIndex, Waypoint, runs};
+use crate::format::records::records_in;
+use crate::format::segment::{FRAMES_AT, SegmentHeader};
+use crate::num::SegmentNumber;
+use crate::num::to_u32;
+use crate::options::planted;
+use crate::read::frames::{self, Spot, Wanted};
+use crate::read::reader::{Readable, Reader};
+use crate::read::sealed::SealedIndex;
+use crate::state::heads::StreamHash;
+use std::{
+    collections::{HashMap, HashSet},
+    ops::ControlFlow,
+    sync::Arc,
+};
+
+/// The index of a sealed segment.
+pub(crate) fn index(reader: &Reader, readable: &Readable) -> Result<SealedIndex, ReadError> {
+    let segments = reader.shared.state.read().segments.clone();
+    let earlier = segments.partition_point(|segment| segment.number < readable.segment.number);
+    find_or_make(reader, segments.get(..earlier).unwrap_or_default(), readable)
+}
+
+/// The index, with `earlier` as the log's segments before it.
+fn find_or_make(
+    reader: &Reader,
+    earlier: &[SegmentHeader],
+    readable: &Readable,
+) -> Result<SealedIndex, ReadError> {
+    if let Some(held) = held(reader, readable.segment.number) {
+        return Ok(held);
+    }
+    let index = match stored(reader, readable) {
+        Some(index) => Arc::new(index),
+        None => {
+            make_earlier(reader, earlier, &readable.segment)?;
+            make(reader, earlier, readable)?
+        }
+    };
+    reader.shared.indexes.put(index.clone());
+    Ok(SealedIndex::File(index))
+}
+
+/// The sealed segments before `segment`, oldest first, each with those before it.
+fn each<'a>(
+    earlier: &'a [SegmentHeader],
+    segment: &'a SegmentHeader,
+) -> impl DoubleEndedIterator<Item = (&'a [SegmentHeader], Readable)> {
+    (0..earlier.len()).filter_map(move |at| {
+        let (before, from) = earlier.split_at_checked(at)?;
+        let next = from.get(1).unwrap_or(segment);
+        from.first().map(|this| (before, Readable::sealed(this, next)))
+    })
+}
+
+/// Makes the missing indexes of earlier segments again, oldest first: each one's links need those before it.
+fn make_earlier(
+    reader: &Reader,
+    earlier: &[SegmentHeader],
+    segment: &SegmentHeader,
+) -> Result<(), ReadError> {
+    let disk = &*reader.shared.environment.disk;
+    let names = disk.list().map_err(|error| read_error(disk, "", error))?;
+    let names: HashSet<String> = names.into_iter().collect();
+    for (before, readable) in each(earlier, segment) {
+        let number = readable.segment.number;
+        let held = reader.shared.state.read().unwritten(number).is_some();
+        if !held && !names.contains(&number.index_file_name()) {
+            match make(reader, before, &readable) {
+                // Dropped meanwhile: nobody reads there any more.
+                Err(_) if reader.first_behind(number).is_some() => {}
+                made => drop(made?),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The index, if it is in memory.
+fn held(reader: &Reader, segment: SegmentNumber) -> Option<SealedIndex> {
+    let cached = reader.shared.indexes.get(segment).map(SealedIndex::File);
+    cached.or_else(|| reader.shared.state.read().unwritten(segment))
+}
+
+/// The index in its file, if that is there and whole.
+fn stored(reader: &Reader, readable: &Readable) -> Option<SegmentIndex> {
+    let shared = &reader.shared;
+    let name = readable.segment.number.index_file_name();
+    let bytes = read_file(&*shared.environment.disk, &name).ok()?;
+    let mut of = index_of(readable);
+    if planted!(shared.options, ForeignIndexUsed) {
+        of.chain = SegmentIndex::chain_in(&bytes);
+    }
+    SegmentIndex::parse(bytes, of)
+}
+
+fn index_of(readable: &Readable) -> IndexOf {
+    let segment = &readable.segment;
+    let chain = readable.next.map_or(segment.chain, |next| next.chain);
+    IndexOf { log: segment.log_id, segment: segment.number, chain }
+}
+
+fn make(
+    reader: &Reader,
+    earlier: &[SegmentHeader],
+    readable: &Readable,
+) -> Result<Arc<SegmentIndex>, ReadError> {
+    let number = readable.segment.number;
+    tracing::warn!(segment = number.0, "the segment's index is missing or damaged; making it again");
+    let mut active = scan(reader, readable)?;
+    let links = links(reader, earlier, readable, &active)?;
+    active.relink(|stream, _| links.get(&stream).copied().unwrap_or(0));
+    let index = Arc::new(active.seal(index_of(readable)));
+    let disk = &*reader.shared.environment.disk;
+    let _drafting = reader.shared.drafting.lock();
+    let frozen = reader.shared.poison.reason().is_some() || reader.corruption().is_some();
+    let dropped = reader.first_behind(number).is_some();
+    if !frozen
+        && !dropped
+        && let Err(error) = replace_file(disk, &number.index_file_name(), index.as_bytes())
+    {
+        tracing::warn!(%error, "the segment's index was not written; it stays in memory");
+    }
+    Ok(index)
+}
+
+fn scan(reader: &Reader, readable: &Readable) -> Result<ActiveIndex, ReadError> {
+    let hasher = &reader.shared.hasher;
+    let mut index = ActiveIndex::default();
+    frames::each(reader, readable, FRAMES_AT, Wanted::All, |Spot { offset, .. }, header, payload| {
+        if header.kind == Kind::Append && header.events > 0 {
+            let parsed = AppendPayload::parse(payload).ok_or("the payload is too short")?;
+            let records = records_in(hasher, header, payload, parsed.records_at, offset, |_, _| true)?;
+            runs(&records).for_each(|run| index.add(run, 0));
+            let offset = to_u32(crate::num::to_usize(offset));
+            index.pass(Waypoint { first: header.first, recorded_at: header.recorded_at, offset });
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(index)
+}
+
+/// For each stream that began before the segment: the newest earlier segment that has events of it.
+fn links(
+    reader: &Reader,
+    earlier: &[SegmentHeader],
+    readable: &Readable,
+    active: &ActiveIndex,
+) -> Result<HashMap<StreamHash, u32>, ReadError> {
+    let mut open: HashSet<StreamHash> = active.continued().collect();
+    let mut links = HashMap::new();
+    for (before, readable) in each(earlier, &readable.segment).rev() {
+        let number = readable.segment.number;
+        if open.is_empty() {
+            break;
+        }
+        let index = match find_or_make(reader, before, &readable) {
+            // Dropped meanwhile, and so is all that is older.
+            Err(_) if reader.first_behind(number).is_some() => break,
+            index => index?,
+        };
+        open.retain(|&stream| {
+            let here = index.contains(stream);
+            if here {
+                links.insert(stream, number.0);
+            }
+            !here
+        });
+    }
+    Ok(links)
+}
+
+#[cfg(test)]
+mod tests;
