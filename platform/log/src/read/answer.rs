@@ -6,9 +6,10 @@
 use crate::error::AppendError;
 use crate::read::reader::Reader;
 use crate::read::repeats;
+use crate::state::decide::Original;
 use crate::state::pending::Pending;
 use crate::stats::add;
-use annals_event::{Conflict, Receipt, Sequence};
+use annals_event::Receipt;
 use std::fmt;
 
 /// What came of an append that was submitted.
@@ -27,14 +28,6 @@ pub struct LookUp {
     reader: Reader,
     pending: Box<Pending>,
     original: Original,
-}
-
-/// What is known of an append's original.
-pub(crate) enum Original {
-    /// It is here, or another append with the same request id is.
-    At(Sequence),
-    /// If there is one, its events are there. If there is none, the append is refused.
-    Unless(Conflict),
 }
 
 impl Answer {

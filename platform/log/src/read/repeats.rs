@@ -3,12 +3,12 @@
 
 use crate::error::{AppendError, ReadError};
 use crate::format::frame::{AppendPayload, FrameHeader};
-use crate::num::{from_u32, to_u64};
+use crate::num::to_u64;
 use crate::read::blocks;
 use crate::read::reader::{BAD_PAYLOAD, Direction, Reader, StreamRead};
-use crate::state::pending::{Condition, Pending, Records, event_id_of};
+use crate::state::pending::{Pending, Records, event_id_of};
 use annals_event::{
-    EventBatch, EventId, ExpectedVersion, Receipt, RecordedEvent, Sequence, SequenceRange, Timestamp, Version,
+    EventBatch, EventId, Receipt, RecordedEvent, Sequence, SequenceRange, Timestamp, Version,
 };
 use bytes::Bytes;
 use std::sync::Arc;
@@ -41,32 +41,6 @@ fn versions_in(records: Bytes) -> Option<Vec<Version>> {
     Some(last_versions(events.iter().map(|event| (event.stream(), event.version()))))
 }
 
-/// A write whose expected version says where its events are if the append was made before.
-pub(crate) struct Pinned<'a> {
-    pub(crate) condition: &'a Condition,
-    /// The version of its first event.
-    pub(crate) version: Version,
-    /// The place of its first event among the append's.
-    index: usize,
-}
-
-/// The first such write; `None`: no place tells whether the append was made before.
-pub(crate) fn pinned(pending: &Pending) -> Option<Pinned<'_>> {
-    let mut index = 0;
-    for write in &pending.writes {
-        let before = match write.condition.expected {
-            ExpectedVersion::NoStream => Some(Version::ZERO),
-            ExpectedVersion::Exact(version) => Some(version),
-            ExpectedVersion::Any | ExpectedVersion::Exists => None,
-        };
-        if let Some(before) = before {
-            return Some(Pinned { condition: &write.condition, version: before.next(), index });
-        }
-        index += from_u32(write.events);
-    }
-    None
-}
-
 /// The receipt of the append that wrote these very events at the versions that are expected of them; `None`: they are not
 /// there, or no longer.
 pub(crate) fn by_events(reader: &Reader, pending: &Pending) -> Result<Option<Receipt>, AppendError> {
@@ -79,7 +53,7 @@ pub(crate) fn by_events(reader: &Reader, pending: &Pending) -> Result<Option<Rec
 
 /// The frame with the first of the append's events, if the one that tells is where it is expected.
 fn find_frame(reader: &Reader, pending: &Pending) -> Result<Option<(FrameHeader, Bytes)>, ReadError> {
-    let Some(pinned) = pinned(pending) else { return Ok(None) };
+    let Some(pinned) = pending.pinned() else { return Ok(None) };
     let one = StreamRead { from: pinned.version, direction: Direction::Forward, events_max: 1 };
     let found = reader.read_stream(&pinned.condition.stream, one)?;
     let Some(event) = found.first() else { return Ok(None) };

@@ -4,6 +4,8 @@
 //! What always holds: nothing here knows a position, a file or a disk, so that nodes which took the same appends agree on it.
 
 pub(crate) mod chain;
+pub(crate) mod changes;
+pub(crate) mod decide;
 pub(crate) mod head_table;
 pub(crate) mod heads;
 pub(crate) mod marks;

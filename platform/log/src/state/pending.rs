@@ -1,8 +1,11 @@
 //! An append on its way to the writer: checked and encoded on its caller's thread, so that the writer only
 //! compares numbers and copies bytes.
 
+use crate::num::from_u32;
 use crate::state::heads::{StreamHash, StreamHasher};
-use annals_event::{Append, ExpectedVersion, InvalidAppend, MarkUpdate, RequestId, StreamName, record};
+use annals_event::{
+    Append, ExpectedVersion, InvalidAppend, MarkUpdate, RequestId, StreamName, Version, record,
+};
 use xxhash_rust::xxh3::Xxh3;
 
 /// What an append expects of a stream.
@@ -16,6 +19,15 @@ pub(crate) struct Condition {
 pub(crate) struct PendingWrite {
     pub(crate) condition: Condition,
     pub(crate) events: u32,
+}
+
+/// A write whose expected version says where its events are if the append was made before.
+pub(crate) struct Pinned<'a> {
+    pub(crate) condition: &'a Condition,
+    /// The version of its first event.
+    pub(crate) version: Version,
+    /// The place of its first event among the append's.
+    pub(crate) index: usize,
 }
 
 pub(crate) struct Pending {
@@ -75,6 +87,23 @@ impl Pending {
         self.writes.iter().any(pins) || self.marks.iter().any(moves_on)
     }
 
+    /// The first write whose expected version says so; `None`: no place tells whether the append was made before.
+    pub(crate) fn pinned(&self) -> Option<Pinned<'_>> {
+        let mut index = 0;
+        for write in &self.writes {
+            let before = match write.condition.expected {
+                ExpectedVersion::NoStream => Some(Version::ZERO),
+                ExpectedVersion::Exact(version) => Some(version),
+                ExpectedVersion::Any | ExpectedVersion::Exists => None,
+            };
+            if let Some(before) = before {
+                return Some(Pinned { condition: &write.condition, version: before.next(), index });
+            }
+            index += from_u32(write.events);
+        }
+        None
+    }
+
     pub(crate) fn events(&self) -> u32 {
         self.writes.iter().map(|write| write.events).sum()
     }
@@ -130,7 +159,7 @@ impl<'a> Iterator for Records<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        let length = crate::num::from_u32(crate::num::u32_at(self.rest, 0));
+        let length = from_u32(crate::num::u32_at(self.rest, 0));
         if length < record::HEADER_BYTES {
             return None;
         }

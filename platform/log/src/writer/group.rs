@@ -11,12 +11,11 @@ use crate::format::index::{IndexedRecord, Posting};
 use crate::num::{crc32c, put, to_u32, to_u64};
 use crate::read::answer::Answer;
 use crate::read::repeats::{Repeated, receipt};
+use crate::state::changes::Changes;
 use crate::state::heads::StreamHash;
 use crate::state::pending::{Pending, Records};
 use crate::state::window::RequestHasher;
-use annals_event::{MarkName, Receipt, RequestId, Sequence, Timestamp, Version, record};
-use hashbrown::HashTable;
-use std::collections::HashMap;
+use annals_event::{Receipt, Timestamp, Version, record};
 
 /// Which append of a commit an answer belongs to, and the answer.
 pub(crate) type Answered = (usize, Answer);
@@ -33,11 +32,7 @@ pub(crate) struct Group {
     pub(crate) records: Vec<IndexedRecord>,
     /// Where each record begins in `bytes`.
     pub(crate) offsets: Vec<u32>,
-    pub(crate) marks: HashMap<MarkName, Sequence>,
-    versions: HashTable<(StreamHash, Version)>,
-    /// Where the appends of the group are.
-    requests: HashTable<(RequestId, Sequence)>,
-    hasher: RequestHasher,
+    pub(crate) changes: Changes,
     pub(crate) answers: Vec<Answered>,
 }
 
@@ -52,10 +47,7 @@ impl Group {
             frames: Vec::new(),
             records: Vec::new(),
             offsets: Vec::new(),
-            marks: HashMap::new(),
-            versions: HashTable::new(),
-            requests: HashTable::new(),
-            hasher,
+            changes: Changes::new(hasher),
             answers: Vec::new(),
         }
     }
@@ -67,9 +59,7 @@ impl Group {
         self.frames.clear();
         self.records.clear();
         self.offsets.clear();
-        self.marks.clear();
-        self.versions.clear();
-        self.requests.clear();
+        self.changes.clear();
     }
 
     /// Makes room for `bytes` more of frames, as far as one group may hold them.
@@ -88,16 +78,6 @@ impl Group {
     pub(crate) fn end_offset(&self) -> u64 {
         self.end.position.since(self.base)
     }
-    /// Where the group leaves the stream; `None`: it does not touch it.
-    pub(crate) fn version(&self, stream: StreamHash) -> Option<Version> {
-        let held = self.versions.find(stream.table_hash(), |(held, _)| *held == stream)?;
-        Some(held.1)
-    }
-    /// Where the append with this id is.
-    pub(crate) fn request(&self, id: RequestId) -> Option<Sequence> {
-        self.requests.find(self.hasher.hash(id), |(held, _)| *held == id).map(|(_, first)| *first)
-    }
-
     /// Adds the frame of an append whose conditions hold; `version_of` is where a stream is that the group did
     /// not touch.
     pub(crate) fn push(
@@ -113,11 +93,9 @@ impl Group {
         encode_prelude(marks, &mut self.bytes);
         let versions = self.push_records(pending, recorded_at, version_of);
         let header = self.finish_frame(frame_at, recorded_at, pending);
-        let hasher = self.hasher;
-        let request = (pending.request_id, header.first);
-        self.requests.insert_unique(hasher.hash(request.0), request, |(id, _)| hasher.hash(*id));
+        self.changes.add_request(pending.request_id, header.first);
         for update in &pending.marks {
-            self.marks.insert(update.mark.clone(), update.value);
+            self.changes.set_mark(update.mark.clone(), update.value);
         }
         receipt(&header, versions, Repeated::No)
     }
@@ -133,7 +111,7 @@ impl Group {
         let mut versions = Vec::with_capacity(pending.writes.len());
         for write in &pending.writes {
             let stream = write.condition.hash;
-            let mut version = self.version(stream).unwrap_or_else(|| version_of(stream));
+            let mut version = self.changes.version(stream).unwrap_or_else(|| version_of(stream));
             for bytes in records.by_ref().take(crate::num::from_u32(write.events)) {
                 version = version.next();
                 let at = self.bytes.len();
@@ -147,16 +125,10 @@ impl Group {
                 self.records.push(IndexedRecord { stream, version, posting });
                 sequence = sequence.next();
             }
-            self.set_version(stream, version);
+            self.changes.set_version(stream, version);
             versions.push(version);
         }
         versions
-    }
-
-    fn set_version(&mut self, stream: StreamHash, version: Version) {
-        let is_held = |held: &(StreamHash, Version)| held.0 == stream;
-        let entry = self.versions.entry(stream.table_hash(), is_held, |held| held.0.table_hash());
-        entry.insert((stream, version));
     }
 
     fn finish_frame(&mut self, frame_at: usize, recorded_at: i64, pending: &Pending) -> FrameHeader {

@@ -6,7 +6,6 @@
 //! * No answer leaves before the sync of the group that it may rest on.
 //! * After a failed write or sync, or once the folder is no longer the log's, nothing is written any more.
 
-mod decide;
 mod group;
 mod rotate;
 #[cfg(test)]
@@ -38,6 +37,7 @@ use crate::read::reader::Reader;
 use crate::read::segment_files::SegmentFiles;
 use crate::read::shared::Shared;
 use crate::read::tail::TailGroup;
+use crate::state::decide::{Decision, Known};
 use crate::state::pending::Pending;
 use crate::stats::{Stats, add};
 use crate::{
@@ -45,7 +45,6 @@ use crate::{
     open::lock::{self, Locked},
 };
 use annals_event::{Append, Receipt};
-use decide::Decision;
 use group::{Answered, Group, frame_bytes_of};
 use parking_lot::{Mutex, RwLock};
 use std::{io, sync::Arc};
@@ -242,13 +241,43 @@ impl Writer {
         let purpose = Purpose::of(&pending);
         let answer = match self.decide(&pending, now) {
             Decision::Write => Answer::Ready(self.write(&pending, now)),
-            Decision::Answer(answer) => Answer::Ready(answer),
+            Decision::Refuse(error) => Answer::Ready(Err(error)),
             Decision::LookUp(original) => Answer::LookUp(LookUp::new(self.reader(), pending, original)),
         };
         if let (Answer::Ready(answer), Purpose::Users) = (&answer, purpose) {
             self.shared.shortage.note(answer);
         }
         self.group.answers.push((at, answer));
+    }
+
+    /// `now` is the time that the append would be recorded at, if it is not earlier than that of the one before.
+    fn decide(&self, pending: &Pending, now: i64) -> Decision {
+        if let Some(reason) = self.shared.poison.reason() {
+            return Decision::Refuse(AppendError::Poisoned { reason });
+        }
+        let state = self.shared.state.read();
+        if let Some(corruption) = &state.corruption {
+            return Decision::Refuse(AppendError::ReadOnly { corruption: corruption.clone() });
+        }
+        let known = Known {
+            heads: &self.shared.heads,
+            marks: &state.marks,
+            window: &state.window,
+            changes: &self.group.changes,
+            now: now.max(self.group.end.recorded_at),
+            options: &self.shared.options,
+        };
+        let decision = known.decide(pending);
+        match (&decision, self.headroom.allows(Purpose::of(pending), 0)) {
+            (Decision::Write, Err(reason)) => {
+                Decision::Refuse(AppendError::NoSpace { reason: reason.into() })
+            }
+            (Decision::Refuse(AppendError::Conflict(_)), _) => {
+                add(&self.shared.counters.conflicts, 1);
+                decision
+            }
+            _ => decision,
+        }
     }
 
     /// Adds the append to the group, making room for it first.
@@ -355,7 +384,7 @@ impl Writer {
                 state.apply(&self.shared.heads, frame, here);
                 records = rest;
             }
-            state.marks.extend(group.marks.drain());
+            state.marks.extend(group.changes.take_marks());
             let given_up = if group.records.is_empty() { Vec::new() } else { state.tail.push(recent) };
             (state.head(), given_up)
         };

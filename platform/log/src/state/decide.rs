@@ -7,60 +7,63 @@
 //! * No append is written twice: its request id is neither in the window nor in the group, and either the window can say
 //!   that it was never used, or a condition would have been broken by the first time ([`Pending::is_protected`]).
 
-use super::Writer;
 use crate::error::AppendError;
-use crate::options::planted;
-use crate::read::answer::Original;
-use crate::read::low_water::Purpose;
-use crate::read::repeats;
-use crate::read::shared::State;
+use crate::options::{Options, planted};
+use crate::state::changes::Changes;
+use crate::state::heads::{Heads, StreamHash};
+use crate::state::marks::Marks;
 use crate::state::pending::Pending;
-use crate::state::window::Doubt;
-use crate::stats::add;
-use annals_event::{Conflict, Receipt, Version};
+use crate::state::window::{Doubt, Window};
+use annals_event::{Conflict, Sequence, Version};
 use std::time::Duration;
 
 /// What is to become of an append.
-pub(super) enum Decision {
+pub(crate) enum Decision {
     Write,
-    Answer(Result<Receipt, AppendError>),
+    Refuse(AppendError),
     /// It is not written, and once the group is synced its original is to be looked for.
     LookUp(Original),
 }
 
-impl Writer {
-    /// `now` is the time that the append would be recorded at, if it is not earlier than that of the one before.
-    pub(super) fn decide(&self, pending: &Pending, now: i64) -> Decision {
-        let refused = |error| Decision::Answer(Err(error));
-        if let Some(reason) = self.shared.poison.reason() {
-            return refused(AppendError::Poisoned { reason });
-        }
-        if let Some(first) = self.group.request(pending.request_id) {
-            return Decision::LookUp(Original::At(first));
-        }
-        let state = self.shared.state.read();
-        if let Some(corruption) = &state.corruption {
-            return refused(AppendError::ReadOnly { corruption: corruption.clone() });
-        }
-        if let Some(first) = state.window.get(pending.request_id) {
+/// What is known of an append's original.
+pub(crate) enum Original {
+    /// It is here, or another append with the same request id is.
+    At(Sequence),
+    /// If there is one, its events are there. If there is none, the append is refused.
+    Unless(Conflict),
+}
+
+/// What an append is decided on.
+pub(crate) struct Known<'a> {
+    pub(crate) heads: &'a Heads,
+    pub(crate) marks: &'a Marks,
+    pub(crate) window: &'a Window,
+    /// By the appends before it in its group.
+    pub(crate) changes: &'a Changes,
+    /// When the append would be recorded.
+    pub(crate) now: i64,
+    pub(crate) options: &'a Options,
+}
+
+impl Known<'_> {
+    pub(crate) fn decide(&self, pending: &Pending) -> Decision {
+        let id = pending.request_id;
+        if let Some(first) = self.changes.request(id).or_else(|| self.window.get(id)) {
             return Decision::LookUp(Original::At(first));
         }
         if !pending.is_protected()
-            && let Err(doubt) = state.window.judge(pending.request_id, now.max(self.group.end.recorded_at))
+            && let Err(doubt) = self.window.judge(id, self.now)
         {
-            return refused(doubted(pending, doubt));
+            return Decision::Refuse(doubted(pending, doubt));
         }
-        if let Some(conflict) = self.conflict(&state, pending) {
-            return self.refuse(pending, conflict);
-        }
-        match self.headroom.allows(Purpose::of(pending), 0) {
-            Ok(()) => Decision::Write,
-            Err(reason) => refused(AppendError::NoSpace { reason: reason.into() }),
+        match self.conflict(pending) {
+            Some(conflict) => self.refuse(pending, conflict),
+            None => Decision::Write,
         }
     }
 
     /// The first condition of the append that does not hold.
-    fn conflict(&self, state: &State, pending: &Pending) -> Option<Conflict> {
+    fn conflict(&self, pending: &Pending) -> Option<Conflict> {
         for condition in pending.conditions() {
             let actual = self.version(condition.hash);
             if !condition.expected.allows(actual) {
@@ -69,8 +72,7 @@ impl Writer {
             }
         }
         for update in &pending.marks {
-            let actual =
-                self.group.marks.get(&update.mark).or_else(|| state.marks.get(&update.mark)).copied();
+            let actual = self.changes.mark(&update.mark).or_else(|| self.marks.get(&update.mark).copied());
             if actual != update.expected {
                 let (mark, expected) = (update.mark.clone(), update.expected);
                 return Some(Conflict::Mark { mark, expected, actual });
@@ -81,23 +83,20 @@ impl Writer {
 
     /// A conflict is no refusal when the append was made before.
     fn refuse(&self, pending: &Pending, conflict: Conflict) -> Decision {
-        match repeats::pinned(pending) {
+        match pending.pinned() {
             Some(pinned) if self.version(pinned.condition.hash) >= pinned.version => {
                 Decision::LookUp(Original::Unless(conflict))
             }
             // No event is where its own would be.
-            _ => {
-                add(&self.shared.counters.conflicts, 1);
-                Decision::Answer(Err(conflict.into()))
-            }
+            _ => Decision::Refuse(conflict.into()),
         }
     }
 
     /// Where the stream is, the group included.
-    fn version(&self, stream: crate::state::heads::StreamHash) -> Version {
-        let in_group = self.group.version(stream);
-        let in_group = in_group.filter(|_| !planted!(self.shared.options, ConditionsIgnoreGroup));
-        in_group.unwrap_or_else(|| self.shared.heads.version(stream))
+    fn version(&self, stream: StreamHash) -> Version {
+        let in_group = self.changes.version(stream);
+        let in_group = in_group.filter(|_| !planted!(self.options, ConditionsIgnoreGroup));
+        in_group.unwrap_or_else(|| self.heads.version(stream))
     }
 }
 
