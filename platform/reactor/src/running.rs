@@ -15,8 +15,6 @@ pub(crate) struct Running<'a, R: Reactor> {
     pub(crate) filter: Filter,
     /// Where the mark is. Never ahead of the position.
     pub(crate) saved: Option<Sequence>,
-    /// Whether the last append was never answered, so that the mark may be further than is known.
-    pub(crate) unanswered: bool,
     pub(crate) stop: CancellationToken,
 }
 
@@ -73,7 +71,7 @@ impl<R: Reactor> Running<'_, R> {
             mark = mark.unwrap_or_default().get(),
             "the log was restored from an older backup; going on from the mark that it holds"
         );
-        (self.saved, self.unanswered) = (mark, false);
+        self.saved = mark;
         self.worker.board.place(mark.unwrap_or_default());
     }
 
@@ -195,7 +193,6 @@ impl<R: Reactor> Running<'_, R> {
                 }
                 Err(error) if error.is_retryable() && self.stop.is_cancelled() => {
                     tracing::warn!(reactor = self.worker.reactor.name(), %error, "stopping without an answer");
-                    self.unanswered = true;
                     return Ok(Answer::Stopped);
                 }
                 Err(error) if error.is_retryable() => {
@@ -243,19 +240,6 @@ impl<R: Reactor> Running<'_, R> {
             self.append(Append::new(), through).await?;
         }
         Ok(())
-    }
-
-    /// Saves what was passed over since. When the store is away, the events are looked at again next time.
-    pub(crate) async fn save_at_end(&mut self) -> Result<(), ReactorError> {
-        let position = self.position();
-        if position <= self.saved.unwrap_or_default() || self.unanswered {
-            return Ok(());
-        }
-        match self.append(Append::new(), position).await {
-            // What was passed over is not in this log.
-            Err(ReactorError::Fenced { expected, actual, .. }) if is_set_back(expected, actual) => Ok(()),
-            saved => saved.map(|_| ()),
-        }
     }
 
     /// An error when the mark is not where this copy left it.

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 pub struct Options {
     /// At most so many source events go into one append.
     pub batch_events_max: usize,
-    /// Progress over events without outputs is saved when it comes to so many sequence numbers, and at shutdown.
+    /// Progress over events without outputs is saved when it comes to so many sequence numbers: a worker that is started looks
+    /// at no more of them again.
     pub progress_every: u64,
 }
 
@@ -71,8 +72,9 @@ impl<R: Reactor> ReactorWorker<R> {
         Self { planted: Some(bug), ..self }
     }
 
-    /// Follows the log until `stop` is cancelled. The append that is under way is then finished, and progress is saved, if the
-    /// store answers within [`STOP_TIME_MAX`].
+    /// Follows the log until `stop` is cancelled. The append that is under way is then finished, if the store answers within
+    /// [`STOP_TIME_MAX`]. What was passed over since is not saved: by now the log may be one that was restored and has other
+    /// events there.
     ///
     /// Dropping the future instead is like a crash: safe, but source events may be looked at again.
     pub async fn run(self, stop: CancellationToken) -> Result<(), ReactorError> {
@@ -97,9 +99,8 @@ impl<R: Reactor> ReactorWorker<R> {
         let filter = filter(&self.reactor)?;
         let Some(saved) = self.read_mark(&mark, &stop).await? else { return Ok(()) };
         self.board.place(saved.unwrap_or_default());
-        let mut running = Running { worker: self, mark, filter, saved, unanswered: false, stop };
-        running.follow_on().await?;
-        running.save_at_end().await
+        let mut running = Running { worker: self, mark, filter, saved, stop };
+        running.follow_on().await
     }
 
     /// `Ok(None)`: the worker is to stop.

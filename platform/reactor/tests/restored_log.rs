@@ -162,3 +162,27 @@ async fn a_worker_that_is_stopped_on_a_restored_log_ends_in_order() {
     });
     assert_eq!(charges(&restored.await).await.len(), 2);
 }
+
+/// The mark is the same in both histories, so comparing it tells nothing.
+#[tokio::test]
+async fn a_worker_that_stops_moves_no_mark_over_events_it_never_saw() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(&folder.path().join("log")).await;
+    let connection = Arc::new(Connection(watch::Sender::new(log.clone())));
+    let (handle, stop, task) = start(worker(connection.clone(), 10));
+    let through = append_all(&log, [order(1, "ada", 5)]).await;
+    handle.wait_for(through, PATIENCE).await.unwrap();
+    log.backup(folder.path().join("backup")).await.unwrap();
+    let visits = (0..50).map(|n| event_of(&format!("visit-{n}"), "visit.begun", "{}"));
+    let through = append_all(&log, visits).await;
+    handle.wait_for(through, PATIENCE).await.unwrap();
+
+    // Told to stop before it can notice what is behind the connection.
+    let restored = open(&folder.path().join("backup")).await;
+    stop.cancel();
+    connection.0.send_replace(restored.clone());
+    task.await.unwrap().unwrap();
+    let last = append_all(&restored, (2..42).map(|n| order(n, "ada", 5))).await;
+    run_until(worker(Arc::new(restored.clone()), 10), last).await;
+    assert_eq!(charges(&restored).await.len(), 2 * 41);
+}
