@@ -129,7 +129,7 @@ async fn what_cannot_be_done_gets_a_problem_that_says_what_to_change() {
         shop.post("/orders", changed(field, value)).await.assert_problem(status, detail);
     }
     let array = json!([null, "0001", "1997-01-18", 1, 1_499]);
-    shop.post("/orders", array).await.assert_problem(bad, "expected struct PlaceOrder");
+    shop.post("/orders", array).await.assert_problem(bad, "the body must be an object");
     shop.get("/orders/nobody").await.assert_problem(StatusCode::NOT_FOUND, "there is no order nobody");
     shop.get("/customers/9999").await.assert_problem(StatusCode::NOT_FOUND, "customer 9999");
     shop.get("/sales/yesterday").await.assert_problem(StatusCode::BAD_REQUEST, "YYYY-MM-DD");

@@ -1,16 +1,16 @@
 //! Extractors whose refusals are problem+json.
 
-use crate::{problem::Problem, strict};
+use crate::{
+    problem::Problem,
+    strict, text,
+    words::{Place, refusal},
+};
 use axum::{
-    extract::{
-        FromRequest, FromRequestParts, Path, Query, Request,
-        rejection::{BytesRejection, PathRejection, QueryRejection},
-    },
+    extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request, rejection::BytesRejection},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
-use serde_json::error::Category;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 /// A body of JSON. A struct in it is an object and nothing else.
 ///
@@ -22,7 +22,7 @@ pub struct Body<T>(pub T);
 #[derive(Clone, Debug)]
 pub struct Params<T>(pub T);
 
-/// The variable part of a path.
+/// The variable part of a path that has one.
 #[derive(Clone, Debug)]
 pub struct Segment<T>(pub T);
 
@@ -41,7 +41,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         let bytes_max = request.extensions().get().copied();
         let bytes = Bytes::from_request(request, state).await;
         let bytes = bytes.map_err(|rejection| unread(&rejection, bytes_max))?;
-        strict::from_slice(&bytes).map(Self).map_err(|error| malformed(&error))
+        strict::from_slice(&bytes).map(Self).map_err(|error| malformed(&bytes, &error))
     }
 }
 
@@ -61,25 +61,30 @@ fn unread(rejection: &BytesRejection, bytes_max: Option<BodyBytesMax>) -> Proble
             status,
             format!("the body is too large; at most {bytes_max} bytes are allowed"),
         ),
-        _ => Problem::of_status(status, rejection.body_text()),
+        _ => Problem::of_status(status, "the body did not come whole; send it again"),
     }
 }
 
-fn malformed(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
-    match error.inner().classify() {
-        Category::Data => Problem::rule(format!("the body is not what is wanted here: {error}")),
-        _ => Problem::bad_request(format!("the body is not JSON: {}", error.inner())),
+fn malformed(bytes: &[u8], error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let said = error.inner().to_string();
+    if let Err(error) = serde_json::from_slice::<IgnoredAny>(bytes) {
+        return Problem::bad_request(format!("the body is not JSON: {error}"));
     }
+    // The field says more than the column.
+    let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
+    Problem::rule(refusal(Place { whole: "the body", path: &error.path().to_string() }, said))
 }
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let params = Query::from_request_parts(parts, state).await;
-        params
-            .map(|Query(params)| Self(params))
-            .map_err(|rejection: QueryRejection| Problem::bad_request(rejection.body_text()))
+        let pairs = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        let Query(pairs) = pairs.map_err(|_| Problem::bad_request("the query is not UTF-8"))?;
+        text::from_pairs(pairs).map(Self).map_err(|error| {
+            let place = Place { whole: "the query", path: &error.path().to_string() };
+            Problem::bad_request(refusal(place, &error.inner().to_string()))
+        })
     }
 }
 
@@ -87,9 +92,12 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segment
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let segment = Path::from_request_parts(parts, state).await;
-        segment
-            .map(|Path(segment)| Self(segment))
-            .map_err(|rejection: PathRejection| Problem::bad_request(rejection.body_text()))
+        let variables = RawPathParams::from_request_parts(parts, state).await;
+        let variables = variables.map_err(|_| Problem::bad_request("the path is not UTF-8"))?;
+        let (name, value) = variables.iter().next().unwrap_or_default();
+        text::from_text(value.to_owned()).map(Self).map_err(|error| {
+            let place = Place { whole: "the path", path: name };
+            Problem::bad_request(refusal(place, &error.to_string()))
+        })
     }
 }

@@ -8,6 +8,7 @@
 //!   connections together.
 //! * Whoever sends nothing, too little or too slowly, or takes no answer, is let go in bounded time and disturbs nobody.
 //! * Every refusal of plain HTTP is a [`Problem`]; a struct in a [`Body`] is an object.
+//! * A refusal of a body, a query or a path names the field, what it must be and what was found, and no type of the program.
 //! * Shutting down takes no more connections, then ends what is [`LongLived`], then waits for the answers under way.
 
 mod body;
@@ -23,6 +24,8 @@ mod refusal;
 mod sentence;
 mod server;
 mod strict;
+mod text;
+mod words;
 
 pub use exchange::{LongLived, Unhurried};
 pub use extract::{Body, Params, Segment};

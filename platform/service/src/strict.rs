@@ -5,7 +5,8 @@
 //! a type takes through serde's own buffer (untagged, internally tagged and flattened) is as serde makes it.
 
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+    value::MapAccessDeserializer,
 };
 use std::fmt;
 
@@ -74,13 +75,14 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
     ) -> Result<V::Value, D::Error> {
         self.0.deserialize_tuple_struct(name, length, Strict(visitor))
     }
+    /// Asks for anything: serde_json takes a number in place of a variant for a fault of the syntax.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
-        name: &'static str,
+        _: &'static str,
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_enum(name, variants, Strict(visitor))
+        self.0.deserialize_any(Variant { visitor, variants })
     }
     fn is_human_readable(&self) -> bool {
         self.0.is_human_readable()
@@ -124,9 +126,6 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<V> {
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<V::Value, A::Error> {
         self.0.visit_map(Strict(entries))
     }
-    fn visit_enum<A: EnumAccess<'de>>(self, variant: A) -> Result<V::Value, A::Error> {
-        self.0.visit_enum(Strict(variant))
-    }
 }
 
 impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Strict<S> {
@@ -162,44 +161,24 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Strict<A> {
     }
 }
 
-impl<'de, A: EnumAccess<'de>> EnumAccess<'de> for Strict<A> {
-    type Error = A::Error;
-    type Variant = Strict<A::Variant>;
-
-    fn variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<(T::Value, Self::Variant), A::Error> {
-        self.0.variant_seed(seed).map(|(value, variant)| (value, Strict(variant)))
-    }
+/// A variant: its name alone, or an object whose one field is its name and holds its content.
+struct Variant<V> {
+    visitor: V,
+    variants: &'static [&'static str],
 }
 
-impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Strict<A> {
-    type Error = A::Error;
-
-    fn unit_variant(self) -> Result<(), A::Error> {
-        self.0.unit_variant()
-    }
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, A::Error> {
-        self.0.newtype_variant_seed(Strict(seed))
-    }
-    fn tuple_variant<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, A::Error> {
-        self.0.tuple_variant(length, Strict(visitor))
-    }
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, A::Error> {
-        self.0.newtype_variant_seed(AsMap(visitor))
-    }
-}
-
-/// A struct variant's content, which is an object too.
-struct AsMap<V>(V);
-
-impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for AsMap<V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for Variant<V> {
     type Value = V::Value;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-        deserializer.deserialize_map(Strict(self.0))
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.variants.iter().map(|name| format!("`{name}`"));
+        f.write_str(&names.collect::<Vec<_>>().join(", "))
+    }
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<V::Value, E> {
+        self.visitor.visit_enum(name.into_deserializer())
+    }
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<V::Value, A::Error> {
+        self.visitor.visit_enum(MapAccessDeserializer::new(Strict(entries)))
     }
 }
 
@@ -261,10 +240,8 @@ mod tests {
         let inside = refusal(r#"{"id":null,"lines":[[1]],"pair":[1,2],"how":"Post","size":0}"#);
         assert!(inside.contains("lines[0]: invalid type: sequence, expected struct Line"), "{inside}");
         let variant = refusal(r#"{"id":null,"lines":[],"pair":[1,2],"how":{"Courier":[3]},"size":0}"#);
-        assert!(
-            variant.contains("invalid type: sequence, expected struct variant How::Courier"),
-            "{variant}"
-        );
+        let expected = "how.Courier: invalid type: sequence, expected struct variant How::Courier";
+        assert!(variant.contains(expected), "{variant}");
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! What a client is told that sends what is not wanted.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use annals_service::{Body, HttpLimits, finish};
+use annals_service::{Body, HttpLimits, Params, Segment, finish};
 use axum::{
     Router,
     body::Body as Bytes,
     http::{Request, StatusCode, header, request::Builder},
     response::Response,
-    routing::post,
+    routing::get,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,11 +18,34 @@ use tower::ServiceExt;
 struct Wanted {
     #[expect(dead_code, reason = "only its parsing matters")]
     items: u32,
+    #[expect(dead_code, reason = "only its parsing matters")]
+    how: Option<How>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum How {
+    Post,
+    Courier {
+        #[expect(dead_code, reason = "only its parsing matters")]
+        hours: u8,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    #[expect(dead_code, reason = "only its parsing matters")]
+    limit: Option<u32>,
+    #[expect(dead_code, reason = "only its parsing matters")]
+    how: Option<How>,
 }
 
 async fn answer(request: Builder, body: impl Into<Bytes>) -> (Response, Value) {
     let take = async |Body(_): Body<Wanted>| "taken";
-    let routes = Router::new().route("/things", post(take));
+    let list = async |Params(_): Params<Asked>| "listed";
+    let show = async |Segment(_): Segment<u8>| "shown";
+    let routes = Router::new().route("/things", get(list).post(take)).route("/things/{id}", get(show));
     let routes = finish(routes, &HttpLimits::default(), "try /things");
     let response = routes.oneshot(request.body(body.into()).unwrap()).await.unwrap();
     let (parts, body) = response.into_parts();
@@ -54,13 +77,67 @@ async fn a_bad_request_gets_a_problem_that_says_what_to_change() {
         ("{\"items\":\"\u{fffd}\\x\"}", (bad, "escape")),
         ("{}", (shape, "missing field `items`")),
         (r#"{"items":1,"itmes":2}"#, (shape, "unknown field `itmes`")),
-        (r#"{"items":-1}"#, (shape, "items: invalid value")),
+        (r#"{"items":-1}"#, (shape, "`items` must be a whole number from 0 to 4294967295")),
         (r#"{"items":1,"items":1}"#, (shape, "duplicate field `items`")),
     ] {
         assert_problem(post_json(), body, expected).await;
     }
     let large = " ".repeat(usize::try_from(HttpLimits::BODY_BYTES_MAX_DEFAULT).unwrap() + 1);
     assert_problem(post_json(), large, (StatusCode::PAYLOAD_TOO_LARGE, "16384")).await;
+}
+
+#[tokio::test]
+async fn a_body_of_another_shape_is_refused_in_words_of_json() {
+    for (body, said) in [
+        ("[]", "the body must be an object, found an array"),
+        (
+            r#"{"items":"x"}"#,
+            r#"in the body: `items` must be a whole number from 0 to 4294967295, found "x""#,
+        ),
+        (r#"{"items":-1}"#, "in the body: `items` must be a whole number from 0 to 4294967295, found -1"),
+        (r#"{"items":null}"#, "in the body: `items` must be a whole number from 0 to 4294967295, found null"),
+        (r#"{"items":1,"how":3}"#, "in the body: `how` must be one of `post`, `courier`, found 3"),
+        (r#"{"items":1,"how":"air"}"#, "in the body: `how` must be one of `post`, `courier`, found `air`"),
+        (
+            r#"{"items":1,"how":{"courier":{"hours":[]}}}"#,
+            "in the body: `how.courier.hours` must be a whole number from 0 to 255, found an array",
+        ),
+        (
+            r#"{"items":1,"how":{"courier":[]}}"#,
+            "in the body: `how.courier` must be an object, found an array",
+        ),
+        (r#"{"items":1,"how":{"courier":{}}}"#, "in the body: `how.courier`: missing field `hours`"),
+        ("{}", "in the body: missing field `items`"),
+        (r#"{"items":1,"size":2}"#, "in the body: unknown field `size`, expected `items` or `how`"),
+        (
+            r#"{"items":1,"how":{"courier":{"hours":1,"hours":2}}}"#,
+            "in the body: `how.courier`: duplicate field `hours`",
+        ),
+    ] {
+        let (response, json) = answer(post_json(), body).await;
+        assert_eq!((response.status(), &json["detail"]), (StatusCode::UNPROCESSABLE_ENTITY, &said.into()));
+    }
+}
+
+#[tokio::test]
+async fn a_query_and_a_path_are_refused_in_words_of_the_caller() {
+    for (uri, said) in [
+        (
+            "/things?limit=x",
+            r#"in the query: `limit` must be a whole number from 0 to 4294967295, found "x""#,
+        ),
+        ("/things?limit=", r#"in the query: `limit` must be a whole number from 0 to 4294967295, found """#),
+        ("/things?how=air", "in the query: `how` must be one of `post`, `courier`, found `air`"),
+        ("/things?page=2", "in the query: unknown field `page`, expected `limit` or `how`"),
+        ("/things?limit=1&limit=2", "in the query: duplicate field `limit`"),
+        ("/things/x", r#"in the path: `id` must be a whole number from 0 to 255, found "x""#),
+        ("/things/%FF", "the path is not UTF-8"),
+    ] {
+        let (response, json) = answer(Request::get(uri), "").await;
+        assert_eq!((response.status(), &json["detail"]), (StatusCode::BAD_REQUEST, &said.into()), "{uri}");
+    }
+    assert_eq!(answer(Request::get("/things?limit=4&how=post"), "").await.0.status(), StatusCode::OK);
+    assert_eq!(answer(Request::get("/things/7"), "").await.0.status(), StatusCode::OK);
 }
 
 #[tokio::test]
@@ -82,5 +159,5 @@ async fn unknown_paths_and_methods_get_a_problem() {
     assert_problem(Request::get("/nothing"), "", unknown).await;
     assert_problem(Request::delete("/things"), "", (StatusCode::METHOD_NOT_ALLOWED, "DELETE")).await;
     let (response, _) = answer(Request::delete("/things"), "").await;
-    assert_eq!(response.headers()[header::ALLOW], "POST");
+    assert_eq!(response.headers()[header::ALLOW], "GET,HEAD,POST");
 }
