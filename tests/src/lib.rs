@@ -4,11 +4,13 @@
 mod program;
 mod random;
 mod rooms;
+mod server;
 mod tables;
 mod workspace;
 
 pub use program::{Program, Running};
 pub use random::Random;
 pub use rooms::Rooms;
+pub use server::{Server, lasting_address};
 pub use tables::{Tables, live_tables};
 pub use workspace::{Package, SourceFile, Workspace};

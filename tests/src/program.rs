@@ -56,7 +56,7 @@ impl Program {
 
 /// A running program. It is killed when this is dropped.
 #[derive(Debug)]
-pub struct Running(Child);
+pub struct Running(pub(crate) Child);
 
 impl Running {
     /// Kills it with SIGKILL, if it still runs, and says whether it did.

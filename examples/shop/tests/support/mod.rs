@@ -1,18 +1,58 @@
 //! A shop in a temporary folder, and a client of it.
 
+pub mod processes;
+
 use annals_shop::options::Options;
 use annals_shop::shop::{self, Running, Shop};
 use clap::Parser;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub const PURCHASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/purchases.csv");
 
+/// How long a test waits for what must come. Long enough for a busy machine; nothing is decided by it.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often one looks.
+const POLL: Duration = Duration::from_millis(5);
+
+/// Every part of the shop that follows the log, as health names it.
+pub const CONSUMERS: [&str; 7] = [
+    "reactors/orders",
+    "reactors/payments",
+    "reactors/shipping",
+    "read_models/customer_value",
+    "read_models/daily_sales",
+    "read_models/order_summary",
+    "replays",
+];
+
+/// What health says of one of them.
+pub fn consumer<'a>(health: &'a Value, name: &str) -> &'a Value {
+    name.split('/').fold(health, |found, part| &found[part])
+}
+
+/// A shop in the test's process.
 pub struct TestShop {
     pub shop: Shop,
     running: Running,
-    http: Client,
+    http: Http,
+}
+
+impl Deref for TestShop {
+    type Target = Http;
+
+    fn deref(&self) -> &Http {
+        &self.http
+    }
+}
+
+/// A client of a shop.
+pub struct Http {
+    url: String,
+    client: Client,
 }
 
 /// An answer, taken apart.
@@ -33,7 +73,7 @@ impl TestShop {
         let options = ["annals-shop", "--data", data, "--listen", "127.0.0.1:0"];
         let options = Options::parse_from(options.iter().chain(more));
         let (shop, running) = shop::start(&options).await.unwrap();
-        let http = Client::builder().no_proxy().build().unwrap();
+        let http = Http::of(shop.url());
         Self { shop, running, http }
     }
 
@@ -46,19 +86,39 @@ impl TestShop {
         let _ = self.running.stop().await;
     }
 
+    /// Waits until all that was asked for has led to all that it leads to.
+    pub async fn settle(&self) {
+        annals_shop::job::settle::settle(&self.shop).await.unwrap();
+    }
+}
+
+impl Http {
+    pub fn of(url: String) -> Self {
+        Self { url, client: Client::builder().no_proxy().build().unwrap() }
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
-        let request = self.http.get(format!("{}{path}", self.shop.url()));
+        let request = self.client.get(format!("{}{path}", self.url));
         Answer::of(request.send().await.unwrap()).await
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Answer {
-        let request = self.http.post(format!("{}{path}", self.shop.url())).json(&body);
+        let request = self.client.post(format!("{}{path}", self.url)).json(&body);
         Answer::of(request.send().await.unwrap()).await
     }
 
-    /// Waits until all that was asked for has led to all that it leads to.
-    pub async fn settle(&self) {
-        annals_shop::job::settle::settle(&self.shop).await.unwrap();
+    /// The answer to this question, once it is as wanted.
+    pub async fn get_until(&self, path: &str, wanted: impl Fn(&Answer) -> bool) -> Answer {
+        let mut answer = self.get(path).await;
+        let coming = async {
+            while !wanted(&answer) {
+                tokio::time::sleep(POLL).await;
+                answer = self.get(path).await;
+            }
+        };
+        let came = tokio::time::timeout(PATIENCE, coming).await;
+        assert!(came.is_ok(), "{path} remains {}: {}", answer.status, answer.body);
+        answer
     }
 }
 

@@ -4,15 +4,8 @@ use annals_event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
 use annals_event_store::{Limits, Options, Service};
 use annals_store::EventStore;
 use annals_store_grpc::GrpcStore;
-use std::{
-    net::SocketAddr,
-    ops::Range,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use annals_tests::lasting_address;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -67,21 +60,6 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.running.abort();
-    }
-}
-
-/// A free address whose port the system gives to nobody. Ports that it does give, to who asks for port 0 and to
-/// each outgoing connection, may be gone when a server wants its own back.
-pub(crate) fn lasting_address() -> SocketAddr {
-    const PORTS: Range<u16> = 20_000..30_000;
-    static TAKEN: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let place = std::process::id().wrapping_mul(37).wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
-        let port = PORTS.start + u16::try_from(place % u32::from(PORTS.end - PORTS.start)).unwrap();
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        if std::net::TcpListener::bind(address).is_ok() {
-            return address;
-        }
     }
 }
 

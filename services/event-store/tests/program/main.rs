@@ -16,13 +16,14 @@ use annals_event::Sequence;
 use annals_store::{AppendError, EventStore, Filter, ReadError, ReadLog, ReadStream, Subscribe};
 use annals_store_grpc::GrpcStore;
 use annals_store_log::LogStore;
+use annals_tests::lasting_address;
 use std::{
     fs,
     io::Write,
     path::Path,
     process::{Output, Stdio},
 };
-use support::{client_options, lasting_address, one_event, stream};
+use support::{client_options, one_event, stream};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
