@@ -1,12 +1,9 @@
 //! A log of an older release, which did not check schema versions: events that are tagged so have the version 0.
 
 use crate::event::WITHOUT_VERSION;
-use annals_event::{
-    Append, EventBatch, EventBatchBuilder, Fingerprint, MarkName, Receipt, Sequence, Timestamp,
-};
+use annals_event::{EventBatch, EventBatchBuilder};
 use annals_store::{
-    AppendError, Capabilities, Delivery, EventStore, Head, LogPage, ReadError, ReadLog, ReadStream,
-    StreamPage, Subscribe, Subscription,
+    Delivery, EventStore, Layer, LogPage, ReadError, ReadLog, ReadStream, StreamPage, Subscribe, Subscription,
 };
 use async_trait::async_trait;
 use futures::stream;
@@ -27,12 +24,9 @@ fn old(events: EventBatch) -> EventBatch {
 }
 
 #[async_trait]
-impl EventStore for OldLog {
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
-    }
-    async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
-        self.0.append(append).await
+impl Layer for OldLog {
+    fn below(&self) -> Arc<dyn EventStore> {
+        self.0.clone()
     }
     async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
         let page = self.0.read_stream(read).await?;
@@ -49,17 +43,5 @@ impl EventStore for OldLog {
             let delivery = delivery.map(|it| Delivery { events: old(it.events.clone()), ..it });
             Some((delivery, subscription))
         })))
-    }
-    async fn head(&self) -> Result<Head, ReadError> {
-        self.0.head().await
-    }
-    async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
-        self.0.mark(mark).await
-    }
-    async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
-        self.0.sequence_at(time).await
-    }
-    async fn fingerprint(&self, at: Sequence) -> Result<Option<Fingerprint>, ReadError> {
-        self.0.fingerprint(at).await
     }
 }

@@ -1,8 +1,8 @@
 //! One append: what is to be written, under which conditions, and what came of it.
 
 use crate::{
-    EventId, ExpectedVersion, MarkName, NewEvent, RequestId, Sequence, SequenceRange, StreamName, Timestamp,
-    Version, limits, record,
+    EventId, ExpectedVersion, MarkName, NewEvent, Opening, RequestId, Sequence, SequenceRange, StreamName,
+    Timestamp, Version, limits, record,
 };
 use std::{collections::HashSet, fmt};
 
@@ -24,6 +24,9 @@ pub struct Append {
     pub requires: Vec<Requirement>,
     /// The marks to set, each at most once.
     pub marks: Vec<MarkUpdate>,
+    /// The opening of the log in which what the append was decided on was read. In another one it is refused, unless it is
+    /// a repeat. `None`: any will do. No part of the append's content.
+    pub opening: Option<Opening>,
 }
 
 /// Events for one stream.
@@ -80,7 +83,7 @@ pub struct Receipt {
     pub repeated: bool,
 }
 
-/// Why an append was refused though it was well-formed: a stream or a mark is not where it was expected.
+/// Why an append was refused though it was well-formed: a stream, a mark or the log is not what was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Conflict {
     /// A stream has another version.
@@ -101,6 +104,13 @@ pub enum Conflict {
         /// Where it is; `None`: never set.
         actual: Option<Sequence>,
     },
+    /// The log was opened anew, so that it may be one that was restored from a backup, with other events.
+    Opening {
+        /// The opening that the append expected.
+        expected: Opening,
+        /// The one that there is.
+        actual: Opening,
+    },
 }
 
 impl fmt::Display for Conflict {
@@ -115,6 +125,12 @@ impl fmt::Display for Conflict {
             Self::Mark { mark, expected, actual } => {
                 let place = |at: &Option<Sequence>| at.map_or("unset".to_owned(), |at| format!("at {at}"));
                 write!(f, "mark {mark:?} is {}, the append expected it {}", place(actual), place(expected))
+            }
+            Self::Opening { expected, actual } => {
+                write!(
+                    f,
+                    "the log was opened anew as {actual}, the append was decided on what was read in {expected}"
+                )
             }
         }
     }
@@ -180,7 +196,7 @@ impl Append {
 
     /// An append with this request id that does nothing yet.
     pub fn with_request_id(request_id: RequestId) -> Self {
-        Self { request_id, writes: Vec::new(), requires: Vec::new(), marks: Vec::new() }
+        Self { request_id, writes: Vec::new(), requires: Vec::new(), marks: Vec::new(), opening: None }
     }
 
     /// An append of `events` to one stream.
@@ -206,6 +222,13 @@ impl Append {
     #[must_use]
     pub fn set_mark(mut self, mark: MarkName, expected: Option<Sequence>, value: Sequence) -> Self {
         self.marks.push(MarkUpdate { mark, expected, value });
+        self
+    }
+
+    /// Lets the append be done in this opening of the log alone.
+    #[must_use]
+    pub const fn only_in(mut self, opening: Opening) -> Self {
+        self.opening = Some(opening);
         self
     }
 

@@ -78,6 +78,12 @@ id! {
     LogId
 }
 
+id! {
+    /// Identifies one opening of a log, from when its store opened it until it was closed or died: within one nothing that
+    /// was appended goes away. Before the next one the log may have been restored from a backup.
+    Opening
+}
+
 impl EventId {
     /// The id of the `index`-th event that `consumer` derives from the event `source`.
     ///

@@ -31,7 +31,7 @@ pub use domain::{CodecError, Event, Recorded};
 pub use envelope::{ContentType, NewEvent, RecordedEvent};
 pub use expected::ExpectedVersion;
 pub use fingerprint::Fingerprint;
-pub use ids::{CorrelationId, EventId, LogId, RequestId};
+pub use ids::{CorrelationId, EventId, LogId, Opening, RequestId};
 pub use metadata::Metadata;
 pub use name::{Category, EventType, InvalidName, MarkName, StreamName, Tag};
 pub use position::{Sequence, SequenceRange, TimeOutOfReach, Timestamp, Version};

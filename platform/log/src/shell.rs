@@ -27,7 +27,8 @@ use crate::state::pending::Pending;
 use crate::stats::Stats;
 use crate::writer::{Writer, stats};
 use annals_event::{
-    Append, EventBatch, Fingerprint, LogId, MarkName, Receipt, Sequence, StreamName, Timestamp, Version,
+    Append, EventBatch, Fingerprint, LogId, MarkName, Opening, Receipt, Sequence, StreamName, Timestamp,
+    Version,
 };
 use parking_lot::Mutex;
 use std::{
@@ -215,6 +216,11 @@ impl Log {
     /// Which log this is.
     pub fn id(&self) -> LogId {
         self.inner.reader.id()
+    }
+
+    /// Which opening of the log this is.
+    pub fn opening(&self) -> Opening {
+        self.inner.reader.opening()
     }
 
     /// The first event recorded at or after `time`; the one after the head when there is none.

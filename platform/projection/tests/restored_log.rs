@@ -4,14 +4,20 @@
 
 mod support;
 
-use annals_event::Sequence;
+use annals_event::{Fingerprint, Sequence};
 use annals_projection::{
     Catalog, CompareOptions, FoldControl, FoldError, GenerationError, GenerationId, GenerationStatus,
     Generations, Origin, ProjectorOptions, SnapshotError, SnapshotPolicy, Until, WaitError,
 };
-use annals_store::{Activity, EventStore, LogMismatch, chain_at};
+use annals_store::{
+    Activity, EventStore, Layer, LogMismatch, ReadError, Rerouted, Subscribe, Subscription, chain_at,
+};
 use annals_store_log::{LogStore, Options};
-use std::{sync::Arc, time::Duration};
+use async_trait::async_trait;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use support::{
     Accounts, PATIENCE, Rows, Running, Till, append, fresh_fold_of, model, model_with, rows, sales, sold,
 };
@@ -172,6 +178,54 @@ async fn a_log_that_grows_past_the_checkpoint_while_the_projector_runs_is_still_
     let running = deployment.start().await;
     assert!(other_history(&running).contains("other events"));
     running.stop().await;
+}
+
+/// Its server goes away while it is asked for a chain value, and comes back with the log restored.
+struct RestoredWhenAsked {
+    way: Rerouted<LogStore>,
+    restored: Mutex<Option<LogStore>>,
+}
+
+#[async_trait]
+impl Layer for RestoredWhenAsked {
+    fn below(&self) -> Arc<dyn EventStore> {
+        self.way.below()
+    }
+    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
+        Layer::subscribe(&self.way, subscribe).await
+    }
+    async fn fingerprint(&self, at: Sequence) -> Result<Option<Fingerprint>, ReadError> {
+        if let Some(restored) = self.restored.lock().unwrap().take() {
+            self.way.lead_to(restored);
+        }
+        self.below().fingerprint(at).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_not_written_beside_the_chain_value_of_another_history() {
+    for others in [0, 2 * SEEN] {
+        let mut deployment = Deployment::new().await;
+        let way = Rerouted::to(LogStore::clone(&deployment.log));
+        let store = Arc::new(RestoredWhenAsked { way, restored: Mutex::default() });
+        let mut options = deployment.options().await;
+        options.store = store.clone();
+        let running = Running::start(options).await;
+        running.handle.wait_for(at(SEEN), PATIENCE).await.unwrap();
+        let before = deployment.log.clone();
+        deployment.restore(others).await;
+        *store.restored.lock().unwrap() = Some(LogStore::clone(&deployment.log));
+        let token = append(&*before, &sales(5, 7)).await;
+        let waited = running.handle.wait_for(token, PATIENCE).await;
+        assert!(matches!(waited, Err(WaitError::OtherHistory { .. })), "{waited:?}");
+        running.stop().await;
+
+        append(&*deployment.log, &sales(2 * SEEN, 7)).await;
+        let running = deployment.start().await;
+        assert!(other_history(&running).contains("other events"));
+        assert_eq!(deployment.live().await.checkpoint, at(SEEN));
+        running.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,5 @@
 use annals_aggregate::{LoadError, Panicked};
-use annals_event::{CodecError, InvalidName, MarkName, Sequence};
+use annals_event::{CodecError, Conflict, InvalidName, MarkName, Sequence};
 use annals_store::{AppendError, ReadError};
 
 /// Why a reactor stopped. Everything up to its mark has been handled, nothing behind it has; it goes on from there
@@ -94,6 +94,8 @@ impl ReactorError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Read(error) | Self::Load(LoadError::Read { source: error, .. }) => error.is_retryable(),
+            // Between two openings of the log the store was away.
+            Self::Append { source: AppendError::Conflict(Conflict::Opening { .. }), .. } => true,
             Self::Append { source, .. } => source.is_retryable(),
             _ => false,
         }

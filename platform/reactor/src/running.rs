@@ -2,7 +2,7 @@
 //! time that the store is away.
 
 use crate::{Reactor, ReactorError, ReactorWorker, plan::plan, retry::Delays};
-use annals_event::{Append, Conflict, EventBatch, MarkName, Sequence};
+use annals_event::{Append, Conflict, EventBatch, MarkName, Opening, Sequence};
 use annals_store::{AppendError, Delivery, Filter, Subscribe, Subscription};
 use annals_telemetry::{BatchCounts, Run, batch_span, record_batch};
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,9 @@ pub(crate) struct Running<'a, R: Reactor> {
     pub(crate) filter: Filter,
     /// Where the mark is. Never ahead of the position.
     pub(crate) saved: Option<Sequence>,
+    /// The opening of the log that the events are read in; `None`: none were yet. Appends are done in that one alone: in
+    /// another history they would move the mark over events that nobody has seen.
+    pub(crate) opening: Option<Opening>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -98,6 +101,7 @@ impl<R: Reactor> Running<'_, R> {
     async fn subscribe(&mut self) -> Result<Subscription, ReactorError> {
         let saved = self.saved.unwrap_or_default();
         let subscribe = Subscribe::after(saved, self.filter.clone());
+        self.opening = Some(self.worker.store().head().await?.opening);
         let subscription = self.worker.store().subscribe(subscribe).await?;
         self.check_mark().await?;
         self.worker.board.place(saved);
@@ -174,9 +178,11 @@ impl<R: Reactor> Running<'_, R> {
         })
     }
 
-    /// Appends and moves the mark to `through`, both or neither. Repeats the very same append until it is answered.
+    /// Appends and moves the mark to `through`, both or neither. Repeats the very same append until it is answered, if only
+    /// by the word that the log was opened anew.
     async fn append(&mut self, append: Append, through: Sequence) -> Result<Answer, ReactorError> {
         let append = append.set_mark(self.mark.clone(), self.saved, through);
+        let append = Append { opening: self.opening, ..append };
         #[cfg(feature = "planted-bugs")]
         let append = self.plant(append, through).await?;
         let mut delays = Delays::unavailable();
@@ -223,10 +229,13 @@ impl<R: Reactor> Running<'_, R> {
     /// Whether the log knows the append's request id: then other content under it is an error, else the mark, which has
     /// moved since, refuses it.
     async fn who_made(&self, append: &Append) -> Result<By, AppendError> {
-        let other = Append { marks: append.marks.clone(), ..Append::with_request_id(append.request_id) };
+        let (marks, opening) = (append.marks.clone(), append.opening);
+        let other = Append { marks, opening, ..Append::with_request_id(append.request_id) };
         match self.worker.store().append(other).await {
             Err(AppendError::RequestIdReused { .. } | AppendError::OriginalDropped { .. }) => Ok(By::Us),
-            Ok(_) | Err(AppendError::Conflict(_)) => Ok(By::Another),
+            Ok(_) | Err(AppendError::Conflict(Conflict::Stream { .. } | Conflict::Mark { .. })) => {
+                Ok(By::Another)
+            }
             Err(error) => Err(error),
         }
     }

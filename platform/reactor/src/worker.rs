@@ -99,7 +99,7 @@ impl<R: Reactor> ReactorWorker<R> {
         let filter = filter(&self.reactor)?;
         let Some(saved) = self.read_mark(&mark, &stop).await? else { return Ok(()) };
         self.board.place(saved.unwrap_or_default());
-        let mut running = Running { worker: self, mark, filter, saved, stop };
+        let mut running = Running { worker: self, mark, filter, saved, opening: None, stop };
         running.follow_on().await
     }
 

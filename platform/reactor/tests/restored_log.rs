@@ -3,74 +3,69 @@
 
 mod common;
 
-use annals_event::{Append, MarkName, Receipt, Sequence, Timestamp};
-use annals_reactor::ReactorHandle;
-use annals_store::{
-    AppendError, Capabilities, Delivery, EventStore, Head, LogPage, ReadError, ReadLog, ReadStream,
-    StreamPage, Subscribe, Subscription,
-};
+use annals_event::{Append, Receipt};
+use annals_reactor::{Options as WorkerOptions, ReactorHandle, ReactorWorker};
+use annals_store::{AppendError, EventStore, Layer, ReadError, Rerouted, Subscribe, Subscription};
 use annals_store_log::{LogStore, Options};
 use async_trait::async_trait;
-use common::{PATIENCE, append_all, charges, event_of, order, run_until, start, worker};
-use futures::stream;
-use std::{path::Path, sync::Arc};
-use tokio::sync::watch;
+use common::{
+    ChargeOrders, PATIENCE, append_all, charges, event_of, order, repository, run_until, start, worker,
+};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 async fn open(folder: &Path) -> LogStore {
     LogStore::open(folder, Options::default()).await.unwrap()
 }
 
-/// A connection to a log, behind which another history of it can be put.
-struct Connection(watch::Sender<LogStore>);
+/// A way to a log, behind which another history of it can be put.
+struct Connection {
+    log: Rerouted<LogStore>,
+    takes_appends: AtomicBool,
+    /// So many appends were not taken.
+    refused: AtomicUsize,
+}
 
 impl Connection {
-    fn log(&self) -> LogStore {
-        self.0.borrow().clone()
+    fn to(log: LogStore) -> Arc<Self> {
+        let log = Rerouted::to(log);
+        Arc::new(Self { log, takes_appends: AtomicBool::new(true), refused: AtomicUsize::new(0) })
     }
 }
 
 #[async_trait]
-impl EventStore for Connection {
-    fn capabilities(&self) -> Capabilities {
-        self.log().capabilities()
+impl Layer for Connection {
+    fn below(&self) -> Arc<dyn EventStore> {
+        self.log.below()
     }
     async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
-        self.log().append(append).await
-    }
-    async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
-        self.log().read_stream(read).await
-    }
-    async fn read_log(&self, read: ReadLog) -> Result<LogPage, ReadError> {
-        self.log().read_log(read).await
+        if !self.takes_appends.load(Relaxed) {
+            self.refused.fetch_add(1, Relaxed);
+            return Err(AppendError::Unavailable { reason: "the server is away".into() });
+        }
+        self.below().append(append).await
     }
     async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
-        let mut log = self.0.subscribe();
-        let subscription = self.log().subscribe(subscribe.clone()).await?;
-        log.mark_unchanged();
-        let begun = (subscription, log, subscribe);
-        Ok(Subscription::new(stream::unfold(begun, async |(mut subscription, mut log, subscribe)| {
-            let delivery = tokio::select! {
-                biased;
-                _ = log.changed() => {
-                    let through = subscribe.from.previous();
-                    let found = log.borrow_and_update().clone();
-                    let head = found.head().await.unwrap().last;
-                    Ok(Delivery { events: Default::default(), through, head, resumed: true })
-                }
-                delivery = subscription.next() => delivery,
-            };
-            Some((delivery, (subscription, log, subscribe)))
-        })))
+        Layer::subscribe(&self.log, subscribe).await
     }
-    async fn head(&self) -> Result<Head, ReadError> {
-        self.log().head().await
-    }
-    async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
-        self.log().mark(mark).await
-    }
-    async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
-        self.log().sequence_at(time).await
-    }
+}
+
+/// Waits until so many orders of the restored log were reacted to. A worker's old place may be further than that: its number
+/// proves nothing before it has gone back.
+async fn reacted(restored: &LogStore, orders: usize) {
+    let all = async {
+        while charges(restored).await.len() < 2 * orders {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let reacted = tokio::time::timeout(PATIENCE, all).await;
+    assert!(reacted.is_ok(), "only {} charges for {orders} orders", charges(restored).await.len());
 }
 
 #[tokio::test]
@@ -99,7 +94,7 @@ async fn a_worker_that_outlives_a_restore_skips_nothing_that_it_had_passed_over(
     log.backup(folder.path().join("backup")).await.unwrap();
     let visits = (2..10).map(|n| event_of(&format!("visit-{n}"), "visit.begun", "{}"));
     let through = append_all(&log, visits).await;
-    let connection = Arc::new(Connection(watch::Sender::new(log)));
+    let connection = Connection::to(log);
     let (handle, stop, task) = start(worker(connection.clone(), 10));
     handle.wait_for(through, PATIENCE).await.unwrap();
 
@@ -107,7 +102,7 @@ async fn a_worker_that_outlives_a_restore_skips_nothing_that_it_had_passed_over(
     let restored = open(&folder.path().join("backup")).await;
     let placed = append_all(&restored, [order(1, "ada", 5)]).await;
     assert!(placed < through);
-    connection.0.send_replace(restored.clone());
+    connection.log.lead_to(restored.clone());
     let last = append_all(&restored, (2..12).map(|n| order(n, "ada", 5))).await;
     handle.wait_for(last, PATIENCE).await.unwrap();
     stop.cancel();
@@ -122,7 +117,7 @@ async fn restored_under_a_worker(
 ) -> LogStore {
     let folder = tempfile::tempdir().unwrap();
     let log = open(&folder.path().join("log")).await;
-    let connection = Arc::new(Connection(watch::Sender::new(log.clone())));
+    let connection = Connection::to(log.clone());
     let (handle, stop, task) = start(worker(connection.clone(), 10));
     let through =
         append_all(&log, [event_of("visit-1", "visit.begun", "{}")].into_iter().chain(before)).await;
@@ -142,14 +137,10 @@ async fn restored_under_a_worker(
 async fn a_worker_that_outlives_a_restore_goes_on_from_the_mark_there() {
     for before in [vec![], vec![order(1, "ada", 5)]] {
         let known = before.len();
-        let restored = restored_under_a_worker(before, async |restored, handle, connection| {
-            connection.0.send_replace(restored.clone());
-            let last = append_all(restored, [order(4, "ada", 5), order(5, "bob", 7)]).await;
-            // Its old place is further than that: the number proves nothing before it has gone back.
-            while charges(restored).await.len() < 2 * (known + 2) {
-                handle.wait_for(last, PATIENCE).await.unwrap();
-                tokio::task::yield_now().await;
-            }
+        let restored = restored_under_a_worker(before, async |restored, _, connection| {
+            connection.log.lead_to(restored.clone());
+            append_all(restored, [order(4, "ada", 5), order(5, "bob", 7)]).await;
+            reacted(restored, known + 2).await;
         });
         assert_eq!(charges(&restored.await).await.len(), 2 * (known + 2), "two for each order that is there");
     }
@@ -158,7 +149,7 @@ async fn a_worker_that_outlives_a_restore_goes_on_from_the_mark_there() {
 #[tokio::test]
 async fn a_worker_that_is_stopped_on_a_restored_log_ends_in_order() {
     let restored = restored_under_a_worker(vec![order(1, "ada", 5)], async |restored, _, connection| {
-        connection.0.send_replace(restored.clone());
+        connection.log.lead_to(restored.clone());
     });
     assert_eq!(charges(&restored.await).await.len(), 2);
 }
@@ -168,7 +159,7 @@ async fn a_worker_that_is_stopped_on_a_restored_log_ends_in_order() {
 async fn a_worker_that_stops_moves_no_mark_over_events_it_never_saw() {
     let folder = tempfile::tempdir().unwrap();
     let log = open(&folder.path().join("log")).await;
-    let connection = Arc::new(Connection(watch::Sender::new(log.clone())));
+    let connection = Connection::to(log.clone());
     let (handle, stop, task) = start(worker(connection.clone(), 10));
     let through = append_all(&log, [order(1, "ada", 5)]).await;
     handle.wait_for(through, PATIENCE).await.unwrap();
@@ -180,9 +171,43 @@ async fn a_worker_that_stops_moves_no_mark_over_events_it_never_saw() {
     // Told to stop before it can notice what is behind the connection.
     let restored = open(&folder.path().join("backup")).await;
     stop.cancel();
-    connection.0.send_replace(restored.clone());
+    connection.log.lead_to(restored.clone());
     task.await.unwrap().unwrap();
     let last = append_all(&restored, (2..42).map(|n| order(n, "ada", 5))).await;
     run_until(worker(Arc::new(restored.clone()), 10), last).await;
     assert_eq!(charges(&restored).await.len(), 2 * 41);
+}
+
+/// What it had decided on was in the other history, and its mark is the same in both.
+#[tokio::test]
+async fn an_append_that_was_not_answered_is_not_made_in_a_restored_log() {
+    for (progress_every, with_output) in [(10_000, true), (10, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let log = open(&folder.path().join("log")).await;
+        let connection = Connection::to(log.clone());
+        let options = WorkerOptions { progress_every, ..WorkerOptions::default() };
+        let repository = repository(connection.clone());
+        let (handle, stop, task) = start(ReactorWorker::new(repository, ChargeOrders::default(), options));
+        let through = append_all(&log, [order(1, "ada", 5)]).await;
+        handle.wait_for(through, PATIENCE).await.unwrap();
+        log.backup(folder.path().join("backup")).await.unwrap();
+
+        connection.takes_appends.store(false, Relaxed);
+        let visits = (0..50).map(|n| event_of(&format!("visit-{n}"), "visit.begun", "{}"));
+        append_all(&log, visits.chain(with_output.then(|| order(2, "ada", 5)))).await;
+        while connection.refused.load(Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+
+        let restored = open(&folder.path().join("backup")).await;
+        append_all(&restored, (3..43).map(|n| order(n, "ada", 5))).await;
+        connection.log.lead_to(restored.clone());
+        connection.takes_appends.store(true, Relaxed);
+        append_all(&restored, (43..63).map(|n| order(n, "ada", 5))).await;
+        reacted(&restored, 61).await;
+        stop.cancel();
+        task.await.unwrap().unwrap();
+        let charged = charges(&restored).await;
+        assert_eq!(charged.len(), 2 * 61, "two for each order that is there, none for the one that is not");
+    }
 }

@@ -13,10 +13,10 @@
 
 use crate::{Phase, Replay, WorkerError};
 use annals_aggregate::{Aggregate, LoadError, Loaded, Upcasters};
-use annals_event::{Category, EventBatch, EventRef, LogId, Sequence, StreamName, Timestamp, Version};
+use annals_event::{Category, EventBatch, EventRef, Sequence, StreamName, Timestamp, Version};
 use annals_store::{
-    Activity, ConsumerBoard, ConsumerState, Delivery, EventStore, Filter, LogMismatch, ReadError, SeenLog,
-    Subscribe, chain_at, check_same_log,
+    Activity, ConsumerBoard, ConsumerState, Delivery, EventStore, Filter, Head, LogMismatch, ReadError,
+    SeenLog, Subscribe, chain_in, check_same_log,
 };
 use serde::Serialize;
 use std::{
@@ -224,20 +224,18 @@ impl Directory {
             .map_err(|error| ReadError::Invalid { reason: error.to_string() })?;
         let filter = Filter { categories: vec![category], ..Filter::all() };
         let after = followed.seen.map_or(followed.start, |seen| seen.through);
+        let begun = self.0.store.head().await?;
         let mut subscription = self.0.store.subscribe(Subscribe::after(after, filter)).await?;
-        let log_id = self.0.store.head().await?.log_id;
         if !self.is_same_log(followed).await? {
             *followed = Followed { begun: true, ..Followed::default() };
             return Ok(());
         }
-        // Asked for right after a delivery, and of the log that this came from if the next one was not resumed.
-        let (mut asked, mut kept) = (None, after);
+        let mut kept = after;
         loop {
             let delivery = subscription.next().await?;
             if delivery.resumed {
                 return Ok(());
             }
-            followed.seen = asked.take().or(followed.seen);
             let news = !delivery.events.is_empty();
             if news {
                 followed.seen = None;
@@ -245,7 +243,7 @@ impl Directory {
             }
             if news || delivery.through.get().saturating_sub(kept.get()) >= SEEN_EVERY {
                 kept = delivery.through;
-                asked = Some(self.seen(log_id, kept).await?);
+                followed.seen = Some(self.seen(begun, kept).await?);
             }
             self.0.board.moved(delivery.through);
             self.0.board.heard(delivery.head);
@@ -255,8 +253,10 @@ impl Directory {
         }
     }
 
-    async fn seen(&self, log_id: LogId, through: Sequence) -> Result<SeenLog, ReadError> {
-        Ok(SeenLog { log_id, through, chain: chain_at(&*self.0.store, through).await? })
+    /// What is known of the log as it was when the following had `begun`.
+    async fn seen(&self, begun: Head, through: Sequence) -> Result<SeenLog, ReadError> {
+        let chain = chain_in(&*self.0.store, through, begun.opening).await?;
+        Ok(SeenLog { log_id: begun.log_id, through, chain })
     }
 
     async fn is_same_log(&self, followed: &Followed) -> Result<bool, ReadError> {

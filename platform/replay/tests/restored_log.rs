@@ -8,10 +8,10 @@ use annals_aggregate::Context;
 use annals_event::Sequence;
 use annals_projection::{FoldControl, Until};
 use annals_replay::{Phase, ReplayId, ReplayMode, ReplayRequest, Replays};
-use annals_store::Activity;
+use annals_store::{Activity, Rerouted};
 use annals_store_log::{LogStore, Options};
 use std::sync::Arc;
-use support::{CUSTOMERS, Connection, World, model, orders, until, within};
+use support::{CUSTOMERS, World, model, orders, until, within};
 
 const BACKED_UP: usize = 300;
 const SEEN: usize = 500;
@@ -104,7 +104,7 @@ async fn after_a_restore_under_a_running_worker_the_replays_are_those_of_the_log
         let (world, log) = deployed().await;
         let kept = request(&log).await;
         log.backup(world.folder.path().join("before")).await.unwrap();
-        let connection = Arc::new(Connection::to(LogStore::clone(&log)));
+        let connection = Arc::new(Rerouted::to(LogStore::clone(&log)));
         let world = World { store: connection.clone(), ..world };
         let projecting = world.project(&model()).await;
         let working = world.work(&model()).await;

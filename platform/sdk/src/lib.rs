@@ -52,9 +52,9 @@ pub mod event {
     pub use annals_event::{
         Append, Category, CodecError, Conflict, ContentType, CorrelationId, DecodeError, Event, EventBatch,
         EventBatchBuilder, EventId, EventRef, EventType, ExpectedVersion, Fingerprint, InvalidAppend,
-        InvalidName, InvalidTraceParent, LogId, MarkName, MarkUpdate, Metadata, NewEvent, Receipt, Recorded,
-        RecordedEvent, RequestId, Requirement, Sequence, SequenceRange, StreamName, StreamWrite, Tag,
-        TimeOutOfReach, Timestamp, TraceContext, Version, json, limits,
+        InvalidName, InvalidTraceParent, LogId, MarkName, MarkUpdate, Metadata, NewEvent, Opening, Receipt,
+        Recorded, RecordedEvent, RequestId, Requirement, Sequence, SequenceRange, StreamName, StreamWrite,
+        Tag, TimeOutOfReach, Timestamp, TraceContext, Version, json, limits,
     };
 }
 
@@ -64,7 +64,7 @@ pub mod store {
         Activity, AppendError, Capabilities, ConsumerBoard, ConsumerState, ConsumerWatch, Damage, Delivery,
         Direction, EventStore, Filter, GappedStore, Head, LOG_POLL, LogMismatch, LogPage, PROBE_TIME_MAX,
         ReadError, ReadLog, ReadStream, SeenLog, StreamPage, Subscribe, Subscription, causes, chain_at,
-        check_same_log, probe,
+        chain_in, check_same_log, probe,
     };
 }
 

@@ -27,8 +27,8 @@ struct Subscriber {
     filter: Filter,
     /// `None`: broken.
     messages: Option<Streaming<v1::SubscribeResponse>>,
-    /// Whether there was a delivery.
-    begun: bool,
+    /// Whether its connection is the first one.
+    first: bool,
     /// Whether the next delivery is the first one on its connection. Only that comes without news.
     fresh: bool,
 }
@@ -36,7 +36,7 @@ struct Subscriber {
 /// Subscribes, and gives the deliveries.
 pub(crate) async fn open(server: Server, subscribe: Subscribe) -> Result<Subscription, ReadError> {
     let Subscribe { from, filter } = subscribe;
-    let mut subscriber = Subscriber { server, from, filter, messages: None, begun: false, fresh: true };
+    let mut subscriber = Subscriber { server, from, filter, messages: None, first: true, fresh: true };
     subscriber.reconnect(Retry::new(&subscriber.server.options)).await?;
     Ok(Subscription::new(stream::unfold(Some(subscriber), async |subscriber| {
         let mut subscriber = subscriber?;
@@ -60,7 +60,7 @@ impl Subscriber {
                 }
                 Err(error) => error,
             };
-            self.messages = None;
+            (self.messages, self.first) = (None, false);
             self.server.contact.lost(&error);
             let attempts = retry.get_or_insert_with(|| Retry::new(&self.server.options));
             if !error.is_retryable() || !attempts.again().await {
@@ -123,8 +123,7 @@ impl Subscriber {
             );
             return Err(ReadError::Corrupted(Damage { place, offset: None, reason }));
         }
-        let resumed = std::mem::replace(&mut self.begun, true) && self.fresh;
-        self.fresh = false;
+        let resumed = std::mem::replace(&mut self.fresh, false) && !self.first;
         self.from = self.from.max(delivery.through.next());
         Ok(Delivery { resumed, ..delivery })
     }

@@ -135,7 +135,7 @@ impl EventStore for LogStore {
 
     async fn head(&self) -> Result<Head, ReadError> {
         let last = self.log.head();
-        Ok(Head { log_id: self.log.id(), first: self.log.first(), last })
+        Ok(Head { log_id: self.log.id(), first: self.log.first(), last, opening: self.log.opening() })
     }
 
     async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {

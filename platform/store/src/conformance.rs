@@ -33,6 +33,7 @@ pub mod fingerprints;
 pub mod limits;
 pub mod log;
 pub mod marks;
+pub mod openings;
 pub mod repeats;
 pub mod streams;
 pub mod subscriptions;
@@ -132,6 +133,11 @@ macro_rules! conformance_tests {
                 marks_and_events_are_one_append,
                 of_16_consumers_exactly_one_moves_the_mark,
                 marks_and_streams_of_one_name_do_not_meet,
+            }
+            openings {
+                the_opening_stays_the_same_while_the_log_grows,
+                an_append_for_another_opening_is_refused_and_changes_nothing,
+                a_repeat_gets_the_first_result_whatever_opening_it_names,
             }
             repeats {
                 a_repeated_request_gets_the_first_result_and_writes_nothing,

@@ -7,8 +7,8 @@ use crate::{
 };
 use annals_event::{
     Append, Conflict, EventBatch, EventBatchBuilder, EventId, ExpectedVersion, LogId, MarkName, NewEvent,
-    Receipt, RecordedEvent, RequestId, Sequence, SequenceRange, StreamName, StreamWrite, Timestamp, Version,
-    record,
+    Opening, Receipt, RecordedEvent, RequestId, Sequence, SequenceRange, StreamName, StreamWrite, Timestamp,
+    Version, record,
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -22,6 +22,7 @@ pub struct GappedStore(Arc<Shared>);
 
 struct Shared {
     log_id: LogId,
+    opening: Opening,
     state: Mutex<State>,
     head: watch::Sender<Sequence>,
 }
@@ -43,7 +44,12 @@ impl GappedStore {
     /// An empty log.
     pub fn new() -> Self {
         let head = watch::Sender::new(Sequence::ZERO);
-        Self(Arc::new(Shared { log_id: LogId::generate(), state: Mutex::default(), head }))
+        Self(Arc::new(Shared {
+            log_id: LogId::generate(),
+            opening: Opening::generate(),
+            state: Mutex::default(),
+            head,
+        }))
     }
 
     /// Sets the clock: what is appended from now on is recorded at this time, or at that of the event before it when
@@ -68,7 +74,7 @@ impl EventStore for GappedStore {
     async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
         append.validate()?;
         let mut state = self.0.state.lock();
-        let receipt = state.append(append)?;
+        let receipt = state.append(append, self.0.opening)?;
         self.0.head.send_replace(receipt.head);
         Ok(receipt)
     }
@@ -88,7 +94,7 @@ impl EventStore for GappedStore {
     async fn head(&self) -> Result<Head, ReadError> {
         let state = self.0.state.lock();
         let first = state.events.first().map_or(Sequence::FIRST, |event| event.sequence);
-        Ok(Head { log_id: self.0.log_id, first, last: state.head() })
+        Ok(Head { log_id: self.0.log_id, first, last: state.head(), opening: self.0.opening })
     }
 
     async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
@@ -125,14 +131,16 @@ impl State {
         Version::new(u64::try_from(events).unwrap_or(u64::MAX))
     }
 
-    fn append(&mut self, append: Append) -> Result<Receipt, AppendError> {
+    fn append(&mut self, mut append: Append, opening: Opening) -> Result<Receipt, AppendError> {
+        let expected = append.opening.take().unwrap_or(opening);
         let request_id = append.request_id;
         if let Some((first, receipt)) = self.requests.get(&request_id) {
             let same = *first == append;
             let repeated = Receipt { repeated: true, ..receipt.clone() };
             return if same { Ok(repeated) } else { Err(AppendError::RequestIdReused { request_id }) };
         }
-        if let Err(conflict) = self.check(&append) {
+        let opened = (expected, opening);
+        if let Err(conflict) = self.check(&append, opened) {
             return self.written_before(&append)?.ok_or_else(|| conflict.into());
         }
         let receipt = self.write(&append);
@@ -142,7 +150,10 @@ impl State {
         Ok(receipt)
     }
 
-    fn check(&self, append: &Append) -> Result<(), Conflict> {
+    fn check(&self, append: &Append, (expected, actual): (Opening, Opening)) -> Result<(), Conflict> {
+        if expected != actual {
+            return Err(Conflict::Opening { expected, actual });
+        }
         let writes = append.writes.iter().map(|write| (&write.stream, write.expected));
         let requires = append.requires.iter().map(|required| (&required.stream, required.expected));
         for (stream, expected) in writes.chain(requires) {

@@ -28,6 +28,7 @@ mod consumer;
 mod error;
 mod filter;
 mod gapped;
+mod layer;
 mod progress;
 mod read;
 mod same_log;
@@ -41,8 +42,9 @@ pub use consumer::{Activity, ConsumerBoard, ConsumerState, ConsumerWatch, LOG_PO
 pub use error::{AppendError, Damage, ReadError};
 pub use filter::Filter;
 pub use gapped::GappedStore;
+pub use layer::{Layer, Rerouted};
 pub use progress::{PROGRESS_EVERY, ProgressPace};
 pub use read::{Direction, Head, LogPage, ReadLog, ReadStream, StreamPage};
-pub use same_log::{LogMismatch, SeenLog, chain_at, check_same_log};
+pub use same_log::{LogMismatch, SeenLog, chain_at, chain_in, check_same_log};
 pub use store::{Capabilities, EventStore};
 pub use subscription::{Delivery, Follow, Subscribe, Subscription};

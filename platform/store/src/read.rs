@@ -1,7 +1,7 @@
 //! What is asked of a read, and what it gives: a page, and where the next one begins.
 
 use crate::Filter;
-use annals_event::{EventBatch, LogId, Sequence, StreamName, Version};
+use annals_event::{EventBatch, LogId, Opening, Sequence, StreamName, Version};
 
 /// Which way a stream is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,4 +115,7 @@ pub struct Head {
     pub first: Sequence,
     /// The last sequence number; `ZERO`: no event was ever appended.
     pub last: Sequence,
+    /// Which opening of the log it is. Asked for before something is read, it lets what is decided on that be appended to
+    /// the same history alone: see [`Append::only_in`](annals_event::Append::only_in).
+    pub opening: Opening,
 }

@@ -5,7 +5,7 @@
 //! it is as long as before: only the chain value tells it from the one that the consumer has seen.
 
 use crate::{EventStore, ReadError};
-use annals_event::{Fingerprint, LogId, Sequence};
+use annals_event::{Fingerprint, LogId, Opening, Sequence};
 
 /// What a consumer keeps of the log that it has seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub enum LogMismatch {
 }
 
 impl From<Fingerprint> for SeenLog {
-    fn from(Fingerprint { log_id, sequence, chain }: Fingerprint) -> Self {
+    fn from(Fingerprint { log_id, sequence, chain, .. }: Fingerprint) -> Self {
         Self { log_id, through: sequence, chain: Some(chain) }
     }
 }
@@ -84,9 +84,34 @@ pub async fn check_same_log(store: &dyn EventStore, seen: &SeenLog) -> Result<()
 /// The chain value at `through`, to be kept beside what was made of the log up to there. `None`: the store keeps none,
 /// retention dropped the event meanwhile, or the log does not reach so far.
 pub async fn chain_at(store: &dyn EventStore, through: Sequence) -> Result<Option<[u8; 16]>, ReadError> {
+    Ok(fingerprint_at(store, through).await?.map(|fingerprint| fingerprint.chain))
+}
+
+/// The same for what was made of events that were read in `opening`: in another one the log may have others there.
+///
+/// # Errors
+///
+/// [`ReadError::Unavailable`] when the log was opened anew: read again.
+pub async fn chain_in(
+    store: &dyn EventStore,
+    through: Sequence,
+    opening: Opening,
+) -> Result<Option<[u8; 16]>, ReadError> {
+    let found = fingerprint_at(store, through).await?;
+    // There is none beyond the head either: of a log that was restored and is shorter.
+    let of = match &found {
+        Some(fingerprint) => fingerprint.opening,
+        None => store.head().await?.opening,
+    };
+    if of != opening {
+        return Err(ReadError::Unavailable { reason: "the log was opened anew while it was read".into() });
+    }
+    Ok(found.map(|fingerprint| fingerprint.chain))
+}
+
+async fn fingerprint_at(store: &dyn EventStore, through: Sequence) -> Result<Option<Fingerprint>, ReadError> {
     match store.fingerprint(through).await {
-        Ok(found) => Ok(found.map(|fingerprint| fingerprint.chain)),
         Err(ReadError::BelowStart { .. }) => Ok(None),
-        Err(error) => Err(error),
+        answer => answer,
     }
 }

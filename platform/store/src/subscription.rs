@@ -35,7 +35,8 @@ pub struct Delivery {
     /// The log's last sequence number when this was read: how far behind the subscriber is.
     pub head: Sequence,
     /// The adapter had lost the log before this and found it again by itself. Since then the log may have been restored from a
-    /// backup: whoever keeps a [`SeenLog`](crate::SeenLog) checks it and subscribes anew. False in a first delivery.
+    /// backup: whoever keeps a [`SeenLog`](crate::SeenLog) checks it and subscribes anew. True in a first delivery only if
+    /// the log was lost after `subscribe` had answered.
     pub resumed: bool,
 }
 

@@ -1,10 +1,10 @@
 //! The suite is only worth what it catches: stores with one bug each, and the case that must fail on it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
-use annals_event::{Append, MarkName, Receipt, RequestId, Sequence, Timestamp};
+use annals_event::{Append, Receipt, RequestId};
 use annals_store::{
-    AppendError, Capabilities, Delivery, EventStore, Filter, GappedStore, Head, LogPage, ReadError, ReadLog,
-    ReadStream, StreamPage, Subscribe, Subscription,
+    AppendError, Delivery, EventStore, Filter, GappedStore, Layer, LogPage, ReadError, ReadLog, ReadStream,
+    StreamPage, Subscribe, Subscription,
     conformance::{
         self, Store, append, conditions, filters, limits, log, marks, repeats, streams, subscriptions,
     },
@@ -12,6 +12,7 @@ use annals_store::{
 use async_trait::async_trait;
 use futures::stream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Bug {
@@ -38,9 +39,9 @@ impl Broken {
 }
 
 #[async_trait]
-impl EventStore for Broken {
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
+impl Layer for Broken {
+    fn below(&self) -> Arc<dyn EventStore> {
+        Arc::new(self.0.clone())
     }
 
     async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
@@ -114,18 +115,6 @@ impl EventStore for Broken {
             Some((delivery, (inner, again)))
         });
         Ok(Subscription::new(deliveries))
-    }
-
-    async fn head(&self) -> Result<Head, ReadError> {
-        self.0.head().await
-    }
-
-    async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
-        self.0.mark(mark).await
-    }
-
-    async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
-        self.0.sequence_at(time).await
     }
 }
 

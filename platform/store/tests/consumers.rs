@@ -2,17 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
-use annals_event::{
-    Append, EventType, ExpectedVersion, MarkName, NewEvent, Receipt, Sequence, StreamName, Timestamp,
-};
+use annals_event::{Append, EventType, ExpectedVersion, NewEvent, Receipt, Sequence, StreamName};
 use annals_store::{
-    Activity, AppendError, Capabilities, ConsumerBoard, ConsumerState, EventStore, GappedStore, Head,
-    LogPage, PROBE_TIME_MAX, ReadError, ReadLog, ReadStream, StreamPage, Subscribe, Subscription,
+    Activity, ConsumerBoard, ConsumerState, EventStore, GappedStore, Head, Layer, PROBE_TIME_MAX, ReadError,
 };
 use async_trait::async_trait;
 use std::{
     future::pending,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -119,29 +119,11 @@ struct Silent {
 }
 
 #[async_trait]
-impl EventStore for Silent {
-    fn capabilities(&self) -> Capabilities {
-        self.store.capabilities()
-    }
-    async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
-        self.store.append(append).await
-    }
-    async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
-        self.store.read_stream(read).await
-    }
-    async fn read_log(&self, read: ReadLog) -> Result<LogPage, ReadError> {
-        self.store.read_log(read).await
-    }
-    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
-        self.store.subscribe(subscribe).await
+impl Layer for Silent {
+    fn below(&self) -> Arc<dyn EventStore> {
+        Arc::new(self.store.clone())
     }
     async fn head(&self) -> Result<Head, ReadError> {
         if self.silent.load(Ordering::Relaxed) { pending().await } else { self.store.head().await }
-    }
-    async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
-        self.store.mark(mark).await
-    }
-    async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
-        self.store.sequence_at(time).await
     }
 }

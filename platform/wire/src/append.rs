@@ -7,8 +7,8 @@ use crate::{
     v1,
 };
 use annals_event::{
-    Append, ExpectedVersion, MarkName, MarkUpdate, NewEvent, Receipt, RequestId, Requirement, Sequence,
-    SequenceRange, StreamName, StreamWrite, Timestamp, Version,
+    Append, ExpectedVersion, MarkName, MarkUpdate, NewEvent, Opening, Receipt, RequestId, Requirement,
+    Sequence, SequenceRange, StreamName, StreamWrite, Timestamp, Version,
 };
 use v1::expected_version::{Kind, State};
 
@@ -57,6 +57,7 @@ impl From<Append> for v1::AppendRequest {
             writes: append.writes.into_iter().map(Into::into).collect(),
             requires: append.requires.into_iter().map(Into::into).collect(),
             marks: append.marks.into_iter().map(Into::into).collect(),
+            opening: append.opening.map(|opening| id_bytes(opening.as_bytes())).unwrap_or_default(),
         }
     }
 }
@@ -70,8 +71,15 @@ impl TryFrom<v1::AppendRequest> for Append {
             writes: all(append.writes)?,
             requires: all(append.requires)?,
             marks: all(append.marks)?,
+            opening: opening(&append.opening)?,
         })
     }
+}
+
+/// Empty: none.
+fn opening(bytes: &[u8]) -> Result<Option<Opening>, InvalidMessage> {
+    let id = || exactly("AppendRequest.opening", bytes);
+    if bytes.is_empty() { Ok(None) } else { id().map(Opening::from_bytes).map(Some) }
 }
 
 fn all<M, T: TryFrom<M>>(messages: Vec<M>) -> Result<Vec<T>, T::Error> {

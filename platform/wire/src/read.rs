@@ -11,7 +11,7 @@ use crate::{
     limits::FILTER_NAMES_MAX,
     v1,
 };
-use annals_event::{Category, EventType, Fingerprint, LogId, Sequence, StreamName, Version};
+use annals_event::{Category, EventType, Fingerprint, LogId, Opening, Sequence, StreamName, Version};
 use annals_store::{
     Capabilities, Delivery, Direction, Filter, Head, LogPage, ReadLog, ReadStream, StreamPage, Subscribe,
 };
@@ -169,7 +169,8 @@ impl TryFrom<v1::SubscribeResponse> for Delivery {
 impl From<Head> for v1::HeadResponse {
     fn from(head: Head) -> Self {
         let (log_id, not_ready) = (id_bytes(head.log_id.as_bytes()), String::new());
-        Self { log_id, first: head.first.get(), last: head.last.get(), not_ready }
+        let opening = id_bytes(head.opening.as_bytes());
+        Self { log_id, first: head.first.get(), last: head.last.get(), not_ready, opening }
     }
 }
 
@@ -181,14 +182,16 @@ impl TryFrom<v1::HeadResponse> for Head {
             log_id: LogId::from_bytes(exactly("HeadResponse.log_id", &head.log_id)?),
             first: Sequence::new(head.first),
             last: Sequence::new(head.last),
+            opening: Opening::from_bytes(exactly("HeadResponse.opening", &head.opening)?),
         })
     }
 }
 
 impl From<Fingerprint> for v1::Fingerprint {
     fn from(fingerprint: Fingerprint) -> Self {
-        let Fingerprint { log_id, sequence, chain } = fingerprint;
-        Self { log_id: id_bytes(log_id.as_bytes()), sequence: sequence.get(), chain: id_bytes(&chain) }
+        let Fingerprint { log_id, sequence, chain, opening } = fingerprint;
+        let (log_id, opening) = (id_bytes(log_id.as_bytes()), id_bytes(opening.as_bytes()));
+        Self { log_id, sequence: sequence.get(), chain: id_bytes(&chain), opening }
     }
 }
 
@@ -200,6 +203,7 @@ impl TryFrom<v1::Fingerprint> for Fingerprint {
             log_id: LogId::from_bytes(exactly("Fingerprint.log_id", &fingerprint.log_id)?),
             sequence: Sequence::new(fingerprint.sequence),
             chain: exactly("Fingerprint.chain", &fingerprint.chain)?,
+            opening: Opening::from_bytes(exactly("Fingerprint.opening", &fingerprint.opening)?),
         })
     }
 }

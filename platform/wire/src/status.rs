@@ -12,7 +12,7 @@ use crate::{
     v1,
 };
 use annals_event::{
-    Conflict, EventId, InvalidAppend, MarkName, RequestId, Sequence, StreamName, Timestamp, Version,
+    Conflict, EventId, InvalidAppend, MarkName, Opening, RequestId, Sequence, StreamName, Timestamp, Version,
 };
 use annals_store::{AppendError, Damage, ReadError};
 use bytes::Bytes;
@@ -192,6 +192,10 @@ fn conflict_detail(conflict: &Conflict) -> Kind {
             expected: expected.map(Sequence::get),
             actual: actual.map(Sequence::get),
         }),
+        Conflict::Opening { expected, actual } => Kind::OpeningConflict(v1::OpeningConflict {
+            expected: id_bytes(expected.as_bytes()),
+            actual: id_bytes(actual.as_bytes()),
+        }),
     }
 }
 
@@ -231,6 +235,10 @@ fn append_error(kind: Kind) -> Result<Option<AppendError>, InvalidMessage> {
             mark: named("MarkConflict.mark", MarkName::new(conflict.mark))?,
             expected: conflict.expected.map(Sequence::new),
             actual: conflict.actual.map(Sequence::new),
+        }),
+        Kind::OpeningConflict(conflict) => AppendError::Conflict(Conflict::Opening {
+            expected: Opening::from_bytes(exactly("OpeningConflict.expected", &conflict.expected)?),
+            actual: Opening::from_bytes(exactly("OpeningConflict.actual", &conflict.actual)?),
         }),
         Kind::InvalidAppend(v1::InvalidAppend { kind: Some(kind) }) => invalid_append(kind)?.into(),
         Kind::RequestIdReused(reused) => AppendError::RequestIdReused {

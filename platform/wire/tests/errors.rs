@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use annals_event::{
-    Conflict, EventId, ExpectedVersion, InvalidAppend, MarkName, RequestId, Sequence, StreamName, Timestamp,
-    Version,
+    Conflict, EventId, ExpectedVersion, InvalidAppend, MarkName, Opening, RequestId, Sequence, StreamName,
+    Timestamp, Version,
 };
 use annals_store::{AppendError, Damage, ReadError};
 use annals_wire::status::{of_append_error, of_read_error, to_append_error, to_read_error};
@@ -49,6 +49,8 @@ fn append_errors() -> Vec<(Code, AppendError)> {
     for (expected, actual) in [(None, Some(Sequence::FIRST)), (Some(Sequence::ZERO), None)] {
         errors.push((Code::Aborted, Conflict::Mark { mark: mark(), expected, actual }.into()));
     }
+    let (expected, actual) = (Opening::generate(), Opening::generate());
+    errors.push((Code::Aborted, Conflict::Opening { expected, actual }.into()));
     let invalid = [
         InvalidAppend::Empty,
         InvalidAppend::EmptyWrite(stream()),

@@ -3,7 +3,7 @@
 
 use annals_event::{
     Append, Conflict, CorrelationId, EventBatchBuilder, EventId, EventType, ExpectedVersion, MarkName,
-    Metadata, NewEvent, RequestId, Sequence, StreamName, Tag, Timestamp, TraceContext, Version,
+    Metadata, NewEvent, Opening, RequestId, Sequence, StreamName, Tag, Timestamp, TraceContext, Version,
 };
 use annals_wire::{status, v1};
 use prost::Message;
@@ -50,7 +50,8 @@ fn an_append_has_these_bytes() {
     let append = Append::with_request_id(RequestId::from_bytes([9; 16]))
         .write(stream(), ExpectedVersion::NoStream, vec![event()])
         .require(StreamName::new("customer-7").unwrap(), ExpectedVersion::Exact(Version::new(5)))
-        .set_mark(MarkName::new("m").unwrap(), None, Sequence::new(300));
+        .set_mark(MarkName::new("m").unwrap(), None, Sequence::new(300))
+        .only_in(Opening::from_bytes([10; 16]));
     let golden = include_str!("golden/append.hex").trim();
     assert_eq!(hex(&v1::AppendRequest::from(append.clone()).encode_to_vec()), golden);
     let read = v1::AppendRequest::decode(unhex(golden).as_slice()).unwrap();

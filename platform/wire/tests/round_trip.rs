@@ -9,8 +9,8 @@
 
 use annals_event::{
     Append, Category, ContentType, CorrelationId, EventBatchBuilder, EventId, EventType, ExpectedVersion,
-    Fingerprint, LogId, MarkName, MarkUpdate, Metadata, NewEvent, Receipt, RequestId, Requirement, Sequence,
-    SequenceRange, StreamName, StreamWrite, Tag, Timestamp, TraceContext, Version, limits,
+    Fingerprint, LogId, MarkName, MarkUpdate, Metadata, NewEvent, Opening, Receipt, RequestId, Requirement,
+    Sequence, SequenceRange, StreamName, StreamWrite, Tag, Timestamp, TraceContext, Version, limits,
 };
 use annals_store::{
     Capabilities, Delivery, Direction, Filter, Head, LogPage, ReadLog, ReadStream, Subscribe,
@@ -107,10 +107,11 @@ prop_compose! {
         writes in vec(write(), 0..3),
         requires in vec((stream_name(), expected_version()), 0..3),
         marks in vec((mark_name(), option::of(sequence()), sequence()), 0..3),
+        opening in option::of(any::<[u8; 16]>().prop_map(Opening::from_bytes)),
     ) -> Append {
         let requires = requires.into_iter().map(|(stream, expected)| Requirement { stream, expected });
         let marks = marks.into_iter().map(|(mark, expected, value)| MarkUpdate { mark, expected, value });
-        Append { request_id, writes, requires: requires.collect(), marks: marks.collect() }
+        Append { request_id, writes, requires: requires.collect(), marks: marks.collect(), opening }
     }
 }
 prop_compose! {
@@ -178,11 +179,12 @@ proptest! {
 
     #[test]
     fn head_and_capabilities_come_back_the_same(
-        id: [u8; 16], first in sequence(), last in sequence(), name in NAME, durable: bool, dense: bool
+        id: [u8; 16], opening: [u8; 16], first in sequence(), last in sequence(), name in NAME, durable: bool, dense: bool
     ) {
-        let head = Head { log_id: LogId::from_bytes(id), first, last };
+        let (log_id, opening) = (LogId::from_bytes(id), Opening::from_bytes(opening));
+        let head = Head { log_id, first, last, opening };
         prop_assert_eq!(Head::try_from(through_bytes(&v1::HeadResponse::from(head))).unwrap(), head);
-        let fingerprint = Fingerprint { log_id: head.log_id, sequence: last, chain: id };
+        let fingerprint = Fingerprint { log_id, sequence: last, chain: id, opening };
         let message = v1::Fingerprint::from(fingerprint);
         prop_assert_eq!(Fingerprint::try_from(through_bytes(&message)).unwrap(), fingerprint);
         let mut capabilities = Capabilities::of(name);

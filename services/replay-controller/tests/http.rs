@@ -1,16 +1,11 @@
 //! The API as a client sees it, over a real socket.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use annals_event::{
-    Append, EventType, ExpectedVersion, MarkName, NewEvent, Receipt, Sequence, StreamName, Timestamp,
-};
+use annals_event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
 use annals_replay::{ReplayId, Replays};
 use annals_replay_controller::{limits, server};
 use annals_service::HttpServer;
-use annals_store::{
-    AppendError, Capabilities, EventStore, GappedStore, Head, LogPage, ReadError, ReadLog, ReadStream,
-    StreamPage, Subscribe, Subscription,
-};
+use annals_store::{EventStore, GappedStore, Layer, ReadError};
 use async_trait::async_trait;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -151,33 +146,12 @@ async fn health_says_that_the_store_cannot_be_used_and_why() {
 struct NotReady(GappedStore);
 
 #[async_trait]
-impl EventStore for NotReady {
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
-    }
-    async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
-        self.0.append(append).await
-    }
-    async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
-        self.0.read_stream(read).await
-    }
-    async fn read_log(&self, read: ReadLog) -> Result<LogPage, ReadError> {
-        self.0.read_log(read).await
-    }
-    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
-        self.0.subscribe(subscribe).await
-    }
-    async fn head(&self) -> Result<Head, ReadError> {
-        self.0.head().await
+impl Layer for NotReady {
+    fn below(&self) -> Arc<dyn EventStore> {
+        Arc::new(self.0.clone())
     }
     async fn ready(&self) -> Result<(), ReadError> {
         Err(ReadError::Unavailable { reason: "the disk is full".to_owned() })
-    }
-    async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
-        self.0.mark(mark).await
-    }
-    async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
-        self.0.sequence_at(time).await
     }
 }
 

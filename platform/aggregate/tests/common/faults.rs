@@ -1,8 +1,5 @@
-use annals_event::{Append, MarkName, Receipt, RequestId, Sequence, Timestamp};
-use annals_store::{
-    AppendError, Capabilities, EventStore, GappedStore, Head, LogPage, ReadError, ReadLog, ReadStream,
-    StreamPage, Subscribe, Subscription,
-};
+use annals_event::{Append, Receipt, RequestId};
+use annals_store::{AppendError, EventStore, GappedStore, Layer, ReadError, ReadStream, StreamPage};
 use async_trait::async_trait;
 use std::sync::{
     Arc, Mutex,
@@ -65,9 +62,9 @@ fn unavailable() -> AppendError {
 }
 
 #[async_trait]
-impl EventStore for FaultyStore {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
+impl Layer for FaultyStore {
+    fn below(&self) -> Arc<dyn EventStore> {
+        Arc::new(self.inner.clone())
     }
     async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
         self.appends.fetch_add(1, Ordering::SeqCst);
@@ -89,20 +86,5 @@ impl EventStore for FaultyStore {
         let page = self.inner.read_stream(read).await?;
         self.read_events.fetch_add(page.events.len(), Ordering::SeqCst);
         Ok(page)
-    }
-    async fn read_log(&self, read: ReadLog) -> Result<LogPage, ReadError> {
-        self.inner.read_log(read).await
-    }
-    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
-        self.inner.subscribe(subscribe).await
-    }
-    async fn head(&self) -> Result<Head, ReadError> {
-        self.inner.head().await
-    }
-    async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
-        self.inner.mark(mark).await
-    }
-    async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
-        self.inner.sequence_at(time).await
     }
 }

@@ -1,14 +1,17 @@
-//! One opener at a time: an exclusive lock on the folder. The lock's file counts the openings; as long as it is held, nobody
-//! else changes what is in it, unless the folder's files are overwritten.
+//! One opener at a time: an exclusive lock on the folder. The lock's file counts the openings and names the last one; as long
+//! as it is held, nobody else changes what is in it, unless the folder's files are overwritten.
 
-use crate::disk::{Disk, DiskLock};
+use crate::disk::{Disk, DiskLock, Environment};
 use crate::error::OpenError;
 use crate::files::{LOCK, open_error};
 use crate::num::put;
+use annals_event::Opening;
 use std::{io, sync::Arc};
 
+/// What the line begins with.
+const TITLE: &str = "annals log, epoch ";
 /// Room for the line in the lock's file; always written whole.
-const LINE_BYTES: usize = 64;
+const LINE_BYTES: usize = 96;
 
 /// What the holder of a lock wrote into its file.
 pub(crate) type Line = [u8; LINE_BYTES];
@@ -16,21 +19,25 @@ pub(crate) type Line = [u8; LINE_BYTES];
 /// A folder that is locked.
 pub(crate) struct Locked {
     pub(crate) lock: Arc<dyn DiskLock>,
+    pub(crate) opening: Opening,
     /// `None`: it could not be written.
     pub(crate) line: Option<Line>,
 }
 
-/// Locks the folder.
-pub(crate) fn acquire(disk: &dyn Disk) -> Result<Locked, OpenError> {
+/// Locks the folder for a new opening of its log.
+pub(crate) fn acquire(environment: &Environment) -> Result<Locked, OpenError> {
+    let disk = &*environment.disk;
     let lock = disk.lock(LOCK).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => OpenError::InUse { folder: disk.display("") },
         _ => open_error(disk, LOCK, error),
     })?;
-    let line = count_opening(disk).inspect_err(|error| {
+    let id = uuid::Builder::from_random_bytes(environment.entropy.next_u128().to_be_bytes());
+    let opening = Opening::from_uuid(id.into_uuid());
+    let line = note(disk, opening).inspect_err(|error| {
         // A full disk must not keep the log closed.
         tracing::warn!(%error, "the lock's file was not updated");
     });
-    Ok(Locked { lock: Arc::from(lock), line: line.ok() })
+    Ok(Locked { lock: Arc::from(lock), opening, line: line.ok() })
 }
 
 /// What stands in the lock's file now; zeros behind its end.
@@ -40,10 +47,10 @@ pub(crate) fn read(disk: &dyn Disk) -> io::Result<Line> {
     Ok(line)
 }
 
-fn count_opening(disk: &dyn Disk) -> io::Result<Line> {
+fn note(disk: &dyn Disk, opening: Opening) -> io::Result<Line> {
     let epoch = parse(&read(disk)?).unwrap_or(0).saturating_add(1);
     let mut line = [b' '; LINE_BYTES];
-    put(&mut line, 0, format!("annals log, epoch {epoch}").as_bytes());
+    put(&mut line, 0, format!("{TITLE}{epoch}, opening {opening}").as_bytes());
     put(&mut line, LINE_BYTES - 1, b"\n");
     let file = disk.open(LOCK)?;
     file.write_at(&line, 0)?;
@@ -52,23 +59,25 @@ fn count_opening(disk: &dyn Disk) -> io::Result<Line> {
 }
 
 fn parse(line: &[u8]) -> Option<u64> {
-    std::str::from_utf8(line).ok()?.trim_end_matches(['\0', '\n', ' ']).rsplit(' ').next()?.parse().ok()
+    let (epoch, _) = std::str::from_utf8(line).ok()?.strip_prefix(TITLE)?.split_once(',')?;
+    epoch.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::RealDisk;
 
     #[test]
     fn a_folder_is_locked_once_and_each_opening_is_counted() {
         let folder = tempfile::tempdir().unwrap();
-        let disk = RealDisk::open(folder.path()).unwrap();
-        let lock = acquire(&disk).unwrap();
-        assert!(matches!(acquire(&disk), Err(OpenError::InUse { .. })));
-        drop(lock);
-        drop(acquire(&disk).unwrap());
+        let environment = Environment::real(folder.path()).unwrap();
+        let first = acquire(&environment).unwrap();
+        assert!(matches!(acquire(&environment), Err(OpenError::InUse { .. })));
+        let opening = first.opening;
+        drop(first);
+        let second = acquire(&environment).unwrap();
+        assert_ne!(second.opening, opening);
         let line = std::fs::read_to_string(folder.path().join(LOCK)).unwrap();
-        assert_eq!(line.trim_end(), "annals log, epoch 2");
+        assert_eq!(line.trim_end(), format!("annals log, epoch 2, opening {}", second.opening));
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn recent(reader: &Reader, at: Sequence) -> Option<Fingerprint> {
 }
 
 fn fingerprint(reader: &Reader, sequence: Sequence, chain: Chain) -> Fingerprint {
-    Fingerprint { log_id: reader.id(), sequence, chain: chain.0.to_le_bytes() }
+    Fingerprint { log_id: reader.id(), sequence, chain: chain.0.to_le_bytes(), opening: reader.opening() }
 }
 
 /// The chain after the frame with the event at `at`, which is not beyond the head. Headers are enough: each is checked before
@@ -72,7 +72,7 @@ fn header_at(chunk: &[u8], at: u64) -> Option<&[u8; HEADER_BYTES]> {
 mod tests {
     use super::*;
     use crate::{Environment, Options, Retention, Writer};
-    use annals_event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
+    use annals_event::{Append, EventType, ExpectedVersion, NewEvent, Opening, StreamName};
     use std::path::Path;
 
     fn open(folder: &Path) -> Writer {
@@ -86,9 +86,13 @@ mod tests {
         writer.commit(vec![append]).pop().unwrap().unwrap();
     }
 
+    /// What the reader says of all events, whatever its opening.
     fn all(reader: &Reader) -> Vec<Fingerprint> {
         let sequences = reader.first().get()..=reader.head().get();
-        sequences.map(|at| reader.fingerprint(Sequence::new(at)).unwrap().unwrap()).collect()
+        let at = |at| reader.fingerprint(Sequence::new(at)).unwrap().unwrap();
+        sequences
+            .map(|sequence| Fingerprint { opening: Opening::from_bytes([0; 16]), ..at(sequence) })
+            .collect()
     }
 
     #[test]

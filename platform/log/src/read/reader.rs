@@ -17,7 +17,9 @@ use crate::read::sealed::SealedIndex;
 use crate::read::shared::{Shared, State, footer_offset};
 use crate::read::streams;
 use crate::read::tail;
-use annals_event::{EventBatch, Fingerprint, LogId, MarkName, Sequence, StreamName, Timestamp, Version};
+use annals_event::{
+    EventBatch, Fingerprint, LogId, MarkName, Opening, Sequence, StreamName, Timestamp, Version,
+};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -165,6 +167,11 @@ impl Reader {
     /// Which log this is.
     pub fn id(&self) -> LogId {
         self.shared.log_id
+    }
+
+    /// Which opening of the log this is.
+    pub fn opening(&self) -> Opening {
+        self.shared.opening
     }
 
     /// The damage that ends the readable part of the log, if there is any.

@@ -34,7 +34,7 @@ use crate::state::marks::Marks;
 use crate::state::requests::Request;
 use crate::state::window::Window;
 use crate::stats::Counters;
-use annals_event::{LogId, Sequence};
+use annals_event::{LogId, Opening, Sequence};
 use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 
@@ -143,6 +143,7 @@ pub(crate) struct Shared {
     pub(crate) environment: Environment,
     pub(crate) options: Options,
     pub(crate) log_id: LogId,
+    pub(crate) opening: Opening,
     pub(crate) tag: LogTag,
     pub(crate) hasher: StreamHasher,
     pub(crate) heads: Heads,

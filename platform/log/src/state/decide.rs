@@ -14,7 +14,7 @@ use crate::state::heads::{Heads, StreamHash};
 use crate::state::marks::Marks;
 use crate::state::pending::Pending;
 use crate::state::window::{Doubt, Window};
-use annals_event::{Conflict, Sequence, Version};
+use annals_event::{Conflict, Opening, Sequence, Version};
 use std::time::Duration;
 
 /// What is to become of an append.
@@ -40,6 +40,7 @@ pub(crate) struct Known<'a> {
     pub(crate) window: &'a Window,
     /// By the appends before it in its group.
     pub(crate) changes: &'a Changes,
+    pub(crate) opening: Opening,
     /// When the append would be recorded.
     pub(crate) now: i64,
     pub(crate) options: &'a Options,
@@ -64,6 +65,10 @@ impl Known<'_> {
 
     /// The first condition of the append that does not hold.
     fn conflict(&self, pending: &Pending) -> Option<Conflict> {
+        let actual = self.opening;
+        if let Some(expected) = pending.opening.filter(|expected| *expected != actual) {
+            return Some(Conflict::Opening { expected, actual });
+        }
         for condition in pending.conditions() {
             let actual = self.version(condition.hash);
             if !condition.expected.allows(actual) {

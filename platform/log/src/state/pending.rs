@@ -4,7 +4,7 @@
 use crate::num::from_u32;
 use crate::state::heads::{StreamHash, StreamHasher};
 use annals_event::{
-    Append, ExpectedVersion, InvalidAppend, MarkUpdate, RequestId, StreamName, Version, record,
+    Append, ExpectedVersion, InvalidAppend, MarkUpdate, Opening, RequestId, StreamName, Version, record,
 };
 use xxhash_rust::xxh3::Xxh3;
 
@@ -38,6 +38,8 @@ pub(crate) struct Pending {
     pub(crate) writes: Vec<PendingWrite>,
     pub(crate) requires: Vec<Condition>,
     pub(crate) marks: Vec<MarkUpdate>,
+    /// The opening of the log that it is to be done in.
+    pub(crate) opening: Option<Opening>,
     /// The events' records without their places, one behind the other.
     pub(crate) records: Vec<u8>,
 }
@@ -59,8 +61,8 @@ impl Pending {
             expected: required.expected,
         };
         let requires = append.requires.into_iter().map(condition).collect();
-        let (request_id, marks) = (append.request_id, append.marks);
-        let mut pending = Self { request_id, digest: 0, writes, requires, marks, records };
+        let Append { request_id, marks, opening, .. } = append;
+        let mut pending = Self { request_id, digest: 0, writes, requires, marks, opening, records };
         pending.digest = pending.compute_digest();
         Ok(pending)
     }

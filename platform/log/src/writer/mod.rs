@@ -79,7 +79,7 @@ impl Writer {
         if !names.iter().any(|name| SegmentNumber::of_file_name(name).is_some()) {
             crate::open::folder::check_new(&environment, &names)?;
         }
-        let locked = lock::acquire(disk)?;
+        let locked = lock::acquire(&environment)?;
         let names = disk.list().map_err(|error| open_error(disk, "", error))?;
         let backup = restored::manifest(disk, &names)?;
         let durable_to = backup.as_ref().map_or(Position::default(), |backup| backup.end);
@@ -108,6 +108,7 @@ impl Writer {
             environment,
             options,
             log_id,
+            opening: locked.opening,
             tag,
             hasher: secret.stream_hasher(),
             heads,
@@ -264,6 +265,7 @@ impl Writer {
             marks: &state.marks,
             window: &state.window,
             changes: &self.group.changes,
+            opening: self.shared.opening,
             now: now.max(self.group.end.recorded_at),
             options: &self.shared.options,
         };

@@ -1,7 +1,7 @@
 use super::{Decoded, EventError, FoldError, Tally};
 use crate::ReadModel;
-use annals_event::{EventBatch, Sequence};
-use annals_store::{EventStore, chain_at};
+use annals_event::{EventBatch, Opening, Sequence};
+use annals_store::{EventStore, chain_in};
 
 /// Events of the log up to a place, decoded for every projection of a read model.
 pub(crate) struct DecodedBatch {
@@ -17,6 +17,8 @@ pub(crate) struct DecodedBatch {
     pub(crate) chain: Option<[u8; 16]>,
     /// The log's head when the last of the events was read.
     pub(crate) head: Sequence,
+    /// The opening of the log in which they were read.
+    opening: Opening,
     /// The events as they were read, for the case that only some of them can be applied.
     events: Vec<EventBatch>,
 }
@@ -35,8 +37,8 @@ impl DecodedBatch {
         let decode = |unit: &std::sync::Arc<dyn super::Unit>| unit.decode(&events, model.upcasters());
         match model.units().iter().map(decode).collect() {
             Ok(work) => {
-                let Span { after, through, head } = span;
-                Ok(Self { work, applied, after, through, chain: None, head, events })
+                let Span { after, through, head, opening } = span;
+                Ok(Self { work, applied, after, through, chain: None, head, opening, events })
             }
             Err(error) => Err((error, events)),
         }
@@ -44,7 +46,7 @@ impl DecodedBatch {
 
     /// The same batch, decoded anew from the events as they were read.
     pub(crate) fn again(&self, model: &ReadModel) -> Result<Self, EventError> {
-        let span = Span { after: self.after, through: self.through, head: self.head };
+        let span = self.span();
         let again = Self::decode(model, self.events.clone(), span).map_err(|(error, _)| error)?;
         Ok(again.with_chain(self.chain))
     }
@@ -57,9 +59,13 @@ impl DecodedBatch {
         sequence: Sequence,
     ) -> Result<Self, FoldError> {
         let through = sequence.previous();
-        let span = Span { after: self.after, through, head: self.head };
+        let span = Span { through, ..self.span() };
         let before = Self::decode(model, cut(&self.events, sequence), span).map_err(|(error, _)| error)?;
-        Ok(before.with_chain(chain_at(store, through).await?))
+        Ok(before.with_chain(chain_in(store, through, self.opening).await?))
+    }
+
+    fn span(&self) -> Span {
+        Span { after: self.after, through: self.through, head: self.head, opening: self.opening }
     }
 
     /// The same batch with the log's chain value at its end.
@@ -74,6 +80,7 @@ pub(crate) struct Span {
     pub(crate) after: Sequence,
     pub(crate) through: Sequence,
     pub(crate) head: Sequence,
+    pub(crate) opening: Opening,
 }
 
 /// The events below `sequence`.

@@ -1,5 +1,6 @@
 //! Reads the log ahead of the writer and decodes on other threads, a bounded number of batches ahead. What was seen of the
-//! log so far is checked when the feed has subscribed, and each batch brings the chain value at its end.
+//! log so far is checked when the feed has subscribed, and each batch brings the chain value at its end, in the opening of
+//! the log that its events were read in.
 //!
 //! A batch is bounded by its events, by the memory that they keep, and, where few of the log's events are wanted, by how
 //! much of the log it goes over: however rare the wanted events are, the checkpoint moves.
@@ -9,8 +10,8 @@ use super::{
     batch::{Span, cut},
 };
 use crate::{GenerationId, ReadModel, generation::check_seen};
-use annals_event::{EventBatch, Sequence};
-use annals_store::{Delivery, EventStore, ReadError, SeenLog, Subscribe, Subscription, chain_at};
+use annals_event::{EventBatch, Opening, Sequence};
+use annals_store::{Delivery, EventStore, ReadError, SeenLog, Subscribe, Subscription, chain_in};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
@@ -75,14 +76,17 @@ async fn read(options: FeedOptions, sender: &Sender) -> Result<(), FoldError> {
     let decoder = Decoder { model, store: store.clone() };
     while seen.through < until {
         let filter = decoder.model.filter().clone();
+        let opening = store.head().await?.opening;
         let subscription = store.subscribe(Subscribe::after(seen.through, filter)).await?;
         check_seen(&*store, generation, &seen).await?;
-        let mut collector = Collector::new(subscription);
+        let mut collector = Collector::new(subscription, opening);
         while seen.through < until
             && let Some((events, span)) = collector.collect(seen.through, until).await?
         {
             for batch in decoder.decode(events, span).await {
-                if let Ok(batch) = &batch {
+                if let Ok(batch) = &batch
+                    && batch.through > seen.through
+                {
                     (seen.through, seen.chain) = (batch.through, batch.chain);
                 }
                 let failed = batch.is_err();
@@ -98,13 +102,14 @@ async fn read(options: FeedOptions, sender: &Sender) -> Result<(), FoldError> {
 /// Joins deliveries into batches.
 struct Collector {
     subscription: Subscription,
+    opening: Opening,
     /// What of the last delivery was too much for its batch.
     left: Option<Delivery>,
 }
 
 impl Collector {
-    fn new(subscription: Subscription) -> Self {
-        Self { subscription, left: None }
+    fn new(subscription: Subscription, opening: Opening) -> Self {
+        Self { subscription, opening, left: None }
     }
 
     /// The next batch: what there is at once, as far as one may go. `None`: the adapter had lost the log, so that what was
@@ -115,7 +120,7 @@ impl Collector {
         until: Sequence,
     ) -> Result<Option<(Vec<EventBatch>, Span)>, ReadError> {
         let (mut events, mut count, mut bytes) = (Vec::new(), 0, 0);
-        let mut span = Span { after, through: after, head: Sequence::ZERO };
+        let mut span = Span { after, through: after, head: Sequence::ZERO, opening: self.opening };
         loop {
             let delivery = self.next().await?;
             if delivery.resumed {
@@ -190,7 +195,7 @@ impl Decoder {
         span: Span,
     ) -> Result<Result<DecodedBatch, Undecoded>, ReadError> {
         Ok(match decode_off(&self.model, events, span).await {
-            Ok(batch) => Ok(batch.with_chain(chain_at(&*self.store, span.through).await?)),
+            Ok(batch) => Ok(batch.with_chain(chain_in(&*self.store, span.through, span.opening).await?)),
             Err(failed) => Err(failed),
         })
     }

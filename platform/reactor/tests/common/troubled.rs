@@ -1,10 +1,9 @@
 //! A store that makes trouble: at one chosen call, or at many, it kills its caller, fails, or loses the answer; or it holds a
 //! caller back until it is let go. The log behind it is a real one.
 
-use annals_event::{Append, MarkName, Receipt, Sequence, Timestamp};
+use annals_event::{Append, MarkName, Receipt, Sequence};
 use annals_store::{
-    AppendError, Capabilities, EventStore, Head, LogPage, ReadError, ReadLog, ReadStream, StreamPage,
-    Subscribe, Subscription,
+    AppendError, EventStore, Layer, ReadError, ReadStream, StreamPage, Subscribe, Subscription,
 };
 use async_trait::async_trait;
 use futures::stream;
@@ -179,9 +178,9 @@ fn unread(reason: String) -> ReadError {
 }
 
 #[async_trait]
-impl EventStore for Troubled {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
+impl Layer for Troubled {
+    fn below(&self) -> Arc<dyn EventStore> {
+        self.inner.clone()
     }
     async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
         self.shared.appends.lock().unwrap().push(append.clone());
@@ -197,9 +196,6 @@ impl EventStore for Troubled {
     async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
         self.call(Call::ReadStream, unread, self.inner.read_stream(read)).await
     }
-    async fn read_log(&self, read: ReadLog) -> Result<LogPage, ReadError> {
-        self.inner.read_log(read).await
-    }
     async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
         let inner = self.call(Call::Subscribe, unread, self.inner.subscribe(subscribe)).await?;
         Ok(Subscription::new(stream::unfold(Some((self.clone(), inner)), async |state| {
@@ -210,13 +206,7 @@ impl EventStore for Troubled {
             }
         })))
     }
-    async fn head(&self) -> Result<Head, ReadError> {
-        self.inner.head().await
-    }
     async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
         self.call(Call::Mark, unread, self.inner.mark(mark)).await
-    }
-    async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
-        self.inner.sequence_at(time).await
     }
 }

@@ -2,13 +2,11 @@
 
 #![allow(dead_code, unreachable_pub, unused_imports, missing_docs, reason = "each test uses its part")]
 
-mod connection;
 mod customers;
 mod queries;
 mod stores;
 mod world;
 
-pub use connection::Connection;
 pub use customers::{
     CUSTOMERS, Customer, Customers, Days, Fold, Ordered, Rows, model, model_of, orders, rows,
 };

@@ -1,9 +1,9 @@
 //! Stores that do to a replay what real ones do now and then: be slow, be away, have lost their beginning, or take
 //! the process with them in the middle of an append.
 
-use annals_event::{Append, MarkName, Receipt, Sequence, StreamName, Timestamp};
+use annals_event::{Append, Receipt, Sequence, StreamName};
 use annals_store::{
-    AppendError, Capabilities, EventStore, Follow, Head, LogPage, ReadError, ReadLog, ReadStream, StreamPage,
+    AppendError, EventStore, Follow, Head, Layer, LogPage, ReadError, ReadLog, ReadStream, StreamPage,
     Subscribe, Subscription,
 };
 use async_trait::async_trait;
@@ -166,9 +166,9 @@ impl Directed {
 }
 
 #[async_trait]
-impl EventStore for Stage {
-    fn capabilities(&self) -> Capabilities {
-        self.0.inner.capabilities()
+impl Layer for Stage {
+    fn below(&self) -> Arc<dyn EventStore> {
+        self.0.inner.clone()
     }
     async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
         self.0.check().map_err(|_| AppendError::Unavailable { reason: "it is away".into() })?;
@@ -201,12 +201,6 @@ impl EventStore for Stage {
         let head = self.0.inner.head().await?;
         let first = self.0.first.lock().unwrap().unwrap_or(head.first);
         Ok(Head { first, ..head })
-    }
-    async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
-        self.0.inner.mark(mark).await
-    }
-    async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
-        self.0.inner.sequence_at(time).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::support::{append, log, mark, open, small_segments, stream, write};
 use annals_event::{Append, ExpectedVersion, NewEvent, Receipt, RequestId, Sequence};
-use annals_store::{AppendError, EventStore, ReadStream};
+use annals_store::{AppendError, EventStore, Head, ReadStream};
 use annals_store_log::{LogStore, OpenError};
 
 /// How the log ends before it starts again.
@@ -33,10 +33,13 @@ async fn events_marks_and_heads_are_there_after_a_restart() {
             let value = Sequence::new(round);
             append(&store, Append::new().set_mark(mark("m"), last, value)).await;
             last = Some(value);
-            let before = (log(&store).await, store.head().await.unwrap());
-            assert_eq!(before.0.0.len(), usize::try_from(round).unwrap() * 40);
+            let (before, head) = (log(&store).await, store.head().await.unwrap());
+            assert_eq!(before.0.len(), usize::try_from(round).unwrap() * 40);
             store = restarted(store, folder.path(), end).await;
-            assert_eq!((log(&store).await, store.head().await.unwrap()), before);
+            assert_eq!(log(&store).await, before);
+            let opening = store.head().await.unwrap().opening;
+            assert_ne!(opening, head.opening);
+            assert_eq!(store.head().await.unwrap(), Head { opening, ..head });
             assert_eq!(store.mark(&mark("m")).await.unwrap(), last);
             let page = store.read_stream(ReadStream::forward(stream("s-7"))).await.unwrap();
             let versions: Vec<_> = page.events.iter().map(|event| event.version().get()).collect();

@@ -1,10 +1,9 @@
 use super::*;
-use crate::{
-    AppendError, Capabilities, GappedStore, Head, LogPage, ReadStream, StreamPage, Subscribe, Subscription,
-};
-use annals_event::{Append, ExpectedVersion, MarkName, Metadata, Receipt, TraceContext};
+use crate::{GappedStore, Layer, LogPage};
+use annals_event::{Append, ExpectedVersion, Metadata, TraceContext};
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use std::sync::Arc;
 
 /// Appends an event of `service` and gives its id.
 async fn happened(
@@ -191,28 +190,13 @@ async fn ids_of_clocks_that_differ_are_found() {
 struct Watched(GappedStore, Mutex<Vec<Sequence>>);
 
 #[async_trait]
-impl EventStore for Watched {
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
-    }
-    async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
-        self.0.append(append).await
-    }
-    async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
-        self.0.read_stream(read).await
+impl Layer for Watched {
+    fn below(&self) -> Arc<dyn EventStore> {
+        Arc::new(self.0.clone())
     }
     async fn read_log(&self, read: ReadLog) -> Result<LogPage, ReadError> {
         self.1.lock().push(read.from);
         self.0.read_log(read).await
-    }
-    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
-        self.0.subscribe(subscribe).await
-    }
-    async fn head(&self) -> Result<Head, ReadError> {
-        self.0.head().await
-    }
-    async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
-        self.0.mark(mark).await
     }
     async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
         // As if what is there were recorded long ago, and the id were made just now.

@@ -3,8 +3,8 @@
 use crate::floods::stranger;
 use crate::support::{Server, client_options, one_event, stream};
 use annals_event::{
-    Append, Conflict, EventId, ExpectedVersion, InvalidAppend, LogId, MarkName, Receipt, RequestId, Sequence,
-    Timestamp, Version,
+    Append, Conflict, EventId, ExpectedVersion, InvalidAppend, LogId, MarkName, Opening, Receipt, RequestId,
+    Sequence, Timestamp, Version,
 };
 use annals_store::{
     AppendError, Capabilities, Damage, EventStore, Filter, GappedStore, Head, LogPage, ReadError, ReadLog,
@@ -54,7 +54,8 @@ impl EventStore for Failing {
         Ok(Subscription::new(streams::iter([Err(self.read.clone())])))
     }
     async fn head(&self) -> Result<Head, ReadError> {
-        Ok(Head { log_id: LogId::from_bytes([7; 16]), first: Sequence::FIRST, last: Sequence::ZERO })
+        let (log_id, opening) = (LogId::from_bytes([7; 16]), Opening::from_bytes([8; 16]));
+        Ok(Head { log_id, first: Sequence::FIRST, last: Sequence::ZERO, opening })
     }
     async fn mark(&self, _: &MarkName) -> Result<Option<Sequence>, ReadError> {
         Err(self.read.clone())

@@ -1,10 +1,9 @@
 //! The server is stopped, killed and replaced while clients append and read.
 
 use crate::support::{Server, client_options, event, one_event, stream};
-use annals_event::{Append, ExpectedVersion, LogId, MarkName, Receipt, Sequence, Timestamp};
+use annals_event::{Append, ExpectedVersion, LogId, Receipt, Sequence};
 use annals_store::{
-    AppendError, Capabilities, EventStore, Filter, GappedStore, Head, LogPage, ReadError, ReadLog,
-    ReadStream, StreamPage, Subscribe, Subscription,
+    AppendError, EventStore, Filter, GappedStore, Layer, ReadError, ReadLog, ReadStream, Subscribe,
 };
 use annals_store_grpc::{GrpcStore, Options};
 use async_trait::async_trait;
@@ -102,33 +101,15 @@ impl Slow {
 }
 
 #[async_trait]
-impl EventStore for Slow {
-    fn capabilities(&self) -> Capabilities {
-        self.store.capabilities()
+impl Layer for Slow {
+    fn below(&self) -> Arc<dyn EventStore> {
+        Arc::new(self.store.clone())
     }
     async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
         let receipt = self.store.append(append).await;
         self.written.add_permits(1);
         self.leave.acquire().await.unwrap().forget();
         receipt
-    }
-    async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
-        self.store.read_stream(read).await
-    }
-    async fn read_log(&self, read: ReadLog) -> Result<LogPage, ReadError> {
-        self.store.read_log(read).await
-    }
-    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
-        self.store.subscribe(subscribe).await
-    }
-    async fn head(&self) -> Result<Head, ReadError> {
-        self.store.head().await
-    }
-    async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
-        self.store.mark(mark).await
-    }
-    async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
-        self.store.sequence_at(time).await
     }
 }
 

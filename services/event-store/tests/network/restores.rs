@@ -6,7 +6,10 @@ use annals_projection::{
     ApplyError, Catalog, Projector, ProjectorHandle, ProjectorOptions, ReadModel, SqlProjection, SqlTable,
     SqlTransaction,
 };
-use annals_store::{Activity, EventStore, Filter, LogMismatch, SeenLog, Subscribe, chain_at, check_same_log};
+use annals_store::{
+    Activity, EventStore, Filter, Layer, LogMismatch, ReadError, SeenLog, Subscribe, Subscription, chain_at,
+    check_same_log,
+};
 use annals_store_log::{LogStore, Options};
 use async_trait::async_trait;
 use std::{path::Path, sync::Arc, time::Duration};
@@ -64,6 +67,33 @@ async fn a_subscription_says_that_it_was_resumed_and_what_was_seen_is_refused() 
     append(&other, 10).await;
     assert_eq!(check_same_log(&client, &seen).await, Err(LogMismatch::Diverged { seen: through }));
     assert!(!subscription.next().await.unwrap().resumed);
+}
+
+/// A store that takes subscriptions at its head, and delivers nothing.
+struct Mute(LogStore);
+
+#[async_trait]
+impl Layer for Mute {
+    fn below(&self) -> Arc<dyn EventStore> {
+        Arc::new(self.0.clone())
+    }
+    async fn subscribe(&self, _: Subscribe) -> Result<Subscription, ReadError> {
+        Ok(Subscription::new(futures::stream::pending()))
+    }
+}
+
+#[tokio::test]
+async fn a_first_delivery_that_comes_over_another_connection_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, other) = log_and_other_history(&folder, 15).await;
+    let server = Server::start_to_restart(Arc::new(Mute(log))).await;
+    let (address, client) = (server.address, server.client().await);
+    let at_the_head = Subscribe::after(Sequence::new(20), Filter::all());
+    let mut subscription = client.subscribe(at_the_head).await.unwrap();
+    server.kill().await;
+
+    let _server = Server::start_at(address, Arc::new(other.clone())).await;
+    assert!(subscription.next().await.unwrap().resumed);
 }
 
 #[derive(Clone, Debug)]

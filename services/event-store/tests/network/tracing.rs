@@ -1,11 +1,8 @@
 //! A trace goes on through the network.
 
 use crate::support::{Server, one_event};
-use annals_event::{Append, MarkName, Receipt, Sequence, Timestamp, TraceContext};
-use annals_store::{
-    AppendError, Capabilities, EventStore, GappedStore, Head, LogPage, ReadError, ReadLog, ReadStream,
-    StreamPage, Subscribe, Subscription,
-};
+use annals_event::{Append, Receipt, TraceContext};
+use annals_store::{AppendError, EventStore, GappedStore, Layer};
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex};
 use tracing::{Instrument, info_span};
@@ -15,31 +12,13 @@ use tracing::{Instrument, info_span};
 struct Noting(GappedStore, Arc<Mutex<Option<TraceContext>>>);
 
 #[async_trait]
-impl EventStore for Noting {
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
+impl Layer for Noting {
+    fn below(&self) -> Arc<dyn EventStore> {
+        Arc::new(self.0.clone())
     }
     async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
         *self.1.lock().unwrap() = annals_telemetry::current_context();
         self.0.append(append).await
-    }
-    async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
-        self.0.read_stream(read).await
-    }
-    async fn read_log(&self, read: ReadLog) -> Result<LogPage, ReadError> {
-        self.0.read_log(read).await
-    }
-    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
-        self.0.subscribe(subscribe).await
-    }
-    async fn head(&self) -> Result<Head, ReadError> {
-        self.0.head().await
-    }
-    async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
-        self.0.mark(mark).await
-    }
-    async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
-        self.0.sequence_at(time).await
     }
 }
 

@@ -301,7 +301,7 @@ impl Memory {
                 let known = self.mark_hints.entry(mark.clone()).or_insert(*actual);
                 *known = (*known).max(*actual);
             }
-            Conflict::Mark { .. } => {}
+            Conflict::Mark { .. } | Conflict::Opening { .. } => {}
         }
         let clock = self.clock;
         if let Some(call) = self.open.get_mut(&asked.request)

@@ -361,6 +361,7 @@ impl Story {
             Conflict::Stream { expected, actual, .. } if expected.allows(*actual) => {
                 Some("contradicts itself")
             }
+            Conflict::Opening { .. } => Some("is for an opening of the log that was not asked for"),
             Conflict::Stream { stream, actual, .. } => {
                 let claim = Claim { value: actual.get(), asked, answered };
                 match self.streams.get(stream) {

@@ -162,16 +162,31 @@ fn a_restored_backup_in_the_place_of_the_log_is_served_by_the_next_start() {
     restored.append(one()).unwrap();
 }
 
+/// Copies the files of `folder` over those of the open log, which must notice.
+fn copied_over(held: &Held, folder: &Path) {
+    for name in names(folder) {
+        std::fs::copy(folder.join(&name), held.folder().join(&name)).unwrap();
+    }
+    let reason = held.noticed();
+    assert!(reason.contains("were overwritten while the log was open"), "{reason}");
+}
+
 #[test]
 fn a_backup_that_is_copied_over_an_open_log_is_noticed() {
     let held = Held::new();
     let backup = held.parent.path().join("backup");
     held.log.backup(&backup).unwrap();
-    for name in names(&backup) {
-        std::fs::copy(backup.join(&name), held.folder().join(&name)).unwrap();
-    }
-    let reason = held.noticed();
-    assert!(reason.contains("were overwritten while the log was open"), "{reason}");
+    copied_over(&held, &backup);
+}
+
+/// Both were opened once.
+#[test]
+fn another_log_that_is_copied_over_an_open_log_is_noticed() {
+    let (held, other) = (Held::new(), Held::new());
+    let folder = other.folder();
+    other.log.close().unwrap();
+    drop(other.log);
+    copied_over(&held, &folder);
 }
 
 /// The same on a simulated disk, where every kind of loss can be had.

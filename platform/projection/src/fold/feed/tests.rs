@@ -2,7 +2,7 @@ use super::*;
 use annals_event::{
     Append, EventBatchBuilder, EventType, ExpectedVersion, NewEvent, StreamName, Timestamp, Version,
 };
-use annals_store::Filter;
+use annals_store::{Filter, Head};
 use annals_store_log::{LogStore, Options};
 use tempfile::TempDir;
 
@@ -28,8 +28,8 @@ async fn log(appends: u64, one_in: u64) -> (TempDir, LogStore) {
 async fn batches(store: &LogStore) -> Vec<(Vec<EventBatch>, Span)> {
     let filter = Filter { event_types: vec![EventType::new("wanted").unwrap()], ..Filter::all() };
     let subscription = store.subscribe(Subscribe::after(Sequence::ZERO, filter)).await.unwrap();
-    let until = store.head().await.unwrap().last;
-    let (mut collector, mut batches) = (Collector::new(subscription), Vec::new());
+    let Head { last: until, opening, .. } = store.head().await.unwrap();
+    let (mut collector, mut batches) = (Collector::new(subscription, opening), Vec::new());
     let mut through = Sequence::ZERO;
     while through < until {
         let (events, span) = collector.collect(through, until).await.unwrap().unwrap();
@@ -95,7 +95,8 @@ async fn what_one_delivery_brings_too_much_is_left_for_the_next_batches() {
     let (through, head) = (Sequence::new(25_000), Sequence::new(30_000));
     let delivery = Delivery { events: every_hundredth(1..=25_000), through, head, resumed: false };
     let rest = Delivery { events: EventBatch::empty(), through: head, head, resumed: false };
-    let mut collector = Collector::new(Subscription::new(futures::stream::iter([Ok(delivery), Ok(rest)])));
+    let subscription = Subscription::new(futures::stream::iter([Ok(delivery), Ok(rest)]));
+    let mut collector = Collector::new(subscription, Opening::generate());
     let mut after = Sequence::ZERO;
     for to in [10_000, 20_000, 30_000] {
         let (events, span) = collector.collect(after, head).await.unwrap().unwrap();
