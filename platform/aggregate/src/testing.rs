@@ -162,9 +162,14 @@ fn decode_all<A: Aggregate>(stored: &EventBatch) -> Vec<A::Event> {
 
 #[track_caller]
 fn assert_same<T: Debug + PartialEq>(expected: &[T], actual: &[T], what: &str) {
-    if expected != actual {
-        panic!("{what} differ (- expected, + actual)\n{}", Diff { expected, actual });
+    if let Some(difference) = difference(expected, actual) {
+        panic!("{what} differ (- expected, + actual)\n{difference}");
     }
+}
+
+/// Where two lists differ, line by line; `None`: nowhere. For testing kits.
+pub fn difference<T: Debug + PartialEq>(expected: &[T], actual: &[T]) -> Option<String> {
+    (expected != actual).then(|| Diff { expected, actual }.to_string())
 }
 
 /// Both sides line by line: what they have in common at the beginning and the end stands once.

@@ -18,7 +18,7 @@ use crate::{
     fold::{Feed, FeedOptions},
     generation::GenerationWriter,
 };
-use annals_aggregate::encode;
+use annals_aggregate::{encode, testing::difference};
 use annals_event::{Append, Event, EventId, ExpectedVersion, Metadata, Sequence, StreamName, Timestamp};
 use annals_store::{EventStore, GappedStore, ReadLog};
 use annals_telemetry::Run;
@@ -26,6 +26,7 @@ use std::{
     error::Error,
     fmt::Debug,
     fs,
+    panic::Location,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -52,33 +53,51 @@ impl Given {
     }
 
     /// These events happen on `stream`.
-    pub async fn events<E: Event>(self, stream: &str, events: impl IntoIterator<Item = E>) -> Self {
-        let events: Vec<E> = events.into_iter().collect();
-        let appended = async {
-            let events = encode(&events, &Metadata::default(), |_| EventId::generate())?;
-            let append = Append::to(StreamName::new(stream)?, ExpectedVersion::Any, events);
-            self.store.append(append).await?;
-            Ok::<_, Box<dyn Error>>(())
-        };
-        let appended = appended.await;
-        if let Err(error) = appended {
-            panic!("a given event cannot be appended: {error}");
+    #[track_caller]
+    pub fn events<E: Event>(
+        self,
+        stream: &str,
+        events: impl IntoIterator<Item = E>,
+    ) -> impl Future<Output = Self> {
+        let (caller, events) = (Location::caller(), events.into_iter().collect::<Vec<E>>());
+        async move {
+            match self.append(stream, &events).await {
+                Ok(()) => self,
+                Err(error) => panic!("{caller}: a given event cannot be appended: {error}"),
+            }
         }
-        self
+    }
+
+    async fn append<E: Event>(&self, stream: &str, events: &[E]) -> Result<(), Box<dyn Error>> {
+        let events = encode(events, &Metadata::default(), |_| EventId::generate())?;
+        let append = Append::to(StreamName::new(stream)?, ExpectedVersion::Any, events);
+        self.store.append(append).await?;
+        Ok(())
     }
 
     /// Then these are the rows of `R`'s table, in the order of their keys.
-    pub async fn then_rows<R: Table + Debug>(self, expected: impl IntoIterator<Item = R>) -> Self {
-        let expected: Vec<R> = expected.into_iter().collect();
-        let folded = match self.fold::<R>().await {
-            Ok(folded) => folded,
-            Err(error) => panic!("the events cannot be folded: {error}"),
-        };
-        let Folded { at_once, one_by_one, twice } = folded;
-        assert!(at_once == one_by_one, "folded one by one:\n{one_by_one:#?}\nall at once:\n{at_once:#?}");
-        assert!(at_once == twice, "delivered twice:\n{twice:#?}\nonce:\n{at_once:#?}");
-        assert!(at_once == expected, "the rows are:\n{at_once:#?}\nexpected:\n{expected:#?}");
-        self
+    #[track_caller]
+    pub fn then_rows<R: Table + Debug>(
+        self,
+        expected: impl IntoIterator<Item = R>,
+    ) -> impl Future<Output = Self> {
+        // A future is polled by the runtime, so the caller's line is told in words.
+        let (caller, expected) = (Location::caller(), expected.into_iter().collect::<Vec<R>>());
+        async move {
+            let Folded { at_once, one_by_one, twice } = match self.fold::<R>().await {
+                Ok(folded) => folded,
+                Err(error) => panic!("{caller}: the events cannot be folded: {error}"),
+            };
+            let must_be_same = |(before, minus): (&[R], &str), (after, plus): (&[R], &str)| {
+                if let Some(difference) = difference(before, after) {
+                    panic!("{caller}: the rows differ (- {minus}, + {plus})\n{difference}");
+                }
+            };
+            must_be_same((&at_once, "folded all at once"), (&one_by_one, "folded one by one"));
+            must_be_same((&at_once, "delivered once"), (&twice, "delivered twice"));
+            must_be_same((&expected, "expected"), (&at_once, "actual"));
+            self
+        }
     }
 
     async fn fold<R: Table>(&self) -> Result<Folded<R>, Box<dyn Error>> {

@@ -26,14 +26,35 @@ async fn given_events_then_rows() {
         .await;
 }
 
+/// What a test is told that ends in a panic.
+async fn told(test: impl Future<Output = ()> + Send + 'static) -> String {
+    let panic = tokio::spawn(test).await.unwrap_err().into_panic();
+    panic.downcast_ref::<String>().unwrap().clone()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-#[should_panic(expected = "expected")]
-async fn other_rows_than_expected_are_noticed() {
-    given(&model())
-        .events("till-1", [sold("ann", "cd", 1)])
-        .await
-        .then_rows([account("ann", 1, 2, "cd")])
-        .await;
+async fn other_rows_are_told_with_the_line_of_the_test_and_the_difference() {
+    let told = told(async {
+        let given = given(&model()).events("till-1", [sold("ann", "cd", 1), sold("bob", "lp", 5)]).await;
+        given.then_rows([account("ann", 1, 2, "cd"), account("bob", 1, 5, "lp")]).await;
+    })
+    .await;
+    let place = format!("{}:{}:", file!(), line!() - 3);
+    assert!(told.starts_with(&place), "{place} {told}");
+    let lines: Vec<&str> = told.lines().map(str::trim_end).collect();
+    assert!(lines[0].ends_with("the rows differ (- expected, + actual)"), "{told}");
+    let changed = lines.iter().filter(|line| line.starts_with(['-', '+'])).copied();
+    assert_eq!(changed.collect::<Vec<_>>(), ["-     cents: 2,", "+     cents: 1,"], "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_given_event_that_cannot_be_appended_is_told_with_the_line() {
+    let told = told(async {
+        given(&model()).events("", [sold("ann", "cd", 1)]).await;
+    })
+    .await;
+    let place = format!("{}:{}:", file!(), line!() - 3);
+    assert!(told.starts_with(&place) && told.contains("cannot be appended"), "{place} {told}");
 }
 
 /// A fold that is not deterministic: it counts its own calls.
