@@ -20,6 +20,9 @@ pub enum FolderError {
         "the data folder {} is in use by another process; stop that one, or name another folder with --data", .0.display()
     )]
     InUse(PathBuf),
+    /// There is a file of that name.
+    #[error("{} is a file and no folder; name another with --data", .0.display())]
+    IsFile(PathBuf),
     /// The system refuses.
     #[error("cannot use the data folder {}: {source}; name another with --data", .path.display())]
     Io {
@@ -34,6 +37,9 @@ impl DataFolder {
     /// Takes the folder, and makes it if it is not there.
     pub fn take(path: &Path) -> Result<Self, FolderError> {
         let failed = |source| FolderError::Io { path: path.to_owned(), source };
+        if path.is_file() {
+            return Err(FolderError::IsFile(path.to_owned()));
+        }
         fs::create_dir_all(path).map_err(failed)?;
         let path = path.canonicalize().map_err(failed)?;
         let lock = File::create(path.join("shop.lock")).map_err(failed)?;
@@ -82,5 +88,6 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let refused = DataFolder::take(file.path()).unwrap_err().to_string();
         assert!(refused.contains(&file.path().display().to_string()), "{refused}");
+        assert!(refused.contains("is a file and no folder"), "{refused}");
     }
 }

@@ -1,5 +1,6 @@
 //! The command line.
 
+use annals::service::listen_address;
 use clap::Parser;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -35,7 +36,7 @@ pub struct Options {
     pub purchases: PathBuf,
 
     /// Where to serve HTTP. Port 0 takes a free one; the shop says which.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = listen_address)]
     pub listen: SocketAddr,
 
     /// Use the event store that runs there, e.g. http://127.0.0.1:7400, instead of a log in the data folder.

@@ -1,6 +1,7 @@
 //! What the main job tells at its end: for people, or as one JSON object for programs.
 
 use crate::money::Cents;
+use annals::service::counted;
 use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;
@@ -102,8 +103,9 @@ pub struct TraceReport {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { orders, customers, items, revenue_cents, log, seconds, .. } = self;
-        writeln!(f, "{orders} orders by {customers} customers: {items} items for {revenue_cents} dollars")?;
-        writeln!(f, "the log wrote {log}")?;
+        let (orders, customers) = (counted(orders, "order"), counted(customers, "customer"));
+        writeln!(f, "{orders} by {customers}: {} for {revenue_cents} dollars", counted(items, "item"))?;
+        writeln!(f, "the log {log}")?;
         write!(f, "done in {seconds:.1} s; the data is in {}", self.data_dir.display())
     }
 }
@@ -113,16 +115,17 @@ impl fmt::Display for LogReport {
         let Self { events: Some(events), appends: Some(appends), groups: Some(groups), syncs: Some(syncs) } =
             self
         else {
-            return f.write_str("in another process");
+            return f.write_str("is that of another process, which knows what it wrote");
         };
-        write!(f, "{events} events in {appends} appends, {groups} groups and {syncs} syncs")
+        let (events, appends) = (counted(events, "event"), counted(appends, "append"));
+        write!(f, "wrote {events} in {appends}, {} and {}", counted(groups, "group"), counted(syncs, "sync"))
     }
 }
 
 impl fmt::Display for FeedReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { placed, known, bad_lines, seconds, settle_seconds } = self;
-        write!(f, "{placed} orders placed, {known} known, {bad_lines} bad lines")?;
+        write!(f, "{} placed, {known} known, {}", counted(placed, "order"), counted(bad_lines, "bad line"))?;
         write!(f, " in {seconds:.1} s; all settled {settle_seconds:.1} s later")
     }
 }
@@ -131,7 +134,8 @@ impl fmt::Display for ReplayReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { read_model, from, snapshot_sequence, events, seconds, queries, .. } = self;
         let word = |yes, word| if yes { word } else { "NOT " };
-        write!(f, "{read_model} from {from} on, snapshot at {snapshot_sequence}, {events} events")?;
+        write!(f, "{read_model} from {from} on, snapshot at {snapshot_sequence}, ")?;
+        f.write_str(&counted(events, "event"))?;
         write!(f, " in {seconds:.2} s, {:.0} a second; ", self.events_per_second)?;
         write!(f, "{}verified, ", word(self.verified, ""))?;
         write!(f, "{}promoted; {queries} queries answered meanwhile", word(self.promoted, ""))

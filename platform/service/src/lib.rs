@@ -32,5 +32,5 @@ pub use extract::{Body, Params, Segment};
 pub use finish::finish;
 pub use limits::HttpLimits;
 pub use problem::Problem;
-pub use sentence::sentence;
+pub use sentence::{counted, listen_address, sentence};
 pub use server::{BindError, HttpServer};

@@ -47,6 +47,14 @@ fn answer<T>(result: Result<T, ReadError>) -> Answer<T> {
     result.map(Response::new).map_err(|error| status::of_read_error(&error))
 }
 
+/// Why the store is not ready. Whoever is told says that it is unavailable.
+fn reason_of(error: ReadError) -> String {
+    match error {
+        ReadError::Unavailable { reason } => reason,
+        other => other.to_string(),
+    }
+}
+
 /// The request as the store takes it.
 fn read<M, T: TryFrom<M, Error = InvalidMessage>>(request: Request<M>) -> Result<T, Status> {
     T::try_from(request.into_inner()).map_err(|error| bad_read(&error))
@@ -93,7 +101,7 @@ impl Methods for LogMethods {
 
     async fn head(&self, _: Request<v1::HeadRequest>) -> Answer<v1::HeadResponse> {
         let head = self.store.head().await.map(v1::HeadResponse::from);
-        let not_ready = self.store.ready().await.err().map(|error| error.to_string()).unwrap_or_default();
+        let not_ready = self.store.ready().await.err().map(reason_of).unwrap_or_default();
         answer(head.map(|head| v1::HeadResponse { not_ready, ..head }))
     }
 

@@ -3,7 +3,7 @@
 mod offline;
 
 use annals_event_store::{Limits, Service, operations};
-use annals_service::{HttpLimits, HttpServer, sentence};
+use annals_service::{HttpLimits, HttpServer, listen_address, sentence};
 use annals_store_log::{LogStore, Retainer, Retention, Scrub};
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
@@ -41,7 +41,7 @@ struct Arguments {
 
     /// The address to listen on. The default is a free port that only this machine reaches; 0.0.0.0:7400 is a fixed port
     /// that all reach
-    #[arg(long, value_name = "ADDR", env = "ANNALS_LISTEN", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDR", env = "ANNALS_LISTEN", default_value = "127.0.0.1:0", value_parser = listen_address)]
     listen: SocketAddr,
 
     /// Serve a damaged log for reading what lies below the damage. Without it the server does not start

@@ -1,5 +1,6 @@
 //! What is done with a log that nobody serves.
 
+use annals_service::counted;
 use annals_store_log::{LogStore, OpenError, VerifyProgress, holds_log, verify};
 use anyhow::{Context, bail, ensure};
 use std::{
@@ -16,13 +17,13 @@ pub(crate) fn verify_log(data: &Path) -> anyhow::Result<()> {
         writeln!(out, "{finding}")?;
     }
     if report.unfinished_bytes > 0 {
-        let bytes = report.unfinished_bytes;
-        writeln!(out, "{bytes} bytes behind the end were never answered; the next start wipes them")?;
+        let bytes = counted(report.unfinished_bytes, "byte");
+        writeln!(out, "{bytes} behind the end were never answered; the next start wipes them")?;
     }
-    writeln!(out, "{} events in {} segments", report.events, report.segments)?;
+    writeln!(out, "{} in {}", counted(report.events, "event"), counted(report.segments, "segment"))?;
     match report.findings.len() {
         0 => Ok(()),
-        count => bail!("the log in {} is damaged in {count} places", data.display()),
+        count => bail!("the log in {} is damaged in {}", data.display(), counted(count, "place")),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The replay controller as a process of its own, over the network seam.
 
 use annals_replay::Replays;
-use annals_service::{HttpServer, sentence};
+use annals_service::{HttpServer, listen_address, sentence};
 use annals_store::EventStore;
 use annals_store_grpc::GrpcStore;
 use annals_telemetry::Telemetry;
@@ -28,7 +28,7 @@ struct Options {
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7400", env = "ANNALS_STORE")]
     store: String,
     /// Where to listen; port 0 takes a free one.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7401")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7401", value_parser = listen_address)]
     listen: SocketAddr,
 }
 

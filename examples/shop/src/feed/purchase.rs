@@ -3,6 +3,7 @@
 use crate::day::{Day, InvalidDay};
 use crate::ids::{CustomerId, InvalidId, OrderId};
 use crate::money::{Cents, InvalidAmount};
+use annals::service::counted;
 use uuid::Uuid;
 
 /// The file's first line, which is no purchase.
@@ -31,7 +32,7 @@ pub struct Purchase {
 #[non_exhaustive]
 pub enum BadPurchase {
     /// Not the four fields.
-    #[error("it has {0} fields; a purchase has four: {HEADER}")]
+    #[error("it has {}; a purchase has four: {HEADER}", counted(.0, "field"))]
     Fields(usize),
     /// The first field is no customer.
     #[error(transparent)]
@@ -94,7 +95,8 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_line_is_said() {
         for (text, reason) in [
-            ("0001,1997-01-01,2", "it has 3 fields"),
+            ("", "it has 1 field;"),
+            ("0001,1997-01-01,2", "it has 3 fields;"),
             ("0001,1997-01-01,2,29.33,5", "it has 5 fields"),
             (",1997-01-01,2,29.33", "customer id"),
             ("0001,1997-02-30,2,29.33", "day of the calendar"),

@@ -8,6 +8,7 @@ use crate::shop::Shop;
 use annals::aggregate::Context;
 use annals::event::Sequence;
 use annals::replay::{Phase, Plan, Replay, ReplayId, ReplayMode, ReplayRequest, ReplayStatus, Replays};
+use annals::service::counted;
 use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::{Duration, Instant};
@@ -132,7 +133,7 @@ impl std::fmt::Display for Planned<'_> {
             Some(snapshot) => write!(f, "start from the snapshot at {}", snapshot.sequence)?,
             None => write!(f, "start empty")?,
         }
-        write!(f, ", fold {} events ({} to {})", plan.events, plan.fold_from, plan.head)?;
+        write!(f, ", fold {} ({} to {})", counted(plan.events, "event"), plan.fold_from, plan.head)?;
         write!(f, ", read {} KiB, need {} KiB of disk", plan.log_bytes / 1024, plan.disk_bytes / 1024)?;
         if let Some(estimated_ms) = plan.estimated_ms {
             write!(f, ", about {estimated_ms} ms")?;

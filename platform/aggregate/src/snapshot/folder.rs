@@ -21,6 +21,9 @@ impl FolderSnapshots {
     /// Snapshots in `dir`, which is made when there is none.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, SnapshotError> {
         let dir = dir.into();
+        if dir.is_file() {
+            return Err(unavailable(&dir, "it is a file and no folder"));
+        }
         fs::create_dir_all(&dir).map_err(|error| unavailable(&dir, error))?;
         Ok(Self { dir })
     }

@@ -22,6 +22,11 @@ pub struct RealDisk {
     permission: Permission,
 }
 
+/// The system says that a file in the way of a folder exists, and not that it is one.
+fn no_folder(path: &Path, error: io::Error) -> io::Error {
+    if path.is_file() { io::Error::new(error.kind(), "it is a file and no folder") } else { error }
+}
+
 struct Folder {
     /// Absolute, so that it means the same wherever the process goes.
     path: PathBuf,
@@ -41,7 +46,7 @@ impl RealDisk {
     pub fn open(folder: &Path) -> io::Result<Self> {
         let is_missing = |ancestor: &&Path| !ancestor.as_os_str().is_empty() && !ancestor.exists();
         let missing: Vec<&Path> = folder.ancestors().take_while(is_missing).collect();
-        std::fs::create_dir_all(folder)?;
+        std::fs::create_dir_all(folder).map_err(|error| no_folder(folder, error))?;
         for made in missing {
             sync_parent(made)?;
         }

@@ -58,6 +58,7 @@ async fn must_be_told(program: &Program, due: &str) {
     let client = impatient(program).await;
     let not_ready = client.ready().await.unwrap_err().to_string();
     assert!(not_ready.contains(due), "{not_ready}");
+    assert_eq!(not_ready.matches("unavailable").count(), 1, "{not_ready}");
     let refused = client.append(one_event("a")).await.unwrap_err();
     assert!(matches!(&refused, AppendError::Unavailable { reason } if reason.contains(due)), "{refused}");
     let page = client.read_log(ReadLog::from(Sequence::FIRST)).await.unwrap();

@@ -117,6 +117,14 @@ async fn a_folder_in_use_and_a_port_in_use_are_one_clear_sentence_each() {
 }
 
 #[tokio::test]
+async fn a_name_in_place_of_an_address_is_refused_with_an_example() {
+    let folder = tempfile::tempdir().unwrap();
+    let Output { status, stderr, .. } = command(folder.path(), "localhost:8080").output().await.unwrap();
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert!(status.code() == Some(2) && stderr.contains("such as 127.0.0.1:8080"), "{stderr}");
+}
+
+#[tokio::test]
 async fn a_folder_of_something_else_is_one_clear_sentence() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("thesis.odt"), "precious").unwrap();
@@ -124,7 +132,7 @@ async fn a_folder_of_something_else_is_one_clear_sentence() {
     assert!(sentence.contains("is not a log"), "{sentence}");
     let file = folder.path().join("thesis.odt");
     let sentence = fails(&file, "127.0.0.1:0").await;
-    assert!(sentence.starts_with("annals-event-store: "), "{sentence}");
+    assert!(sentence.starts_with("annals-event-store: ") && sentence.contains("is a file"), "{sentence}");
 }
 
 #[tokio::test]
@@ -197,11 +205,11 @@ async fn a_log_is_verified_and_each_damage_is_a_line() {
     assert!(!verified && stderr.contains("is in use by another process"), "{stderr}");
     assert!(program.signal("-TERM").await);
     let (verified, stdout, stderr) = offline(&["verify", "--data", data]).await;
-    assert!(verified && stdout.contains("200 events in 1 segments"), "{stdout}{stderr}");
+    assert!(verified && stdout.contains("200 events in 1 segment\n"), "{stdout}{stderr}");
     assert!(stderr.contains("100% verified"), "{stderr}");
     damage(folder.path());
     let (verified, stdout, stderr) = offline(&["verify", "--data", data]).await;
-    assert!(!verified && stderr.contains("is damaged in 1 places"), "{stderr}");
+    assert!(!verified && stderr.contains("is damaged in 1 place\n"), "{stderr}");
     assert!(stdout.contains("0000000001.segment is damaged at byte"), "{stdout}");
 }
 
