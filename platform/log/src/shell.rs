@@ -249,6 +249,11 @@ impl Log {
         backup::backup(&self.inner.reader, folder)
     }
 
+    /// Refuses a folder for backups that is within the log's own, before there is a backup to be made.
+    pub fn check_backup_folder(&self, folder: &Path) -> Result<(), BackupError> {
+        backup::must_be_outside(&self.inner.reader, folder)
+    }
+
     /// Verifies all sealed segments once, at full speed; waits while the background does.
     pub fn scrub(&self) -> ScrubStatus {
         let _ = scrub::pass(&self.inner.reader, None, |_| ControlFlow::Continue(()));

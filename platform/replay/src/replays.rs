@@ -9,7 +9,7 @@ use annals_aggregate::{Context, Executed, Loaded, Repository};
 use annals_event::{Sequence, Timestamp};
 use annals_projection::ModelName;
 use annals_store::{ConsumerState, EventStore};
-use std::{convert::Infallible, fmt, future::pending, sync::Arc};
+use std::{cmp::Reverse, convert::Infallible, fmt, future::pending, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 /// Asks for replays and decides about them. Cloning it is cheap.
@@ -183,10 +183,13 @@ impl Replays {
         Some(ReplayStatus::new(id, self.directory.get(id)?, self.board.progress(id)))
     }
 
-    /// All replays, oldest first.
+    /// All replays, the one that changed last first.
     pub fn list(&self) -> Vec<ReplayStatus> {
         let status = |(id, known)| ReplayStatus::new(id, known, self.board.progress(id));
-        self.directory.all().into_iter().map(status).collect()
+        let mut list: Vec<_> = self.directory.all().into_iter().map(status).collect();
+        // What the log has not brought yet is the newest of all.
+        list.sort_by_key(|status| Reverse((status.since.is_none(), status.since, status.id)));
+        list
     }
 
     /// Waits until a worker has planned the replay or refused it.

@@ -9,7 +9,10 @@ use annals_store::{
     Subscribe, Subscription,
 };
 use async_trait::async_trait;
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// The embedded log as an [`EventStore`]. Cloning it gives another handle to the same log.
 ///
@@ -83,6 +86,11 @@ impl LogStore {
         let (log, folder) = (self.log.clone(), folder.into());
         let copying = tokio::task::spawn_blocking(move || log.backup(&folder));
         copying.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))
+    }
+
+    /// Refuses a folder for backups that is within the log's own, before there is a backup to be made.
+    pub fn check_backup_folder(&self, folder: &Path) -> Result<(), BackupError> {
+        self.log.check_backup_folder(folder)
     }
 
     /// What verifying in the background did and found since the log was opened.

@@ -203,6 +203,9 @@ async fn keep_serving(arguments: Arguments) -> anyhow::Result<()> {
 async fn open(arguments: &Arguments) -> anyhow::Result<LogStore> {
     let data = arguments.data.as_ref().context("--data DIR is missing")?;
     let store = LogStore::open(data, arguments.log_options()).await?;
+    if let Some(backups) = &arguments.backups {
+        store.check_backup_folder(backups).context("--backups")?;
+    }
     match store.damage() {
         Some(damage) if arguments.serve_damaged => {
             warn!(%damage, "the log is damaged: it is served for reading only");

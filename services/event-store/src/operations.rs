@@ -17,6 +17,7 @@ use std::path::PathBuf;
 #[derive(Clone)]
 struct Operated {
     store: LogStore,
+    /// Absolute, so that an answer means the same to whoever reads it.
     backups: Option<PathBuf>,
 }
 
@@ -25,6 +26,7 @@ struct Operated {
 /// `POST /v1/backup` with `{}`: makes a backup in a new folder below `backups`; `None`: refuses to. One is made at a time; who
 /// asks meanwhile is told so.
 pub fn operations(store: LogStore, backups: Option<PathBuf>) -> Router {
+    let backups = backups.map(|folder| std::path::absolute(&folder).unwrap_or(folder));
     Router::new()
         .route("/v1/stats", get(stats))
         .route("/v1/backup", post(back_up))

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! POST /replays                  {"read_model": "customer_value", "from": 30001, "mode": "build"}
-//! GET  /replays                  all, oldest first
+//! GET  /replays                  all, the one that changed last first
 //! GET  /replays/{id}             one: phase, plan, progress, difference
 //! POST /replays/{id}/promote     make the candidate live
 //! POST /replays/{id}/cancel      stop, and remove the candidate

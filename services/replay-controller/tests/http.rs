@@ -78,6 +78,25 @@ async fn a_replay_is_requested_once_listed_and_cancelled() {
 }
 
 #[tokio::test]
+async fn the_list_begins_with_the_replay_that_changed_last_whatever_its_id() {
+    let controller = Controller::start().await;
+    let ids = ["ffffffff-0000-4000-8000-000000000000", "00000000-0000-4000-8000-000000000000"];
+    let listed = async |first: &str| {
+        let is_first = |list: &Value| {
+            list[0]["id"] == first && list.as_array().unwrap().iter().all(|one| one["since"].is_number())
+        };
+        until(&controller, "/replays", is_first).await
+    };
+    for id in ids {
+        controller.post("/replays", json!({ "id": id, "read_model": "customers" })).await;
+        listed(id).await;
+    }
+    controller.post(&format!("/replays/{}/cancel", ids[0]), json!({})).await;
+    let list = listed(ids[0]).await;
+    assert_eq!((list.as_array().unwrap().len(), &list[1]["id"]), (2, &json!(ids[1])));
+}
+
+#[tokio::test]
 async fn what_is_not_possible_is_refused_with_what_is() {
     let controller = Controller::start().await;
     let unknown = ReplayId::generate();

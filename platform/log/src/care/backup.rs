@@ -124,13 +124,19 @@ impl Backup {
 pub(crate) fn backup(reader: &Reader, folder: &Path) -> Result<Backup, BackupError> {
     let under_way = || BackupError::UnderWay { folder: folder.to_owned() };
     let _alone = reader.shared.backing_up.try_lock().ok_or_else(under_way)?;
-    if is_inside(folder, &reader.shared.environment.disk.display("")) {
-        return Err(BackupError::Inside { folder: folder.to_owned() });
-    }
+    must_be_outside(reader, folder)?;
     let draft = Draft::begin(folder)?;
     let backup = copy(reader, draft.disk())?;
     draft.finish()?;
     Ok(backup)
+}
+
+/// Refuses a folder within the log's own.
+pub(crate) fn must_be_outside(reader: &Reader, folder: &Path) -> Result<(), BackupError> {
+    if is_inside(folder, &reader.shared.environment.disk.display("")) {
+        return Err(BackupError::Inside { folder: folder.to_owned() });
+    }
+    Ok(())
 }
 
 /// Whether a folder that need not be there is `log`, or below it.

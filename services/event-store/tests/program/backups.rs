@@ -44,6 +44,31 @@ async fn a_served_log_is_backed_up_and_the_backup_is_served() {
 }
 
 #[tokio::test]
+async fn a_folder_for_backups_within_the_logs_own_is_refused_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut within = command(folder.path(), "127.0.0.1:0");
+    within.arg("--backups").arg(folder.path().join("backups"));
+    let output = within.output().await.unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("--backups") && stderr.contains("in the folder of the log itself"), "{stderr}");
+}
+
+#[tokio::test]
+async fn a_backup_below_a_relative_folder_is_answered_with_its_whole_path() {
+    let (folder, around) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut with_backups = command(folder.path(), "127.0.0.1:0");
+    with_backups.current_dir(around.path()).args(["--backups", "backups"]);
+    let program = Program::of(with_backups).await;
+    program.client().await.append(one_event("a")).await.unwrap();
+    let post = reqwest::Client::new().post(format!("{}/v1/backup", program.url));
+    let answer: serde_json::Value =
+        post.json(&serde_json::json!({})).send().await.unwrap().json().await.unwrap();
+    let copy = Path::new(answer["folder"].as_str().unwrap());
+    assert!(copy.is_absolute() && copy.join("manifest").is_file(), "{answer}");
+}
+
+#[tokio::test]
 async fn a_log_that_nobody_serves_is_backed_up_and_nothing_is_replaced() {
     let (folder, backups) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (data, to) = (folder.path().to_str().unwrap(), backups.path().join("one"));
