@@ -138,7 +138,15 @@ impl EventStore for LogStore {
     }
 
     async fn ready(&self) -> Result<(), ReadError> {
-        error::stopped(&self.log).map_or(Ok(()), Err)
+        match self.damage() {
+            Some(damage) => Err(ReadError::Corrupted(damage)),
+            None => error::stopped(&self.log).map_or(Ok(()), Err),
+        }
+    }
+
+    /// What verifying in the background found.
+    fn damages(&self) -> Vec<Damage> {
+        self.log.scrub_status().damages.into_iter().map(error::damage).collect()
     }
 
     async fn head(&self) -> Result<Head, ReadError> {

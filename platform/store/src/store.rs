@@ -1,5 +1,5 @@
 use crate::{
-    AppendError, Head, LogPage, ReadError, ReadLog, ReadStream, StreamPage, Subscribe, Subscription,
+    AppendError, Damage, Head, LogPage, ReadError, ReadLog, ReadStream, StreamPage, Subscribe, Subscription,
 };
 use annals_event::{Append, Fingerprint, MarkName, Receipt, Sequence, Timestamp};
 use async_trait::async_trait;
@@ -52,6 +52,11 @@ pub trait EventStore: Send + Sync + 'static {
     /// says why they are not. A store that only answers reads, because its log stopped writing, is not ready.
     async fn ready(&self) -> Result<(), ReadError> {
         self.head().await.map(drop)
+    }
+
+    /// Damage that does not keep appends from being taken, as far as it is known without looking: for health checks.
+    fn damages(&self) -> Vec<Damage> {
+        Vec::new()
     }
 
     /// Where a mark is; `None`: it was never set.

@@ -19,6 +19,9 @@ struct Log {
 #[derive(Serialize)]
 struct Health {
     status: &'static str,
+    /// What is damaged although appends are taken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    damages: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -35,7 +38,7 @@ impl From<Head> for HeadBody {
 }
 
 /// `/health/live`: the process answers. `/health/ready`, also `/health`: the log takes appends and the server is not
-/// going away; if not, why. `/v1/head`: which log it is, and where it begins and ends.
+/// going away; if not, why. It is `damaged`, and where, when verifying found damage that appends do not depend on. `/v1/head`: which log it is, and where it begins and ends.
 pub(crate) fn router(store: Arc<dyn EventStore>, shutdown: CancellationToken) -> Router {
     Router::new()
         .route("/health", get(ready))
@@ -46,14 +49,17 @@ pub(crate) fn router(store: Arc<dyn EventStore>, shutdown: CancellationToken) ->
 }
 
 async fn live() -> Json<Health> {
-    Json(Health { status: "live" })
+    Json(Health { status: "live", damages: Vec::new() })
 }
 
 async fn ready(State(log): State<Log>) -> Result<Json<Health>, Problem> {
     if log.shutdown.is_cancelled() {
         return Err(Problem::unavailable("the server is shutting down"));
     }
-    in_time(log.store.ready()).await.map(|()| Json(Health { status: "ready" }))
+    in_time(async { Ok(log.store.ready().await) }).await?.map_err(Problem::unavailable)?;
+    let damages: Vec<_> = log.store.damages().iter().map(ToString::to_string).collect();
+    let status = if damages.is_empty() { "ready" } else { "damaged" };
+    Ok(Json(Health { status, damages }))
 }
 
 async fn head(State(log): State<Log>) -> Result<Json<HeadBody>, Problem> {

@@ -44,7 +44,8 @@ struct Arguments {
     #[arg(long, value_name = "ADDR", env = "ANNALS_LISTEN", default_value = "127.0.0.1:0", value_parser = listen_address)]
     listen: SocketAddr,
 
-    /// Serve a damaged log for reading what lies below the damage. Without it the server does not start
+    /// Serve a log whose damage is found when it is opened, for reading what lies below. Without it the server does not start.
+    /// Opening reads the end of a log; what is found in the background later is named by /health, and appends go on
     #[arg(long)]
     serve_damaged: bool,
 

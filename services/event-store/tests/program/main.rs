@@ -9,6 +9,7 @@
 mod support;
 
 mod backups;
+mod damage;
 mod folder;
 mod room;
 
