@@ -20,10 +20,12 @@ pub async fn run(options: Options) -> Result<()> {
     result
 }
 
-/// Only warnings are logged when nobody says otherwise: the job tells its steps itself.
+/// Logged when nobody says otherwise: warnings, and that the event store is back. The job tells its steps itself.
+const LOG_FILTER: &str = "warn,annals_store_grpc=info";
+
 fn telemetry_options() -> telemetry::Options {
     let log_filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
-    let log_filter = log_filter.unwrap_or_else(|| "warn".to_owned());
+    let log_filter = log_filter.unwrap_or_else(|| LOG_FILTER.to_owned());
     telemetry::Options { log_filter, ..telemetry::Options::from_env("annals-shop") }
 }
 
@@ -32,10 +34,12 @@ async fn run_shop(options: &Options) -> Result<()> {
     let purchases = PurchaseFile::open(&options.purchases)?;
     let (shop, mut running) = shop::start(options).await?;
     let place = shop.data_dir.display();
-    match shop.resumed {
-        true => eprintln!("data     {place}, resumed where it was left"),
-        false => eprintln!("data     {place}, new"),
-    }
+    let found = match (shop.rows_of_another_log, shop.resumed) {
+        (true, _) => "with rows of another log: they are served as they are, and replays make them anew",
+        (false, true) => "resumed where it was left",
+        (false, false) => "new",
+    };
+    eprintln!("data     {place}, {found}");
     eprintln!("serving  {}", shop.url());
     let job = Job { shop: shop.clone(), purchases };
     let result = work(options, &shop, job, &mut running).await;

@@ -41,6 +41,8 @@ pub struct Shop {
     pub data_dir: PathBuf,
     /// Whether the log had events when the shop was started.
     pub resumed: bool,
+    /// Whether the rows in the data folder were folded from another log than the store's.
+    pub rows_of_another_log: bool,
     /// Its questions and read models.
     pub queries: Queries,
     /// The replays of its read models.
@@ -64,7 +66,8 @@ pub async fn start(options: &Options) -> Result<(Shop, Running)> {
     let address = server.address();
     let folder = DataFolder::take(&options.data)?;
     let store = Store::open(&folder, options.store.as_deref()).await?;
-    let resumed = store.events().head().await?.last > Sequence::ZERO;
+    let head = store.events().head().await?;
+    let resumed = head.last > Sequence::ZERO;
     let catalog = Catalog::open(folder.read_models()).await?;
     let (mut serving, mut working) = (Tasks::new(), Tasks::new());
     let orders = orders::start(store.events(), catalog, &mut working).await?;
@@ -75,6 +78,7 @@ pub async fn start(options: &Options) -> Result<(Shop, Running)> {
         (payments::SERVICE, payments.reactor),
         (shipping::SERVICE, shipping.reactor),
     ];
+    let rows_of_another_log = orders.queries.have_rows_of_another_log(head.log_id).await;
     let (queries, replays) = (orders.queries, replay(&store, orders.hosts, &mut working));
     let health = Health {
         store: store.events(),
@@ -91,7 +95,16 @@ pub async fn start(options: &Options) -> Result<(Shop, Running)> {
         anyhow::Ok(())
     });
     let data_dir = folder.path().to_owned();
-    let shop = Shop { store: store.clone(), address, data_dir, resumed, queries, replays, reactors };
+    let shop = Shop {
+        store: store.clone(),
+        address,
+        data_dir,
+        resumed,
+        rows_of_another_log,
+        queries,
+        replays,
+        reactors,
+    };
     Ok((shop, Running { serving, working, store, _folder: folder }))
 }
 

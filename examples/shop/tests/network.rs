@@ -16,9 +16,14 @@ use annals::telemetry;
 use annals_event_store::{Options as ServerOptions, Service};
 use annals_shop::job::trace;
 use reqwest::Client;
+use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 use support::{TestShop, order};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -34,8 +39,13 @@ struct Server {
 
 impl Server {
     async fn start(folder: &Path) -> Self {
+        Self::start_at(folder, ServerOptions::loopback().listen).await
+    }
+
+    async fn start_at(folder: &Path, listen: SocketAddr) -> Self {
         let log = LogStore::open(folder, LogOptions::default()).await.unwrap();
-        let service = Service::bind(ServerOptions::loopback(), Arc::new(log.clone())).await.unwrap();
+        let options = ServerOptions { listen, ..ServerOptions::loopback() };
+        let service = Service::bind(options, Arc::new(log.clone())).await.unwrap();
         let (address, stop) = (format!("http://{}", service.address()), CancellationToken::new());
         let serving = tokio::spawn(service.run(stop.clone()));
         Self { address, stop, serving, log }
@@ -103,4 +113,55 @@ async fn while_the_store_is_away_health_says_so_and_a_command_ends_when_its_call
     assert_eq!(late.status(), reqwest::StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(late.headers()["content-type"], "application/problem+json");
     shop.get("/orders/o-1").await.assert_ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_the_store_and_its_end_are_told_once_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("server")).await;
+    let address = server.address.clone();
+    let mut shop = Command::new(env!("CARGO_BIN_EXE_annals-shop"));
+    shop.arg("--data").arg(folder.path().join("shop")).args(["--store", &address]);
+    shop.arg("--purchases").arg(support::slice(folder.path(), 1)).env_remove("RUST_LOG");
+    let mut shop = shop.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let mut lines = BufReader::new(shop.stderr.take().unwrap()).lines();
+    let mut told = Vec::new();
+    let mut until = async |due: &str, told: &mut Vec<String>| {
+        while told.last().is_none_or(|line| !line.contains(due)) {
+            let line = tokio::time::timeout(Duration::from_secs(60), lines.next_line()).await;
+            told.push(line.unwrap_or_else(|_| panic!("never told {due:?}: {told:#?}")).unwrap().unwrap());
+        }
+    };
+    until("until Ctrl-C", &mut told).await;
+    server.stop().await;
+    until("the event store cannot be used now", &mut told).await;
+    let listen = address.trim_start_matches("http://").parse().unwrap();
+    let server = Server::start_at(&folder.path().join("server"), listen).await;
+    until("the event store can be used again", &mut told).await;
+    let count = |due: &str| told.iter().filter(|line| line.contains(due)).count();
+    assert_eq!((count("cannot be used now"), count("can be used again")), (1, 1), "{told:#?}");
+    shop.kill().await.unwrap();
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_another_log_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Server::start(&folder.path().join("first")).await;
+    let data = folder.path().join("shop");
+    let shop = TestShop::start_with(&data, &["--store", &first.address]).await;
+    shop.post("/orders", order("o-1", 2_933)).await.assert_ok();
+    shop.settle().await;
+    assert!(!shop.shop.rows_of_another_log && !shop.shop.resumed);
+    let listen = first.address.trim_start_matches("http://").parse().unwrap();
+    first.stop().await;
+    let second = Server::start_at(&folder.path().join("second"), listen).await;
+    shop.end().await;
+
+    let shop = TestShop::start_with(&data, &["--store", &second.address]).await;
+    assert!(shop.shop.rows_of_another_log && !shop.shop.resumed);
+    shop.get("/orders/o-1").await.assert_ok();
+    shop.post("/orders", order("o-2", 100)).await.assert_ok();
+    shop.end().await;
+    second.stop().await;
 }

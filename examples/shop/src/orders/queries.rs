@@ -9,7 +9,7 @@ use super::rows::rows_of;
 use crate::day::Day;
 use crate::ids::{CustomerId, OrderId};
 use crate::money::Cents;
-use annals::event::Sequence;
+use annals::event::{LogId, Sequence};
 use annals::projection::{ProjectorHandle, Reader, ReaderError};
 use annals::service::Problem;
 use annals::store::{EventStore, probe};
@@ -87,6 +87,19 @@ impl Queries {
             ("customer_value", &self.customer_value),
             ("daily_sales", &self.daily_sales),
         ]
+    }
+
+    /// Whether a read model has rows that were folded from another log than this.
+    pub async fn have_rows_of_another_log(&self, log_id: LogId) -> bool {
+        for (_, model) in self.read_models() {
+            if let Ok(reader) = model.reader().await {
+                let status = reader.status();
+                if status.log_id != log_id && status.checkpoint > Sequence::ZERO {
+                    return true;
+                }
+            }
+        }
+        false
     }
 
     /// An order.
