@@ -56,12 +56,13 @@ shipping
   GET  /shipments/{order_id}
   POST /shipments/{order_id}/delivery
 replays
-  POST /replays                       {read_model, from, mode: plan | build | promote_if_identical | promote}
-  GET  /replays, GET /replays/{id}
+  POST /replays                       {id?, read_model, from?, mode?: plan | build | promote_if_identical | promote}
+  GET  /replays, GET /replays/{id}    the one that changed last first
   POST /replays/{id}/promote, cancel, rollback, retire
 shop
   GET  /health
 
+limit=<rows>&after=<the last row's key>: the next part of a list, as long as it says that there is more
 prefer: wait=<seconds> in any request: answer within that time, or 503
 ";
 

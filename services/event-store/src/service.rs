@@ -8,7 +8,8 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 /// Where to look instead of what is not there.
-const HINT: &str = "try /health, /health/live, /health/ready, /v1/head or /v1/stats";
+const HINT: &str =
+    "try /health, /health/live, /health/ready, /v1/head or /v1/stats, or POST {} to /v1/backup";
 
 /// Where and how to serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
