@@ -1,6 +1,6 @@
 use annals_aggregate::{LoadError, Panicked};
 use annals_event::{CodecError, Conflict, InvalidName, MarkName, Sequence};
-use annals_store::{AppendError, ReadError};
+use annals_store::{Activity, AppendError, ReadError};
 
 /// Why a reactor stopped. Everything up to its mark has been handled, nothing behind it has; it goes on from there
 /// when it is started again.
@@ -90,13 +90,25 @@ pub enum ReactorError {
 }
 
 impl ReactorError {
-    /// Whether the store was only away: going on from the mark may succeed. The worker does so itself.
+    /// What a reactor does that waits for the error to pass.
+    pub(crate) fn waiting(&self) -> Activity {
+        let is_other_log = match self {
+            Self::Read(error) | Self::Load(LoadError::Read { source: error, .. }) => {
+                matches!(error, ReadError::OtherLog { .. })
+            }
+            Self::Append { source, .. } => matches!(source, AppendError::OtherLog { .. }),
+            _ => false,
+        };
+        Activity::waiting(self.to_string(), is_other_log)
+    }
+
+    /// Whether the store was only away, or had another log: going on from the mark may succeed. The worker does so itself.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Read(error) | Self::Load(LoadError::Read { source: error, .. }) => error.is_retryable(),
+            Self::Read(error) | Self::Load(LoadError::Read { source: error, .. }) => error.may_pass(),
             // Between two openings of the log the store was away.
             Self::Append { source: AppendError::Conflict(Conflict::Opening { .. }), .. } => true,
-            Self::Append { source, .. } => source.is_retryable(),
+            Self::Append { source, .. } => source.may_pass(),
             _ => false,
         }
     }

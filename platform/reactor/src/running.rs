@@ -197,14 +197,18 @@ impl<R: Reactor> Running<'_, R> {
                 Err(AppendError::Conflict(Conflict::Mark { mark, expected, actual })) => {
                     return Err(ReactorError::Fenced { mark, expected, actual });
                 }
-                Err(error) if error.is_retryable() && self.stop.is_cancelled() => {
+                Err(error) if error.may_pass() && self.stop.is_cancelled() => {
                     tracing::warn!(reactor = self.worker.reactor.name(), %error, "stopping without an answer");
                     return Ok(Answer::Stopped);
                 }
-                Err(error) if error.is_retryable() => {
-                    self.worker.wait_out(&error, &mut delays, &self.stop).await
+                Err(source) => {
+                    let repeat = source.may_pass();
+                    let error = ReactorError::Append { through, source };
+                    if !repeat {
+                        return Err(error);
+                    }
+                    self.worker.wait_out(&error, &mut delays, &self.stop).await;
                 }
-                Err(source) => return Err(ReactorError::Append { through, source }),
             }
         }
         self.saved = Some(through);

@@ -4,7 +4,7 @@ use crate::{Reactor, ReactorError, ReactorHandle, retry::Delays, running::Runnin
 use annals_aggregate::Repository;
 use annals_event::{Event, EventType, InvalidName, MarkName, Sequence};
 use annals_store::{Activity, ConsumerBoard, EventStore, Filter};
-use std::{fmt::Display, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// What may be chosen about a worker.
@@ -113,7 +113,7 @@ impl<R: Reactor> ReactorWorker<R> {
         while !stop.is_cancelled() {
             match self.store().mark(mark).await {
                 Ok(at) => return Ok(Some(at)),
-                Err(error) if error.is_retryable() => self.wait_out(&error, &mut delays, stop).await,
+                Err(error) if error.may_pass() => self.wait_out(&error.into(), &mut delays, stop).await,
                 Err(error) => return Err(error.into()),
             }
         }
@@ -121,14 +121,9 @@ impl<R: Reactor> ReactorWorker<R> {
     }
 
     /// Waits before the store is asked again.
-    pub(crate) async fn wait_out(
-        &self,
-        error: &(impl Display + Sync),
-        delays: &mut Delays,
-        stop: &CancellationToken,
-    ) {
+    pub(crate) async fn wait_out(&self, error: &ReactorError, delays: &mut Delays, stop: &CancellationToken) {
         tracing::warn!(reactor = self.reactor.name(), %error, "waiting for the event store");
-        self.board.set(Activity::Retrying { reason: error.to_string() });
+        self.board.set(error.waiting());
         delays.pause(stop).await;
     }
 

@@ -254,16 +254,20 @@ async fn a_name_that_is_none_is_refused_at_the_start() {
 async fn a_reactor_that_waits_for_the_store_says_so_and_runs_again_afterwards() {
     // Calls: mark, subscribe, mark, next, two loads, which try again by themselves, append. The clock is the test's: looking takes less
     // than any wait of the worker.
-    for call in [0, 1, 2, 3, 6] {
+    let troubles =
+        [(Trouble::Fail, "retrying", "not done"), (Trouble::OtherLog, "other_history", "holds log 0202")];
+    for (call, (trouble, word, reason)) in
+        [0, 1, 2, 3, 6].into_iter().flat_map(|call| troubles.map(|it| (call, it)))
+    {
         let store = store();
         let through = append_all(&*store, [order(1, "ada", 5)]).await;
-        let troubled = Troubled::at(store.clone(), call, Trouble::Fail);
+        let troubled = Troubled::at(store.clone(), call, trouble);
         let (handle, stop, task) = start(worker(troubled.store(), 10));
-        while !matches!(handle.state().activity, Activity::Retrying { .. }) {
+        while handle.state().activity.word() != word {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let state = handle.state();
-        assert!(state.activity.reason().unwrap().contains("not done"), "{state:?}");
+        assert!(state.activity.reason().unwrap().contains(reason), "{state:?}");
         handle.wait_for(through, PATIENCE).await.unwrap();
         while handle.state().activity != Activity::Running {
             tokio::time::sleep(Duration::from_millis(1)).await;

@@ -198,9 +198,9 @@ impl Directory {
         loop {
             match self.follow_once(followed).await {
                 Ok(()) => {}
-                Err(error) if error.is_retryable() => {
+                Err(error) if error.may_pass() => {
                     tracing::warn!(%error, "the replays cannot be followed; trying again");
-                    self.0.board.set(Activity::Retrying { reason: error.to_string() });
+                    self.0.board.set(Activity::waiting_for(&error));
                     tokio::time::sleep(FOLLOW_RETRY).await;
                 }
                 // Replays that old are over.

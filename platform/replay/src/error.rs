@@ -60,7 +60,7 @@ impl ReplayError {
 
 /// Whether a replay that was not loaded may be loaded later.
 pub(crate) fn passes_by_itself(error: &LoadError) -> bool {
-    matches!(error, LoadError::Read { source, .. } if source.is_retryable())
+    matches!(error, LoadError::Read { source, .. } if source.may_pass())
 }
 
 /// Why the replays are not followed any more. One replay alone is never the reason.

@@ -5,12 +5,12 @@
 mod support;
 
 use annals_aggregate::Context;
-use annals_event::{Sequence, StreamName};
+use annals_event::{LogId, Sequence, StreamName};
 use annals_projection::Readers;
 use annals_replay::{
     Phase, ReplayError, ReplayEvent, ReplayId, ReplayMode, ReplayRefused, ReplayRequest, Replays, Waiting,
 };
-use annals_store::ReadStream;
+use annals_store::{Activity, ReadError, ReadStream};
 use std::sync::Arc;
 use support::{
     CUSTOMERS, Fold, PAGE_EVENTS, Queries, Stage, Trap, Worker, World, Writing, model, model_of, orders,
@@ -419,6 +419,34 @@ async fn progress_grows_with_a_rate_and_the_time_left_and_ends_at_its_total() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_away_in_any_phase_is_waited_for() {
+    waited_for(ReadError::Unavailable { reason: "it is away".into() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_with_another_log_in_any_phase_is_waited_for() {
+    waited_for(ReadError::OtherLog { wanted: LogId::generate(), found: LogId::generate() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_of_replays_goes_on_once_the_right_log_is_back() {
+    let (world, model) = (World::gapped(), model());
+    let stage = Stage::on(world.store.clone());
+    let followed = world.work_with(Worker::on(stage.store(), []));
+    let state = || followed.replays.state().activity;
+    until("the log is followed", || state() == Activity::Running).await;
+    stage.leave(&ReadError::OtherLog { wanted: LogId::generate(), found: LogId::generate() });
+    let asking = world.work(&model).await;
+    world.append(&orders(0, 10, 5)).await;
+    let id = asking.request(CUSTOMERS, Sequence::FIRST, ReplayMode::PromoteIfIdentical).await;
+    until("the other log is noticed", || matches!(state(), Activity::OtherHistory { .. })).await;
+    stage.come_back();
+    until("the replay is listed", || followed.replays.status(id).is_some()).await;
+    until("the log is followed", || state() == Activity::Running).await;
+    asking.stop().await;
+    followed.stop().await;
+}
+
+async fn waited_for(error: ReadError) {
     let (world, model) = (World::gapped(), model());
     let head = world.append(&orders(0, 1_000, 50)).await;
     let shared = Stage::on(world.store.clone());
@@ -427,21 +455,21 @@ async fn a_store_that_is_away_in_any_phase_is_waited_for() {
     let working = world.work_with(Worker::on(world.store.clone(), [generations]));
 
     // Away from the start: the plan has to wait.
-    shared.away(true);
+    shared.leave(&error);
     let id = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::PromoteIfIdentical).await;
     until("the plan was refused", || shared.refused() >= 5).await;
     assert_eq!(working.replays.status(id).unwrap().replay.phase, Phase::Requested);
     // Away in the middle of the fold, for the projector as well.
     shared.only(3);
-    shared.away(false);
+    shared.come_back();
     until("the fold waits", || working.replays.status(id).unwrap().replay.phase == Phase::Folding).await;
     until("the fold waits", || shared.has_waiting()).await;
     let refused = shared.refused();
-    shared.away(true);
+    shared.leave(&error);
     shared.open();
     until("the fold was refused", || shared.refused() >= refused + 5).await;
     assert_eq!(working.replays.status(id).unwrap().replay.phase, Phase::Folding);
-    shared.away(false);
+    shared.come_back();
     working.promoted(id).await;
     let head = world.append(&orders(1_000, 100, 50)).await.max(head);
     assert_eq!(projecting.rows_at(head).await, world.fresh_fold(&model).await);

@@ -70,7 +70,8 @@ impl Problem {
             ExecuteError::Load(error) => error.into(),
             ExecuteError::Contended { .. }
             | ExecuteError::Append {
-                source: AppendError::Unavailable { .. } | AppendError::Corrupted(_),
+                source:
+                    AppendError::Unavailable { .. } | AppendError::OtherLog { .. } | AppendError::Corrupted(_),
                 ..
             } => Self::unavailable(error),
             ExecuteError::Append {
@@ -124,7 +125,7 @@ impl IntoResponse for Problem {
 impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::Unavailable { .. } => Self::unavailable(error),
+            ReadError::Unavailable { .. } | ReadError::OtherLog { .. } => Self::unavailable(error),
             ReadError::Invalid { .. } => Self::bad_request(error),
             ReadError::BelowStart { .. } => Self::of_status(StatusCode::GONE, error),
             other => Self::of_status(StatusCode::INTERNAL_SERVER_ERROR, other),
@@ -136,7 +137,9 @@ impl From<LoadError> for Problem {
     fn from(error: LoadError) -> Self {
         match error {
             LoadError::InvalidId(invalid) => Self::bad_request(invalid),
-            LoadError::Read { source: ReadError::Unavailable { .. }, .. } => Self::unavailable(error),
+            LoadError::Read {
+                source: ReadError::Unavailable { .. } | ReadError::OtherLog { .. }, ..
+            } => Self::unavailable(error),
             other => Self::internal(&other),
         }
     }

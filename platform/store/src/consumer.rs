@@ -82,6 +82,16 @@ impl Activity {
         }
     }
 
+    /// What a consumer does that waits for `error` to pass.
+    pub fn waiting_for(error: &ReadError) -> Self {
+        Self::waiting(error.to_string(), matches!(error, ReadError::OtherLog { .. }))
+    }
+
+    /// The same where the store's error is within another one.
+    pub const fn waiting(reason: String, is_other_log: bool) -> Self {
+        if is_other_log { Self::OtherHistory { reason } } else { Self::Retrying { reason } }
+    }
+
     fn is_same_kind(&self, other: &Self) -> bool {
         mem::discriminant(self) == mem::discriminant(other)
     }
@@ -149,16 +159,17 @@ impl ConsumerState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Told {
     state: ConsumerState,
-    /// Since when the log does not answer, and what comes instead.
-    away: Option<(SystemTime, String)>,
+    /// Since when the log does not answer, and what the consumer waits for.
+    away: Option<(SystemTime, Activity)>,
 }
 
 impl Told {
     fn state(&self) -> ConsumerState {
         let mut state = self.state.clone();
-        if let (Activity::Starting | Activity::Running, Some((since, reason))) = (&state.activity, &self.away)
+        if let (Activity::Starting | Activity::Running, Some((since, waiting))) =
+            (&state.activity, &self.away)
         {
-            (state.activity, state.since) = (Activity::Retrying { reason: reason.clone() }, *since);
+            (state.activity, state.since) = (waiting.clone(), *since);
         }
         state
     }
@@ -241,7 +252,7 @@ impl ConsumerBoard {
                     }
                     Err(error) => {
                         let since = told.away.take().map_or_else(SystemTime::now, |(since, _)| since);
-                        told.away = Some((since, error.to_string()));
+                        told.away = Some((since, Activity::waiting_for(&error)));
                     }
                 }
                 *told != before
@@ -307,7 +318,7 @@ async fn look(
     if position >= last {
         return Ok((last, None));
     }
-    let one = ReadLog { events_max: 1, ..ReadLog::from(position.next().max(first)) };
+    let one = ReadLog { events_max: 1, bytes_max: 1, ..ReadLog::from(position.next().max(first)) };
     // The head was there. If this event cannot be read, that is for the consumer to find and to say.
     let oldest = in_time(store.read_log(one)).await.ok();
     Ok((last, oldest.and_then(|page| page.events.first().map(|event| event.recorded_at()))))

@@ -1,4 +1,4 @@
-use annals_event::{Conflict, DecodeError, EventId, InvalidAppend, RequestId, Sequence, Timestamp};
+use annals_event::{Conflict, DecodeError, EventId, InvalidAppend, LogId, RequestId, Sequence, Timestamp};
 use std::{fmt, time::Duration};
 
 /// Where stored bytes are not what was written.
@@ -91,6 +91,14 @@ pub enum AppendError {
         /// What happened.
         reason: String,
     },
+    /// The store holds another log than the one that the handle belongs to. Nothing was written.
+    #[error("{}", other_log(*wanted, *found))]
+    OtherLog {
+        /// The handle's.
+        wanted: LogId,
+        /// What is there.
+        found: LogId,
+    },
     /// The log is damaged and takes no writes.
     #[error("the log is damaged and read-only: {0}")]
     Corrupted(Damage),
@@ -120,9 +128,24 @@ pub enum ReadError {
         /// What happened.
         reason: String,
     },
+    /// The store holds another log than the one that the handle belongs to: positions mean nothing in it.
+    #[error("{}", other_log(*wanted, *found))]
+    OtherLog {
+        /// The handle's.
+        wanted: LogId,
+        /// What is there.
+        found: LogId,
+    },
     /// The log is damaged where it was to be read; what lies below is still readable.
     #[error("the log is damaged: {0}")]
     Corrupted(Damage),
+}
+
+fn other_log(wanted: LogId, found: LogId) -> String {
+    format!(
+        "the event store holds log {found}, and this is for log {wanted}; put that one back, or start the service anew to use \
+         the one that is there"
+    )
 }
 
 fn dropped(requested: Sequence) -> String {
@@ -143,11 +166,22 @@ impl AppendError {
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
     }
+
+    /// The same for who waits for as long as it takes: see [`ReadError::may_pass`].
+    pub fn may_pass(&self) -> bool {
+        self.is_retryable() || matches!(self, Self::OtherLog { .. })
+    }
 }
 
 impl ReadError {
     /// Whether the same read may succeed when it is repeated.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
+    }
+
+    /// The same for who waits for as long as it takes, as a consumer does: somebody may put the right log back. A call that
+    /// a user waits for has no use for that.
+    pub fn may_pass(&self) -> bool {
+        self.is_retryable() || matches!(self, Self::OtherLog { .. })
     }
 }

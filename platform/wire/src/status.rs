@@ -12,7 +12,8 @@ use crate::{
     v1,
 };
 use annals_event::{
-    Conflict, EventId, InvalidAppend, MarkName, Opening, RequestId, Sequence, StreamName, Timestamp, Version,
+    Conflict, EventId, InvalidAppend, LogId, MarkName, Opening, RequestId, Sequence, StreamName, Timestamp,
+    Version,
 };
 use annals_store::{AppendError, Damage, ReadError};
 use bytes::Bytes;
@@ -74,6 +75,9 @@ pub fn of_append_error(error: &AppendError) -> Status {
             (Code::AlreadyExists, Kind::OriginalDropped(v1::OriginalDropped { request_id }))
         }
         AppendError::Unavailable { reason } => (Code::Unavailable, unavailable_detail(reason)),
+        AppendError::OtherLog { wanted, found } => {
+            (Code::FailedPrecondition, other_log_detail(*wanted, *found))
+        }
         AppendError::Corrupted(damage) => (Code::DataLoss, damage_detail(damage)),
         later => (Code::Unavailable, unavailable_detail(&later.to_string())),
     };
@@ -91,6 +95,9 @@ pub fn of_read_error(error: &ReadError) -> Status {
             (Code::InvalidArgument, Kind::InvalidRequest(v1::InvalidRequest { reason: reason.clone() }))
         }
         ReadError::Unavailable { reason } => (Code::Unavailable, unavailable_detail(reason)),
+        ReadError::OtherLog { wanted, found } => {
+            (Code::FailedPrecondition, other_log_detail(*wanted, *found))
+        }
         ReadError::Corrupted(damage) => (Code::DataLoss, damage_detail(damage)),
         later => (Code::Unavailable, unavailable_detail(&later.to_string())),
     };
@@ -173,6 +180,16 @@ fn undetailed_damage(status: &Status) -> Damage {
 
 fn unavailable_detail(reason: &str) -> Kind {
     Kind::Unavailable(v1::Unavailable { reason: reason.to_owned() })
+}
+
+fn other_log_detail(wanted: LogId, found: LogId) -> Kind {
+    let (wanted, found) = (id_bytes(wanted.as_bytes()), id_bytes(found.as_bytes()));
+    Kind::OtherLog(v1::OtherLog { wanted, found })
+}
+
+fn other_log(detail: &v1::OtherLog) -> Result<(LogId, LogId), InvalidMessage> {
+    let wanted = exactly("OtherLog.wanted", &detail.wanted)?;
+    Ok((LogId::from_bytes(wanted), LogId::from_bytes(exactly("OtherLog.found", &detail.found)?)))
 }
 
 fn damage_detail(damage: &Damage) -> Kind {
@@ -261,6 +278,10 @@ fn append_error(kind: Kind) -> Result<Option<AppendError>, InvalidMessage> {
             request_id: RequestId::from_bytes(exactly("OriginalDropped.request_id", &dropped.request_id)?),
         },
         Kind::Unavailable(v1::Unavailable { reason }) => AppendError::Unavailable { reason },
+        Kind::OtherLog(detail) => {
+            let (wanted, found) = other_log(&detail)?;
+            AppendError::OtherLog { wanted, found }
+        }
         Kind::Damage(damage) => AppendError::Corrupted(damage_of(damage)),
         Kind::InvalidRequest(v1::InvalidRequest { reason }) => InvalidAppend::Refused { reason }.into(),
         Kind::InvalidAppend(_) | Kind::BelowStart(_) => return Ok(None),
@@ -317,6 +338,10 @@ fn read_error(kind: Kind) -> Option<ReadError> {
         }
         Kind::InvalidRequest(v1::InvalidRequest { reason }) => ReadError::Invalid { reason },
         Kind::Unavailable(v1::Unavailable { reason }) => ReadError::Unavailable { reason },
+        Kind::OtherLog(detail) => {
+            let (wanted, found) = other_log(&detail).ok()?;
+            ReadError::OtherLog { wanted, found }
+        }
         Kind::Damage(damage) => ReadError::Corrupted(damage_of(damage)),
         _ => return None,
     })

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use annals_event::{
-    Conflict, EventId, ExpectedVersion, InvalidAppend, MarkName, Opening, RequestId, Sequence, StreamName,
-    Timestamp, Version,
+    Conflict, EventId, ExpectedVersion, InvalidAppend, LogId, MarkName, Opening, RequestId, Sequence,
+    StreamName, Timestamp, Version,
 };
 use annals_store::{AppendError, Damage, ReadError};
 use annals_wire::status::{of_append_error, of_read_error, to_append_error, to_read_error};
@@ -18,6 +18,10 @@ fn mark() -> MarkName {
 }
 fn damage(offset: Option<u64>) -> Damage {
     Damage { place: "segment-7".into(), offset, reason: "checksum".into() }
+}
+
+fn log(id: u8) -> LogId {
+    LogId::from_bytes([id; 16])
 }
 
 fn append_errors() -> Vec<(Code, AppendError)> {
@@ -44,6 +48,7 @@ fn append_errors() -> Vec<(Code, AppendError)> {
             },
         ),
         (Code::Unavailable, AppendError::Unavailable { reason: "the disk is full".into() }),
+        (Code::FailedPrecondition, AppendError::OtherLog { wanted: log(1), found: log(2) }),
         (Code::DataLoss, AppendError::Corrupted(damage(Some(4096)))),
     ];
     for (expected, actual) in [(None, Some(Sequence::FIRST)), (Some(Sequence::ZERO), None)] {
@@ -87,6 +92,7 @@ fn every_read_error_comes_back_the_same() {
         (Code::OutOfRange, ReadError::BelowStart { requested: Sequence::FIRST, first: Sequence::new(9) }),
         (Code::InvalidArgument, ReadError::Invalid { reason: "no such thing".into() }),
         (Code::Unavailable, ReadError::Unavailable { reason: "starting".into() }),
+        (Code::FailedPrecondition, ReadError::OtherLog { wanted: log(1), found: log(2) }),
         (Code::DataLoss, ReadError::Corrupted(damage(None))),
         (Code::DataLoss, ReadError::Corrupted(damage(Some(0)))),
     ] {

@@ -76,14 +76,8 @@ impl Gate {
     fn check_log(&self, headers: &HeaderMap) -> Result<(), ReadError> {
         let Some(wanted) = headers.get(LOG_ID_HEADER) else { return Ok(()) };
         let wanted = wanted.to_str().ok().and_then(|text| text.parse::<LogId>().ok());
-        if wanted == Some(self.log_id) {
-            return Ok(());
-        }
-        let wanted = wanted.map_or("no log id at all".to_owned(), |id| id.to_string());
-        let reason = format!(
-            "the request is for another log ({wanted}) than the one served here ({}); positions mean nothing in it",
-            self.log_id
-        );
-        Err(ReadError::Invalid { reason })
+        let no_id = || ReadError::Invalid { reason: format!("the header {LOG_ID_HEADER} is no id of a log") };
+        let (wanted, found) = (wanted.ok_or_else(no_id)?, self.log_id);
+        if wanted == found { Ok(()) } else { Err(ReadError::OtherLog { wanted, found }) }
     }
 }

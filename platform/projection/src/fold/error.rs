@@ -83,7 +83,7 @@ impl FoldError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Database(error) => sqlite::is_transient(error),
-            Self::Log(error) => error.is_retryable(),
+            Self::Log(error) => error.may_pass(),
             _ => false,
         }
     }

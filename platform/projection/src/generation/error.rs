@@ -1,6 +1,6 @@
 use crate::{FoldError, sqlite};
 use annals_event::Sequence;
-use annals_store::{LogMismatch, ReadError};
+use annals_store::{Activity, LogMismatch, ReadError};
 use std::io;
 
 /// Why something could not be done with a generation. Nothing else was harmed by it.
@@ -135,12 +135,20 @@ impl GenerationError {
         }
     }
 
+    /// What a projector does that waits for the error to pass.
+    pub(crate) fn waiting(&self) -> Activity {
+        match self {
+            Self::Log(error) | Self::Fold(FoldError::Log(error)) => Activity::waiting_for(error),
+            other => Activity::waiting(other.to_string(), false),
+        }
+    }
+
     /// Whether the same may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Fold(error) => error.is_transient(),
             Self::Database(error) => sqlite::is_transient(error),
-            Self::Log(error) => error.is_retryable(),
+            Self::Log(error) => error.may_pass(),
             Self::FolderGone { .. } => true,
             _ => false,
         }

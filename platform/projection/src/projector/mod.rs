@@ -52,7 +52,7 @@ impl Projector {
         let status = status(&options, id).await?;
         let board = Arc::new(Board::new(id, status.checkpoint));
         match check_log(&*options.store, id, &status).await.map_err(GenerationError::from) {
-            Err(error) if error.log_mismatch().is_some() => board.refused(&error),
+            Err(error) if error.log_mismatch().is_some() => board.refused(id, &error),
             checked => checked?,
         }
         let readers = Readers::new(options.catalog.clone(), options.model.clone());

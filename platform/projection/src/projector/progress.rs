@@ -5,6 +5,7 @@ use annals_event::Sequence;
 use annals_store::{Activity, ConsumerBoard, ConsumerState};
 use parking_lot::Mutex;
 use std::{ops::Deref, sync::Arc};
+use tracing::error;
 
 /// The live generation, shared with handles: with another one live, the state speaks of what was.
 pub(super) type SharedGeneration = Arc<Mutex<GenerationId>>;
@@ -33,8 +34,12 @@ impl Board {
     }
 
     /// The live generation was folded from another history of the log.
-    pub(super) fn refused(&self, error: &GenerationError) {
-        self.set(Activity::OtherHistory { reason: error.to_string() });
+    pub(super) fn refused(&self, live: GenerationId, error: &GenerationError) {
+        let now = Activity::OtherHistory { reason: error.to_string() };
+        if self.watch().state().activity != now {
+            error!(generation = %live, %error, "the store does not hold the log of these rows; they are served as they are");
+        }
+        self.set(now);
     }
 }
 

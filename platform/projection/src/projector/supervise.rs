@@ -25,6 +25,8 @@ use tracing::{error, warn};
 pub(super) const POINTER_POLL: Duration = Duration::from_millis(500);
 /// How long a generation that is kept for a rollback is left to whoever took it over.
 const FENCED_PAUSE: Duration = Duration::from_secs(30);
+/// How long rows of another log are left alone before the log is looked at again.
+const LOG_LOOK: Duration = Duration::from_secs(5);
 /// How often files of generations that were given up are removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 /// How long such a file stays for readers that still have it open.
@@ -204,9 +206,9 @@ impl Supervisor {
         if id != live.generation {
             self.leave_alone(id, live, error.to_string());
         } else if error.log_mismatch().is_some() {
-            error!(generation = %id, %error, "the store does not hold the log of these rows; they are served as they are");
-            self.left_alone.insert(id, None);
-            self.board.refused(&error);
+            self.board.refused(id, &error);
+            // A replay makes rows of this log; or somebody puts the right one back.
+            self.left_alone.insert(id, Some(Instant::now() + LOG_LOOK));
         } else {
             return Err(error);
         }

@@ -8,7 +8,6 @@ use crate::{
     snapshot::SnapshotTaker,
 };
 use annals_event::Sequence;
-use annals_store::Activity;
 use annals_telemetry::{BatchCounts, Run, batch_span, record_batch};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use std::{sync::Arc, time::Duration};
@@ -54,7 +53,7 @@ impl Tender {
             if !error.is_transient() {
                 return Err(error.into());
             }
-            retry.pause(&error).await;
+            retry.pause(&error.into()).await;
         }
     }
 
@@ -95,7 +94,7 @@ impl Tender {
                     writer.apply(&before, Run::Live).await?;
                     return Err(event.into());
                 }
-                Err(error) if error.is_transient() => retry.pause(&error).await,
+                Err(error) if error.is_transient() => retry.pause(&error.into()).await,
                 Err(error) => return Err(error),
             }
         }
@@ -137,12 +136,12 @@ impl Retry {
         Self { delays: None, board }
     }
 
-    pub(super) async fn pause(&mut self, error: &(dyn std::error::Error + Sync)) {
+    pub(super) async fn pause(&mut self, error: &GenerationError) {
         if self.delays.is_none() {
             warn!(%error, "the read model is not folded now; trying again");
         }
         if let Some(board) = &self.board {
-            board.set(Activity::Retrying { reason: error.to_string() });
+            board.set(error.waiting());
         }
         let delays = self.delays.get_or_insert_with(|| {
             ExponentialBuilder::default()

@@ -1,7 +1,7 @@
 //! A store that makes trouble: at one chosen call, or at many, it kills its caller, fails, or loses the answer; or it holds a
 //! caller back until it is let go. The log behind it is a real one.
 
-use annals_event::{Append, MarkName, Receipt, Sequence};
+use annals_event::{Append, LogId, MarkName, Receipt, Sequence};
 use annals_store::{
     AppendError, EventStore, Layer, ReadError, ReadStream, StreamPage, Subscribe, Subscription,
 };
@@ -21,6 +21,8 @@ pub enum Trouble {
     KillAfter,
     /// The call is not done, and fails.
     Fail,
+    /// The call is not done, since the store holds another log.
+    OtherLog,
     /// The call is done, and fails.
     LoseAnswer,
     /// The call is held back until it is let go.
@@ -127,10 +129,9 @@ impl Troubled {
         self.shared.release.notify_one();
     }
 
-    async fn call<T, E>(
+    async fn call<T, E: Failure>(
         &self,
         call: Call,
-        unavailable: impl Fn(String) -> E,
         done: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let number = {
@@ -145,10 +146,11 @@ impl Troubled {
                 let _ = done.await;
                 self.kill().await
             }
-            Some(Trouble::Fail) => Err(unavailable("not done".into())),
+            Some(Trouble::Fail) => Err(E::unavailable("not done")),
+            Some(Trouble::OtherLog) => Err(E::other_log()),
             Some(Trouble::LoseAnswer) => {
                 let _ = done.await;
-                Err(unavailable("the answer was lost".into()))
+                Err(E::unavailable("the answer was lost"))
             }
             Some(Trouble::Hold) => {
                 self.hold().await;
@@ -157,7 +159,7 @@ impl Troubled {
             Some(Trouble::HoldAndLoseAnswer) => {
                 self.hold().await;
                 let _ = done.await;
-                Err(unavailable("the answer was lost".into()))
+                Err(E::unavailable("the answer was lost"))
             }
         }
     }
@@ -173,8 +175,31 @@ impl Troubled {
     }
 }
 
-fn unread(reason: String) -> ReadError {
-    ReadError::Unavailable { reason }
+/// How a call fails.
+trait Failure {
+    fn unavailable(reason: &str) -> Self;
+    fn other_log() -> Self;
+}
+
+const WANTED: LogId = LogId::from_bytes([1; 16]);
+const FOUND: LogId = LogId::from_bytes([2; 16]);
+
+impl Failure for ReadError {
+    fn unavailable(reason: &str) -> Self {
+        Self::Unavailable { reason: reason.into() }
+    }
+    fn other_log() -> Self {
+        Self::OtherLog { wanted: WANTED, found: FOUND }
+    }
+}
+
+impl Failure for AppendError {
+    fn unavailable(reason: &str) -> Self {
+        Self::Unavailable { reason: reason.into() }
+    }
+    fn other_log() -> Self {
+        Self::OtherLog { wanted: WANTED, found: FOUND }
+    }
 }
 
 #[async_trait]
@@ -184,29 +209,28 @@ impl Layer for Troubled {
     }
     async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
         self.shared.appends.lock().unwrap().push(append.clone());
-        let unavailable = |reason| AppendError::Unavailable { reason };
         let done = async {
             if self.repeats {
                 let _ = self.inner.append(append.clone()).await;
             }
             self.inner.append(append).await
         };
-        self.call(Call::Append, unavailable, done).await
+        self.call(Call::Append, done).await
     }
     async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
-        self.call(Call::ReadStream, unread, self.inner.read_stream(read)).await
+        self.call(Call::ReadStream, self.inner.read_stream(read)).await
     }
     async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
-        let inner = self.call(Call::Subscribe, unread, self.inner.subscribe(subscribe)).await?;
+        let inner = self.call(Call::Subscribe, self.inner.subscribe(subscribe)).await?;
         Ok(Subscription::new(stream::unfold(Some((self.clone(), inner)), async |state| {
             let (store, mut inner) = state?;
-            match store.call(Call::Next, unread, inner.next()).await {
+            match store.call(Call::Next, inner.next()).await {
                 Ok(delivery) => Some((Ok(delivery), Some((store, inner)))),
                 Err(error) => Some((Err(error), None)),
             }
         })))
     }
     async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
-        self.call(Call::Mark, unread, self.inner.mark(mark)).await
+        self.call(Call::Mark, self.inner.mark(mark)).await
     }
 }

@@ -29,8 +29,9 @@ struct Directed {
     pages: Semaphore,
     /// Readers that wait for a page, now.
     waiting: AtomicUsize,
-    away: AtomicBool,
-    /// How often somebody was told that the store is away.
+    /// What everybody is told who asks.
+    away: Mutex<Option<ReadError>>,
+    /// How often somebody was told so.
     refused: AtomicUsize,
     /// The first sequence number that is still there.
     first: Mutex<Option<Sequence>>,
@@ -59,7 +60,7 @@ impl Stage {
             inner,
             pages: Semaphore::new(Semaphore::MAX_PERMITS / 2),
             waiting: AtomicUsize::new(0),
-            away: AtomicBool::new(false),
+            away: Mutex::new(None),
             refused: AtomicUsize::new(0),
             first: Mutex::new(None),
             stream_reads: Mutex::default(),
@@ -93,8 +94,13 @@ impl Stage {
         self.0.waiting.load(Ordering::SeqCst) > 0
     }
 
-    pub fn away(&self, away: bool) {
-        self.0.away.store(away, Ordering::SeqCst);
+    /// From now on everybody is told this, until [`Stage::come_back`].
+    pub fn leave(&self, error: &ReadError) {
+        *self.0.away.lock().unwrap() = Some(error.clone());
+    }
+
+    pub fn come_back(&self) {
+        *self.0.away.lock().unwrap() = None;
     }
 
     pub fn refused(&self) -> usize {
@@ -132,11 +138,9 @@ impl Stage {
 
 impl Directed {
     fn check(&self) -> Result<(), ReadError> {
-        if self.away.load(Ordering::SeqCst) {
-            self.refused.fetch_add(1, Ordering::SeqCst);
-            return Err(ReadError::Unavailable { reason: "it is away".into() });
-        }
-        Ok(())
+        let Some(error) = self.away.lock().unwrap().clone() else { return Ok(()) };
+        self.refused.fetch_add(1, Ordering::SeqCst);
+        Err(error)
     }
 
     fn check_start(&self, requested: Sequence) -> Result<(), ReadError> {
@@ -171,7 +175,10 @@ impl Layer for Stage {
         self.0.inner.clone()
     }
     async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
-        self.0.check().map_err(|_| AppendError::Unavailable { reason: "it is away".into() })?;
+        self.0.check().map_err(|error| match error {
+            ReadError::OtherLog { wanted, found } => AppendError::OtherLog { wanted, found },
+            error => AppendError::Unavailable { reason: error.to_string() },
+        })?;
         self.0.fall_into(Trap::Before, &append).await;
         let receipt = self.0.inner.append(append.clone()).await;
         self.0.fall_into(Trap::After, &append).await;

@@ -173,6 +173,37 @@ async fn a_read_model_says_that_the_store_is_away_while_the_client_still_tries()
     running.await.unwrap().unwrap();
 }
 
+/// Puts another log in the place of the read model's, and then the right one back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_model_waits_for_the_right_log_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(&folder.path().join("log")).await;
+    append(&log, 20).await;
+    let server = Server::start_to_restart(Arc::new(log.clone())).await;
+    let (address, client) = (server.address, server.client().await);
+    let model = ReadModel::builder("counted").unwrap().sql(Counted).build().unwrap();
+    let catalog = Catalog::open(folder.path().join("views")).await.unwrap();
+    let projector = Projector::open(ProjectorOptions::new(catalog, model, Arc::new(client))).await.unwrap();
+    let (handle, cancel) = (projector.handle(), CancellationToken::new());
+    let running = tokio::spawn(projector.run(cancel.clone()));
+    handle.wait_for(Sequence::new(20), PATIENCE).await.unwrap();
+    server.kill().await;
+
+    let other = open(&folder.path().join("other")).await;
+    append(&other, 30).await;
+    let server = Server::start_at(address, Arc::new(other)).await;
+    state_of(&handle, |activity| matches!(activity, Activity::OtherHistory { .. })).await;
+    assert_eq!(handle.reader().await.unwrap().checkpoint(), Sequence::new(20));
+    server.kill().await;
+
+    let _server = Server::start_at(address, Arc::new(log.clone())).await;
+    state_of(&handle, |activity| *activity == Activity::Running).await;
+    let token = append(&log, 1).await;
+    handle.wait_for(token, PATIENCE).await.unwrap();
+    cancel.cancel();
+    running.await.unwrap().unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_read_model_that_is_being_folded_is_not_written_any_more() {
     for events in [15, 40] {
