@@ -12,6 +12,7 @@ use axum::{Json, Router};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// What the shop's health is read from.
 #[derive(Clone)]
@@ -91,6 +92,9 @@ struct Consumer {
     behind: u64,
     /// How long ago the first event was recorded that it has not handled yet.
     age_ms: u64,
+    /// How long `behind` and `age_ms` have not been looked up: the event store is away, or the consumer was shut down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stale_for_seconds: Option<u64>,
     /// Why somebody may have to do something.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -98,12 +102,14 @@ struct Consumer {
 
 impl From<ConsumerState> for Consumer {
     fn from(state: ConsumerState) -> Self {
+        let seconds = |since: SystemTime| since.elapsed().unwrap_or_default().as_secs();
         Self {
             state: state.activity.word(),
-            for_seconds: state.since.elapsed().unwrap_or_default().as_secs(),
+            for_seconds: seconds(state.since),
             at: state.position.get(),
             behind: state.lag(),
             age_ms: u64::try_from(state.age().as_millis()).unwrap_or(u64::MAX),
+            stale_for_seconds: state.stale_since.map(seconds),
             reason: state.activity.reason().map(str::to_owned),
         }
     }

@@ -4,11 +4,11 @@
 
 mod support;
 
-use annals_projection::{GenerationId, Origin, Projector, WaitError};
+use annals_projection::{GenerationId, Origin, Projector, ProjectorOptions, WaitError};
 use annals_store::{Activity, ConsumerState, EventStore, GappedStore};
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use std::time::Duration;
-use support::{Accounts, PATIENCE, Running, World, append, model, model_with, sales, state_of};
+use support::{Accounts, PATIENCE, Running, Till, World, append, model, model_with, sales, state_of};
 
 /// Long enough to find out that nothing comes.
 const IN_VAIN: Duration = Duration::from_millis(50);
@@ -79,6 +79,27 @@ async fn a_projector_that_cannot_write_says_how_far_behind_the_log_it_is_and_sin
     let state = state_of(&running.handle, |state| state.position == head).await;
     assert_eq!((state.lag(), state.oldest, state.activity), (0, None, Activity::Running));
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_projector_that_failed_says_how_far_behind_the_log_it_is_now() {
+    let world = World::new();
+    let store = world.store();
+    let options = ProjectorOptions::new(world.catalog().await, model(), store.clone());
+    let running = Running::start(options).await;
+    let folded = append(&world.store, &sales(10, 7)).await;
+    running.handle.wait_for(folded, PATIENCE).await.unwrap();
+    append(&world.store, &[Till::Broken]).await;
+    let handle = running.handle.clone();
+    running.ended().await;
+
+    for _ in 0..3 {
+        let head = append(&world.store, &sales(10, 7)).await;
+        let state = state_of(&handle, |state| state.head == head).await;
+        assert!(matches!(state.activity, Activity::Stopped { .. }), "{state:?}");
+        assert_eq!((state.lag(), state.stale_since), (head.get() - state.position.get(), None));
+        assert!(state.oldest.is_some());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -86,11 +86,10 @@ impl<R: Reactor> ReactorWorker<R> {
                 Ok(())
             }
         };
-        let reason = match &ended {
-            Ok(()) => "it was shut down".to_owned(),
-            Err(error) => error.to_string(),
-        };
-        self.board.set(Activity::Stopped { reason });
+        match &ended {
+            Ok(()) => self.board.set(Activity::Stopped { reason: "it was shut down".to_owned() }),
+            Err(error) => self.board.failed(error.to_string(), self.store()),
+        }
         ended
     }
 

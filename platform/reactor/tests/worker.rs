@@ -193,6 +193,28 @@ async fn an_event_that_cannot_be_decoded_stops_the_worker_and_is_named() {
 }
 
 #[tokio::test]
+async fn a_reactor_that_failed_says_how_far_behind_the_log_it_is_now() {
+    let store = store();
+    let (handle, _stop, task) = start(worker(store.clone(), 10));
+    append_all(&*store, [event_of("order-1", "order.placed", "[]")]).await;
+    task.await.unwrap().unwrap_err();
+    for n in 2..5 {
+        let head = append_all(&*store, [order(n, "ada", 5)]).await;
+        let is_known = || handle.state().head == head;
+        tokio::time::timeout(PATIENCE, until(is_known)).await.expect("the head is told");
+        let state = handle.state();
+        assert_eq!((state.lag(), state.stale_since), (head.get() - state.position.get(), None));
+        assert!(state.oldest.is_some() && matches!(state.activity, Activity::Stopped { .. }), "{state:?}");
+    }
+}
+
+async fn until(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
 async fn outputs_over_the_limit_of_an_append_go_into_several() {
     let store = store();
     let through = append_all(&*store, (0..10).map(|n| order(n, &format!("customer-{n}"), 5))).await;

@@ -208,7 +208,7 @@ impl Directory {
                     (followed.start, followed.seen) = (first.previous(), None);
                 }
                 Err(error) => {
-                    self.0.board.set(Activity::Stopped { reason: error.to_string() });
+                    self.0.board.failed(error.to_string(), &self.0.store);
                     return Err(error.into());
                 }
             }

@@ -4,19 +4,23 @@
 //!
 //! * What is said is true of what is live *now*. A position goes back when a generation with less is made live, and a head
 //!   when the log was restored from a backup.
-//! * The head and the age are the log's own, looked up every [`LOG_POLL`]; what was last delivered is not taken for
-//!   the head. A log that does not answer within [`PROBE_TIME_MAX`] is told as [`Activity::Retrying`], also while the
-//!   consumer itself waits for an answer that does not come.
+//! * The head and the age are the log's own, looked up every [`LOG_POLL`], also after the consumer failed; what was last
+//!   delivered is not taken for the head. While they are not known, [`ConsumerState::stale_since`] says so.
+//! * A log that does not answer within [`PROBE_TIME_MAX`] is told as [`Activity::Retrying`], also while the consumer itself
+//!   waits for an answer that does not come.
 //! * A consumer that is dropped, aborted or panics has stopped, and says so.
 
-use crate::{EventStore, Head, ReadError, ReadLog};
+mod board;
+
+pub use board::{ConsumerBoard, ConsumerWatch};
+
+use crate::{EventStore, Head, ReadError};
 use annals_event::{Sequence, Timestamp};
 use std::{
-    convert::Infallible,
     fmt, mem,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use tokio::{sync::watch, time};
+use tokio::time;
 
 /// How often the log's head is looked up for the state of a consumer. One small question each time, and one more while
 /// the consumer is behind.
@@ -112,12 +116,15 @@ impl fmt::Display for Activity {
 pub struct ConsumerState {
     /// What it does.
     pub activity: Activity,
-    /// Since when it does that. A reason may have changed in between.
+    /// Since when it does that: when the activity last became another one. A reason may have changed in between.
     pub since: SystemTime,
     /// Every wanted event up to here is handled: it is in the rows that are live, or its outputs are in the log.
     pub position: Sequence,
-    /// The log's last sequence number, at most [`LOG_POLL`] old while the log answers.
+    /// The log's last sequence number, at most [`LOG_POLL`] old unless it is stale.
     pub head: Sequence,
+    /// Since when the head and the age are not known: `head` and `oldest` are what they were then. The log does not answer, or
+    /// nobody asks it, since the consumer has not begun, was shut down or was aborted. `None`: they are known.
+    pub stale_since: Option<SystemTime>,
     /// When the first event behind `position` was recorded, whether the consumer wants it or not: everything that was
     /// recorded before is handled. `None`: nothing is behind it. A consumer that wants few events moves over the others as
     /// soon as it is told that they are not for it, so this is how old its answers are, and not how much work waits.
@@ -126,11 +133,13 @@ pub struct ConsumerState {
 
 impl ConsumerState {
     fn starting() -> Self {
+        let now = SystemTime::now();
         Self {
             activity: Activity::Starting,
-            since: SystemTime::now(),
+            since: now,
             position: Sequence::ZERO,
             head: Sequence::ZERO,
+            stale_since: Some(now),
             oldest: None,
         }
     }
@@ -147,155 +156,8 @@ impl ConsumerState {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(recorded)
     }
 
-    fn change(&mut self, activity: Activity) {
-        if !self.activity.is_same_kind(&activity) {
-            self.since = SystemTime::now();
-        }
-        self.activity = activity;
-    }
-}
-
-/// What the consumer says, and what was found about the log beside it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Told {
-    state: ConsumerState,
-    /// Since when the log does not answer, and what the consumer waits for.
-    away: Option<(SystemTime, Activity)>,
-}
-
-impl Told {
-    fn state(&self) -> ConsumerState {
-        let mut state = self.state.clone();
-        if let (Activity::Starting | Activity::Running, Some((since, waiting))) =
-            (&state.activity, &self.away)
-        {
-            (state.activity, state.since) = (waiting.clone(), *since);
-        }
-        state
-    }
-}
-
-/// Where a consumer writes its state. It belongs to what runs the consumer: when it is dropped, the consumer has stopped.
-#[derive(Debug)]
-pub struct ConsumerBoard(watch::Sender<Told>);
-
-impl ConsumerBoard {
-    /// The board of a consumer that is starting.
-    pub fn new() -> Self {
-        Self(watch::Sender::new(Told { state: ConsumerState::starting(), away: None }))
-    }
-
-    /// A view of the state from outside.
-    pub fn watch(&self) -> ConsumerWatch {
-        ConsumerWatch(self.0.subscribe())
-    }
-
-    /// Where the consumer is.
-    pub fn position(&self) -> Sequence {
-        self.0.borrow().state.position
-    }
-
-    /// Says what the consumer does. What has stopped does nothing more.
-    pub fn set(&self, activity: Activity) {
-        self.0.send_if_modified(|Told { state, .. }| {
-            let changes = state.activity != activity && !is_stopped(state);
-            if changes {
-                state.change(activity);
-            }
-            changes
-        });
-    }
-
-    /// Says where the consumer is, which may be less than before.
-    pub fn place(&self, position: Sequence) {
-        self.0.send_if_modified(|Told { state, .. }| {
-            if position < state.position {
-                // What was known of the events behind is not true of these.
-                state.oldest = None;
-            }
-            mem::replace(&mut state.position, position) != position
-        });
-    }
-
-    /// Says that everything up to `position` is handled, so the consumer runs.
-    pub fn moved(&self, position: Sequence) {
-        self.0.send_modify(|Told { state, .. }| {
-            state.position = position;
-            if position >= state.head {
-                state.oldest = None;
-            }
-            if !is_stopped(state) {
-                state.change(Activity::Running);
-            }
-        });
-    }
-
-    /// Says that the log goes to `head` at least.
-    pub fn heard(&self, head: Sequence) {
-        self.0.send_if_modified(|Told { state, .. }| {
-            let news = head > state.head;
-            state.head = state.head.max(head);
-            news
-        });
-    }
-
-    /// Keeps the log's head and the age true, and notices when the log does not answer. To be run beside the consumer.
-    pub async fn follow_log(&self, store: &dyn EventStore) -> Infallible {
-        loop {
-            let found = look(store, self.position()).await;
-            self.0.send_if_modified(|told| {
-                let before = told.clone();
-                match found {
-                    Ok((head, oldest)) => {
-                        (told.state.head, told.away) = (head, None);
-                        told.state.oldest = oldest.filter(|_| told.state.position < head);
-                    }
-                    Err(error) => {
-                        let since = told.away.take().map_or_else(SystemTime::now, |(since, _)| since);
-                        told.away = Some((since, Activity::waiting_for(&error)));
-                    }
-                }
-                *told != before
-            });
-            time::sleep(LOG_POLL).await;
-        }
-    }
-}
-
-fn is_stopped(state: &ConsumerState) -> bool {
-    matches!(state.activity, Activity::Stopped { .. })
-}
-
-impl Default for ConsumerBoard {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Drop for ConsumerBoard {
-    fn drop(&mut self) {
-        let reason =
-            "its task was aborted, panicked or was never run; what it had handled stays handled".to_owned();
-        self.set(Activity::Stopped { reason });
-    }
-}
-
-/// A view of a consumer's state from outside. Cloning it is cheap.
-#[derive(Clone, Debug)]
-pub struct ConsumerWatch(watch::Receiver<Told>);
-
-impl ConsumerWatch {
-    /// The state.
-    pub fn state(&self) -> ConsumerState {
-        self.0.borrow().state()
-    }
-
-    /// Waits for a state that `wanted` accepts, or for the consumer's end.
-    pub async fn wait_for(&self, mut wanted: impl FnMut(&ConsumerState) -> bool) -> ConsumerState {
-        let mut news = self.0.clone();
-        let found = news.wait_for(|told| wanted(&told.state())).await.map(|told| told.state());
-        // An error means that the board is gone, and what it said last is the end.
-        found.unwrap_or_else(|_| self.state())
+    fn is_stopped(&self) -> bool {
+        matches!(self.activity, Activity::Stopped { .. })
     }
 }
 
@@ -307,21 +169,6 @@ pub async fn probe(store: &dyn EventStore) -> Result<Head, ReadError> {
         store.head().await
     })
     .await
-}
-
-/// The log's last sequence number, and when the first event behind `position` was recorded.
-async fn look(
-    store: &dyn EventStore,
-    position: Sequence,
-) -> Result<(Sequence, Option<Timestamp>), ReadError> {
-    let Head { first, last, .. } = in_time(store.head()).await?;
-    if position >= last {
-        return Ok((last, None));
-    }
-    let one = ReadLog { events_max: 1, bytes_max: 1, ..ReadLog::from(position.next().max(first)) };
-    // The head was there. If this event cannot be read, that is for the consumer to find and to say.
-    let oldest = in_time(store.read_log(one)).await.ok();
-    Ok((last, oldest.and_then(|page| page.events.first().map(|event| event.recorded_at()))))
 }
 
 async fn in_time<T>(answer: impl Future<Output = Result<T, ReadError>>) -> Result<T, ReadError> {

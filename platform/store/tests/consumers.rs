@@ -4,7 +4,8 @@
 
 use annals_event::{Append, EventType, ExpectedVersion, NewEvent, Receipt, Sequence, StreamName};
 use annals_store::{
-    Activity, ConsumerBoard, ConsumerState, EventStore, GappedStore, Head, Layer, PROBE_TIME_MAX, ReadError,
+    Activity, ConsumerBoard, ConsumerState, ConsumerWatch, EventStore, GappedStore, Head, LOG_POLL, Layer,
+    PROBE_TIME_MAX, ReadError,
 };
 use async_trait::async_trait;
 use std::{
@@ -32,6 +33,17 @@ async fn state(
     tokio::select! {
         never = board.follow_log(store) => match never {},
         state = watch.wait_for(wanted) => state,
+    }
+}
+
+/// The same of a consumer that has stopped.
+async fn until(watch: &ConsumerWatch, wanted: impl Fn(&ConsumerState) -> bool) -> ConsumerState {
+    loop {
+        let state = watch.state();
+        if wanted(&state) {
+            return state;
+        }
+        tokio::time::sleep(LOG_POLL).await;
     }
 }
 
@@ -78,7 +90,53 @@ async fn a_log_that_does_not_answer_shows_while_the_consumer_itself_waits_for_an
     assert!(reason.contains(&format!("no answer within {PROBE_TIME_MAX:?}")), "{reason}");
 
     store.silent.store(false, Ordering::Relaxed);
-    state(&board, &store, |state| state.activity == Activity::Running).await;
+    let back = state(&board, &store, |state| state.activity == Activity::Running).await;
+    assert!(back.since >= away.since, "it runs since the log answers again, and not since it began");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lag_of_a_consumer_that_failed_follows_the_log() {
+    let store = Arc::new(Silent::default());
+    let log: Arc<dyn EventStore> = store.clone();
+    let (board, handled) = (ConsumerBoard::new(), append(&store.store).await.head);
+    board.moved(handled);
+    let watch = board.watch();
+    board.failed("the event is poison".to_owned(), &log);
+    drop(board);
+
+    let (next, last) = (append(&store.store).await, append(&store.store).await);
+    let behind = until(&watch, |state| state.head == last.head).await;
+    assert_eq!(behind.activity, Activity::Stopped { reason: "the event is poison".to_owned() });
+    assert_eq!((behind.position, behind.oldest), (handled, Some(next.recorded_at)));
+    assert_eq!(behind.lag(), last.head.get() - handled.get());
+
+    store.silent.store(true, Ordering::Relaxed);
+    let last = append(&store.store).await;
+    let stale = until(&watch, |state| state.stale_since.is_some()).await;
+    assert_eq!((stale.head, stale.oldest), (behind.head, behind.oldest), "what was known last");
+    store.silent.store(false, Ordering::Relaxed);
+    let known = until(&watch, |state| state.stale_since.is_none()).await;
+    assert_eq!((known.head, known.since), (last.head, behind.since));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_failed_keeps_no_store_and_is_not_followed_for_nobody() {
+    let log: Arc<dyn EventStore> = Arc::new(GappedStore::new());
+    let board = ConsumerBoard::new();
+    let watch = board.watch();
+    board.failed("the event is poison".to_owned(), &log);
+    until(&watch, |state| state.stale_since.is_none()).await;
+    drop(log);
+    assert!(until(&watch, |state| state.stale_since.is_some()).await.stale_since.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_known_of_the_log_is_stale_before_and_after_it_is_followed() {
+    let (store, board) = (GappedStore::new(), ConsumerBoard::new());
+    assert!(board.watch().state().stale_since.is_some());
+    assert_eq!(state(&board, &store, |state| state.stale_since.is_none()).await.lag(), 0);
+    append(&store).await;
+    assert!(board.watch().state().stale_since.is_some(), "nobody follows the log any more");
 }
 
 #[tokio::test]

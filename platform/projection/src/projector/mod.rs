@@ -70,11 +70,10 @@ impl Projector {
             ended = supervise::Supervisor::new(&self).run(cancel) => ended,
             never = self.board.follow_log(&*self.options.store) => match never {},
         };
-        let reason = match &ended {
-            Ok(()) => "it was shut down".to_owned(),
-            Err(error) => error.to_string(),
-        };
-        self.board.set(Activity::Stopped { reason });
+        match &ended {
+            Ok(()) => self.board.set(Activity::Stopped { reason: "it was shut down".to_owned() }),
+            Err(error) => self.board.failed(error.to_string(), &self.options.store),
+        }
         ended
     }
 }
