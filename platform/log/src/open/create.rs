@@ -28,6 +28,12 @@ fn clamped(bytes: u64) -> u64 {
     bytes.clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX)
 }
 
+/// The same settings with sizes that segments can have.
+pub(crate) fn within_limits(options: Options) -> Options {
+    let first_segment_bytes = clamped(options.first_segment_bytes.min(options.segment_bytes));
+    Options { segment_bytes: clamped(options.segment_bytes), first_segment_bytes, ..options }
+}
+
 /// How long the segment after `active` is made.
 pub(crate) fn next_capacity(options: &Options, active: &SegmentHeader) -> u64 {
     clamped(options.segment_bytes.min(active.capacity_bytes.saturating_mul(SEGMENT_GROWTH)))
@@ -36,7 +42,7 @@ pub(crate) fn next_capacity(options: &Options, active: &SegmentHeader) -> u64 {
 /// Makes a new log: it exists once its first segment has its name.
 pub(crate) fn create(environment: &Environment, options: &Options) -> Result<Recovered, OpenError> {
     let disk = &*environment.disk;
-    let target = clamped(options.first_segment_bytes.min(options.segment_bytes));
+    let target = options.first_segment_bytes;
     let mut preparation = Preparation::new(environment.disk.clone(), target);
     let prepared = preparation.take(target);
     let PreparedFile { file, bytes } = prepared.map_err(|error| {

@@ -23,7 +23,7 @@ use crate::format::frame::{GROUP_BYTES_MAX, HEADER_BYTES, Kind, Position, mark_f
 use crate::format::segment::SegmentHeader;
 use crate::num::SegmentNumber;
 use crate::num::{to_u64, to_usize};
-use crate::open::create::{create, next_capacity};
+use crate::open::create::{create, next_capacity, within_limits};
 use crate::open::prepare::{Preparation, Prepared};
 use crate::open::recovery::{Recovered, recover};
 use crate::open::restored;
@@ -74,7 +74,7 @@ pub struct Writer {
 impl Writer {
     /// Opens the log in `environment`, making it when it is missing, and recovers what a crash left.
     pub fn open(environment: Environment, options: Options) -> Result<Self, OpenError> {
-        let disk = &*environment.disk;
+        let (disk, options) = (&*environment.disk, within_limits(options));
         let names = disk.list().map_err(|error| open_error(disk, "", error))?;
         if !names.iter().any(|name| SegmentNumber::of_file_name(name).is_some()) {
             crate::open::folder::check_new(&environment, &names)?;

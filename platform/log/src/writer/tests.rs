@@ -361,3 +361,33 @@ fn indexes_that_nobody_writes_do_not_pile_up_and_those_given_up_are_made_again()
     let indexes = indexes.filter(|entry| is_index(entry.as_ref().unwrap().file_name().to_str().unwrap()));
     assert_eq!(indexes.count(), 12);
 }
+
+#[test]
+fn settings_of_any_size_are_taken_for_the_nearest_that_can_be() {
+    const GIB: u64 = 1 << 30;
+    for (segment_bytes, first_segment_bytes, held) in [
+        (u64::MAX, 0, (GIB, 4 << 10)),
+        (0, u64::MAX, (4 << 10, 4 << 10)),
+        (u64::MAX, 8 << 10, (GIB, 8 << 10)),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options {
+            checkpoint_segments: 2,
+            requests: usize::MAX,
+            tail_bytes_max: usize::MAX,
+            index_cache_bytes_max: usize::MAX,
+            segment_bytes,
+            first_segment_bytes,
+            ..Options::default()
+        };
+        let mut writer = Writer::open(Environment::real(folder.path()).unwrap(), options).unwrap();
+        rotate(&mut writer, 2);
+        let options = &writer.shared.options;
+        assert!(writer.maintenance().is_checkpoint_due(), "{options:?}");
+        assert_eq!((options.segment_bytes, options.first_segment_bytes), held);
+        let keep_all = Retention { age_max: Some(std::time::Duration::MAX), bytes_max: Some(u64::MAX) };
+        assert_eq!(writer.retain(keep_all).unwrap().segments, 0);
+        assert_eq!(writer.retain_when_due(keep_all).unwrap().segments, 0);
+        writer.close().unwrap();
+    }
+}

@@ -42,7 +42,7 @@ pub(super) fn plan(shared: &Shared, retention: Retention, when: When) -> Option<
         .map_or(0, |promised| state.segments.partition_point(|segment| segment.number < promised.number));
     let count = expendable(&state.segments, retention, now, held);
     let enough = outweighing(&state.segments, base_bytes);
-    let late = Retention { age_max: retention.age_max.map(|age| age + age / OVERDUE_SHARE), bytes_max: None };
+    let late = Retention { age_max: retention.age_max.map(overdue), bytes_max: None };
     let is_due = || is_short || count >= enough || expendable(&state.segments, late, now, held) > 0;
     if when == When::Due && promised == 0 && !is_due() {
         return None;
@@ -52,6 +52,11 @@ pub(super) fn plan(shared: &Shared, retention: Retention, when: When) -> Option<
     holds.promised = Some(begins);
     let segments = (0..count).filter_map(|at| readable_at(&state, at)).collect();
     Some(Plan { segments, begins })
+}
+
+/// The age from which what is expired is overdue.
+fn overdue(age_max: Duration) -> Duration {
+    age_max.saturating_add(age_max / OVERDUE_SHARE)
 }
 
 /// The holds that are marks.
