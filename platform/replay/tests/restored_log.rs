@@ -85,9 +85,11 @@ async fn a_replay_that_the_backup_has_under_way_fails_when_its_candidate_has_see
     working.stop().await;
 }
 
-/// The ids of the replays in a list.
+/// The ids of the replays in a list, those of older ones first.
 fn ids(replays: &Replays) -> Vec<ReplayId> {
-    replays.list().into_iter().map(|status| status.id).collect()
+    let mut ids: Vec<_> = replays.list().into_iter().map(|status| status.id).collect();
+    ids.sort_unstable();
+    ids
 }
 
 async fn request(store: &LogStore) -> ReplayId {

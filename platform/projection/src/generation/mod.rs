@@ -22,4 +22,4 @@ pub(crate) use create::{adopt, create, try_out};
 pub use error::GenerationError;
 pub use id::GenerationId;
 pub(crate) use same_log::{check_log, check_seen};
-pub(crate) use writer::GenerationWriter;
+pub(crate) use writer::{GenerationWriter, Unclaimed};

@@ -9,10 +9,16 @@ use crate::{
     sqlite::{End, begin_write, end_write, open_writer},
 };
 use annals_event::Sequence;
-use annals_store::{EventStore, SeenLog};
+use annals_store::{EventStore, ReadError, SeenLog};
 use annals_telemetry::Run;
 use sqlx::{Connection, SqliteConnection};
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// How long the store may take to say that what another worker wrote meanwhile is of its log; others wait for as long.
+const CLAIM_CHECK_MAX: Duration = Duration::from_secs(1);
 
 /// An open generation and the right to write it, until somebody else takes it.
 pub(crate) struct GenerationWriter {
@@ -26,6 +32,59 @@ pub(crate) struct GenerationWriter {
     unsettled: bool,
 }
 
+/// A generation that was found to be of the store's log, before anybody was locked out of it: the store may take long.
+pub(crate) struct Unclaimed<'a> {
+    id: GenerationId,
+    path: &'a Path,
+    model: &'a ReadModel,
+    store: &'a dyn EventStore,
+    connection: SqliteConnection,
+    checked: GenerationStatus,
+}
+
+impl<'a> Unclaimed<'a> {
+    /// Opens the generation in `path`, to be folded further from `store`.
+    pub(crate) async fn open(
+        id: GenerationId,
+        path: &'a Path,
+        model: &'a ReadModel,
+        store: &'a dyn EventStore,
+    ) -> Result<Self, GenerationError> {
+        let mut connection = open_writer(path).await?;
+        let checked = read_status(&mut connection).await?;
+        check_log(store, id, &checked).await?;
+        Ok(Self { id, path, model, store, connection, checked })
+    }
+
+    /// Takes the generation over.
+    pub(crate) async fn claim(mut self) -> Result<GenerationWriter, GenerationError> {
+        let Self { id, path, model, store, .. } = self;
+        let connection = &mut self.connection;
+        begin_write(connection).await?;
+        let found = read_status(connection).await?;
+        if let Some(reason) = found.refusal(model) {
+            return Err(GenerationError::OtherFold { id: id.to_string(), reason });
+        }
+        // Before the epoch is raised: who may not write must not keep others from it.
+        if found.seen() != self.checked.seen() {
+            let late = || ReadError::Unavailable { reason: format!("no answer within {CLAIM_CHECK_MAX:?}") };
+            let checking = tokio::time::timeout(CLAIM_CHECK_MAX, check_log(store, id, &found));
+            checking.await.map_err(|_| late())??;
+        }
+        let epoch = raise_epoch(connection).await?;
+        end_write(connection, End::Commit).await?;
+        Ok(GenerationWriter {
+            id,
+            path: path.to_owned(),
+            model: model.clone(),
+            connection: self.connection,
+            units: model.units().iter().map(|unit| unit.clone().writer()).collect(),
+            status: GenerationStatus { epoch, ..found },
+            unsettled: false,
+        })
+    }
+}
+
 impl GenerationWriter {
     /// Opens the generation in `path` and takes it over, to be folded further from `store`.
     pub(crate) async fn claim(
@@ -34,25 +93,7 @@ impl GenerationWriter {
         model: &ReadModel,
         store: &dyn EventStore,
     ) -> Result<Self, GenerationError> {
-        let mut connection = open_writer(path).await?;
-        begin_write(&mut connection).await?;
-        let found = read_status(&mut connection).await?;
-        if let Some(reason) = found.refusal(model) {
-            return Err(GenerationError::OtherFold { id: id.to_string(), reason });
-        }
-        // Before the epoch is raised: who may not write must not keep others from it.
-        check_log(store, id, &found).await?;
-        let epoch = raise_epoch(&mut connection).await?;
-        end_write(&mut connection, End::Commit).await?;
-        Ok(Self {
-            id,
-            path: path.to_owned(),
-            model: model.clone(),
-            connection,
-            units: model.units().iter().map(|unit| unit.clone().writer()).collect(),
-            status: GenerationStatus { epoch, ..found },
-            unsettled: false,
-        })
+        Unclaimed::open(id, path, model, store).await?.claim().await
     }
 
     /// The generation as it was after the last commit.

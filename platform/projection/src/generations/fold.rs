@@ -2,7 +2,7 @@ use super::Generations;
 use crate::{
     FoldError, GenerationError, GenerationId, GenerationStatus,
     fold::{Feed, FeedOptions},
-    generation::{GenerationWriter, check_log},
+    generation::{GenerationWriter, Unclaimed},
     projector::apply_traced,
 };
 use annals_event::Sequence;
@@ -129,10 +129,9 @@ impl Generations {
         id: GenerationId,
     ) -> Result<GenerationWriter, GenerationError> {
         let path = self.usable(id).await?;
-        // Asked once more when it is claimed; a store that is away is found out here, where nothing is locked.
-        check_log(&*self.store, id, &self.status(id).await?).await?;
-        let claim = async || GenerationWriter::claim(id, &path, &self.model, &*self.store).await;
-        self.catalog.while_not_live(&self.model, id, claim).await
+        // The store is asked here, where nothing is locked.
+        let unclaimed = Unclaimed::open(id, &path, &self.model, &*self.store).await?;
+        self.catalog.while_not_live(&self.model, id, async || unclaimed.claim().await).await
     }
 
     /// Opens a file that is in no catalog for folding.

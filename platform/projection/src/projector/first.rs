@@ -20,8 +20,11 @@ pub(super) async fn find_or_create(options: &ProjectorOptions) -> Result<Live, G
         None => catalog.make_first_live(model, first).await?,
         Some(lost) => {
             error!(generation = %lost.generation, "the live generation's file is gone; the read model is built anew");
-            catalog.flip(model, lost, first).await?;
-            catalog.discard(model, lost.generation).await?;
+            match catalog.flip(model, lost, first).await {
+                Ok(_) => catalog.discard(model, lost.generation).await?,
+                Err(GenerationError::PointerMoved) => {}
+                Err(error) => return Err(error),
+            }
             catalog.live(model).await?.ok_or(GenerationError::PointerMoved)?
         }
     };

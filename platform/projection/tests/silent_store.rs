@@ -1,0 +1,70 @@
+//! A worker whose store has fallen silent keeps nobody else from the read model.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod support;
+
+use annals_projection::ProjectorOptions;
+use annals_store::{EventStore, Head, Layer, ReadError};
+use async_trait::async_trait;
+use std::{
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
+use support::{PATIENCE, Running, World, append, fresh_fold, model, rows, sales};
+use tokio::sync::Notify;
+
+/// Answers so many questions for the head, and no more.
+struct Silent {
+    below: Arc<dyn EventStore>,
+    answers: AtomicUsize,
+    is_silent: Notify,
+}
+
+#[async_trait]
+impl Layer for Silent {
+    fn below(&self) -> Arc<dyn EventStore> {
+        self.below.clone()
+    }
+    async fn head(&self) -> Result<Head, ReadError> {
+        if self.answers.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_err() {
+            self.is_silent.notify_one();
+            pending().await
+        }
+        self.below.head().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_for_the_store_holds_no_lock_that_others_need() {
+    for answers in 0..6 {
+        let world = World::new();
+        let running = world.start(&model()).await;
+        let token = append(&world.store, &sales(20, 7)).await;
+        running.handle.wait_for(token, PATIENCE).await.unwrap();
+
+        let silent =
+            Silent { below: world.store(), answers: AtomicUsize::new(answers), is_silent: Notify::new() };
+        let silent = Arc::new(silent);
+        let options = ProjectorOptions::new(world.catalog().await, model(), silent.clone());
+        let other = tokio::spawn(async { Running::start(options).await });
+        silent.is_silent.notified().await;
+        // Where the other one got as far as to fold, this one gives way to it.
+        let generations = world.generations(&model()).await;
+        let live = generations.live().await.unwrap().generation;
+        let before = generations.status(live).await.unwrap();
+        let id = annals_projection::GenerationId::generate();
+        generations.create(id, annals_projection::Origin::Empty).await.unwrap();
+        generations.discard(id).await.unwrap();
+        if before.epoch == 1 {
+            let token = append(&world.store, &sales(20, 7)).await;
+            let mut reader = running.handle.wait_for(token, PATIENCE).await.unwrap();
+            assert_eq!(rows(&mut reader).await, fresh_fold(&world, &model()).await);
+        }
+        other.abort();
+        running.stop().await;
+    }
+}
