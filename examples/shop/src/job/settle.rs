@@ -6,10 +6,12 @@ use annals::event::Sequence;
 use annals::projection::{ProjectorHandle, WaitError as ModelWaitError};
 use annals::reactor::{ReactorHandle, WaitError as ReactorWaitError};
 use anyhow::{Result, bail};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A consumer that does not move for so long is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(60);
+/// How often a read model is asked whether it is still folded: by another process it could be, but here there is none.
+const ASK_EVERY: Duration = Duration::from_secs(1);
 
 /// Waits until every reactor and every read model has reached the head, and the head stays where it is: an event
 /// that one of them was still to give rise to would have moved it. Returns where that is.
@@ -46,11 +48,14 @@ async fn folded(queries: &Queries, head: Sequence) -> Result<()> {
 }
 
 async fn reached(name: &str, model: &ProjectorHandle, head: Sequence) -> Result<()> {
+    let (mut before, mut moved) = (model.checkpoint(), Instant::now());
     loop {
-        let before = model.checkpoint();
-        match model.wait_for(head, STUCK_AFTER).await {
+        match model.wait_for(head, ASK_EVERY).await {
             Ok(_) => return Ok(()),
-            Err(ModelWaitError::Behind { checkpoint, .. }) if checkpoint > before => {}
+            Err(ModelWaitError::Behind { checkpoint, .. }) if checkpoint > before => {
+                (before, moved) = (checkpoint, Instant::now());
+            }
+            Err(ModelWaitError::Behind { .. }) if moved.elapsed() < STUCK_AFTER => {}
             Err(error) => bail!("read model {name} is stuck: {error}"),
         }
     }
