@@ -4,19 +4,17 @@ use crate::feed::PurchaseFile;
 use crate::job::Job;
 use crate::options::Options;
 use crate::report::Report;
-use crate::shop::{self, Running, Shop};
-use annals::service::sentence;
+use crate::shop::{self, Running};
+use annals::service::{Ending, sentence};
 use annals::telemetry;
 use anyhow::{Result, bail};
-use tokio::signal;
 
 /// Runs the program.
 pub async fn run(options: Options) -> Result<()> {
     let telemetry = telemetry::init(telemetry_options())?;
-    let result = run_shop(&options).await;
-    if let Err(error) = telemetry.shutdown().await {
-        tracing::warn!(%error, "the last spans are lost");
-    }
+    let ending = Ending::new();
+    let result = run_shop(&options, &ending).await;
+    ending.finish(telemetry).await;
     result
 }
 
@@ -29,10 +27,11 @@ fn telemetry_options() -> telemetry::Options {
     telemetry::Options { log_filter, ..telemetry::Options::from_env("annals-shop") }
 }
 
-async fn run_shop(options: &Options) -> Result<()> {
+async fn run_shop(options: &Options, ending: &Ending) -> Result<()> {
     // What can be refused is refused before anything is touched.
     let purchases = PurchaseFile::open(&options.purchases)?;
     let (shop, mut running) = shop::start(options).await?;
+    ending.begin_at_a_signal()?;
     let place = shop.data_dir.display();
     let found = match (shop.rows_of_another_log, shop.resumed) {
         (true, _) => "with rows of another log: they are served as they are, and replays make them anew",
@@ -41,17 +40,18 @@ async fn run_shop(options: &Options) -> Result<()> {
     };
     eprintln!("data     {place}, {found}");
     eprintln!("serving  {}", shop.url());
-    let job = Job { shop: shop.clone(), purchases };
-    let result = work(options, &shop, job, &mut running).await;
-    let stopped = running.stop().await;
+    let job = Job { shop, purchases };
+    let result = work(options, job, &mut running, ending).await;
+    let stopped = running.stop(ending).await;
     result.and(stopped)
 }
 
-async fn work(options: &Options, shop: &Shop, job: Job, running: &mut Running) -> Result<()> {
+async fn work(options: &Options, job: Job, running: &mut Running, ending: &Ending) -> Result<()> {
+    let url = job.shop.url();
     let done = tokio::select! {
         done = job.run() => done,
         error = running.failure() => return Err(error),
-        () = asked_to_stop() => bail!("stopped before the job was done; run again to go on"),
+        () = ending.begun() => bail!("stopped before the job was done; run again to go on"),
     };
     let done = done.and_then(|report| tell(options, &report));
     if options.once {
@@ -61,10 +61,10 @@ async fn work(options: &Options, shop: &Shop, job: Job, running: &mut Running) -
     if let Err(error) = &done {
         eprintln!("job      not done: {}", sentence(error.as_ref()));
     }
-    eprintln!("serving  {} until Ctrl-C; try: curl -s {}/customers/0001", shop.url(), shop.url());
+    eprintln!("serving  {url} until Ctrl-C; try: curl -s {url}/customers/0001");
     tokio::select! {
         error = running.failure() => Err(error),
-        () = asked_to_stop() => {
+        () = ending.begun() => {
             eprintln!("stopping");
             done
         }
@@ -78,20 +78,4 @@ fn tell(options: &Options, report: &Report) -> Result<()> {
         false => println!("{report}"),
     }
     Ok(())
-}
-
-/// Ctrl-C, or the signal with which a supervisor stops a service.
-async fn asked_to_stop() {
-    let terminated = async {
-        match signal::unix::signal(signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = signal::ctrl_c() => {}
-        () = terminated => {}
-    }
 }

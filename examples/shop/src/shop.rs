@@ -12,23 +12,16 @@ use annals::event::Sequence;
 use annals::projection::Catalog;
 use annals::reactor::ReactorHandle;
 use annals::replay::{ReadModelHost, ReplayWorker, Replays, WorkerOptions};
-use annals::service::{HttpLimits, HttpServer, finish};
+use annals::service::{Ending, HttpLimits, HttpServer, finish};
 use anyhow::Result;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// How long a request may take when its caller does not say, well above [`WAIT_TIMEOUT`](crate::orders::queries::WAIT_TIMEOUT).
 /// While the event store is away a command ends here.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
-
-/// How long requests, reactions and folds under way may take, all together, once the shop is to stop. Supervisors kill what
-/// takes much longer.
-const STOP_TIME_MAX: Duration = Duration::from_secs(10);
-/// What of it requests may take, so that something is left for the others.
-const REQUESTS_STOP_TIME_MAX: Duration = Duration::from_secs(7);
 
 /// A running shop, for those who use it. Cloning it is cheap.
 #[derive(Clone)]
@@ -132,13 +125,13 @@ impl Running {
         self.serving.failure().await
     }
 
-    /// Stops in order, within [`STOP_TIME_MAX`]: no new requests, then no new reactions and folds, then the log.
-    pub async fn stop(self) -> Result<()> {
+    /// Stops in order, within the time that `ending` has: no new requests, then no new reactions and folds, then the log.
+    pub async fn stop(self, ending: &Ending) -> Result<()> {
         let Self { serving, working, store, _folder } = self;
-        let begun = Instant::now();
-        let served = serving.stop(begun + REQUESTS_STOP_TIME_MAX).await;
-        let worked = working.stop(begun + STOP_TIME_MAX).await;
-        store.close().await?;
-        served.and(worked)
+        ending.begin();
+        let served = serving.stop(ending).await;
+        let worked = working.stop(ending).await;
+        let closed = ending.within("closing the log", store.close()).await.unwrap_or(Ok(()));
+        served.and(worked).and(closed)
     }
 }

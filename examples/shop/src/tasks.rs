@@ -3,13 +3,14 @@
 //! A task that ends or panics before it was asked to is told with its name and reason, at once and when all are stopped. The
 //! others go on.
 
+use annals::service::Ending;
 use anyhow::{Context, Result, anyhow};
 use futures::FutureExt;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 
 /// Running tasks.
@@ -83,19 +84,17 @@ impl Tasks {
         }
     }
 
-    /// Asks all tasks to stop and waits until they have, or until the deadline. What does not stop in time, because a client
-    /// holds it or a store that is away, is ended by force: a crash is safe, so that is.
-    pub async fn stop(mut self, deadline: Instant) -> Result<()> {
+    /// Asks all tasks to stop and waits until they have, as a step of the program's end. What does not stop in time, because a
+    /// client holds it or a store that is away, is cut off: a crash is safe, so that is.
+    pub async fn stop(mut self, ending: &Ending) -> Result<()> {
         self.stop.cancel();
-        let mut stopped = Ok(());
+        let (mut stopped, deadline) = (Ok(()), ending.step());
         while let Ok(Some(ended)) = timeout_at(deadline, self.running.join_next()).await {
             let (name, result) = ended.map_err(|panic| anyhow!("a part of the shop crashed: {panic}"))?;
             self.names.retain(|running| *running != name);
             stopped = stopped.and(result.with_context(|| format!("{name} stopped")));
         }
-        if !self.running.is_empty() {
-            tracing::warn!("these did not stop in time and were ended: {}", self.names.join(", "));
-        }
+        self.names.into_iter().for_each(|name| ending.cut_off(name));
         stopped
     }
 }
@@ -103,11 +102,6 @@ impl Tasks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
-
-    fn soon() -> Instant {
-        Instant::now() + Duration::from_secs(60)
-    }
 
     #[tokio::test]
     async fn tasks_run_until_they_are_stopped() {
@@ -116,10 +110,10 @@ mod tests {
             stop.cancelled().await;
             anyhow::Ok(())
         });
-        tasks.stop(soon()).await.unwrap();
+        tasks.stop(&Ending::new()).await.unwrap();
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn what_does_not_stop_is_ended_at_the_deadline() {
         let mut tasks = Tasks::new();
         let (held, mut ended) = tokio::sync::mpsc::channel::<()>(1);
@@ -127,7 +121,7 @@ mod tests {
             let _held = held;
             std::future::pending::<Result<()>>().await
         });
-        tasks.stop(Instant::now()).await.unwrap();
+        tasks.stop(&Ending::new()).await.unwrap();
         assert_eq!(ended.recv().await, None);
     }
 
@@ -155,7 +149,7 @@ mod tests {
         }
         assert_eq!(tasks.ended().so_far().into_keys().collect::<Vec<_>>(), ["reader"]);
         asked.send(()).await.unwrap();
-        let stopped = format!("{:#}", tasks.stop(soon()).await.unwrap_err());
+        let stopped = format!("{:#}", tasks.stop(&Ending::new()).await.unwrap_err());
         assert_eq!(stopped, "reader stopped: it panicked; see standard error");
     }
 }

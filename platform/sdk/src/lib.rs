@@ -112,8 +112,8 @@ pub mod replay {
 /// What a service does beside its domain: HTTP servers with limits, and what their answers have in common.
 pub mod service {
     pub use annals_service::{
-        BindError, Body, HttpLimits, HttpServer, LongLived, Params, Problem, Segment, Unhurried, counted,
-        finish, listen_address, sentence,
+        BindError, Body, Ending, HttpLimits, HttpServer, LongLived, Params, Problem, Segment, Unhurried,
+        counted, finish, listen_address, sentence,
     };
 }
 

@@ -1,4 +1,4 @@
-//! What every service does beside its domain. So far: HTTP servers with limits, and what their answers have in common.
+//! What every service does beside its domain: HTTP servers with limits, what their answers have in common, and an end in order.
 //!
 //! What always holds:
 //!
@@ -9,11 +9,13 @@
 //! * Whoever sends nothing, too little or too slowly, or takes no answer, is let go in bounded time and disturbs nobody.
 //! * Every refusal of plain HTTP is a [`Problem`]; a struct in a [`Body`] is an object.
 //! * A refusal of a body, a query or a path names the field, what it must be and what was found, and no type of the program.
+//! * Once a program is told to stop, [`STOP_TIME_MAX`] is all that it takes ([`Ending`]).
 //! * Shutting down takes no more connections, then ends what is [`LongLived`], then waits for the answers under way.
 
 mod body;
 mod budget;
 mod connection;
+mod ending;
 mod exchange;
 mod extract;
 mod finish;
@@ -27,6 +29,7 @@ mod strict;
 mod text;
 mod words;
 
+pub use ending::{Ending, STOP_TIME_MAX};
 pub use exchange::{LongLived, Unhurried};
 pub use extract::{Body, Params, Segment};
 pub use finish::finish;

@@ -1,3 +1,4 @@
+use crate::STOP_TIME_MAX;
 use std::time::Duration;
 
 /// How much, how long and how many at once: every limit of an HTTP server, for both versions of HTTP and for gRPC.
@@ -32,7 +33,8 @@ pub struct HttpLimits {
     pub keepalive_interval: Duration,
     /// How long it may take to answer that.
     pub keepalive_time_max: Duration,
-    /// How long answers that are under way may take once the server shuts down.
+    /// How long answers that are under way may take once the server shuts down. A program that ends as [`Ending`](crate::Ending)
+    /// says cuts them off earlier.
     pub shutdown_time_max: Duration,
 }
 
@@ -67,7 +69,6 @@ impl HttpLimits {
     const ANSWER_MS_MAX_DEFAULT: u64 = 30_000;
     const IDLE_MS_MAX_DEFAULT: u64 = 300_000;
     const KEEPALIVE_MS_DEFAULT: u64 = 20_000;
-    const SHUTDOWN_MS_MAX_DEFAULT: u64 = 10_000;
 
     /// How much the caller may send ahead on one HTTP/2 connection, in bytes.
     pub(crate) fn connection_window(&self) -> u32 {
@@ -107,7 +108,7 @@ impl Default for HttpLimits {
             idle_time_max: Duration::from_millis(Self::IDLE_MS_MAX_DEFAULT),
             keepalive_interval: Duration::from_millis(Self::KEEPALIVE_MS_DEFAULT),
             keepalive_time_max: Duration::from_millis(Self::KEEPALIVE_MS_DEFAULT),
-            shutdown_time_max: Duration::from_millis(Self::SHUTDOWN_MS_MAX_DEFAULT),
+            shutdown_time_max: STOP_TIME_MAX,
         }
     }
 }

@@ -25,8 +25,8 @@ use tracing_subscriber::{
 const QUEUED_SPANS_MAX: usize = 65_536;
 /// Spans that are exported in one message.
 const EXPORTED_SPANS_MAX: usize = 2_048;
-/// How long the last export may take at shutdown.
-const SHUTDOWN_MS_MAX: u64 = 5_000;
+/// How long the last export may take at shutdown when nobody says otherwise.
+const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(5);
 /// What carries the exported spans must make none of its own: they would be exported for ever.
 const SILENT: [&str; 6] = ["h2", "hyper", "hyper_util", "tonic", "tower", "opentelemetry"];
 
@@ -192,8 +192,13 @@ fn exporting(builder: TracerProviderBuilder, endpoint: &str) -> Result<TracerPro
 impl Telemetry {
     /// Exports what is waiting, within 5 seconds, and stops. Spans made later go nowhere.
     pub async fn shutdown(self) -> Result<(), ShutdownError> {
+        self.shutdown_within(SHUTDOWN_TIME_MAX).await
+    }
+
+    /// The same within `time_max`.
+    pub async fn shutdown_within(self, time_max: Duration) -> Result<(), ShutdownError> {
         let provider = self.provider;
-        let flush = move || provider.shutdown_with_timeout(Duration::from_millis(SHUTDOWN_MS_MAX));
+        let flush = move || provider.shutdown_with_timeout(time_max);
         // The exporter needs this runtime's threads: waiting for it on one of them could wait for ever.
         let flushed: Result<(), OTelSdkError> = match tokio::task::spawn_blocking(flush).await {
             Ok(flushed) => flushed,

@@ -3,23 +3,21 @@
 mod offline;
 
 use annals_event_store::{Limits, Service, operations};
-use annals_service::{HttpLimits, HttpServer, listen_address, sentence};
+use annals_service::{Ending, HttpLimits, HttpServer, listen_address, sentence};
 use annals_store_log::{LogStore, Retainer, Retention, Scrub};
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use std::{
     io::Write, net::SocketAddr, num::NonZeroU64, path::PathBuf, process::ExitCode, sync::Arc, time::Duration,
 };
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 /// Serves the shared log: services append events to it and read them, over gRPC (annals.v1.EventStore); people look at
 /// /health, /v1/head and /v1/stats over HTTP on the same port, and POST {} to /v1/backup.
 ///
 /// Prints its address on standard output once it serves; everything else goes to standard error. Ctrl-C or SIGTERM
-/// ends it in order: answers under way are given, the log is closed. Nothing that was answered is lost by any other
-/// end either.
+/// ends it in order within 10 seconds: answers under way are given, the log is closed. Nothing that was answered is lost by
+/// any other end either.
 ///
 /// There is no authentication yet: whoever reaches the port reads and writes the log.
 ///
@@ -172,33 +170,41 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 async fn keep_serving(arguments: Arguments) -> anyhow::Result<()> {
     let telemetry = annals_telemetry::init(annals_telemetry::Options::from_env("annals-event-store"))?;
-    let shutdown = shut_down_at_a_signal()?;
+    let ending = Ending::new();
+    let served = serve_log(&arguments, &ending).await;
+    ending.finish(telemetry).await;
+    served
+}
+
+async fn serve_log(arguments: &Arguments, ending: &Ending) -> anyhow::Result<()> {
+    ending.begin_at_a_signal().context("cannot listen for signals")?;
     let limits = arguments.limits();
     // What another process may have is taken before the log's folder is made.
     let server = HttpServer::bind(arguments.listen, limits.http.clone()).await?;
-    let store = open(&arguments).await?;
+    let store = open(arguments).await?;
     let retaining = arguments.retention().map(|retention| {
         let retainer = Retainer::new(store.clone(), retention);
-        tokio::spawn(retainer.run(shutdown.clone()))
+        tokio::spawn(retainer.run(ending.token()))
     });
     let pages = operations(store.clone(), arguments.backups.clone());
-    let served = match Service::on(server, &limits, Arc::new(store.clone()), pages).await {
+    let served = Service::on(server, &limits, Arc::new(store.clone()), pages).await;
+    let served = match served {
         Ok(service) => {
-            serve(service, shutdown.clone()).await;
+            serve(service, ending).await;
             Ok(())
         }
         Err(error) => Err(error),
     };
-    shutdown.cancel();
-    if let Some(retaining) = retaining {
-        retaining.await.context("retention")?;
-    }
-    let closed = store.close().await;
-    if let Err(error) = telemetry.shutdown().await {
-        warn!(%error, "the end of telemetry");
-    }
+    ending.begin();
+    let retained = match retaining {
+        Some(retaining) => ending.within("retention", retaining).await.transpose().context("retention"),
+        None => Ok(None),
+    };
+    let closed = ending.within("closing the log", store.close()).await.transpose();
     served?;
-    Ok(closed?)
+    retained?;
+    closed?;
+    Ok(())
 }
 
 async fn open(arguments: &Arguments) -> anyhow::Result<LogStore> {
@@ -219,26 +225,10 @@ async fn open(arguments: &Arguments) -> anyhow::Result<LogStore> {
     Ok(store)
 }
 
-async fn serve(service: Service, shutdown: CancellationToken) {
+async fn serve(service: Service, ending: &Ending) {
     let address = service.address();
     // For whoever started this and asked for port 0. A closed standard output is no reason not to serve.
     let _ = writeln!(std::io::stdout(), "listening on http://{address}");
     info!(%address, "serving the log");
-    service.run(shutdown).await;
-}
-
-/// A token that is cancelled by Ctrl-C or SIGTERM.
-fn shut_down_at_a_signal() -> anyhow::Result<CancellationToken> {
-    let listen = |kind| signal(kind).context("cannot listen for signals");
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    let shutdown = CancellationToken::new();
-    let signalled = shutdown.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        signalled.cancel();
-    });
-    Ok(shutdown)
+    ending.serve("the HTTP server", service.run(ending.token())).await;
 }

@@ -1,20 +1,17 @@
 //! The replay controller as a process of its own, over the network seam.
 
 use annals_replay::Replays;
-use annals_service::{HttpServer, listen_address, sentence};
+use annals_service::{Ending, HttpServer, listen_address, sentence};
 use annals_store::EventStore;
 use annals_store_grpc::GrpcStore;
-use annals_telemetry::Telemetry;
 use anyhow::Result;
 use clap::Parser;
 use std::{io::Write, net::SocketAddr, process::ExitCode, sync::Arc};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 /// Ask for replays of read models, watch them, promote them, roll them back, over HTTP.
 ///
 /// Prints its address on standard output once it serves; everything else goes to standard error. Ctrl-C or SIGTERM ends it
-/// in order.
+/// in order within 10 seconds.
 ///
 /// The controller keeps nothing: replays are events of the log. The workers that carry them out run where the read
 /// models are.
@@ -46,12 +43,13 @@ async fn main() -> ExitCode {
 
 async fn run(options: Options) -> Result<()> {
     let telemetry = annals_telemetry::init(annals_telemetry::Options::from_env("annals-replay-controller"))?;
-    let served = serve(&options).await;
-    end(telemetry).await;
+    let ending = Ending::new();
+    let served = serve(&options, &ending).await;
+    ending.finish(telemetry).await;
     served
 }
 
-async fn serve(options: &Options) -> Result<()> {
+async fn serve(options: &Options, ending: &Ending) -> Result<()> {
     let server = HttpServer::bind(options.listen, annals_replay_controller::limits()).await?;
     let store: Arc<dyn EventStore> =
         Arc::new(GrpcStore::connect(&options.store, annals_store_grpc::Options::default()).await?);
@@ -60,31 +58,17 @@ async fn serve(options: &Options) -> Result<()> {
     let _ = writeln!(std::io::stdout(), "listening on http://{address}");
     tracing::info!(%address, store = options.store, "the replay controller is ready");
 
-    let shutdown = CancellationToken::new();
+    ending.begin_at_a_signal()?;
     let replays = Replays::new(store.clone());
     let following = tokio::spawn({
-        let (replays, shutdown) = (replays.clone(), shutdown.clone());
-        async move { replays.run(shutdown).await }
+        let (replays, stop) = (replays.clone(), ending.token());
+        async move { replays.run(stop).await }
     });
-    tokio::spawn(cancel_on_signal(shutdown.clone()));
-
     // Health says when the replays are not followed any more; what is asked of them is answered all the same.
-    server.serve(annals_replay_controller::server(replays, store), shutdown).await;
-    Ok(following.await??)
-}
-
-async fn cancel_on_signal(shutdown: CancellationToken) -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = terminate.recv() => {}
-    }
-    shutdown.cancel();
-    Ok(())
-}
-
-async fn end(telemetry: Telemetry) {
-    if let Err(error) = telemetry.shutdown().await {
-        tracing::warn!(%error, "the last spans were not exported");
+    let serving = server.serve(annals_replay_controller::server(replays, store), ending.token());
+    ending.serve("the HTTP server", serving).await;
+    match ending.within("the list of replays", following).await {
+        Some(followed) => Ok(followed??),
+        None => Ok(()),
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod processes;
 
+use annals::service::Ending;
 use annals_shop::options::Options;
 use annals_shop::shop::{self, Running, Shop};
 use clap::Parser;
@@ -78,12 +79,12 @@ impl TestShop {
     }
 
     pub async fn stop(self) {
-        self.running.stop().await.unwrap();
+        self.running.stop(&Ending::new()).await.unwrap();
     }
 
     /// Stops it whatever stopped before.
     pub async fn end(self) {
-        let _ = self.running.stop().await;
+        let _ = self.running.stop(&Ending::new()).await;
     }
 
     /// Waits until all that was asked for has led to all that it leads to.

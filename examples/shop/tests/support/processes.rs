@@ -92,6 +92,10 @@ impl ShopProcess {
         Self::start_with(folder, &["--store", &store.url()])
     }
 
+    pub fn url(&self) -> &str {
+        &self.http.url
+    }
+
     /// With its data in `folder`. Returns once it did its job, or could not.
     pub fn start_with(folder: &Path, more: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_annals-shop"));

@@ -1,0 +1,169 @@
+//! The end of a program: one deadline for all that must end.
+//!
+//! * The time runs from when the program is told to stop. Each step of the end has half of what is left, so that something is
+//!   left for the next: requests, work in the background, the log, the last spans.
+//! * What does not end in its time is cut off. In the end one line names all of it.
+//! * A program that a signal told to stop is gone when the time is over, whatever holds it.
+
+use annals_telemetry::Telemetry;
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    thread,
+    time::Duration,
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::{Instant, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+/// How long a program may take to end once it is told to stop, all together. Supervisors kill what takes longer.
+pub const STOP_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// The end of a program. Cloning it gives another handle.
+#[derive(Clone, Debug, Default)]
+pub struct Ending {
+    stop: CancellationToken,
+    deadline: Arc<OnceLock<Instant>>,
+    late: Arc<Mutex<Vec<String>>>,
+}
+
+impl Ending {
+    /// The end of a program that nobody has told to stop yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets Ctrl-C and SIGTERM tell the program to stop. Its process ends within [`STOP_TIME_MAX`] of that.
+    pub fn begin_at_a_signal(&self) -> io::Result<()> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let ending = self.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            let late = ending.clone();
+            thread::spawn(move || late.end_by_force());
+            ending.begin();
+        });
+        Ok(())
+    }
+
+    /// Tells the program to stop. The time runs from the first time on.
+    pub fn begin(&self) {
+        self.deadline();
+        self.stop.cancel();
+    }
+
+    /// Waits until the program is told to stop.
+    pub async fn begun(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// Is cancelled when the program is told to stop.
+    pub fn token(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Until when the next step of the end may take.
+    pub fn step(&self) -> Instant {
+        let (now, deadline) = (Instant::now(), self.deadline());
+        now + deadline.saturating_duration_since(now) / 2
+    }
+
+    /// Runs what works until the program is told to stop, and then takes its time to end; `None`: more than it has.
+    pub async fn serve<T>(&self, what: &str, serving: impl Future<Output = T>) -> Option<T> {
+        let mut serving = std::pin::pin!(serving);
+        tokio::select! {
+            served = &mut serving => Some(served),
+            () = self.begun() => self.within(what, serving).await,
+        }
+    }
+
+    /// A step of the end; `None`: it took more time than it has, and is cut off.
+    pub async fn within<T>(&self, what: &str, step: impl Future<Output = T>) -> Option<T> {
+        let ended = timeout_at(self.step(), step).await.ok();
+        if ended.is_none() {
+            self.cut_off(what);
+        }
+        ended
+    }
+
+    /// Notes what did not end in its time.
+    pub fn cut_off(&self, what: impl Into<String>) {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner).push(what.into());
+    }
+
+    /// The last step: exports the last spans, and says what was cut off.
+    pub async fn finish(self, telemetry: Telemetry) {
+        self.begin();
+        let left = self.step().saturating_duration_since(Instant::now());
+        if let Some(Err(error)) = self.within("the last spans", telemetry.shutdown_within(left)).await {
+            self.cut_off(error.to_string());
+        }
+        let late = self.late();
+        if !late.is_empty() {
+            warn!("stopped within {STOP_TIME_MAX:?}, but not in order: {late}");
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        *self.deadline.get_or_init(|| Instant::now() + STOP_TIME_MAX)
+    }
+
+    fn late(&self) -> String {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner).join(", ")
+    }
+
+    /// Ends the process when the time is over. What is stored is safe: a crash is no worse.
+    fn end_by_force(&self) {
+        thread::sleep(STOP_TIME_MAX);
+        let _ = writeln!(io::stderr(), "ended by force, since it did not stop within {STOP_TIME_MAX:?}");
+        std::process::exit(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::pending;
+
+    #[tokio::test(start_paused = true)]
+    async fn steps_that_never_end_are_named_and_leave_time_for_the_next() {
+        let ending = Ending::new();
+        let begun = Instant::now();
+        ending.begin();
+        for step in ["requests", "tasks", "log", "spans"] {
+            let left = STOP_TIME_MAX.saturating_sub(begun.elapsed());
+            assert!(ending.step().duration_since(Instant::now()) * 2 >= left);
+            assert_eq!(ending.within(step, pending::<()>()).await, None);
+        }
+        assert_eq!(ending.late(), "requests, tasks, log, spans");
+        assert!(begun.elapsed() < STOP_TIME_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_runs_from_when_the_program_is_told_to_stop() {
+        let ending = Ending::new();
+        let told = async {
+            tokio::time::sleep(10 * STOP_TIME_MAX).await;
+            ending.begin();
+            Instant::now()
+        };
+        let (served, told) = tokio::join!(ending.serve("requests", pending::<()>()), told);
+        assert_eq!((served, told.elapsed()), (None, STOP_TIME_MAX / 2));
+    }
+
+    #[tokio::test]
+    async fn what_ends_by_itself_is_not_cut_off() {
+        let ending = Ending::new();
+        assert_eq!(ending.serve("requests", async { 1 }).await, Some(1));
+        ending.begin();
+        assert_eq!(ending.within("log", async { 2 }).await, Some(2));
+        assert_eq!(ending.late(), "");
+    }
+}
