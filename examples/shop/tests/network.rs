@@ -145,7 +145,7 @@ async fn an_outage_of_the_store_and_its_end_are_told_once_each() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_of_another_log_are_told() {
+async fn rows_of_another_log_are_told_and_refused_orders_say_why() {
     let folder = tempfile::tempdir().unwrap();
     let first = Server::start(&folder.path().join("first")).await;
     let data = folder.path().join("shop");
@@ -156,6 +156,8 @@ async fn rows_of_another_log_are_told() {
     let listen = first.address.trim_start_matches("http://").parse().unwrap();
     first.stop().await;
     let second = Server::start_at(&folder.path().join("second"), listen).await;
+    let refused = shop.post("/orders", order("o-2", 100)).await;
+    refused.assert_problem(reqwest::StatusCode::SERVICE_UNAVAILABLE, "holds log");
     shop.end().await;
 
     let shop = TestShop::start_with(&data, &["--store", &second.address]).await;

@@ -168,7 +168,7 @@ async fn a_generation_of_another_fold_version_is_served_and_not_continued() {
     assert_eq!(reader.checkpoint(), token);
     let state = state_of(&new.handle, |state| state.activity != Activity::Starting).await;
     let Activity::NeedsReplay { reason } = &state.activity else { panic!("{state:?}") };
-    assert!(reason.contains("fold version 1"), "{reason}");
+    assert!(reason.contains("fold version 1") && reason.contains("ask for a replay"), "{reason}");
     new.stop().await;
 }
 

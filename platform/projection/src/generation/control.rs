@@ -42,17 +42,19 @@ impl GenerationStatus {
     pub fn refusal(&self, model: &ReadModel) -> Option<String> {
         if self.schema_hash != *model.schema_hash() {
             return Some(format!(
-                "its tables are {}, the program has {}",
+                "its tables are {}, the program has {}; ask for a replay, which makes its own",
                 self.schema_hash,
                 model.schema_hash()
             ));
         }
         if self.fold_version != model.fold_version() {
             let (mine, its) = (model.fold_version(), self.fold_version);
-            return Some(format!("its rows were made by fold version {its}, the program has {mine}"));
+            return Some(format!(
+                "its rows were made by fold version {its}, the program has {mine}; ask for a replay, which makes them anew"
+            ));
         }
         (self.filter_hash != model.filter_hash()).then(|| {
-            "the program reads other event types or categories than its rows were made from; raise the fold version"
+            "the program reads other event types or categories than its rows were made from; raise the fold version, then ask for a replay"
                 .to_owned()
         })
     }

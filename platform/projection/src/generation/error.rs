@@ -52,7 +52,7 @@ pub enum GenerationError {
         id: String,
     },
     /// The program's fold cannot go on with the generation.
-    #[error("generation {id} cannot be folded by this program: {reason}. A replay builds one that can")]
+    #[error("generation {id} cannot be folded by this program: {reason}")]
     OtherFold {
         /// The id.
         id: String,
@@ -123,8 +123,14 @@ pub enum GenerationError {
 
 impl GenerationError {
     pub(crate) fn file(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.display().to_string();
-        move |error| Self::File { path, error }
+        let (path, is_file) = (path.display().to_string(), path.is_file());
+        move |error: io::Error| match error.kind() {
+            // Where a folder was to be made.
+            kind @ io::ErrorKind::AlreadyExists if is_file => {
+                Self::File { path, error: io::Error::new(kind, "it is a file and no folder") }
+            }
+            _ => Self::File { path, error },
+        }
     }
 
     /// How the log differs from the one that the generation was folded from, if that is the error.
