@@ -1,6 +1,6 @@
 //! Backups of a served log and of one that nobody serves.
 
-use crate::{Program, command, offline, support::one_event};
+use crate::{PATIENCE, Program, command, offline, support::one_event};
 use annals_event::Sequence;
 use annals_store::EventStore;
 use std::{fs, path::Path};
@@ -48,7 +48,8 @@ async fn a_folder_for_backups_within_the_logs_own_is_refused_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let mut within = command(folder.path(), "127.0.0.1:0");
     within.arg("--backups").arg(folder.path().join("backups"));
-    let output = within.output().await.unwrap();
+    let output = tokio::time::timeout(PATIENCE, within.kill_on_drop(true).output()).await;
+    let output = output.expect("it serves").unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("--backups") && stderr.contains("in the folder of the log itself"), "{stderr}");
