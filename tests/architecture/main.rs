@@ -1,6 +1,8 @@
 //! The rules that keep the parts apart. Each is a sentence of ARCHITECTURE.md; a failure names the file.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod errors;
+
 use annals_tests::{Rooms, SourceFile, Workspace};
 use std::{path::Path, sync::LazyLock};
 

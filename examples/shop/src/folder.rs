@@ -24,19 +24,19 @@ pub enum FolderError {
     #[error("{} is a file and no folder; name another with --data", .0.display())]
     IsFile(PathBuf),
     /// The system refuses.
-    #[error("cannot use the data folder {}: {source}; name another with --data", .path.display())]
+    #[error("cannot use the data folder {}: {cause}; name another with --data", .path.display())]
     Io {
         /// The folder.
         path: PathBuf,
         /// What the system says.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
 impl DataFolder {
     /// Takes the folder, and makes it if it is not there.
     pub fn take(path: &Path) -> Result<Self, FolderError> {
-        let failed = |source| FolderError::Io { path: path.to_owned(), source };
+        let failed = |cause| FolderError::Io { path: path.to_owned(), cause };
         if path.is_file() {
             return Err(FolderError::IsFile(path.to_owned()));
         }
@@ -46,7 +46,7 @@ impl DataFolder {
         match lock.try_lock() {
             Ok(()) => Ok(Self { path, _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(FolderError::InUse(path)),
-            Err(TryLockError::Error(source)) => Err(failed(source)),
+            Err(TryLockError::Error(cause)) => Err(failed(cause)),
         }
     }
 

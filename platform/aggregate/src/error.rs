@@ -6,14 +6,14 @@ use annals_store::{AppendError, ReadError};
 #[non_exhaustive]
 pub enum FoldError {
     /// An event of a known type that cannot be read.
-    #[error("stream {stream:?}, version {version}: {source}")]
+    #[error("stream {stream:?}, version {version}: {cause}")]
     Event {
         /// The stream.
         stream: String,
         /// Which of its events.
         version: Version,
         /// What is wrong with it; names its type.
-        source: CodecError,
+        cause: CodecError,
     },
     /// An event of a type that the aggregate does not know and does not pass over.
     #[error(
@@ -49,18 +49,24 @@ pub enum FoldError {
 pub enum LoadError {
     /// The id makes no stream name.
     #[error("the aggregate's id cannot be used: {0}")]
-    InvalidId(#[from] InvalidName),
+    InvalidId(InvalidName),
     /// The store did not answer.
-    #[error("stream {stream:?} was not read: {source}")]
+    #[error("stream {stream:?} was not read: {cause}")]
     Read {
         /// The stream.
         stream: StreamName,
         /// What the store said.
-        source: ReadError,
+        cause: ReadError,
     },
     /// The events do not make a state.
     #[error(transparent)]
     Fold(#[from] FoldError),
+}
+
+impl From<InvalidName> for LoadError {
+    fn from(cause: InvalidName) -> Self {
+        Self::InvalidId(cause)
+    }
 }
 
 /// Why a command was not executed. `E` is the aggregate's own error.
@@ -74,12 +80,12 @@ pub enum ExecuteError<E: std::error::Error + 'static> {
     #[error(transparent)]
     Load(#[from] LoadError),
     /// An event could not be encoded. Nothing was written.
-    #[error("stream {stream:?}: {source}")]
+    #[error("stream {stream:?}: {cause}")]
     Encode {
         /// The stream.
         stream: StreamName,
         /// What is wrong with the event; names its type.
-        source: CodecError,
+        cause: CodecError,
     },
     /// Others wrote to the stream each time between load and append. Nothing was written.
     #[error("gave up after {attempts} attempts, since others keep writing: {conflict}; try again later")]
@@ -91,11 +97,11 @@ pub enum ExecuteError<E: std::error::Error + 'static> {
     },
     /// The store did not take the events. When it is unavailable it may have taken them all the same: repeat the
     /// command with the same request id.
-    #[error("the events of stream {stream:?} were not appended: {source}")]
+    #[error("the events of stream {stream:?} were not appended: {cause}")]
     Append {
         /// The stream.
         stream: StreamName,
         /// What the store said.
-        source: AppendError,
+        cause: AppendError,
     },
 }

@@ -52,8 +52,8 @@ impl<A: Aggregate> Loaded<A> {
         match upcasters.decode::<A::Event>(event) {
             Ok(Some(decoded)) => {
                 guarded(|| self.state.evolve(&decoded)).map_err(|panic| {
-                    let source = CodecError::new(event.event_type(), panic);
-                    FoldError::Event { stream: stream(), version: found, source }
+                    let cause = CodecError::new(event.event_type(), panic);
+                    FoldError::Event { stream: stream(), version: found, cause }
                 })?;
             }
             Ok(None) if A::PASSES_OVER_UNKNOWN_TYPES => {}
@@ -61,7 +61,7 @@ impl<A: Aggregate> Loaded<A> {
                 let event_type = event.event_type().to_owned();
                 return Err(FoldError::UnknownType { stream: stream(), version: found, event_type });
             }
-            Err(source) => return Err(FoldError::Event { stream: stream(), version: found, source }),
+            Err(cause) => return Err(FoldError::Event { stream: stream(), version: found, cause }),
         }
         (self.version, self.token, self.last_id) = (found, event.sequence(), Some(event.id()));
         Ok(())

@@ -91,7 +91,7 @@ impl<A: Aggregate> Reader<A> {
         let answer = || self.store.read_stream(read.clone());
         retry::while_unavailable(answer, ReadError::is_retryable)
             .await
-            .map_err(|source| LoadError::Read { stream: read.stream.clone(), source })
+            .map_err(|cause| LoadError::Read { stream: read.stream.clone(), cause })
     }
 
     async fn load_from_snapshot(
@@ -119,7 +119,7 @@ impl<A: Aggregate> Reader<A> {
     async fn page_behind(&self, stream: &StreamName, base: Version) -> Result<StreamPage, LoadError> {
         let read = ReadStream::forward(stream.clone());
         match self.page(read.clone().from(base)).await {
-            Err(LoadError::Read { source: ReadError::BelowStart { .. }, .. }) => {
+            Err(LoadError::Read { cause: ReadError::BelowStart { .. }, .. }) => {
                 self.page(read.from(base.next())).await
             }
             other => other,
@@ -144,7 +144,7 @@ impl<A: Aggregate> Reader<A> {
     async fn log_id(&self, stream: &StreamName) -> Result<LogId, LoadError> {
         let ask = || retry::while_unavailable(|| self.store.head(), ReadError::is_retryable);
         let known = self.log_id.get_or_try_init(|| async { ask().await.map(|head| head.log_id) }).await;
-        known.copied().map_err(|source| LoadError::Read { stream: stream.clone(), source })
+        known.copied().map_err(|cause| LoadError::Read { stream: stream.clone(), cause })
     }
 }
 

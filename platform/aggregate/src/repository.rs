@@ -103,7 +103,7 @@ impl<A: Aggregate> Repository<A> {
             for event in page.events.iter() {
                 let Some(decoded) = request::decode(&event, self.upcasting())? else { continue };
                 let recorded = Recorded::new(&event, decoded);
-                let read = |error| LoadError::Read { stream: stream.clone(), source: error };
+                let read = |error| LoadError::Read { stream: stream.clone(), cause: error };
                 history.push(recorded.map_err(|error| read(error.into()))?);
             }
             next = page.next;
@@ -158,7 +158,7 @@ impl<A: Aggregate> Repository<A> {
                 let dropped = || AppendError::OriginalDropped { request_id: request.append_id(stream) };
                 let otherwise = match decided {
                     Ok(_) if current.met => {
-                        Err(ExecuteError::Append { stream: stream.clone(), source: dropped() })
+                        Err(ExecuteError::Append { stream: stream.clone(), cause: dropped() })
                     }
                     Ok(_) => Ok(Executed::nothing(current.loaded)),
                     Err(refusal) => Err(ExecuteError::Rejected(refusal)),
@@ -169,15 +169,15 @@ impl<A: Aggregate> Repository<A> {
         let span = annals_telemetry::append_span(A::CATEGORY);
         let metadata = self.metadata(context, &span);
         let append = prepare(&request, stream, &current, &events, &metadata)
-            .map_err(|source| ExecuteError::Encode { stream: stream.clone(), source })?;
+            .map_err(|cause| ExecuteError::Encode { stream: stream.clone(), cause })?;
         match self.append(&append).instrument(span).await {
             Ok(receipt) => Ok(Attempt::Done(self.finish(stream, current, events, &append, &receipt).await)),
             Err(AppendError::Conflict(conflict)) => Ok(Attempt::Conflict(conflict)),
-            Err(source @ (AppendError::RequestIdReused { .. } | AppendError::EventIdReused { .. })) => {
-                let otherwise = Err(ExecuteError::Append { stream: stream.clone(), source });
+            Err(cause @ (AppendError::RequestIdReused { .. } | AppendError::EventIdReused { .. })) => {
+                let otherwise = Err(ExecuteError::Append { stream: stream.clone(), cause });
                 self.earlier(&request, stream, command, otherwise).await.map(Attempt::Done)
             }
-            Err(source) => Err(ExecuteError::Append { stream: stream.clone(), source }),
+            Err(cause) => Err(ExecuteError::Append { stream: stream.clone(), cause }),
         }
     }
 
@@ -193,8 +193,8 @@ impl<A: Aggregate> Repository<A> {
             Earlier::Never => otherwise,
             Earlier::Same(executed) => Ok(executed),
             Earlier::Other(request_id) => {
-                let source = AppendError::RequestIdReused { request_id };
-                Err(ExecuteError::Append { stream: stream.clone(), source })
+                let cause = AppendError::RequestIdReused { request_id };
+                Err(ExecuteError::Append { stream: stream.clone(), cause })
             }
         }
     }

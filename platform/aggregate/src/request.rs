@@ -155,10 +155,10 @@ fn same_payload<E: Event>(a: &E, b: &E) -> bool {
 }
 
 pub(crate) fn decode<E: Event>(event: &EventRef<'_>, upcasters: &Upcasters) -> Result<Option<E>, LoadError> {
-    let named = |source| crate::FoldError::Event {
+    let named = |cause| crate::FoldError::Event {
         stream: event.stream().to_owned(),
         version: event.version(),
-        source,
+        cause,
     };
     Ok(upcasters.decode(event).map_err(named)?)
 }

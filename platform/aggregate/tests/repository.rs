@@ -164,7 +164,7 @@ async fn a_store_that_stays_away_is_an_error_in_the_end() {
     let store = FaultyStore::new();
     store.next_appends([Fault::Refuse; 100]);
     let failed = Repository::<Account>::new(store).execute("1", open(), Context::new()).await;
-    let Err(ExecuteError::Append { source: AppendError::Unavailable { .. }, .. }) = failed else {
+    let Err(ExecuteError::Append { cause: AppendError::Unavailable { .. }, .. }) = failed else {
         panic!("{failed:?}");
     };
 }
@@ -199,8 +199,8 @@ async fn a_request_that_is_repeated_after_the_store_forgot_it_is_not_executed_tw
     assert_eq!((again.events, again.token), (first.events, first.token));
     store.next_appends([Fault::Forget]);
     let other = accounts.execute("1", deposit(6), request()).await;
-    let reused = |source: &AppendError| matches!(source, AppendError::RequestIdReused { .. });
-    assert!(matches!(&other, Err(ExecuteError::Append { source, .. }) if reused(source)), "{other:?}");
+    let reused = |cause: &AppendError| matches!(cause, AppendError::RequestIdReused { .. });
+    assert!(matches!(&other, Err(ExecuteError::Append { cause, .. }) if reused(cause)), "{other:?}");
     assert_eq!(balance(&accounts).await, 15);
 }
 
@@ -225,7 +225,7 @@ async fn a_request_id_that_is_used_for_another_command_is_refused() {
     // Another decision, none at all, and a refusal: each time the id gives the error.
     for command in [deposit(6), open(), AccountCommand::Split { deposits: 0 }] {
         let refused = accounts.execute("1", command, request()).await;
-        let Err(ExecuteError::Append { source: AppendError::RequestIdReused { request_id: of }, .. }) =
+        let Err(ExecuteError::Append { cause: AppendError::RequestIdReused { request_id: of }, .. }) =
             refused
         else {
             panic!("{refused:?}");

@@ -61,12 +61,12 @@ pub enum OpenError {
     #[error("{0}; restore the log from a backup")]
     Corrupted(Corruption),
     /// A file could not be read, written or synced.
-    #[error("cannot use {}: {source}", file.display())]
+    #[error("cannot use {}: {cause}", file.display())]
     Io {
         /// The file.
         file: PathBuf,
         /// What the system says.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A thread could not be started.
     #[error("cannot start the log's threads: {0}")]
@@ -186,21 +186,21 @@ pub enum ReadError {
     #[error("{0}; what lies below can be read, restore the rest from a backup")]
     Corrupted(Corruption),
     /// A file could not be read.
-    #[error("cannot read {}: {source}", file.display())]
+    #[error("cannot read {}: {cause}", file.display())]
     Io {
         /// The file.
         file: PathBuf,
         /// What the system says.
-        source: Arc<io::Error>,
+        cause: Arc<io::Error>,
     },
 }
 
 /// Why closing, checkpointing or preparing did not work. The log's data is not affected.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("cannot write {}: {source}", file.display())]
+#[error("cannot write {}: {cause}", file.display())]
 pub struct MaintenanceError {
     /// The file.
     pub file: PathBuf,
     /// What the system says.
-    pub source: Arc<io::Error>,
+    pub cause: Arc<io::Error>,
 }

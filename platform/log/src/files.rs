@@ -39,7 +39,7 @@ pub(crate) fn read_file(disk: &dyn Disk, name: &str) -> io::Result<Bytes> {
 
 /// Replaces a whole file: after a crash it has its old or its new bytes.
 pub(crate) fn replace_file(disk: &dyn Disk, name: &str, bytes: &[u8]) -> Result<(), MaintenanceError> {
-    let named = |source| maintenance_error(disk, name, source);
+    let named = |cause| maintenance_error(disk, name, cause);
     let draft = format!("{name}.tmp");
     remove_if_there(disk, &draft).map_err(named)?;
     let file = disk.create_new(&draft).map_err(named)?;
@@ -67,12 +67,12 @@ pub(crate) fn remove_if_there(disk: &dyn Disk, name: &str) -> io::Result<()> {
     }
 }
 
-pub(crate) fn maintenance_error(disk: &dyn Disk, name: &str, source: io::Error) -> MaintenanceError {
-    MaintenanceError { file: disk.display(name), source: Arc::new(source) }
+pub(crate) fn maintenance_error(disk: &dyn Disk, name: &str, cause: io::Error) -> MaintenanceError {
+    MaintenanceError { file: disk.display(name), cause: Arc::new(cause) }
 }
-pub(crate) fn open_error(disk: &dyn Disk, name: &str, source: io::Error) -> OpenError {
-    OpenError::Io { file: disk.display(name), source }
+pub(crate) fn open_error(disk: &dyn Disk, name: &str, cause: io::Error) -> OpenError {
+    OpenError::Io { file: disk.display(name), cause }
 }
-pub(crate) fn read_error(disk: &dyn Disk, name: &str, source: io::Error) -> ReadError {
-    ReadError::Io { file: disk.display(name), source: Arc::new(source) }
+pub(crate) fn read_error(disk: &dyn Disk, name: &str, cause: io::Error) -> ReadError {
+    ReadError::Io { file: disk.display(name), cause: Arc::new(cause) }
 }

@@ -111,7 +111,7 @@ impl Log {
     /// Opens the log in `folder`, making both when they are missing.
     pub fn open(folder: &Path, options: Options) -> Result<Self, OpenError> {
         let environment =
-            Environment::real(folder).map_err(|source| OpenError::Io { file: folder.to_owned(), source })?;
+            Environment::real(folder).map_err(|cause| OpenError::Io { file: folder.to_owned(), cause })?;
         Self::open_on(environment, options)
     }
 

@@ -85,7 +85,13 @@ pub enum ApplyError {
     },
     /// The database did not answer or refused the statement.
     #[error("the read model's database: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for ApplyError {
+    fn from(cause: sqlx::Error) -> Self {
+        Self::Database(cause)
+    }
 }
 
 impl ApplyError {

@@ -43,7 +43,7 @@ pub enum ReaderError {
     Generation(#[from] GenerationError),
     /// The database did not answer or refused the query.
     #[error("the read model's database: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(sqlx::Error),
     /// The key cannot be one of the table's.
     #[error(transparent)]
     Key(#[from] TableError),
@@ -55,6 +55,12 @@ pub enum ReaderError {
         /// The table.
         table: String,
     },
+}
+
+impl From<sqlx::Error> for ReaderError {
+    fn from(cause: sqlx::Error) -> Self {
+        Self::Database(cause)
+    }
 }
 
 impl ReaderError {

@@ -9,7 +9,7 @@ use annals_store::{Activity, AppendError, ReadError};
 pub enum ReactorError {
     /// The reactor's name, or one of the types of its events, is not a name.
     #[error("the reactor cannot be started: {0}")]
-    InvalidName(#[from] InvalidName),
+    InvalidName(InvalidName),
     /// Another copy of the reactor handles the events: the mark is further than this copy set it.
     #[error(
         "another copy of the reactor is at work: mark {mark:?} is {}, this copy left it {}; stop one of them",
@@ -25,40 +25,40 @@ pub enum ReactorError {
         actual: Option<Sequence>,
     },
     /// An aggregate refused a command, and the reactor says to stop then.
-    #[error("event {sequence}: aggregate {id:?} refuses the command that it gives rise to: {source}")]
+    #[error("event {sequence}: aggregate {id:?} refuses the command that it gives rise to: {cause}")]
     Rejected {
         /// The source event.
         sequence: Sequence,
         /// The aggregate.
         id: String,
         /// Why it refuses.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        cause: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A reaction names an aggregate that cannot be.
-    #[error("event {sequence}: {id:?} is not the id of an aggregate: {source}")]
+    #[error("event {sequence}: {id:?} is not the id of an aggregate: {cause}")]
     InvalidTarget {
         /// The source event.
         sequence: Sequence,
         /// What the reaction names.
         id: String,
         /// What is wrong with it.
-        source: InvalidName,
+        cause: InvalidName,
     },
     /// A source event, or one that a decision gave, cannot be decoded or encoded.
-    #[error("event {sequence}: {source}")]
+    #[error("event {sequence}: {cause}")]
     Codec {
         /// The source event.
         sequence: Sequence,
         /// What is wrong; names the type.
-        source: CodecError,
+        cause: CodecError,
     },
     /// Code of the service panicked at a source event: the reactor's own, or its aggregate's.
-    #[error("event {sequence}: {source}")]
+    #[error("event {sequence}: {cause}")]
     Panicked {
         /// The source event.
         sequence: Sequence,
         /// What it said.
-        source: Panicked,
+        cause: Panicked,
     },
     /// The outputs of one source event do not fit into one append.
     #[error(
@@ -75,28 +75,46 @@ pub enum ReactorError {
     },
     /// An aggregate was not loaded.
     #[error("an aggregate was not loaded: {0}")]
-    Load(#[from] LoadError),
+    Load(LoadError),
     /// The log was not read.
     #[error("the log was not read: {0}")]
-    Read(#[from] ReadError),
+    Read(ReadError),
     /// Outputs were not appended.
-    #[error("the outputs of events up to {through} were not appended: {source}")]
+    #[error("the outputs of events up to {through} were not appended: {cause}")]
     Append {
         /// The last of the source events.
         through: Sequence,
         /// What the store said.
-        source: AppendError,
+        cause: AppendError,
     },
+}
+
+impl From<ReadError> for ReactorError {
+    fn from(cause: ReadError) -> Self {
+        Self::Read(cause)
+    }
+}
+
+impl From<LoadError> for ReactorError {
+    fn from(cause: LoadError) -> Self {
+        Self::Load(cause)
+    }
+}
+
+impl From<InvalidName> for ReactorError {
+    fn from(cause: InvalidName) -> Self {
+        Self::InvalidName(cause)
+    }
 }
 
 impl ReactorError {
     /// What a reactor does that waits for the error to pass.
     pub(crate) fn waiting(&self) -> Activity {
         let is_other_log = match self {
-            Self::Read(error) | Self::Load(LoadError::Read { source: error, .. }) => {
+            Self::Read(error) | Self::Load(LoadError::Read { cause: error, .. }) => {
                 matches!(error, ReadError::OtherLog { .. })
             }
-            Self::Append { source, .. } => matches!(source, AppendError::OtherLog { .. }),
+            Self::Append { cause, .. } => matches!(cause, AppendError::OtherLog { .. }),
             _ => false,
         };
         Activity::waiting(self.to_string(), is_other_log)
@@ -105,10 +123,10 @@ impl ReactorError {
     /// Whether the store was only away, or had another log: going on from the mark may succeed. The worker does so itself.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Read(error) | Self::Load(LoadError::Read { source: error, .. }) => error.may_pass(),
+            Self::Read(error) | Self::Load(LoadError::Read { cause: error, .. }) => error.may_pass(),
             // Between two openings of the log the store was away.
-            Self::Append { source: AppendError::Conflict(Conflict::Opening { .. }), .. } => true,
-            Self::Append { source, .. } => source.may_pass(),
+            Self::Append { cause: AppendError::Conflict(Conflict::Opening { .. }), .. } => true,
+            Self::Append { cause, .. } => cause.may_pass(),
             _ => false,
         }
     }

@@ -59,8 +59,8 @@ impl<R: Reactor> Source<R> {
     ) -> Result<Option<Self>, ReactorError> {
         let Some(event) = decode::<R::Event>(&event, upcasters)? else { return Ok(None) };
         let reactions = at(event.sequence, || reactor.react(&event))?.into_iter().map(|reaction| {
-            let target = targets.index_of::<R::Target>(&reaction.id).map_err(|source| {
-                ReactorError::InvalidTarget { sequence: event.sequence, id: reaction.id.clone(), source }
+            let target = targets.index_of::<R::Target>(&reaction.id).map_err(|cause| {
+                ReactorError::InvalidTarget { sequence: event.sequence, id: reaction.id.clone(), cause }
             });
             Ok((target?, reaction))
         });
@@ -89,14 +89,14 @@ fn react<R: Reactor>(
 
 /// Runs code of the service at the source event.
 fn at<T>(sequence: Sequence, work: impl FnOnce() -> T) -> Result<T, ReactorError> {
-    guarded(work).map_err(|source| ReactorError::Panicked { sequence, source })
+    guarded(work).map_err(|cause| ReactorError::Panicked { sequence, cause })
 }
 
 fn decode<E: Event>(
     event: &EventRef<'_>,
     upcasters: &Upcasters,
 ) -> Result<Option<Recorded<E>>, ReactorError> {
-    let failed = |source| ReactorError::Codec { sequence: event.sequence(), source };
+    let failed = |cause| ReactorError::Codec { sequence: event.sequence(), cause };
     let Some(decoded) = upcasters.decode(event).map_err(failed)? else { return Ok(None) };
     let recorded = Recorded::new(event, decoded);
     recorded.map(Some).map_err(|error| failed(CodecError::new(event.event_type(), error)))
@@ -188,7 +188,7 @@ impl<R: Reactor> Outputs<'_, R> {
         };
         let (sequence, id) = (event.sequence, reaction.id.clone());
         match self.reactor.on_rejected(event, &reaction.command, &error) {
-            Rejected::Stop => Err(ReactorError::Rejected { sequence, id, source: Box::new(error) }),
+            Rejected::Stop => Err(ReactorError::Rejected { sequence, id, cause: Box::new(error) }),
             Rejected::Skip => {
                 tracing::warn!(reactor = self.reactor.name(), %sequence, id, %error, "a command was refused and skipped");
                 Ok(Vec::new())
@@ -207,7 +207,7 @@ impl<R: Reactor> Outputs<'_, R> {
         let metadata = self.repository.sign(Metadata { trace, ..Context::caused_by(cause).metadata });
         let id = |index| EventId::derived(self.reactor.name(), cause.id, index_from.saturating_add(index));
         encode(events, &metadata, id)
-            .map_err(|source| ReactorError::Codec { sequence: cause.sequence, source })
+            .map_err(|failure| ReactorError::Codec { sequence: cause.sequence, cause: failure })
     }
 
     /// Takes `added` into the append if it fits.

@@ -148,7 +148,7 @@ impl<R: Reactor> Running<'_, R> {
             // Another copy's outputs may be why a stream has moved on, or a command is refused.
             Ok(Handled::Refused) => self.check_mark().await.map(|()| Handled::Refused),
             // One by one the error names the event, and what comes before it is done.
-            Err(ReactorError::Append { source: AppendError::Invalid(_), .. }) if batch.len() > 1 => {
+            Err(ReactorError::Append { cause: AppendError::Invalid(_), .. }) if batch.len() > 1 => {
                 Ok(Handled::Refused)
             }
             Err(error) if !error.is_retryable() => {
@@ -201,9 +201,9 @@ impl<R: Reactor> Running<'_, R> {
                     tracing::warn!(reactor = self.worker.reactor.name(), %error, "stopping without an answer");
                     return Ok(Answer::Stopped);
                 }
-                Err(source) => {
-                    let repeat = source.may_pass();
-                    let error = ReactorError::Append { through, source };
+                Err(cause) => {
+                    let repeat = cause.may_pass();
+                    let error = ReactorError::Append { through, cause };
                     if !repeat {
                         return Err(error);
                     }
@@ -280,7 +280,7 @@ impl<R: Reactor> Running<'_, R> {
             Some(MarkOutsideAppend) if !append.writes.is_empty() => {
                 let marks = std::mem::take(&mut append.marks);
                 let appended = self.worker.store().append(append).await;
-                appended.map_err(|source| ReactorError::Append { through, source })?;
+                appended.map_err(|cause| ReactorError::Append { through, cause })?;
                 Ok(Append { marks, ..Append::new() })
             }
             Some(MarkNotCompared) => {

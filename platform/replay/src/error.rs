@@ -60,7 +60,7 @@ impl ReplayError {
 
 /// Whether a replay that was not loaded may be loaded later.
 pub(crate) fn passes_by_itself(error: &LoadError) -> bool {
-    matches!(error, LoadError::Read { source, .. } if source.may_pass())
+    matches!(error, LoadError::Read { cause, .. } if cause.may_pass())
 }
 
 /// Why the replays are not followed any more. One replay alone is never the reason.
@@ -69,5 +69,11 @@ pub(crate) fn passes_by_itself(error: &LoadError) -> bool {
 pub enum WorkerError {
     /// The log cannot be read.
     #[error("the replays cannot be followed: {0}")]
-    Follow(#[from] ReadError),
+    Follow(ReadError),
+}
+
+impl From<ReadError> for WorkerError {
+    fn from(cause: ReadError) -> Self {
+        Self::Follow(cause)
+    }
 }

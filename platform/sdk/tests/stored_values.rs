@@ -237,7 +237,7 @@ async fn ask(sensors: &Repository<Sensor>, measured: Measured) -> Result<Execute
     let request = Context::new().request(RequestId::from_name("request"));
     match sensors.execute("1", measured, request).await {
         Ok(executed) => Ok(executed),
-        Err(ExecuteError::Append { source, .. }) => Err(source),
+        Err(ExecuteError::Append { cause, .. }) => Err(cause),
         Err(other) => panic!("{other}"),
     }
 }

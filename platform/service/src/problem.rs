@@ -70,12 +70,12 @@ impl Problem {
             ExecuteError::Load(error) => error.into(),
             ExecuteError::Contended { .. }
             | ExecuteError::Append {
-                source:
+                cause:
                     AppendError::Unavailable { .. } | AppendError::OtherLog { .. } | AppendError::Corrupted(_),
                 ..
             } => Self::unavailable(error),
             ExecuteError::Append {
-                source:
+                cause:
                     AppendError::RequestIdReused { .. }
                     | AppendError::EventIdReused { .. }
                     | AppendError::RequestUnjudged { .. }
@@ -137,9 +137,9 @@ impl From<LoadError> for Problem {
     fn from(error: LoadError) -> Self {
         match error {
             LoadError::InvalidId(invalid) => Self::bad_request(invalid),
-            LoadError::Read {
-                source: ReadError::Unavailable { .. } | ReadError::OtherLog { .. }, ..
-            } => Self::unavailable(error),
+            LoadError::Read { cause: ReadError::Unavailable { .. } | ReadError::OtherLog { .. }, .. } => {
+                Self::unavailable(error)
+            }
             other => Self::internal(&other),
         }
     }
@@ -155,16 +155,16 @@ mod tests {
     fn a_request_that_was_made_before_in_another_way_is_a_conflict_and_no_fault_of_the_server() {
         let (request_id, event_id) = (RequestId::from_name("r"), EventId::from_name("e"));
         let ahead = Duration::from_secs(6);
-        for source in [
+        for cause in [
             AppendError::RequestIdReused { request_id },
             AppendError::EventIdReused { event_id },
             AppendError::RequestUnjudged { request_id, judged_after: Timestamp::from_micros(1) },
             AppendError::RequestAhead { request_id, ahead },
             AppendError::OriginalDropped { request_id },
         ] {
-            let said = source.to_string();
+            let said = cause.to_string();
             let stream = StreamName::new("order-1").unwrap();
-            let error = ExecuteError::<Infallible>::Append { stream, source };
+            let error = ExecuteError::<Infallible>::Append { stream, cause };
             let problem = Problem::of_execute(error, |never| match never {});
             assert_eq!(problem.status, StatusCode::CONFLICT.as_u16(), "{problem:?}");
             assert!(problem.detail.contains(&said) || problem.detail.contains("order-1"), "{problem:?}");

@@ -28,12 +28,12 @@ pub enum BindError {
         address: SocketAddr,
     },
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {cause}")]
     Listen {
         /// The address.
         address: SocketAddr,
         /// What the system says.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -50,9 +50,9 @@ impl HttpServer {
     /// Takes the address; port 0 takes a free one. To be done before anything else is touched: of all that a start needs,
     /// this is what another process can have.
     pub async fn bind(address: SocketAddr, limits: HttpLimits) -> Result<Self, BindError> {
-        let failed = |source: io::Error| match source.kind() {
+        let failed = |cause: io::Error| match cause.kind() {
             io::ErrorKind::AddrInUse => BindError::InUse { address },
-            _ => BindError::Listen { address, source },
+            _ => BindError::Listen { address, cause },
         };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;

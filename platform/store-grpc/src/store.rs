@@ -30,12 +30,12 @@ pub enum ConnectError {
         address: String,
     },
     /// The server does not answer, or not as it must.
-    #[error("cannot use the event store at {address}: {source}")]
+    #[error("cannot use the event store at {address}: {cause}")]
     Store {
         /// Its address.
         address: String,
         /// What went wrong.
-        source: ReadError,
+        cause: ReadError,
     },
 }
 
@@ -63,7 +63,7 @@ impl GrpcStore {
         if endpoint.uri().scheme_str() != Some("http") || endpoint.uri().host().is_none() {
             return Err(refused());
         }
-        let failed = |source| ConnectError::Store { address: address.to_owned(), source };
+        let failed = |cause| ConnectError::Store { address: address.to_owned(), cause };
         let contact = Arc::new(Contact::to(address));
         let (log_id, mut capabilities) = introduce(&endpoint, &contact, &options).await.map_err(failed)?;
         capabilities.name = format!("{} at {address}", capabilities.name);

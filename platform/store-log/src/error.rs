@@ -104,8 +104,8 @@ mod tests {
             let text = passing.to_string();
             assert_eq!(append(passing), AppendError::Unavailable { reason: text });
         }
-        let source = Arc::new(io::Error::other("away"));
-        let failed = LogReadError::Io { file: "0001.seg".into(), source };
+        let cause = Arc::new(io::Error::other("away"));
+        let failed = LogReadError::Io { file: "0001.seg".into(), cause };
         assert!(read(failed, Sequence::FIRST).is_retryable());
         let stream = StreamName::new("a").unwrap();
         let (expected, actual) = (ExpectedVersion::NoStream, Version::FIRST);

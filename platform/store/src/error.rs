@@ -30,7 +30,7 @@ pub enum AppendError {
     Conflict(#[from] Conflict),
     /// The append can never be written as it is.
     #[error("bad input: {0}")]
-    Invalid(#[from] InvalidAppend),
+    Invalid(InvalidAppend),
     /// The request id was used for other content.
     #[error(
         "request id {request_id} was used before for an append with other content; make a new id for a new request"
@@ -102,6 +102,12 @@ pub enum AppendError {
     /// The log is damaged and takes no writes.
     #[error("the log is damaged and read-only: {0}")]
     Corrupted(Damage),
+}
+
+impl From<InvalidAppend> for AppendError {
+    fn from(cause: InvalidAppend) -> Self {
+        Self::Invalid(cause)
+    }
 }
 
 /// Why a read was not answered.

@@ -82,7 +82,7 @@ impl TryFrom<v1::RecordedEvent> for RecordedEvent {
 
 /// The batch of these events, in their order.
 pub fn event_batch(events: Vec<v1::RecordedEvent>) -> Result<EventBatch, InvalidMessage> {
-    let record = |source| InvalidMessage::Record { field: "events", source };
+    let record = |cause| InvalidMessage::Record { field: "events", cause };
     let mut builder = EventBatchBuilder::default();
     for event in events {
         builder.push(&RecordedEvent::try_from(event)?).map_err(record)?;

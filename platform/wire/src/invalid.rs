@@ -21,12 +21,12 @@ pub enum InvalidMessage {
         bytes_wanted: usize,
     },
     /// A name that is none.
-    #[error("field `{field}`: {source}")]
+    #[error("field `{field}`: {cause}")]
     Name {
         /// The field.
         field: &'static str,
         /// What is wrong with it.
-        source: InvalidName,
+        cause: InvalidName,
     },
     /// A number that means nothing there.
     #[error("field `{field}` is {value}, which it cannot be")]
@@ -47,12 +47,12 @@ pub enum InvalidMessage {
         max: usize,
     },
     /// An event that cannot be a record.
-    #[error("field `{field}`: {source}")]
+    #[error("field `{field}`: {cause}")]
     Record {
         /// The field.
         field: &'static str,
         /// What is wrong with it.
-        source: DecodeError,
+        cause: DecodeError,
     },
 }
 
@@ -69,5 +69,5 @@ pub(crate) fn exactly<const N: usize>(field: &'static str, bytes: &[u8]) -> Resu
 
 /// Says which field the name stood in.
 pub(crate) fn named<T>(field: &'static str, name: Result<T, InvalidName>) -> Result<T, InvalidMessage> {
-    name.map_err(|source| InvalidMessage::Name { field, source })
+    name.map_err(|cause| InvalidMessage::Name { field, cause })
 }

@@ -36,7 +36,13 @@ pub enum ServeError {
     Bind(#[from] BindError),
     /// The store does not say which log it is.
     #[error("the log cannot be served: {0}")]
-    Store(#[from] ReadError),
+    Store(ReadError),
+}
+
+impl From<ReadError> for ServeError {
+    fn from(cause: ReadError) -> Self {
+        Self::Store(cause)
+    }
 }
 
 /// A server of one log, bound to its address. From now on callers wait instead of being refused.

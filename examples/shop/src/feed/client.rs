@@ -50,7 +50,7 @@ pub struct Token {
 #[non_exhaustive]
 pub enum ClientError {
     /// No answer.
-    #[error("the orders service does not answer: {0}")]
+    #[error("the orders service does not answer")]
     NoAnswer(#[from] reqwest::Error),
     /// The service failed.
     #[error("the orders service failed with status {status}: {detail}")]

@@ -43,12 +43,12 @@ pub struct Fed {
 #[non_exhaustive]
 pub enum FeedError {
     /// The file cannot be read.
-    #[error("cannot read the purchases in {}: {source}; name a readable CSV file with --purchases", .path.display())]
+    #[error("cannot read the purchases in {}: {cause}; name a readable CSV file with --purchases", .path.display())]
     File {
         /// Which file.
         path: PathBuf,
         /// What the system says.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The service cannot be fed.
     #[error(transparent)]
@@ -66,7 +66,7 @@ pub struct PurchaseFile {
 impl PurchaseFile {
     /// Opens the file, so that one that is not there is noticed before anything is started.
     pub fn open(path: &Path) -> Result<Self, FeedError> {
-        let failed = |source| FeedError::File { path: path.to_owned(), source };
+        let failed = |cause| FeedError::File { path: path.to_owned(), cause };
         let file = File::open(path).map_err(failed)?;
         let facts = file.metadata().map_err(failed)?;
         if facts.is_dir() {
@@ -79,7 +79,7 @@ impl PurchaseFile {
     pub async fn feed(self, client: &OrdersClient, progress: &ProgressBar) -> Result<Fed, FeedError> {
         progress.set_length(self.bytes);
         let (path, lines) = (self.path, read_ahead(self.file));
-        let failed = |source| FeedError::File { path: path.clone(), source };
+        let failed = |cause| FeedError::File { path: path.clone(), cause };
         let fed = tokio_stream::wrappers::ReceiverStream::new(lines)
             .map_err(failed)
             .map(async |line| place(client, line?).await)

@@ -101,12 +101,12 @@ pub enum BackupError {
         file: PathBuf,
     },
     /// A file of the copy could not be written or synced.
-    #[error("cannot write {}: {source}", file.display())]
+    #[error("cannot write {}: {cause}", file.display())]
     Io {
         /// The file.
         file: PathBuf,
         /// What the system says.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 

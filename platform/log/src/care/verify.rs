@@ -110,12 +110,12 @@ pub enum VerifyError {
         format: u32,
     },
     /// The folder, or all of a file, could not be read.
-    #[error("cannot read {}: {source}", file.display())]
+    #[error("cannot read {}: {cause}", file.display())]
     Io {
         /// The file.
         file: PathBuf,
         /// What the system says.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -123,7 +123,7 @@ pub enum VerifyError {
 /// not an error but a finding.
 pub fn verify(folder: &Path, progress: impl FnMut(VerifyProgress)) -> Result<VerifyReport, VerifyError> {
     let open = RealDisk::open_read_only(folder);
-    let disk = open.map_err(|source| VerifyError::Io { file: folder.to_owned(), source })?;
+    let disk = open.map_err(|cause| VerifyError::Io { file: folder.to_owned(), cause })?;
     verify_on(&disk, progress)
 }
 
@@ -134,7 +134,7 @@ pub fn verify_on(
 ) -> Result<VerifyReport, VerifyError> {
     let failed = |name: &str| {
         let file = disk.display(name);
-        move |source| VerifyError::Io { file, source }
+        move |cause| VerifyError::Io { file, cause }
     };
     let _lock = disk.lock(LOCK).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => VerifyError::InUse { folder: disk.display("") },
@@ -157,7 +157,7 @@ pub(crate) fn verify_unlocked(
     disk: &dyn Disk,
     mut progress: impl FnMut(VerifyProgress),
 ) -> Result<VerifyReport, VerifyError> {
-    let failed = |source| VerifyError::Io { file: disk.display(""), source };
+    let failed = |cause| VerifyError::Io { file: disk.display(""), cause };
     let names = disk.list().map_err(failed)?;
     let mut report_progress = |done| {
         progress(done);
@@ -184,7 +184,7 @@ pub(crate) fn verify_open(
     // What is gone over is not to be dropped meanwhile.
     let _hold = holds::hold_all(&reader.shared).map_err(|error| VerifyError::Io {
         file: reader.shared.environment.disk.display(""),
-        source: io::Error::other(error),
+        cause: io::Error::other(error),
     })?;
     let mut report_progress = |done| {
         progress(done);

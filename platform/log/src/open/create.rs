@@ -46,8 +46,8 @@ pub(crate) fn create(environment: &Environment, options: &Options) -> Result<Rec
     let mut preparation = Preparation::new(environment.disk.clone(), target);
     let prepared = preparation.take(target);
     let PreparedFile { file, bytes } = prepared.map_err(|error| {
-        let source = io::Error::new(error.source.kind(), error.source);
-        OpenError::Io { file: error.file, source }
+        let cause = io::Error::new(error.cause.kind(), error.cause);
+        OpenError::Io { file: error.file, cause }
     })?;
     let id = uuid::Builder::from_random_bytes(environment.entropy.next_u128().to_be_bytes());
     let segment = SegmentHeader {

@@ -68,7 +68,7 @@ pub enum FoldError {
     },
     /// The generation's database did not answer, is damaged, or refused a statement.
     #[error("the read model's database: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(sqlx::Error),
     /// The log could not be read.
     #[error(transparent)]
     Log(#[from] ReadError),
@@ -76,6 +76,12 @@ pub enum FoldError {
     /// batch was written.
     #[error("the fold panicked; the message is on standard error. Restart the process, and report it")]
     Panicked,
+}
+
+impl From<sqlx::Error> for FoldError {
+    fn from(cause: sqlx::Error) -> Self {
+        Self::Database(cause)
+    }
 }
 
 impl FoldError {

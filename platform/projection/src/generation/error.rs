@@ -104,7 +104,7 @@ pub enum GenerationError {
     Fold(#[from] FoldError),
     /// The database did not answer or refused.
     #[error("the read model's database: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(sqlx::Error),
     /// The log could not be read.
     #[error(transparent)]
     Log(#[from] ReadError),
@@ -119,6 +119,12 @@ pub enum GenerationError {
         /// What happened.
         error: io::Error,
     },
+}
+
+impl From<sqlx::Error> for GenerationError {
+    fn from(cause: sqlx::Error) -> Self {
+        Self::Database(cause)
+    }
 }
 
 impl GenerationError {

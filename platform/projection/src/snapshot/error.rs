@@ -22,5 +22,11 @@ pub enum SnapshotError {
     },
     /// The database could not be copied.
     #[error("the read model's database: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for SnapshotError {
+    fn from(cause: sqlx::Error) -> Self {
+        Self::Database(cause)
+    }
 }

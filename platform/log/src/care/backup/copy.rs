@@ -84,7 +84,7 @@ impl<'a> Copy<'a> {
         let disk = &*self.reader.shared.environment.disk;
         match disk.open(name).and_then(|file| file.len()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
-            length => length.map_err(|source| BackupError::Io { file: disk.display(name), source }),
+            length => length.map_err(|cause| BackupError::Io { file: disk.display(name), cause }),
         }
     }
 
@@ -104,7 +104,7 @@ impl<'a> Copy<'a> {
     fn base(&mut self) -> Result<(), BackupError> {
         let disk = &*self.reader.shared.environment.disk;
         let read = read_file(disk, BASE);
-        let bytes = read.map_err(|source| BackupError::Io { file: disk.display(BASE), source })?;
+        let bytes = read.map_err(|cause| BackupError::Io { file: disk.display(BASE), cause })?;
         self.file(BASE, &bytes)
     }
 
@@ -153,7 +153,7 @@ impl<'a> Copy<'a> {
 
     pub(super) fn failed(&self, name: &str) -> impl Fn(io::Error) -> BackupError + use<> {
         let file = self.to.display(name);
-        move |source| BackupError::Io { file: file.clone(), source }
+        move |cause| BackupError::Io { file: file.clone(), cause }
     }
 }
 

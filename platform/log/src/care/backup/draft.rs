@@ -50,15 +50,15 @@ impl Draft {
 
     /// Gives the backup its name.
     pub(super) fn finish(mut self) -> Result<(), BackupError> {
-        std::fs::rename(&self.path, &self.target).map_err(|source| match source.kind() {
+        std::fs::rename(&self.path, &self.target).map_err(|cause| match cause.kind() {
             io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => {
                 BackupError::Exists { folder: self.target.clone() }
             }
-            _ => BackupError::Io { file: self.target.clone(), source },
+            _ => BackupError::Io { file: self.target.clone(), cause },
         })?;
         self.is_finished = true;
         let synced = sync_parent(&self.target);
-        synced.map_err(|source| BackupError::Io { file: self.target.clone(), source })?;
+        synced.map_err(|cause| BackupError::Io { file: self.target.clone(), cause })?;
         // Beside a whole manifest it says nothing.
         if let Err(error) = self.disk.remove(UNFINISHED).and_then(|()| self.disk.sync_dir()) {
             tracing::debug!(%error, "a finished backup keeps the file that says that it is not");
@@ -68,7 +68,7 @@ impl Draft {
 
     /// `None`: who had the draft has just ended with it.
     fn take(target: &Path, path: &Path) -> Result<Option<Self>, BackupError> {
-        let failed = |source| BackupError::Io { file: path.to_owned(), source };
+        let failed = |cause| BackupError::Io { file: path.to_owned(), cause };
         let disk = RealDisk::open(path).map_err(failed)?;
         let lock = match disk.lock(LOCK) {
             Ok(lock) => lock,

@@ -90,7 +90,7 @@ impl<'a, 'm> Verification<'a, 'm> {
         };
         let headers = segments.iter().map(|header| (header.number, known_header(disk, header))).collect();
         let of = segments.first().map(|header| (header.log_id, header.secret));
-        let failed = |source| VerifyError::Io { file: disk.display(""), source };
+        let failed = |cause| VerifyError::Io { file: disk.display(""), cause };
         let names = disk.list().map_err(failed)?;
         let names: HashSet<String> = names.into_iter().collect();
         let mut verification = Self::new(disk, meter, headers, of, Last::To(end));
