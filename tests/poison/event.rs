@@ -138,9 +138,8 @@ pub async fn poison(store: &dyn EventStore, kind: Kind, slot: usize) -> Sequence
 
 /// Events on streams of replays, of which nobody here can make anything.
 pub fn platform_poisons() -> Vec<Append> {
-    let unknown_mode = r#"{"requested":{"read_model":"projector","from":1,"mode":"sandbox"}}"#;
-    let old =
-        event("replay.requested", r#"{"requested":{"read_model":"projector","from":1,"mode":"build"}}"#);
+    let unknown_mode = r#"{"read_model":"projector","from":1,"mode":"sandbox"}"#;
+    let old = event("replay.requested", r#"{"read_model":"projector","from":1,"mode":"build"}"#);
     let mut without_version = old.clone();
     without_version.metadata.headers.insert(WITHOUT_VERSION.into(), "1".into());
     let poisons = [
@@ -148,7 +147,7 @@ pub fn platform_poisons() -> Vec<Append> {
         event("replay.requested", "{}"),
         event("replay.requested", unknown_mode),
         event("replay.unheard_of", "{}"),
-        event("replay.cancelled", r#"{"cancelled":{}}"#),
+        event("replay.cancelled", "{}"),
         NewEvent { schema_version: 2, id: EventId::generate(), ..old },
         without_version,
     ];

@@ -68,7 +68,7 @@ fn poisons() -> Vec<Poison> {
         poison("shipment-poison".into(), "shipment.dispatched", 1, "{}", &["reactors/orders"]),
         poison("order-o-free".into(), "order.placed", 1, free, &[]),
         poison(replay(), "replay.requested", 1, "{}", &[]),
-        poison(replay(), "replay.cancelled", 2, r#"{"cancelled":{}}"#, &[]),
+        poison(replay(), "replay.cancelled", 2, "{}", &[]),
         poison(replay(), "replay.unheard_of", 1, "{}", &[]),
     ]
 }

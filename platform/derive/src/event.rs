@@ -3,6 +3,7 @@
 mod expand;
 mod variant;
 
+use crate::base::Base;
 use proc_macro2::TokenStream;
 use std::collections::HashMap;
 use syn::{Data, DataEnum, DeriveInput, Error, Result};
@@ -19,7 +20,18 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     }
     let variants = variants_of(data)?;
     refuse_duplicates(&variants)?;
-    Ok(expand::implementation(&input.ident, &variants))
+    Ok(expand::implementation(&input.ident, &base_of(input)?, &variants))
+}
+
+fn base_of(input: &DeriveInput) -> Result<Base> {
+    let mut base = None;
+    for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("event")) {
+        attribute.parse_nested_meta(|meta| {
+            base = Some(Base::read(&meta)?.ok_or_else(|| meta.error("expected `crate = ...`"))?);
+            Ok(())
+        })?;
+    }
+    Ok(base.unwrap_or_default())
 }
 
 /// All variants, or the errors of all that are wrong.

@@ -2,11 +2,16 @@
 //! code needs.
 //!
 //! * A derive saves typing; it never decides what is stored. Types, versions and table names stand in the source.
-//! * The generated code names nothing but paths below `::annals::__private`.
+//! * The generated code names nothing but paths below `::annals::__private`, or below `__private` of the crate that
+//!   `#[event(crate = ...)]` or `#[table(crate = ...)]` names: for crates that lie below `annals`.
 
+mod base;
 mod event;
 mod stored_name;
 mod table;
+
+#[cfg(test)]
+mod refusals;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};

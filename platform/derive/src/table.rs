@@ -3,7 +3,7 @@
 mod column;
 mod expand;
 
-use crate::stored_name;
+use crate::{base::Base, stored_name};
 use column::Column;
 use proc_macro2::TokenStream;
 use std::collections::HashSet;
@@ -20,26 +20,42 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
         let wrong = "rows are stored, so the struct cannot have type parameters or lifetimes";
         return Err(Error::new_spanned(&input.generics, wrong));
     }
-    let name = table_name(input)?;
+    let said = Said::of(input)?;
     let columns = fields.named.iter().map(Column::read).collect::<Result<Vec<_>>>()?;
     refuse_duplicates(&columns)?;
     check_key(input, &columns)?;
-    Ok(expand::implementation(&input.ident, &name, &columns))
+    Ok(expand::implementation(&input.ident, &said, &columns))
 }
 
-fn table_name(input: &DeriveInput) -> Result<LitStr> {
-    let mut name: Option<LitStr> = None;
-    for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("table")) {
-        attribute.parse_nested_meta(|meta| {
-            if !meta.path.is_ident("name") {
-                return Err(meta.error("expected `name = \"...\"`"));
-            }
-            match name.replace(meta.value()?.parse()?) {
-                Some(_) => Err(meta.error("this is said twice")),
-                None => Ok(()),
-            }
-        })?;
+/// What the struct's own attribute says.
+struct Said {
+    base: Base,
+    name: LitStr,
+}
+
+impl Said {
+    fn of(input: &DeriveInput) -> Result<Self> {
+        let (mut base, mut name) = (Base::default(), None);
+        for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("table")) {
+            attribute.parse_nested_meta(|meta| {
+                if let Some(said) = Base::read(&meta)? {
+                    base = said;
+                    return Ok(());
+                }
+                if !meta.path.is_ident("name") {
+                    return Err(meta.error("expected `name = \"...\"`"));
+                }
+                match name.replace(meta.value()?.parse()?) {
+                    Some(_) => Err(meta.error("this is said twice")),
+                    None => Ok(()),
+                }
+            })?;
+        }
+        Ok(Self { base, name: checked_name(input, name)? })
     }
+}
+
+fn checked_name(input: &DeriveInput, name: Option<LitStr>) -> Result<LitStr> {
     let missing = || {
         let wrong = format!("`{}` needs #[table(name = \"...\")]: the table's name is stored", input.ident);
         Error::new(input.ident.span(), wrong)

@@ -37,3 +37,12 @@ pub use name::{Category, EventType, InvalidName, MarkName, StreamName, Tag};
 pub use position::{Sequence, SequenceRange, TimeOutOfReach, Timestamp, Version};
 pub use record::DecodeError;
 pub use trace_context::{InvalidTraceParent, TraceContext};
+
+/// What the code names that `#[derive(Event)]` makes. Not for people: it changes without notice.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::{CodecError, Event, json};
+    pub use bytes::Bytes;
+    pub use serde;
+    pub use std::{option::Option, result::Result};
+}

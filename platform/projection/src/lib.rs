@@ -68,3 +68,10 @@ pub use snapshot::{
 };
 pub use table::{Cells, Column, SEQUENCE_COLUMN, Table, TableError, TableKey, TableSchema, cell};
 pub use value::{ColumnKind, ColumnType, KeyColumn, Value, ValueError};
+
+/// What the code names that `#[derive(Table)]` makes. Not for people: it changes without notice.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::{Cells, Column, Table, TableError, TableSchema, Value, cell};
+    pub use std::{clone::Clone, option::Option, result::Result, vec::Vec};
+}

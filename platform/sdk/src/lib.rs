@@ -152,12 +152,41 @@ pub mod prelude {
 /// What generated code names. Not for people: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use annals_event::{CodecError, Event, json};
-    pub use annals_projection::{Cells, Column, Table, TableError, TableSchema, Value, cell};
-    pub use bytes::Bytes;
-    pub use serde;
-    pub use std::{clone::Clone, option::Option, result::Result, vec::Vec};
+    pub use annals_event::__private::*;
+    pub use annals_projection::__private::*;
 }
+
+/// A derive that is used wrongly does not compile. What each says is tested where it is said.
+///
+/// ```
+/// #[derive(annals::Event)]
+/// enum OrderEvent {
+///     #[event(type = "order.placed", version = 1)]
+///     Placed { order_id: String },
+/// }
+/// #[derive(Clone, PartialEq, annals::Table)]
+/// #[table(name = "sales")]
+/// struct Sales {
+///     #[table(key)]
+///     day: String,
+/// }
+/// ```
+/// ```compile_fail
+/// #[derive(annals::Event)]
+/// enum OrderEvent {
+///     Placed { order_id: String },
+/// }
+/// ```
+/// ```compile_fail
+/// #[derive(Clone, PartialEq, annals::Table)]
+/// #[table(name = "sales")]
+/// struct Sales {
+///     #[table(key)]
+///     day: Option<String>,
+/// }
+/// ```
+#[cfg(doctest)]
+struct Derives;
 
 /// The program in the README compiles.
 #[cfg(doctest)]

@@ -2,21 +2,22 @@
 //! the rest. Bindings have names that no field has.
 
 use super::variant::{Payload, Variant, serde_attributes};
+use crate::base::Base;
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{Field, Ident};
 
-pub(crate) fn implementation(name: &Ident, variants: &[Variant<'_>]) -> TokenStream {
+pub(crate) fn implementation(name: &Ident, base: &Base, variants: &[Variant<'_>]) -> TokenStream {
     let types = variants.iter().map(|Variant { event_type, version, .. }| quote!((#event_type, #version)));
     let type_arms = variants.iter().map(|v| arm(v, &v.event_type));
     let version_arms = variants.iter().map(|v| arm(v, v.version));
-    let structs = variants.iter().map(structs);
+    let structs = variants.iter().map(|variant| structs(variant, base));
     let encode_arms = variants.iter().map(encode_arm);
     let decode_arms = variants.iter().map(decode_arm);
     // An enum without variants is matched through the reference, which has none of its own.
     quote! {
         const _: () = {
-            use ::annals::__private as __annals;
+            use #base as __annals;
             #(#structs)*
 
             #[automatically_derived]
@@ -59,16 +60,17 @@ fn owning(variant: &Variant<'_>) -> Ident {
     format_ident!("__{}Owned", variant.ident)
 }
 
-fn structs(variant: &Variant<'_>) -> TokenStream {
+fn structs(variant: &Variant<'_>, base: &Base) -> TokenStream {
+    let serde_crate = base.serde();
     let (borrowing, owning, serde) = (borrowing(variant), owning(variant), &variant.serde);
     let writes = quote! {
         #[derive(__annals::serde::Serialize)]
-        #[serde(crate = "::annals::__private::serde")]
+        #[serde(crate = #serde_crate)]
         #(#serde)*
     };
     let reads = quote! {
         #[derive(__annals::serde::Deserialize)]
-        #[serde(crate = "::annals::__private::serde")]
+        #[serde(crate = #serde_crate)]
         #(#serde)*
     };
     match &variant.payload {

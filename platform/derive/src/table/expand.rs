@@ -1,9 +1,13 @@
-use super::column::{Column, Role};
+use super::{
+    Said,
+    column::{Column, Role},
+};
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Ident, LitStr};
+use syn::Ident;
 
-pub(crate) fn implementation(row: &Ident, table: &LitStr, columns: &[Column<'_>]) -> TokenStream {
+pub(crate) fn implementation(row: &Ident, said: &Said, columns: &[Column<'_>]) -> TokenStream {
+    let Said { base, name: table } = said;
     let (key_type, key) = key(columns);
     let schema = columns.iter().map(schema_column);
     let indexes = columns.iter().filter(|column| column.role == Role::Indexed).map(|column| &column.name);
@@ -12,7 +16,7 @@ pub(crate) fn implementation(row: &Ident, table: &LitStr, columns: &[Column<'_>]
     let from_cells = columns.iter().map(|Column { field, name, .. }| quote!(#field: __cells.take(#name)?));
     quote! {
         const _: () = {
-            use ::annals::__private as __annals;
+            use #base as __annals;
 
             #[automatically_derived]
             impl __annals::Table for #row {

@@ -1,8 +1,0 @@
-use annals::Event;
-
-#[derive(Event)]
-struct Placed {
-    order_id: String,
-}
-
-fn main() {}
