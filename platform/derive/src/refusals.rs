@@ -105,12 +105,12 @@ const REFUSED: [(Derive, &str, &[&str]); 14] = [
 
 #[test]
 fn a_derive_that_is_used_wrongly_says_what_to_change() {
-    for (derive, source, due) in REFUSED {
-        let input: DeriveInput = syn::parse_str(source).unwrap_or_else(|error| panic!("{source}: {error}"));
+    for (derive, code, due) in REFUSED {
+        let input: DeriveInput = syn::parse_str(code).unwrap_or_else(|error| panic!("{code}: {error}"));
         let said: Vec<String> = match derive(&input) {
             Ok(_) => Vec::new(),
             Err(errors) => errors.into_iter().map(|error| error.to_string()).collect(),
         };
-        assert_eq!(said, due, "{source}");
+        assert_eq!(said, due, "{code}");
     }
 }

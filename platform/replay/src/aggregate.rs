@@ -13,6 +13,8 @@
 //! * A replay with an event that is impossible where it stands is unreadable from there on: nothing is decided about it any
 //!   more. So is one with an event that cannot be decoded; it is not loaded at all.
 
+mod possible;
+
 use crate::{
     Difference, Failure, Phase, Plan, ReplayCommand, ReplayEvent, ReplayId, ReplayMode, ReplayRefused,
 };

@@ -11,56 +11,26 @@
 //! whenever the log is subscribed to again: what was last taken in is then held against the log, and where that cannot be
 //! told, the list is made anew as well. It takes the place of the old one as a whole, once it is complete.
 
-use crate::{Phase, Replay, WorkerError};
+use crate::{Phase, Replay, ReplayId, WorkerError};
 use annals_aggregate::{Aggregate, LoadError, Loaded, Upcasters};
 use annals_event::{Category, EventBatch, EventRef, Sequence, StreamName, Timestamp, Version};
 use annals_store::{
     Activity, ConsumerBoard, ConsumerState, Delivery, EventStore, Filter, Head, LogMismatch, ReadError,
     SeenLog, Subscribe, chain_in, check_same_log,
 };
-use serde::Serialize;
 use std::{
     borrow::Cow,
     collections::BTreeMap,
-    fmt,
-    str::FromStr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 /// How long to wait before the log is followed again after it could not be reached.
 const FOLLOW_RETRY: Duration = Duration::from_millis(500);
 /// Over so many sequence numbers without replays the place in the log is kept, so that following it again begins there.
 const SEEN_EVERY: u64 = 10_000;
-
-/// Which replay. Later ones have greater ids.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct ReplayId(Uuid);
-
-impl ReplayId {
-    /// A new id.
-    pub fn generate() -> Self {
-        Self(Uuid::now_v7())
-    }
-}
-
-impl fmt::Display for ReplayId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for ReplayId {
-    type Err = uuid::Error;
-
-    fn from_str(text: &str) -> Result<Self, uuid::Error> {
-        Uuid::parse_str(text).map(Self)
-    }
-}
 
 /// The replays, kept up by [`Directory::follow`]. Cloning it gives another handle to the same one.
 #[derive(Clone)]

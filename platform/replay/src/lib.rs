@@ -20,27 +20,26 @@
 //!   generation at the same sequence number.
 
 mod aggregate;
+mod board;
 mod command;
 mod directory;
-mod drive;
 mod error;
 mod event;
 mod generations;
 mod host;
+mod id;
 mod plan;
-mod possible;
 mod progress;
 mod replays;
-mod step;
 mod worker;
 
 pub use aggregate::{Garbage, Replay};
 pub use command::{ReplayCommand, ReplayRefused};
-pub use directory::ReplayId;
 pub use error::{ReplayError, WorkerError};
 pub use event::ReplayEvent;
 pub use generations::GenerationsHost;
 pub use host::{HostError, Lease, Promotion, ReadModelHost};
+pub use id::ReplayId;
 pub use plan::{Difference, Failure, PassedOver, Phase, Plan, PlannedSnapshot, ReplayMode, RowSample};
 pub use progress::Progress;
 pub use replays::{ReplayRequest, ReplayStatus, Replays, Waiting};

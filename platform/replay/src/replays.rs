@@ -2,8 +2,8 @@
 
 use crate::{
     Phase, Plan, Progress, Replay, ReplayCommand, ReplayError, ReplayId, ReplayMode, WorkerError,
+    board::{Board, Hosted},
     directory::{Directory, Known},
-    worker::{Board, Hosted},
 };
 use annals_aggregate::{Context, Executed, Loaded, Repository};
 use annals_event::{Sequence, Timestamp};

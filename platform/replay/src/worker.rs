@@ -1,45 +1,17 @@
 //! The worker's side: carries out the replays of the read models that this process hosts, one at a time each.
 //! Several workers may host one read model: the one with the lease works, and when it is gone another goes on.
 
-use crate::{
-    Lease, Progress, ReadModelHost, ReplayId, Replays, WorkerError,
-    drive::{Drive, Shutdown},
-};
+mod drive;
+mod options;
+mod step;
+
+pub use options::WorkerOptions;
+
+use crate::{Lease, ReadModelHost, ReplayId, Replays, WorkerError};
+use drive::{Drive, Shutdown};
 use futures::future::{join_all, try_join};
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
-
-/// How the worker works.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct WorkerOptions {
-    /// How often the progress of a fold is read from the candidate's control row.
-    pub progress_every: Duration,
-    /// The first pause before a step that could not be done is tried again; it doubles up to `retry_max`.
-    pub retry_min: Duration,
-    /// The longest pause before a step that could not be done is tried again.
-    pub retry_max: Duration,
-    /// The candidate is verified once it is at most so many sequence numbers behind the live generation.
-    pub caught_up_within: u64,
-    /// How often one looks whether the lease of another worker is free.
-    pub standby_every: Duration,
-}
-
-impl Default for WorkerOptions {
-    fn default() -> Self {
-        Self {
-            progress_every: Duration::from_millis(100),
-            retry_min: Duration::from_millis(50),
-            retry_max: Duration::from_secs(10),
-            caught_up_within: 1_000,
-            standby_every: Duration::from_millis(500),
-        }
-    }
-}
 
 /// Carries out replays.
 pub struct ReplayWorker {
@@ -94,39 +66,5 @@ impl ReplayWorker {
             }
             tokio::time::sleep(self.options.standby_every).await;
         }
-    }
-}
-
-/// The read models that workers of this process host; none: it has no worker, and they are not known.
-#[derive(Clone, Default)]
-pub(crate) struct Hosted(Arc<Mutex<BTreeSet<String>>>);
-
-impl Hosted {
-    fn add<'a>(&self, read_models: impl Iterator<Item = &'a str>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(read_models.map(str::to_owned));
-    }
-
-    /// All of them, if the read model is not among them.
-    pub(crate) fn without(&self, read_model: &str) -> Option<Vec<String>> {
-        let hosted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let unknown = !hosted.is_empty() && !hosted.contains(read_model);
-        unknown.then(|| hosted.iter().cloned().collect())
-    }
-}
-
-/// Where the worker writes the progress of its replays, for [`Replays`] in the same process to read.
-#[derive(Clone, Default)]
-pub(crate) struct Board(Arc<Mutex<HashMap<ReplayId, Progress>>>);
-
-impl Board {
-    pub(crate) fn progress(&self, id: ReplayId) -> Option<Progress> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
-    }
-    pub(crate) fn set(&self, id: ReplayId, progress: Option<Progress>) {
-        let mut board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match progress {
-            Some(progress) => board.insert(id, progress),
-            None => board.remove(&id),
-        };
     }
 }

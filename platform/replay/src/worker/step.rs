@@ -5,13 +5,14 @@
 //! * A step ends as soon as the replay leaves its phase, by an operator's word or by another worker's, and when the
 //!   worker is to stop; only a promotion and a rollback are never left in the middle.
 
-use crate::{HostError, Phase, Plan, Replay, ReplayCommand, drive::Drive, progress::Meter};
+use super::drive::Drive;
+use crate::{HostError, Phase, Plan, Replay, ReplayCommand, progress::Meter};
 use annals_event::Sequence;
 use std::{convert::Infallible, future::Future};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Why a step was not done.
-pub(crate) enum Interrupted {
+pub(super) enum Interrupted {
     /// The worker is to stop.
     Shutdown,
     /// The replay has left the phase.
@@ -20,7 +21,7 @@ pub(crate) enum Interrupted {
     Failed(String),
 }
 
-pub(crate) struct Step<'a> {
+pub(super) struct Step<'a> {
     drive: &'a Drive<'a>,
     replay: &'a Replay,
     /// Of this step; cancelled with the replay, with the worker, and when the step is over.
@@ -29,13 +30,13 @@ pub(crate) struct Step<'a> {
 }
 
 impl<'a> Step<'a> {
-    pub(crate) fn new(drive: &'a Drive<'a>, replay: &'a Replay) -> Self {
+    pub(super) fn new(drive: &'a Drive<'a>, replay: &'a Replay) -> Self {
         let work = drive.shutdown.child_token();
         Self { drive, replay, _over: work.clone().drop_guard(), work }
     }
 
     /// Does what the phase asks for, and says how to record it.
-    pub(crate) async fn run(&self) -> Result<ReplayCommand, Interrupted> {
+    pub(super) async fn run(&self) -> Result<ReplayCommand, Interrupted> {
         tokio::select! {
             done = self.work() => done,
             never = self.stop_when_done_elsewhere() => match never {},

@@ -1,11 +1,12 @@
 //! Which event is possible where. Whatever [`decide`](annals_aggregate::Aggregate::decide) gives is; any other comes from a
 //! release that knows more, or from whoever writes to the stream by hand.
 
-use crate::{Phase, Replay, ReplayEvent};
+use super::Replay;
+use crate::{Phase, ReplayEvent};
 
 impl Replay {
     /// Whether the event can happen to the replay as its events so far tell it.
-    pub(crate) fn allows(&self, event: &ReplayEvent) -> bool {
+    pub(super) fn allows(&self, event: &ReplayEvent) -> bool {
         use ReplayEvent as E;
         match event {
             E::Requested { .. } => self.phase == Phase::Unknown,

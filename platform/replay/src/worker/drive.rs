@@ -5,30 +5,32 @@
 //! somebody cancelled in between, and then the candidate is given up. A replay that becomes unreadable meanwhile is left
 //! where it is, with its candidate.
 
-use crate::{
-    Phase, ReadModelHost, Replay, ReplayCommand, ReplayError, ReplayId, Replays, WorkerOptions,
-    error::passes_by_itself,
+use super::{
+    WorkerOptions,
     step::{Interrupted, Step},
 };
+use crate::{
+    Phase, ReadModelHost, Replay, ReplayCommand, ReplayError, ReplayId, Replays, error::passes_by_itself,
+};
 use annals_aggregate::Context;
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use backon::ExponentialBackoff;
 use tokio_util::sync::CancellationToken;
 
 /// The worker is to stop before the replay has ended.
-pub(crate) struct Shutdown;
+pub(super) struct Shutdown;
 
-pub(crate) struct Drive<'a> {
-    pub(crate) id: ReplayId,
-    pub(crate) host: &'a dyn ReadModelHost,
-    pub(crate) replays: &'a Replays,
-    pub(crate) options: &'a WorkerOptions,
+pub(super) struct Drive<'a> {
+    pub(super) id: ReplayId,
+    pub(super) host: &'a dyn ReadModelHost,
+    pub(super) replays: &'a Replays,
+    pub(super) options: &'a WorkerOptions,
     /// The worker's.
-    pub(crate) shutdown: &'a CancellationToken,
+    pub(super) shutdown: &'a CancellationToken,
 }
 
 impl Drive<'_> {
     /// Says whether there was something to do.
-    pub(crate) async fn run(self) -> Result<bool, Shutdown> {
+    pub(super) async fn run(self) -> Result<bool, Shutdown> {
         let driven = self.until_settled().await;
         self.replays.board.set(self.id, None);
         driven
@@ -103,18 +105,6 @@ impl Drive<'_> {
         let delay = delays.next().unwrap_or(self.options.retry_max);
         let slept = self.shutdown.run_until_cancelled(tokio::time::sleep(delay)).await;
         slept.ok_or(Shutdown)
-    }
-}
-
-impl WorkerOptions {
-    /// The pauses before something is tried again.
-    pub(crate) fn delays(&self) -> ExponentialBackoff {
-        ExponentialBuilder::new()
-            .with_min_delay(self.retry_min)
-            .with_max_delay(self.retry_max)
-            .without_max_times()
-            .with_jitter()
-            .build()
     }
 }
 
