@@ -80,7 +80,7 @@ struct Report {
     replays: Consumer,
     /// The parts that stopped by themselves, and why. The others go on.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    stopped: BTreeMap<&'static str, String>,
+    stopped: BTreeMap<String, String>,
 }
 
 #[derive(Serialize)]

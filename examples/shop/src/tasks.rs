@@ -3,7 +3,7 @@
 //! A task that ends or panics before it was asked to is told with its name and reason, at once and when all are stopped. The
 //! others go on.
 
-use annals::service::Ending;
+use annals::service::{Ending, sentence};
 use anyhow::{Context, Result, anyhow};
 use futures::FutureExt;
 use std::collections::BTreeMap;
@@ -17,28 +17,28 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Default)]
 pub struct Tasks {
     stop: CancellationToken,
-    running: JoinSet<(&'static str, Result<()>)>,
-    names: Vec<&'static str>,
+    running: JoinSet<(String, Result<()>)>,
+    names: Vec<String>,
     ended: Ended,
 }
 
 /// The tasks that ended by themselves, and why. Cloning it gives another handle.
 #[derive(Clone, Debug, Default)]
-pub struct Ended(Arc<Mutex<BTreeMap<&'static str, String>>>);
+pub struct Ended(Arc<Mutex<BTreeMap<String, String>>>);
 
 impl Ended {
     /// The tasks that have ended so far.
-    pub fn so_far(&self) -> BTreeMap<&'static str, String> {
+    pub fn so_far(&self) -> BTreeMap<String, String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn add(&self, name: &'static str, ended: &Result<()>) {
+    fn add(&self, name: &str, ended: &Result<()>) {
         let reason = match ended {
             Ok(()) => "it ended by itself".to_owned(),
-            Err(error) => format!("{error:#}"),
+            Err(error) => sentence(error.as_ref()),
         };
         tracing::error!(%reason, "{name} stopped; the rest of the shop goes on");
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, reason);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), reason);
     }
 }
 
@@ -48,14 +48,15 @@ impl Tasks {
         Self::default()
     }
 
-    /// Runs a task under this name until the token that it is given is cancelled.
-    pub fn spawn<F, E>(&mut self, name: &'static str, task: impl FnOnce(CancellationToken) -> F)
+    /// Runs a task under this name, which no other one has, until the token that it is given is cancelled.
+    pub fn spawn<F, E>(&mut self, name: impl Into<String>, task: impl FnOnce(CancellationToken) -> F)
     where
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<anyhow::Error> + Send + 'static,
     {
         let (task, stop, told) = (task(self.stop.clone()), self.stop.clone(), self.ended.clone());
-        self.names.push(name);
+        let name = name.into();
+        self.names.push(name.clone());
         self.running.spawn(async move {
             let ended = AssertUnwindSafe(task).catch_unwind().await;
             let ended = ended.map_or_else(
@@ -63,7 +64,7 @@ impl Tasks {
                 |it| it.map_err(Into::into),
             );
             if !stop.is_cancelled() {
-                told.add(name, &ended);
+                told.add(&name, &ended);
             }
             (name, ended)
         });
@@ -129,7 +130,7 @@ mod tests {
     async fn a_task_that_ends_by_itself_is_a_failure_with_its_name() {
         let mut tasks = Tasks::new();
         tasks.spawn("reader", async |_| Err(anyhow!("the disk is gone")));
-        assert_eq!(format!("{:#}", tasks.failure().await), "reader stopped: the disk is gone");
+        assert_eq!(sentence(tasks.failure().await.as_ref()), "reader stopped: the disk is gone");
         tasks.spawn("writer", async |_| anyhow::Ok(()));
         assert_eq!(tasks.failure().await.to_string(), "writer stopped by itself");
     }
@@ -149,7 +150,7 @@ mod tests {
         }
         assert_eq!(tasks.ended().so_far().into_keys().collect::<Vec<_>>(), ["reader"]);
         asked.send(()).await.unwrap();
-        let stopped = format!("{:#}", tasks.stop(&Ending::new()).await.unwrap_err());
+        let stopped = sentence(tasks.stop(&Ending::new()).await.unwrap_err().as_ref());
         assert_eq!(stopped, "reader stopped: it panicked; see standard error");
     }
 }

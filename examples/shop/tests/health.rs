@@ -100,6 +100,33 @@ async fn the_lag_of_stopped_consumers_grows_with_the_log_also_after_a_restart() 
     shop.end().await;
 }
 
+/// How often `part` is in `text`.
+fn count(text: &str, part: &str) -> usize {
+    text.matches(part).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_part_that_stopped_has_a_name_and_its_event_and_cause_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let shop = TestShop::start(folder.path()).await;
+    poison(&*shop.shop.store.events()).await;
+    let health =
+        health(&shop, "four stop", |health| health["stopped"].as_object().is_some_and(|it| it.len() == 4))
+            .await;
+    let told = health["stopped"].as_object().unwrap();
+    let names: Vec<_> = told.keys().map(String::as_str).collect();
+    let read_models = ["customer_value", "daily_sales", "order_summary"];
+    assert_eq!(names[1..], read_models.map(|name| format!("the read model {name}")));
+    assert_eq!(names[0], "the reactor of payments");
+    for (name, reason) in told {
+        let reason = reason.as_str().unwrap();
+        assert_eq!(count(reason, "missing field"), 1, "{name}: {reason}");
+        assert_eq!(count(reason, "of stream \"order-poison\""), 1, "{name}: {reason}");
+    }
+    assert_eq!(told["the reactor of payments"], health["reactors"]["payments"]["reason"]);
+    shop.end().await;
+}
+
 /// An event store that runs elsewhere.
 struct Server {
     address: SocketAddr,

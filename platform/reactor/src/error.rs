@@ -25,49 +25,61 @@ pub enum ReactorError {
         actual: Option<Sequence>,
     },
     /// An aggregate refused a command, and the reactor says to stop then.
-    #[error("event {sequence}: aggregate {id:?} refuses the command that it gives rise to: {cause}")]
+    #[error(
+        "event {sequence} of stream {stream:?}: aggregate {id:?} refuses the command that it gives rise to: {cause}"
+    )]
     Rejected {
         /// The source event.
         sequence: Sequence,
+        /// Its stream.
+        stream: String,
         /// The aggregate.
         id: String,
         /// Why it refuses.
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A reaction names an aggregate that cannot be.
-    #[error("event {sequence}: {id:?} is not the id of an aggregate: {cause}")]
+    #[error("event {sequence} of stream {stream:?}: {id:?} is not the id of an aggregate: {cause}")]
     InvalidTarget {
         /// The source event.
         sequence: Sequence,
+        /// Its stream.
+        stream: String,
         /// What the reaction names.
         id: String,
         /// What is wrong with it.
         cause: InvalidName,
     },
     /// A source event, or one that a decision gave, cannot be decoded or encoded.
-    #[error("event {sequence}: {cause}")]
+    #[error("event {sequence} of stream {stream:?}: {cause}")]
     Codec {
         /// The source event.
         sequence: Sequence,
+        /// Its stream.
+        stream: String,
         /// What is wrong; names the type.
         cause: CodecError,
     },
     /// Code of the service panicked at a source event: the reactor's own, or its aggregate's.
-    #[error("event {sequence}: {cause}")]
+    #[error("event {sequence} of stream {stream:?}: {cause}")]
     Panicked {
         /// The source event.
         sequence: Sequence,
+        /// Its stream.
+        stream: String,
         /// What it said.
         cause: Panicked,
     },
     /// The outputs of one source event do not fit into one append.
     #[error(
-        "event {sequence} gives rise to {events} events of {bytes} bytes, more than one append takes; let it give rise \
-         to fewer, and those to the rest"
+        "event {sequence} of stream {stream:?} gives rise to {events} events of {bytes} bytes, more than one append takes; let \
+         it give rise to fewer, and those to the rest"
     )]
     TooMuch {
         /// The source event.
         sequence: Sequence,
+        /// Its stream.
+        stream: String,
         /// How many events.
         events: usize,
         /// How many bytes as records.

@@ -5,7 +5,7 @@ use crate::{Reaction, Reactor, ReactorError, Rejected};
 use annals_aggregate::{Aggregate, Context, Loaded, Repository, Upcasters, encode, guarded, stream_of};
 use annals_event::{
     CodecError, Event, EventBatch, EventId, EventRef, ExpectedVersion, InvalidName, Metadata, NewEvent,
-    Recorded, Sequence, StreamName, StreamWrite, limits, record,
+    Recorded, StreamName, StreamWrite, limits, record,
 };
 use annals_telemetry::{Run, process_span};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -58,9 +58,10 @@ impl<R: Reactor> Source<R> {
         targets: &mut Targets,
     ) -> Result<Option<Self>, ReactorError> {
         let Some(event) = decode::<R::Event>(&event, upcasters)? else { return Ok(None) };
-        let reactions = at(event.sequence, || reactor.react(&event))?.into_iter().map(|reaction| {
+        let reactions = at(&event, || reactor.react(&event))?.into_iter().map(|reaction| {
             let target = targets.index_of::<R::Target>(&reaction.id).map_err(|cause| {
-                ReactorError::InvalidTarget { sequence: event.sequence, id: reaction.id.clone(), cause }
+                let (sequence, stream, id) = (event.sequence, event.stream.to_string(), reaction.id.clone());
+                ReactorError::InvalidTarget { sequence, stream, id, cause }
             });
             Ok((target?, reaction))
         });
@@ -88,15 +89,17 @@ fn react<R: Reactor>(
 }
 
 /// Runs code of the service at the source event.
-fn at<T>(sequence: Sequence, work: impl FnOnce() -> T) -> Result<T, ReactorError> {
-    guarded(work).map_err(|cause| ReactorError::Panicked { sequence, cause })
+fn at<T, E>(event: &Recorded<E>, work: impl FnOnce() -> T) -> Result<T, ReactorError> {
+    let (sequence, stream) = (event.sequence, || event.stream.to_string());
+    guarded(work).map_err(|cause| ReactorError::Panicked { sequence, stream: stream(), cause })
 }
 
 fn decode<E: Event>(
     event: &EventRef<'_>,
     upcasters: &Upcasters,
 ) -> Result<Option<Recorded<E>>, ReactorError> {
-    let failed = |cause| ReactorError::Codec { sequence: event.sequence(), cause };
+    let (sequence, stream) = (event.sequence(), || event.stream().to_owned());
+    let failed = |cause| ReactorError::Codec { sequence, stream: stream(), cause };
     let Some(decoded) = upcasters.decode(event).map_err(failed)? else { return Ok(None) };
     let recorded = Recorded::new(event, decoded);
     recorded.map(Some).map_err(|error| failed(CodecError::new(event.event_type(), error)))
@@ -153,10 +156,9 @@ type Added = Vec<(usize, Vec<NewEvent>)>;
 impl<R: Reactor> Outputs<'_, R> {
     /// Adds the outputs of `source`. After an error no further source may be added: states may be ahead of outputs.
     fn add(&mut self, source: &Source<R>) -> Result<(), ReactorError> {
-        let (span, sequence) =
-            (process_span(self.reactor.name(), &source.event, Run::Live), source.event.sequence);
-        let added = span.in_scope(|| at(sequence, || self.decide_all(source)))??;
-        self.keep(added, sequence)
+        let span = process_span(self.reactor.name(), &source.event, Run::Live);
+        let added = span.in_scope(|| at(&source.event, || self.decide_all(source)))??;
+        self.keep(added, &source.event)
     }
 
     fn decide_all(&mut self, source: &Source<R>) -> Result<Added, ReactorError> {
@@ -186,11 +188,11 @@ impl<R: Reactor> Outputs<'_, R> {
             }
             Err(error) => error,
         };
-        let (sequence, id) = (event.sequence, reaction.id.clone());
+        let (sequence, stream, id) = (event.sequence, event.stream.to_string(), reaction.id.clone());
         match self.reactor.on_rejected(event, &reaction.command, &error) {
-            Rejected::Stop => Err(ReactorError::Rejected { sequence, id, cause: Box::new(error) }),
+            Rejected::Stop => Err(ReactorError::Rejected { sequence, stream, id, cause: Box::new(error) }),
             Rejected::Skip => {
-                tracing::warn!(reactor = self.reactor.name(), %sequence, id, %error, "a command was refused and skipped");
+                tracing::warn!(reactor = self.reactor.name(), %sequence, stream, id, %error, "a command was refused and skipped");
                 Ok(Vec::new())
             }
         }
@@ -206,16 +208,21 @@ impl<R: Reactor> Outputs<'_, R> {
         let trace = annals_telemetry::context_of(&span);
         let metadata = self.repository.sign(Metadata { trace, ..Context::caused_by(cause).metadata });
         let id = |index| EventId::derived(self.reactor.name(), cause.id, index_from.saturating_add(index));
-        encode(events, &metadata, id)
-            .map_err(|failure| ReactorError::Codec { sequence: cause.sequence, cause: failure })
+        let (sequence, stream) = (cause.sequence, || cause.stream.to_string());
+        encode(events, &metadata, id).map_err(|failure| ReactorError::Codec {
+            sequence,
+            stream: stream(),
+            cause: failure,
+        })
     }
 
     /// Takes `added` into the append if it fits.
-    fn keep(&mut self, added: Added, sequence: Sequence) -> Result<(), ReactorError> {
+    fn keep(&mut self, added: Added, source: &Recorded<R::Event>) -> Result<(), ReactorError> {
         let events: usize = added.iter().map(|(_, events)| events.len()).sum();
         let bytes: usize = added.iter().map(|(target, events)| self.record_bytes(*target, events)).sum();
         if self.events + events > limits::APPEND_EVENTS_MAX || self.bytes + bytes > limits::APPEND_BYTES_MAX {
-            return Err(ReactorError::TooMuch { sequence, events, bytes });
+            let (sequence, stream) = (source.sequence, source.stream.to_string());
+            return Err(ReactorError::TooMuch { sequence, stream, events, bytes });
         }
         (self.events, self.bytes) = (self.events + events, self.bytes + bytes);
         for (target, events) in added {

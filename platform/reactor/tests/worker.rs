@@ -187,7 +187,7 @@ async fn an_event_that_cannot_be_decoded_stops_the_worker_and_is_named() {
         .await;
     let placed = events(&*store, "order").await;
     let error = worker(store.clone(), 10).run(Default::default()).await.unwrap_err();
-    let named = format!("event {}: event type \"order.placed\"", placed[1].sequence);
+    let named = format!("event {} of stream \"order-2\": event type \"order.placed\"", placed[1].sequence);
     assert!(error.to_string().starts_with(&named), "{error}");
     assert_eq!(store.mark(&mark()).await.unwrap(), Some(placed[0].sequence));
 }

@@ -50,7 +50,7 @@ impl Projector {
     pub async fn open(options: ProjectorOptions) -> Result<Self, ProjectorError> {
         let id = find_or_create(&options).await?.generation;
         let status = status(&options, id).await?;
-        let board = Arc::new(Board::new(id, status.checkpoint));
+        let board = Arc::new(Board::new(options.model.name().clone(), id, status.checkpoint));
         match check_log(&*options.store, id, &status).await.map_err(GenerationError::from) {
             Err(error) if error.log_mismatch().is_some() => board.refused(id, &error),
             checked => checked?,

@@ -1,6 +1,6 @@
 //! The projector's side of its [`ConsumerState`](annals_store::ConsumerState): which generation it speaks of.
 
-use crate::{GenerationError, GenerationId, WaitError};
+use crate::{GenerationError, GenerationId, ModelName, WaitError};
 use annals_event::Sequence;
 use annals_store::{Activity, ConsumerBoard, ConsumerState};
 use parking_lot::Mutex;
@@ -12,15 +12,16 @@ pub(super) type SharedGeneration = Arc<Mutex<GenerationId>>;
 
 /// Where a projector writes its state.
 pub(super) struct Board {
+    read_model: ModelName,
     consumer: ConsumerBoard,
     generation: SharedGeneration,
 }
 
 impl Board {
-    pub(super) fn new(generation: GenerationId, checkpoint: Sequence) -> Self {
+    pub(super) fn new(read_model: ModelName, generation: GenerationId, checkpoint: Sequence) -> Self {
         let consumer = ConsumerBoard::new();
         consumer.place(checkpoint);
-        Self { consumer, generation: Arc::new(Mutex::new(generation)) }
+        Self { read_model, consumer, generation: Arc::new(Mutex::new(generation)) }
     }
 
     pub(super) fn generation(&self) -> SharedGeneration {
@@ -37,7 +38,7 @@ impl Board {
     pub(super) fn refused(&self, live: GenerationId, error: &GenerationError) {
         let now = Activity::OtherHistory { reason: error.to_string() };
         if self.watch().state().activity != now {
-            error!(generation = %live, %error, "the store does not hold the log of these rows; they are served as they are");
+            error!(read_model = %self.read_model, generation = %live, %error, "the store does not hold the log of these rows; they are served as they are");
         }
         self.set(now);
     }

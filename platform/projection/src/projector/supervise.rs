@@ -75,7 +75,7 @@ impl Supervisor {
 
     async fn follow_pointer(&mut self) -> Result<(), GenerationError> {
         let mut changes = self.options.catalog.changes();
-        let mut retry = Retry::new(Some(self.board.clone()));
+        let mut retry = Retry::new(&self.options, Some(self.board.clone()));
         loop {
             match self.step(&mut changes).await {
                 Ok(()) => retry.reset(),
@@ -118,7 +118,7 @@ impl Supervisor {
         self.swept = Instant::now();
         let ProjectorOptions { catalog, model, .. } = &self.options;
         if let Err(error) = sweep(catalog, model, RETIRED_GRACE).await {
-            warn!(%error, "files of a retired generation could not be removed; trying again later");
+            warn!(read_model = %self.options.model.name(), %error, "files of a retired generation could not be removed; trying again later");
         }
     }
 
@@ -157,7 +157,7 @@ impl Supervisor {
         let reason = format!(
             "its rows in {folder} were deleted while they were served; it is built anew from the log"
         );
-        error!(model = %self.options.model.name(), %reason);
+        error!(read_model = %self.options.model.name(), %reason);
         self.board.set(Activity::Retrying { reason });
         self.stop_all().await;
         find_or_create(&self.options).await?;
@@ -179,7 +179,7 @@ impl Supervisor {
                 Ok(None) => self.spawn(id, live),
                 Ok(Some(reason)) => self.leave_alone(id, live, reason),
                 Err(error) if error.is_transient() && id != live.generation => {
-                    warn!(generation = %id, %error, "the generation kept for a rollback is looked at later");
+                    warn!(read_model = %self.options.model.name(), generation = %id, %error, "the generation kept for a rollback is looked at later");
                     self.left_alone.insert(id, Some(Instant::now() + FENCED_PAUSE));
                 }
                 Err(error) => self.refused(id, live, error)?,
@@ -218,10 +218,10 @@ impl Supervisor {
     fn leave_alone(&mut self, id: GenerationId, live: Live, reason: String) {
         self.left_alone.insert(id, None);
         if id == live.generation {
-            warn!(generation = %id, %reason, "the live generation is served as it is; it needs a replay");
+            warn!(read_model = %self.options.model.name(), generation = %id, %reason, "the live generation is served as it is; it needs a replay");
             self.board.set(Activity::NeedsReplay { reason });
         } else {
-            warn!(generation = %id, %reason, "the generation kept for a rollback is not kept up to date");
+            warn!(read_model = %self.options.model.name(), generation = %id, %reason, "the generation kept for a rollback is not kept up to date");
         }
     }
 

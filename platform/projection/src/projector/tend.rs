@@ -2,7 +2,7 @@
 
 use super::progress::Board;
 use crate::{
-    FoldError, GenerationError, GenerationId, ProjectorOptions,
+    FoldError, GenerationError, GenerationId, ModelName, ProjectorOptions,
     fold::{DecodedBatch, Feed, FeedOptions},
     generation::GenerationWriter,
     snapshot::SnapshotTaker,
@@ -37,7 +37,7 @@ impl Tender {
     }
 
     async fn fold(&mut self) -> Result<(), GenerationError> {
-        let mut retry = Retry::new(self.board.clone());
+        let mut retry = Retry::new(&self.options, self.board.clone());
         let mut writer = loop {
             match self.claim().await {
                 Ok(writer) => break writer,
@@ -127,18 +127,19 @@ pub(crate) async fn apply_traced(
 
 /// Waits longer after each failure in a row, and says so once.
 pub(super) struct Retry {
+    read_model: ModelName,
     delays: Option<ExponentialBackoff>,
     board: Option<Arc<Board>>,
 }
 
 impl Retry {
-    pub(super) fn new(board: Option<Arc<Board>>) -> Self {
-        Self { delays: None, board }
+    pub(super) fn new(options: &ProjectorOptions, board: Option<Arc<Board>>) -> Self {
+        Self { read_model: options.model.name().clone(), delays: None, board }
     }
 
     pub(super) async fn pause(&mut self, error: &GenerationError) {
         if self.delays.is_none() {
-            warn!(%error, "the read model is not folded now; trying again");
+            warn!(read_model = %self.read_model, %error, "the read model is not folded now; trying again");
         }
         if let Some(board) = &self.board {
             board.set(error.waiting());

@@ -1,5 +1,5 @@
 use super::{SnapshotFolder, SnapshotManifest};
-use crate::{GenerationError, GenerationId, GenerationStatus, ProjectorOptions};
+use crate::{GenerationError, GenerationId, GenerationStatus, ModelName, ProjectorOptions};
 use std::path::PathBuf;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
@@ -55,6 +55,7 @@ impl SnapshotPolicy {
 /// Takes snapshots of one generation in the background, one at a time. A snapshot that fails harms nothing: the
 /// next one is due when it would be had it been taken.
 pub(crate) struct SnapshotTaker {
+    read_model: ModelName,
     snapshots: SnapshotFolder,
     source: PathBuf,
     policy: SnapshotPolicy,
@@ -67,6 +68,7 @@ impl SnapshotTaker {
     pub(crate) fn new(options: &ProjectorOptions, policy: SnapshotPolicy, id: GenerationId) -> Self {
         let name = options.model.name();
         Self {
+            read_model: name.clone(),
             snapshots: SnapshotFolder::new(options.catalog.snapshots_folder(name)),
             source: options.catalog.generation_path(name, id),
             policy,
@@ -87,10 +89,13 @@ impl SnapshotTaker {
         }
         self.last = Some(status.applied.count);
         let (snapshots, source, keep) = (self.snapshots.clone(), self.source.clone(), self.policy.keep);
+        let read_model = self.read_model.clone();
         self.running = Some(tokio::spawn(async move {
             match take(&snapshots, &source, keep).await {
-                Ok(taken) => info!(snapshot = %taken.name, bytes = taken.compressed_bytes, "took a snapshot"),
-                Err(error) => warn!(%error, "a snapshot of the read model could not be taken"),
+                Ok(taken) => {
+                    info!(%read_model, snapshot = %taken.name, bytes = taken.compressed_bytes, "took a snapshot")
+                }
+                Err(error) => warn!(%read_model, %error, "a snapshot of the read model could not be taken"),
             }
         }));
     }

@@ -80,8 +80,9 @@ pub async fn start(store: Arc<dyn EventStore>, catalog: Catalog, tasks: &mut Tas
 }
 
 async fn project(options: ProjectorOptions, tasks: &mut Tasks) -> Result<ProjectorHandle> {
+    let name = format!("the read model {}", options.model.name());
     let projector = Projector::open(options).await?;
     let handle = projector.handle();
-    tasks.spawn("a projector of orders", |stop| projector.run(stop));
+    tasks.spawn(name, |stop| projector.run(stop));
     Ok(handle)
 }
