@@ -304,18 +304,14 @@ pub(crate) struct SegmentIndex {
 }
 
 impl SegmentIndex {
+    pub(crate) const HEADER_BYTES: usize = HEADER_BYTES;
+
     /// The index in `bytes`; `None` when it is damaged or not of this segment.
     pub(crate) fn parse(bytes: Bytes, of: IndexOf) -> Option<Self> {
         let header: &[u8; HEADER_BYTES] = bytes.first_chunk()?;
-        let whole = crc32c(&header[..HEADER_CHECKSUM_AT]) == u32_at(header, HEADER_CHECKSUM_AT);
-        if !whole || !header.starts_with(&MAGIC) || u32_at(header, 8) != FORMAT {
+        if !Self::begins(header, of) {
             return None;
         }
-        let found = IndexOf {
-            segment: SegmentNumber(u32_at(header, 12)),
-            log: LogId::from_bytes(array_at(header, 16)),
-            chain: Self::chain_in(header),
-        };
         let counts = Counts {
             waypoints: from_u32(u32_at(header, 32)),
             streams: from_u32(u32_at(header, 36)),
@@ -323,12 +319,22 @@ impl SegmentIndex {
         };
         let (waypoints_crc, tables_crc) = (u32_at(header, 44), u32_at(header, 48));
         let index = Self { of, counts, bytes };
-        let holds = found == of
-            && index.bytes.len() == index.postings_at() + counts.postings * POSTING_BYTES
+        let holds = index.bytes.len() == index.postings_at() + counts.postings * POSTING_BYTES
             && crc32c(index.bytes.get(HEADER_BYTES..index.streams_at())?) == waypoints_crc
             && crc32c(index.bytes.get(index.streams_at()..)?) == tables_crc
             && index.links_go_down();
         holds.then_some(index)
+    }
+
+    /// Whether an index of this segment begins in this way.
+    pub(crate) fn begins(header: &[u8; HEADER_BYTES], of: IndexOf) -> bool {
+        let found = IndexOf {
+            segment: SegmentNumber(u32_at(header, 12)),
+            log: LogId::from_bytes(array_at(header, 16)),
+            chain: Self::chain_in(header),
+        };
+        let whole = crc32c(&header[..HEADER_CHECKSUM_AT]) == u32_at(header, HEADER_CHECKSUM_AT);
+        whole && header.starts_with(&MAGIC) && u32_at(header, 8) == FORMAT && found == of
     }
 
     /// Whether each stream's link names an earlier segment. Checksums do not tell: it may have been written so.

@@ -1,20 +1,23 @@
 //! The indexes of sealed segments: from memory, from their files, or made again from the segments.
 //!
-//! What always holds: an index is made again from one view of the log's segments, taken at the start. Retention may drop
-//! some of them meanwhile; then they count as having no events, and no link leads anywhere but to an earlier segment.
+//! What always holds:
+//!
+//! * An index is made again from one view of the log's segments, taken at the start. Retention may drop some of them
+//!   meanwhile; then they count as having no events, and no link leads anywhere but to an earlier segment.
+//! * Making one needs no other to be made: of earlier segments it asks only which streams have events there, and where no
+//!   index says that, their frames do. So however many are unusable, it takes the same stack.
 
 use crate::error::ReadError;
-use crate::files::{read_error, read_file, replace_file};
+use crate::files::{read_file, replace_file};
 use crate::format::frame::{AppendPayload, Kind};
 use crate::format::index::{ActiveIndex, IndexOf, SegmentIndex, Waypoint, runs};
 use crate::format::records::records_in;
 use crate::format::segment::{FRAMES_AT, SegmentHeader};
-use crate::num::SegmentNumber;
-use crate::num::to_u32;
+use crate::num::{SegmentNumber, to_u32};
 use crate::options::planted;
 use crate::read::frames::{self, Spot, Wanted};
 use crate::read::reader::{Readable, Reader};
-use crate::read::sealed::SealedIndex;
+use crate::read::sealed::{SealedIndex, Unwritten};
 use crate::state::heads::StreamHash;
 use std::{
     collections::{HashMap, HashSet},
@@ -24,29 +27,32 @@ use std::{
 
 /// The index of a sealed segment.
 pub(crate) fn index(reader: &Reader, readable: &Readable) -> Result<SealedIndex, ReadError> {
+    if let Some(found) = find(reader, readable) {
+        return Ok(found);
+    }
     let segments = reader.shared.state.read().segments.clone();
     let earlier = segments.partition_point(|segment| segment.number < readable.segment.number);
-    find_or_make(reader, segments.get(..earlier).unwrap_or_default(), readable)
+    let earlier = segments.get(..earlier).unwrap_or_default();
+    make_earlier(reader, earlier, &readable.segment)?;
+    make(reader, earlier, readable).map(SealedIndex::File)
 }
 
-/// The index, with `earlier` as the log's segments before it.
-fn find_or_make(
-    reader: &Reader,
-    earlier: &[SegmentHeader],
-    readable: &Readable,
-) -> Result<SealedIndex, ReadError> {
-    if let Some(held) = held(reader, readable.segment.number) {
-        return Ok(held);
+/// The index, if it need not be made again.
+fn find(reader: &Reader, readable: &Readable) -> Option<SealedIndex> {
+    held(reader, readable.segment.number).or_else(|| {
+        let index = Arc::new(stored(reader, readable)?);
+        reader.shared.indexes.put(index.clone());
+        Some(SealedIndex::File(index))
+    })
+}
+
+/// What tells which streams have events in the segment: its index, or without one its frames.
+fn find_or_scan(reader: &Reader, readable: &Readable) -> Result<SealedIndex, ReadError> {
+    if let Some(found) = find(reader, readable) {
+        return Ok(found);
     }
-    let index = match stored(reader, readable) {
-        Some(index) => Arc::new(index),
-        None => {
-            make_earlier(reader, earlier, &readable.segment)?;
-            make(reader, earlier, readable)?
-        }
-    };
-    reader.shared.indexes.put(index.clone());
-    Ok(SealedIndex::File(index))
+    let index = scan(reader, readable)?;
+    Ok(SealedIndex::Unwritten(Arc::new(Unwritten { of: index_of(readable), index })))
 }
 
 /// The sealed segments before `segment`, oldest first, each with those before it.
@@ -61,19 +67,16 @@ fn each<'a>(
     })
 }
 
-/// Makes the missing indexes of earlier segments again, oldest first: each one's links need those before it.
+/// Makes the indexes of earlier segments again that are missing or of another kind, oldest first: each one's links need
+/// those before it.
 fn make_earlier(
     reader: &Reader,
     earlier: &[SegmentHeader],
     segment: &SegmentHeader,
 ) -> Result<(), ReadError> {
-    let disk = &*reader.shared.environment.disk;
-    let names = disk.list().map_err(|error| read_error(disk, "", error))?;
-    let names: HashSet<String> = names.into_iter().collect();
     for (before, readable) in each(earlier, segment) {
         let number = readable.segment.number;
-        let held = reader.shared.state.read().unwritten(number).is_some();
-        if !held && !names.contains(&number.index_file_name()) {
+        if held(reader, number).is_none() && !seems_stored(reader, &readable) {
             match make(reader, before, &readable) {
                 // Dropped meanwhile: nobody reads there any more.
                 Err(_) if reader.first_behind(number).is_some() => {}
@@ -92,14 +95,27 @@ fn held(reader: &Reader, segment: SegmentNumber) -> Option<SealedIndex> {
 
 /// The index in its file, if that is there and whole.
 fn stored(reader: &Reader, readable: &Readable) -> Option<SegmentIndex> {
-    let shared = &reader.shared;
     let name = readable.segment.number.index_file_name();
-    let bytes = read_file(&*shared.environment.disk, &name).ok()?;
-    let mut of = index_of(readable);
-    if planted!(shared.options, ForeignIndexUsed) {
-        of.chain = SegmentIndex::chain_in(&bytes);
-    }
+    let bytes = read_file(&*reader.shared.environment.disk, &name).ok()?;
+    let of = expected(reader, readable, &bytes);
     SegmentIndex::parse(bytes, of)
+}
+
+/// Whether the index's file is there, by its first bytes: whether the rest holds is seen when it is read.
+fn seems_stored(reader: &Reader, readable: &Readable) -> bool {
+    let name = readable.segment.number.index_file_name();
+    let mut header = [0; SegmentIndex::HEADER_BYTES];
+    let read = reader.shared.environment.disk.open(&name).and_then(|file| file.read_at(&mut header, 0));
+    read.is_ok() && SegmentIndex::begins(&header, expected(reader, readable, &header))
+}
+
+/// Which index a file with these bytes must be.
+fn expected(reader: &Reader, readable: &Readable, bytes: &[u8]) -> IndexOf {
+    let mut of = index_of(readable);
+    if planted!(reader.shared.options, ForeignIndexUsed) {
+        of.chain = SegmentIndex::chain_in(bytes);
+    }
+    of
 }
 
 fn index_of(readable: &Readable) -> IndexOf {
@@ -129,6 +145,7 @@ fn make(
     {
         tracing::warn!(%error, "the segment's index was not written; it stays in memory");
     }
+    reader.shared.indexes.put(index.clone());
     Ok(index)
 }
 
@@ -157,12 +174,12 @@ fn links(
 ) -> Result<HashMap<StreamHash, u32>, ReadError> {
     let mut open: HashSet<StreamHash> = active.continued().collect();
     let mut links = HashMap::new();
-    for (before, readable) in each(earlier, &readable.segment).rev() {
+    for (_, readable) in each(earlier, &readable.segment).rev() {
         let number = readable.segment.number;
         if open.is_empty() {
             break;
         }
-        let index = match find_or_make(reader, before, &readable) {
+        let index = match find_or_scan(reader, &readable) {
             // Dropped meanwhile, and so is all that is older.
             Err(_) if reader.first_behind(number).is_some() => break,
             index => index?,

@@ -9,16 +9,19 @@ use std::{io, path::Path, path::PathBuf};
 
 type Hook = Box<dyn FnOnce() + Send>;
 
-/// A disk that does something else first, once, when a file of this name is opened.
+/// A disk that does something else first, once, when a file of this name is opened after so many times.
 struct Hooked {
     disk: RealDisk,
-    hook: Mutex<Option<(String, Hook)>>,
+    hook: Mutex<Option<(String, u32, Hook)>>,
 }
 
 impl Disk for Hooked {
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        let hook = self.hook.lock().take_if(|(at, _)| at == name);
-        if let Some((_, hook)) = hook {
+        let is_due = |(at, times, _): &mut (String, u32, Hook)| {
+            at == name && std::mem::replace(times, times.saturating_sub(1)) == 0
+        };
+        let hook = self.hook.lock().take_if(is_due);
+        if let Some((.., hook)) = hook {
             hook();
         }
         self.disk.open(name)
@@ -118,7 +121,8 @@ fn retention_while_an_index_is_made_again_never_lets_it_point_at_itself() {
         let (disk, writer) = open(folder.path());
         let reader = writer.reader();
         let beside = reader.clone();
-        // The links of segment 4 are looked for from segment 3 down; when they come to 3, the oldest ones go.
+        // It is seen that the index of segment 3 is there; then the links of segment 4 are looked for from segment 3 down, and
+        // when they come to 3, the oldest ones go.
         let drop_oldest = move || {
             let bytes_max = Some((6 - dropped) * SEGMENT_BYTES);
             let retained =
@@ -126,7 +130,7 @@ fn retention_while_an_index_is_made_again_never_lets_it_point_at_itself() {
                     .unwrap();
             assert_eq!(u64::from(retained.segments), dropped);
         };
-        *disk.hook.lock() = Some(("0000000003.index".into(), Box::new(drop_oldest)));
+        *disk.hook.lock() = Some(("0000000003.index".into(), 1, Box::new(drop_oldest)));
         let link = link(&reader, 4);
         assert!(disk.hook.lock().is_none(), "retention ran meanwhile");
         assert!(link < 4, "segment 4 says that what was before stands in segment {link}");
@@ -172,8 +176,52 @@ fn a_link_in_memory_that_does_not_go_down_is_named_and_not_followed() {
         let posting = crate::format::index::Posting { offset: 512, bytes: 1, crc: 0 };
         let stream = reader.shared.hasher.hash("a");
         index.add(&[IndexedRecord { stream, version: Version::new(2), posting }], 2);
-        state.unindexed.push(Arc::new(crate::read::sealed::Unwritten { of: sealed.of, index }));
+        state.unindexed.push(Arc::new(Unwritten { of: sealed.of, index }));
     }
     let error = versions(&reader, 1).unwrap_err();
     assert!(error.to_string().contains("does not name an earlier segment"), "{error}");
+}
+
+/// A closed log of so many segments, each with an event of stream `a`; returns the bytes of the indexes.
+fn long_log(folder: &Path, segments: u32) -> Vec<Vec<u8>> {
+    let (_, mut writer) = open(folder);
+    (1..segments).for_each(|_| fill_segment(&mut writer, Some("a")));
+    writer.close().unwrap();
+    index_files(folder, segments)
+}
+
+fn index_files(folder: &Path, segments: u32) -> Vec<Vec<u8>> {
+    let file = |number| folder.join(SegmentNumber(number).index_file_name());
+    (1..segments).map(|number| std::fs::read(file(number)).unwrap()).collect()
+}
+
+/// Runs with so little stack that going down once for each segment would not do.
+fn with_little_stack<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
+    std::thread::Builder::new().stack_size(128 << 10).spawn(run).unwrap().join().unwrap()
+}
+
+#[test]
+fn indexes_that_are_all_unusable_are_made_again_one_after_the_other() {
+    const SEGMENTS: u32 = 100;
+    let folder = tempfile::tempdir().unwrap();
+    let whole = long_log(folder.path(), SEGMENTS);
+    // Of another format, of another log, cut, and damaged within.
+    let spoil: [fn(&mut Vec<u8>); 4] = [
+        |bytes| bytes[8] += 1,
+        |bytes| bytes[16] ^= 1,
+        |bytes| bytes.truncate(bytes.len() - 1),
+        |bytes| *bytes.last_mut().unwrap() ^= 1,
+    ];
+    for spoil in spoil {
+        for (number, bytes) in (1..).zip(&whole) {
+            let mut bytes = bytes.clone();
+            spoil(&mut bytes);
+            std::fs::write(folder.path().join(SegmentNumber(number).index_file_name()), bytes).unwrap();
+        }
+        let (_, writer) = open(folder.path());
+        let reader = writer.reader();
+        let found = with_little_stack(move || versions(&reader, 1).unwrap());
+        assert!(found.into_iter().eq(1..u64::from(SEGMENTS)), "all events of the stream");
+        assert_eq!(index_files(folder.path(), SEGMENTS), whole, "the files are mended, too");
+    }
 }
