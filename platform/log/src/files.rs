@@ -2,7 +2,7 @@
 
 use crate::disk::Disk;
 use crate::error::{MaintenanceError, OpenError, ReadError};
-use crate::num::to_u64;
+use crate::num::{to_u64, to_usize};
 use bytes::Bytes;
 use std::{io, sync::Arc};
 
@@ -28,12 +28,27 @@ pub(crate) fn is_known(name: &str) -> bool {
     single || numbered(".segment") || numbered(".index")
 }
 
-/// Reads a whole file.
-pub(crate) fn read_file(disk: &dyn Disk, name: &str) -> io::Result<Bytes> {
+/// How much of a file tells how long it may be.
+const START_BYTES: usize = 128;
+
+/// Reads a whole file. `bytes_max` says how long one that begins in this way is at most; of a longer one, which is none of
+/// ours or damaged, only the start is read. So what is taken of memory is what was once written, whatever a file's length is.
+pub(crate) fn read_file(
+    disk: &dyn Disk,
+    name: &str,
+    bytes_max: impl FnOnce(&[u8]) -> u64,
+) -> io::Result<Bytes> {
     let file = disk.open(name)?;
-    let mut bytes = vec![0; crate::num::to_usize(file.len()?)];
+    let mut bytes = vec![0; START_BYTES];
     let got = file.read_at(&mut bytes, 0)?;
     bytes.truncate(got);
+    let length = file.len()?;
+    if got == START_BYTES && length <= bytes_max(&bytes) {
+        bytes.resize(to_usize(length), 0);
+        let rest = bytes.get_mut(got..).unwrap_or_default();
+        let got = got + file.read_at(rest, to_u64(got))?;
+        bytes.truncate(got);
+    }
     Ok(bytes.into())
 }
 

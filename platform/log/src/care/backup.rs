@@ -21,7 +21,7 @@ mod tests;
 
 use crate::care::checkpoint::{self, Encoded};
 use crate::care::verify::{VerifyError, verify_unlocked};
-use crate::disk::Disk;
+use crate::disk::{Disk, RealDisk};
 use crate::error::{Corruption, ReadError};
 use crate::files::{CHECKPOINT, MANIFEST};
 use crate::format::manifest::{Backup, Manifest};
@@ -114,8 +114,8 @@ impl Backup {
     /// What the backup in `folder` says of itself.
     pub fn of(folder: &Path) -> Result<Self, BackupError> {
         let file = folder.join(MANIFEST);
-        let text = std::fs::read_to_string(&file).ok();
-        let manifest = text.and_then(|text| Manifest::parse(&text));
+        let disk = RealDisk::open_read_only(folder).ok();
+        let manifest = disk.and_then(|disk| Manifest::in_folder(&disk));
         manifest.map(|manifest| manifest.backup).ok_or(BackupError::NoManifest { file })
     }
 }

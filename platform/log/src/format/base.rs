@@ -11,7 +11,7 @@
 use crate::disk::Disk;
 use crate::error::{Corruption, OpenError};
 use crate::files::{BASE, open_error, read_file};
-use crate::format::frame::{Position, put_mark};
+use crate::format::frame::{MARK_BYTES_MAX, Position, put_mark};
 use crate::format::secret::LogSecret;
 use crate::format::segment::SegmentHeader;
 use crate::num::SegmentNumber;
@@ -19,7 +19,7 @@ use crate::num::{array_at, crc32c, i64_at, put, to_u64, to_usize, u32_at, u64_at
 use crate::state::chain::Chain;
 use crate::state::heads::{Head, Heads, StreamHash};
 use crate::state::marks::Marks;
-use crate::state::requests::Requests;
+use crate::state::requests::{self, Requests};
 use crate::state::window::Window;
 use annals_event::{LogId, MarkName, Sequence, Version};
 use bytes::Bytes;
@@ -31,8 +31,6 @@ const HEADER_BYTES: usize = 112;
 const HEADER_CHECKSUM_AT: usize = 108;
 const HEAD_BYTES: usize = 24;
 const CHECKSUM_BYTES: usize = 4;
-/// A mark with the longest name.
-const MARK_BYTES_MAX: usize = 1 + 255 + 8;
 
 /// How many bytes a base of so many streams and marks, and of so many bytes of requests, takes at most.
 pub(crate) fn bytes_max(streams: usize, marks: usize, request_bytes: usize) -> u64 {
@@ -160,6 +158,15 @@ pub(crate) enum BadBase {
 }
 
 impl Base {
+    /// How many bytes a base that begins in this way has at most; 0: none does.
+    pub(crate) fn bytes_max(start: &[u8]) -> u64 {
+        if !start.starts_with(&MAGIC) || u32_at(start, 8) != FORMAT {
+            return 0;
+        }
+        let [streams, marks, requests] = [72, 80, 88].map(|at| to_usize(u64_at(start, at)));
+        bytes_max(streams, marks, requests::bytes_of(requests))
+    }
+
     pub(crate) fn parse(bytes: Bytes) -> Result<Self, BadBase> {
         let header = bytes.get(..HEADER_BYTES).ok_or(BadBase::Damaged(0))?;
         let crc = crc32c(header.get(..HEADER_CHECKSUM_AT).unwrap_or_default());
@@ -237,7 +244,7 @@ pub(crate) const NOT_THIS_LOGS: &str = "the base does not belong to the log's fi
 
 /// Looks for the base.
 pub(crate) fn find(disk: &dyn Disk) -> Result<Found, OpenError> {
-    let bytes = match read_file(disk, BASE) {
+    let bytes = match read_file(disk, BASE, Base::bytes_max) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
         Err(error) => return Err(open_error(disk, BASE, error)),

@@ -8,12 +8,12 @@
 //! * The heads and marks may be of a later moment than the start of `replay_from`, never later than `as_of`: replaying
 //!   from the start of that segment brings everything to the log's end.
 
-use crate::format::frame::{Position, put_mark};
+use crate::format::frame::{MARK_BYTES_MAX, Position, put_mark};
 use crate::num::SegmentNumber;
 use crate::num::{array_at, crc32c, i64_at, put, to_u64, to_usize, u32_at, u64_at, u128_at};
 use crate::state::heads::{Head, Heads, StreamHash};
 use crate::state::marks::Marks;
-use crate::state::requests::Requests;
+use crate::state::requests::{self, Requests};
 use crate::state::window::Window;
 use annals_event::{LogId, MarkName, Sequence, Version};
 use bytes::Bytes;
@@ -103,6 +103,17 @@ fn head_at(bytes: &[u8], at: usize) -> Head {
 }
 
 impl Checkpoint {
+    /// How many bytes a checkpoint that begins in this way has at most; 0: none does.
+    pub(crate) fn bytes_max(start: &[u8]) -> u64 {
+        if !start.starts_with(&MAGIC) || u32_at(start, 8) != FORMAT {
+            return 0;
+        }
+        let [heads, marks, requests] = [40, 48, 56].map(|at| to_usize(u64_at(start, at)));
+        let tables = [heads.saturating_mul(HEAD_BYTES), marks.saturating_mul(MARK_BYTES_MAX)];
+        let tables = tables.into_iter().fold(requests::bytes_of(requests), usize::saturating_add);
+        to_u64(tables.saturating_add(HEADER_BYTES + CHECKSUM_BYTES))
+    }
+
     /// The checkpoint in `bytes`; `None` when it is damaged or of an unknown format.
     pub(crate) fn parse(bytes: Bytes) -> Option<Self> {
         let (body, crc) = bytes.split_last_chunk::<CHECKSUM_BYTES>()?;
@@ -167,7 +178,7 @@ mod tests {
         let append = Append { request_id: RequestId::from_bytes([5; 16]), ..append };
         let receipt = writer.commit(vec![append]).pop().unwrap().unwrap();
         writer.checkpoint().unwrap();
-        let bytes = files::read_file(&*environment.disk, CHECKPOINT).unwrap();
+        let bytes = files::read_file(&*environment.disk, CHECKPOINT, Checkpoint::bytes_max).unwrap();
         (folder, bytes, receipt.recorded_at)
     }
 

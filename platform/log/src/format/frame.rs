@@ -233,6 +233,9 @@ impl<'a> AppendPayload<'a> {
     }
 }
 
+/// How many bytes a mark with the longest name takes.
+pub(crate) const MARK_BYTES_MAX: usize = 1 + 255 + 8;
+
 /// Adds a mark, as checkpoints, bases and appends have it.
 pub(crate) fn put_mark(mark: &MarkName, value: Sequence, out: &mut Vec<u8>) {
     out.push(u8::try_from(mark.as_str().len()).unwrap_or(u8::MAX));

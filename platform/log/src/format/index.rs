@@ -337,6 +337,16 @@ impl SegmentIndex {
         whole && header.starts_with(&MAGIC) && u32_at(header, 8) == FORMAT && found == of
     }
 
+    /// How many bytes an index that begins in this way has; 0: none does.
+    pub(crate) fn bytes_max(start: &[u8]) -> u64 {
+        if !start.starts_with(&MAGIC) || u32_at(start, 8) != FORMAT {
+            return 0;
+        }
+        let counts = [(32, WAYPOINT_BYTES), (36, STREAM_BYTES), (40, POSTING_BYTES)];
+        let tables = counts.map(|(at, bytes)| u64::from(u32_at(start, at)) * to_u64(bytes));
+        tables.into_iter().fold(to_u64(HEADER_BYTES), u64::saturating_add)
+    }
+
     /// Whether each stream's link names an earlier segment. Checksums do not tell: it may have been written so.
     fn links_go_down(&self) -> bool {
         let tables = self.bytes.get(self.streams_at()..self.postings_at()).unwrap_or_default();

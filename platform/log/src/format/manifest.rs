@@ -17,6 +17,9 @@ use xxhash_rust::xxh3::Xxh3;
 const TITLE: &str = "annals backup, format ";
 const FORMAT: u32 = 2;
 
+/// A longer one is not looked at. One of this length is of a million segments.
+const BYTES_MAX: u64 = 256 << 20;
+
 /// How much of a file is read at a time.
 const STEP_BYTES: u64 = 1 << 20;
 
@@ -87,7 +90,8 @@ impl Lack {
 impl Manifest {
     /// The manifest in the folder; `None`: there is none, or it is damaged.
     pub(crate) fn in_folder(disk: &dyn Disk) -> Option<Self> {
-        Self::parse(std::str::from_utf8(&read_file(disk, MANIFEST).ok()?).ok()?)
+        let bytes_max = |start: &[u8]| if start.starts_with(TITLE.as_bytes()) { BYTES_MAX } else { 0 };
+        Self::parse(std::str::from_utf8(&read_file(disk, MANIFEST, bytes_max).ok()?).ok()?)
     }
 
     pub(crate) fn encode(&self) -> String {

@@ -170,7 +170,7 @@ impl<'a> Recovery<'a> {
     }
 
     fn read_checkpoint(&self) -> Option<Checkpoint> {
-        let bytes = read_file(&*self.environment.disk, CHECKPOINT).ok()?;
+        let bytes = read_file(&*self.environment.disk, CHECKPOINT, Checkpoint::bytes_max).ok()?;
         let Some(checkpoint) = Checkpoint::parse(bytes) else {
             tracing::warn!("the checkpoint is damaged; rebuilding from the segments");
             return None;

@@ -96,7 +96,7 @@ fn held(reader: &Reader, segment: SegmentNumber) -> Option<SealedIndex> {
 /// The index in its file, if that is there and whole.
 fn stored(reader: &Reader, readable: &Readable) -> Option<SegmentIndex> {
     let name = readable.segment.number.index_file_name();
-    let bytes = read_file(&*reader.shared.environment.disk, &name).ok()?;
+    let bytes = read_file(&*reader.shared.environment.disk, &name, SegmentIndex::bytes_max).ok()?;
     let of = expected(reader, readable, &bytes);
     SegmentIndex::parse(bytes, of)
 }

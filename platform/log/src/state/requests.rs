@@ -26,6 +26,12 @@ const TIME_BYTES: usize = 8;
 /// Stands for "none was dropped" in stored bytes.
 const NEVER: i64 = i64::MIN;
 
+/// How many bytes so many requests take where they are stored.
+pub(crate) const fn bytes_of(count: usize) -> usize {
+    let times = count.div_ceil(CHUNK_REQUESTS).saturating_mul(TIME_BYTES);
+    count.saturating_mul(REQUEST_BYTES).saturating_add(times)
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) id: RequestId,
@@ -107,7 +113,7 @@ impl Requests {
 
     /// How many bytes [`Self::encode`] adds.
     pub(crate) fn encoded_len(&self) -> usize {
-        self.count * REQUEST_BYTES + self.chunks.len() * TIME_BYTES
+        bytes_of(self.count)
     }
 
     /// Adds the ids, then the time of each chunk.
@@ -122,12 +128,10 @@ impl Requests {
     /// The `count` requests in `bytes`, of which there must be none left over; `None`: they are not well-formed.
     pub(crate) fn parse(bytes: &[u8], count: u64, dropped_through: i64) -> Option<Self> {
         let count = to_usize(count);
-        let ids = count.checked_mul(REQUEST_BYTES)?;
-        let times = count.div_ceil(CHUNK_REQUESTS).checked_mul(TIME_BYTES)?;
-        if ids.checked_add(times)? != bytes.len() {
+        if bytes_of(count) != bytes.len() {
             return None;
         }
-        let (ids, times) = bytes.split_at_checked(ids)?;
+        let (ids, times) = bytes.split_at_checked(count.checked_mul(REQUEST_BYTES)?)?;
         let request = |entry: &[u8]| Request {
             id: RequestId::from_bytes(array_at(entry, 0)),
             first: Sequence::new(u64_at(entry, 16)),

@@ -4,6 +4,7 @@ use super::{BackupError, CUT};
 use crate::care::checkpoint::Encoded;
 use crate::disk::{Disk, DiskFile};
 use crate::files::{BASE, read_file, write_in_steps};
+use crate::format::base::Base;
 use crate::format::frame::HEADER_BYTES;
 use crate::format::manifest::{Digest, Listed};
 use crate::format::segment::SegmentHeader;
@@ -103,7 +104,7 @@ impl<'a> Copy<'a> {
 
     fn base(&mut self) -> Result<(), BackupError> {
         let disk = &*self.reader.shared.environment.disk;
-        let read = read_file(disk, BASE);
+        let read = read_file(disk, BASE, Base::bytes_max);
         let bytes = read.map_err(|cause| BackupError::Io { file: disk.display(BASE), cause })?;
         self.file(BASE, &bytes)
     }

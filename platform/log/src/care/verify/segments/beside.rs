@@ -29,7 +29,7 @@ impl Verification<'_, '_> {
         } else {
             Links::Unknown
         };
-        let damage = match read_file(self.disk, &name) {
+        let damage = match read_file(self.disk, &name, SegmentIndex::bytes_max) {
             Ok(bytes) => {
                 let chain = chain.unwrap_or_else(|| SegmentIndex::chain_in(&bytes));
                 derived::compare_index(&bytes, IndexOf { log, segment, chain }, made, links)
@@ -75,7 +75,7 @@ impl Verification<'_, '_> {
     }
 
     pub(super) fn read_checkpoint(&mut self) {
-        let read = read_file(self.disk, CHECKPOINT).map_err(|_| UNREADABLE);
+        let read = read_file(self.disk, CHECKPOINT, Checkpoint::bytes_max).map_err(|_| UNREADABLE);
         let parsed = read.and_then(|bytes| {
             Checkpoint::parse(bytes)
                 .ok_or("the checkpoint does not match its checksum, or its format is unknown")
