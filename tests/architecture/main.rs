@@ -80,6 +80,9 @@ const ROOMY: &[&str] = &[
     "platform/store-log/src",
     "platform/aggregate/src",
     "platform/replay/src",
+    "platform/projection/src",
+    "platform/reactor/src",
+    "platform/store-grpc/src",
 ];
 
 #[test]

@@ -33,6 +33,8 @@
 
 mod catalog;
 mod crash_point;
+mod error;
+mod feed;
 mod file_id;
 mod fold;
 mod generation;
@@ -47,25 +49,25 @@ mod snapshot;
 mod sqlite;
 mod table;
 pub mod testing;
+mod unit;
 mod value;
 
 pub use catalog::{Catalog, GenerationEntry, GenerationState, Live};
-pub use fold::{EventError, FoldError, Tally};
-pub use generation::{GenerationError, GenerationId, GenerationStatus};
+pub use error::{EventError, FoldError, GenerationError, ModelError, SnapshotError};
+pub use fold::Tally;
+pub use generation::{GenerationId, GenerationStatus};
 pub use generations::{
     CompareOptions, Comparison, Completeness, FoldControl, FoldOutcome, FoldStopped, Generations, Inspection,
     Lease, Origin, PlanFacts, Promotion, Rollback, RowDifference, TableComparison, Until,
 };
 pub use identifier::{InvalidIdentifier, ModelName};
-pub use model::{FoldVersion, ModelError, ReadModel, ReadModelBuilder, SchemaHash};
+pub use model::{FoldVersion, ReadModel, ReadModelBuilder, SchemaHash};
 #[cfg(feature = "planted-bugs")]
 pub use planted::{PlantedBug, plant};
 pub use projection::{ApplyError, SqlProjection, SqlTable, SqlTransaction, TableProjection};
 pub use projector::{OnError, Projector, ProjectorError, ProjectorHandle, ProjectorOptions};
 pub use reader::{Reader, ReaderError, Readers, WaitError};
-pub use snapshot::{
-    Refusal, SnapshotChoice, SnapshotError, SnapshotFolder, SnapshotManifest, SnapshotName, SnapshotPolicy,
-};
+pub use snapshot::{Refusal, SnapshotChoice, SnapshotFolder, SnapshotManifest, SnapshotName, SnapshotPolicy};
 pub use table::{Cells, Column, SEQUENCE_COLUMN, Table, TableError, TableKey, TableSchema, cell};
 pub use value::{ColumnKind, ColumnType, KeyColumn, Value, ValueError};
 

@@ -1,11 +1,11 @@
 //! The read model: projections whose tables belong together. It is built, checkpointed and promoted as one.
 
-use crate::fold::{SqlUnit, TableDefinition, TableUnit, Unit};
-use crate::generation::try_out;
-use crate::identifier::{InvalidIdentifier, ModelName, check_identifier};
+use crate::error::ModelError;
+use crate::identifier::{ModelName, check_identifier};
+use crate::unit::{SqlUnit, TableDefinition, TableUnit, Unit, try_out};
 use crate::{SqlProjection, TableProjection};
 use annals_aggregate::Upcasters;
-use annals_event::{Category, EventType, InvalidName};
+use annals_event::{Category, EventType};
 use annals_store::Filter;
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
@@ -55,74 +55,6 @@ impl fmt::Display for FoldVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
-}
-
-/// Why a read model cannot be built.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ModelError {
-    /// A name cannot be used.
-    #[error(transparent)]
-    Identifier(#[from] InvalidIdentifier),
-    /// A category or an event type is no name.
-    #[error(transparent)]
-    Name(#[from] InvalidName),
-    /// Two projections have a table of one name.
-    #[error("table {0:?} stands in the read model twice; give each projection tables of its own")]
-    RepeatedTable(String),
-    /// A table without a key.
-    #[error("table {0:?} has no key column; mark at least one, so that an event can find its row")]
-    NoKey(String),
-    /// A key column that may be null.
-    #[error("table {table:?}: key column {column:?} may be NULL; a key must have a value")]
-    NullableKey {
-        /// The table.
-        table: String,
-        /// The column.
-        column: String,
-    },
-    /// A table with one column twice.
-    #[error("table {table:?}: column {column:?} stands there twice")]
-    RepeatedColumn {
-        /// The table.
-        table: String,
-        /// The column.
-        column: String,
-    },
-    /// An index on a column that is not there.
-    #[error("table {table:?}: there is an index on {column:?}, which is no column of it")]
-    UnknownIndex {
-        /// The table.
-        table: String,
-        /// The column.
-        column: String,
-    },
-    /// A table of an SQL projection without a primary key.
-    #[error("table {0:?} has no PRIMARY KEY; add one, so that two generations can be compared row by row")]
-    NoPrimaryKey(String),
-    /// A table of an SQL projection whose rows do not say which event changed them.
-    #[error(
-        "table {0:?} has no column `annals_sequence INTEGER NOT NULL`; add it, and set it to the event's sequence number in \
-         every row that the event changes"
-    )]
-    NoSequenceColumn(String),
-    /// The statements that create a table are refused, or do something else.
-    #[error("the DDL of table {table:?} cannot be used: {reason}")]
-    Ddl {
-        /// The table.
-        table: String,
-        /// What the database says.
-        reason: String,
-    },
-    /// There is no database to try the tables out in.
-    #[error("the read model's tables could not be tried out: {reason}")]
-    NotTriedOut {
-        /// Why not.
-        reason: String,
-    },
-    /// Nothing to fold.
-    #[error("the read model has no projection; add one with `table` or `sql`")]
-    Empty,
 }
 
 /// One or more projections whose tables belong together. Cloning it copies a pointer.

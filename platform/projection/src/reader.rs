@@ -8,11 +8,11 @@
 use crate::{
     Catalog, GenerationError, GenerationId, GenerationStatus, ReadModel, TableError,
     file_id::FileId,
-    fold::read_row,
     generation::read_status,
     identifier::quoted,
     sqlite::{bind, is_transient, reader_options},
     table::{Table, TableKey},
+    unit::read_row,
 };
 use annals_event::Sequence;
 use parking_lot::Mutex;

@@ -15,7 +15,7 @@
 
 use crate::{
     Catalog, FoldControl, GenerationId, Generations, Origin, ReadModel, Reader, Table, Until,
-    fold::{Feed, FeedOptions},
+    feed::{Feed, FeedOptions},
     generation::GenerationWriter,
 };
 use annals_aggregate::{encode, testing::difference};

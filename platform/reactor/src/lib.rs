@@ -30,7 +30,6 @@ mod handle;
 mod plan;
 mod reactor;
 mod retry;
-mod running;
 mod worker;
 
 pub use error::{ReactorError, WaitError};

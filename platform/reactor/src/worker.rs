@@ -1,9 +1,12 @@
 //! What is chosen about a worker, and how it starts and ends.
 
-use crate::{Reactor, ReactorError, ReactorHandle, retry::Delays, running::Running};
+mod running;
+
+use crate::{Reactor, ReactorError, ReactorHandle, retry::Delays};
 use annals_aggregate::Repository;
 use annals_event::{Event, EventType, InvalidName, MarkName, Sequence};
 use annals_store::{Activity, ConsumerBoard, EventStore, Filter};
+use running::Running;
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -28,12 +31,12 @@ pub const STOP_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Runs a [`Reactor`].
 pub struct ReactorWorker<R: Reactor> {
-    pub(crate) reactor: R,
-    pub(crate) repository: Repository<R::Target>,
-    pub(crate) options: Options,
-    pub(crate) board: ConsumerBoard,
+    reactor: R,
+    repository: Repository<R::Target>,
+    options: Options,
+    board: ConsumerBoard,
     #[cfg(feature = "planted-bugs")]
-    pub(crate) planted: Option<PlantedBug>,
+    planted: Option<PlantedBug>,
 }
 
 /// Wrong variants of the worker, for tests that show that they would be noticed.
@@ -120,13 +123,13 @@ impl<R: Reactor> ReactorWorker<R> {
     }
 
     /// Waits before the store is asked again.
-    pub(crate) async fn wait_out(&self, error: &ReactorError, delays: &mut Delays, stop: &CancellationToken) {
+    async fn wait_out(&self, error: &ReactorError, delays: &mut Delays, stop: &CancellationToken) {
         tracing::warn!(reactor = self.reactor.name(), %error, "waiting for the event store");
         self.board.set(error.waiting());
         delays.pause(stop).await;
     }
 
-    pub(crate) fn store(&self) -> &Arc<dyn EventStore> {
+    fn store(&self) -> &Arc<dyn EventStore> {
         self.repository.store()
     }
 }

@@ -1,5 +1,6 @@
 //! Whether the server answers: told in a log line once each time that it changes, while calls are still being tried.
 
+use annals_store::ReadError;
 use std::{
     fmt,
     sync::atomic::{AtomicBool, Ordering},
@@ -51,4 +52,9 @@ impl Contact {
             }
         }
     }
+}
+
+/// An answer that is none cannot be mended by asking again.
+pub(crate) fn not_understood(error: &impl fmt::Display) -> ReadError {
+    ReadError::Invalid { reason: format!("the event store's answer is not understood: {error}") }
 }

@@ -3,7 +3,7 @@
 use crate::{
     Options,
     channel::{Client, client, endpoint},
-    contact::Contact,
+    contact::{Contact, not_understood},
     retry::Retry,
     subscription,
 };
@@ -203,11 +203,6 @@ fn head_question()
         request: v1::HeadRequest {},
         ask: |mut client, request| async move { client.head(request).await },
     }
-}
-
-/// An answer that is none cannot be mended by asking again.
-pub(crate) fn not_understood(error: &impl fmt::Display) -> ReadError {
-    ReadError::Invalid { reason: format!("the event store's answer is not understood: {error}") }
 }
 
 #[async_trait]

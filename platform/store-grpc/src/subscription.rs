@@ -4,7 +4,12 @@
 //! subscribes again from there, so that nothing is missed or seen twice. The first delivery afterwards comes at once and says
 //! that it was resumed: the log behind the server may have been restored from a backup meanwhile.
 
-use crate::{Options, channel::Client, contact::Contact, retry::Retry, store::not_understood};
+use crate::{
+    Options,
+    channel::Client,
+    contact::{Contact, not_understood},
+    retry::Retry,
+};
 use annals_event::Sequence;
 use annals_store::{Damage, Delivery, Filter, ReadError, Subscribe, Subscription};
 use annals_wire::{status, v1};

@@ -1,5 +1,9 @@
-use super::{Decoded, EventError, FoldError, Tally};
-use crate::ReadModel;
+use super::Tally;
+use crate::{
+    ReadModel,
+    error::{EventError, FoldError},
+    unit::{Decoded, Unit},
+};
 use annals_event::{EventBatch, Opening, Sequence};
 use annals_store::{EventStore, chain_in};
 
@@ -34,7 +38,7 @@ impl DecodedBatch {
         for event in events.iter().flat_map(EventBatch::iter) {
             applied.add(event.sequence(), event.id());
         }
-        let decode = |unit: &std::sync::Arc<dyn super::Unit>| unit.decode(&events, model.upcasters());
+        let decode = |unit: &std::sync::Arc<dyn Unit>| unit.decode(&events, model.upcasters());
         match model.units().iter().map(decode).collect() {
             Ok(work) => {
                 let Span { after, through, head, opening } = span;

@@ -1,4 +1,4 @@
-use super::GenerationError;
+use crate::error::GenerationError;
 use crate::{FoldVersion, ReadModel, SchemaHash, Tally};
 use annals_event::{LogId, Sequence};
 use annals_store::SeenLog;

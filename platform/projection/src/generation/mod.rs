@@ -11,15 +11,13 @@
 
 mod control;
 mod create;
-mod error;
 mod id;
 mod same_log;
 mod writer;
 
 pub use control::GenerationStatus;
 pub(crate) use control::{raise_epoch, read_status};
-pub(crate) use create::{adopt, create, try_out};
-pub use error::GenerationError;
+pub(crate) use create::{adopt, create};
 pub use id::GenerationId;
 pub(crate) use same_log::{check_log, check_seen};
 pub(crate) use writer::{GenerationWriter, Unclaimed};

@@ -1,21 +1,23 @@
 //! The one who may write a generation.
 
-use super::{GenerationError, GenerationId, GenerationStatus, check_log, raise_epoch, read_status};
+use super::{GenerationId, GenerationStatus, check_log, raise_epoch, read_status};
 use crate::{
-    FoldError, ReadModel, Tally,
+    FoldError, GenerationError, ReadModel, Tally,
     crash_point::crash_point,
-    fold::{DecodedBatch, UnitWriter, Write},
+    fold::DecodedBatch,
     planted::planted,
     sqlite::{End, begin_write, end_write, open_writer},
+    unit::{UnitWriter, Write},
 };
 use annals_event::Sequence;
 use annals_store::{EventStore, ReadError, SeenLog};
-use annals_telemetry::Run;
+use annals_telemetry::{BatchCounts, Run, batch_span, record_batch};
 use sqlx::{Connection, SqliteConnection};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+use tracing::Instrument;
 
 /// How long the store may take to say that what another worker wrote meanwhile is of its log; others wait for as long.
 const CLAIM_CHECK_MAX: Duration = Duration::from_secs(1);
@@ -136,6 +138,16 @@ impl GenerationWriter {
                 Err(error)
             }
         }
+    }
+
+    /// The same in a span of its own. Behind the head a batch's events have no spans: there would be millions.
+    pub(crate) async fn apply_traced(&mut self, batch: &DecodedBatch, run: Run) -> Result<(), FoldError> {
+        let run = if batch.through < batch.head { Run::Replay } else { run };
+        let span = batch_span(self.model.name().as_str(), run);
+        let rows = self.apply(batch, run).instrument(span.clone()).await?;
+        let events = usize::try_from(batch.applied.count).unwrap_or(usize::MAX);
+        record_batch(&span, BatchCounts { events, outputs: rows, through: batch.through });
+        Ok(())
     }
 
     /// Folds a batch up to its commit and takes all of it back, as a worker that is stopped there does. Whoever goes on gets

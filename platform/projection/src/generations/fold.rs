@@ -1,9 +1,8 @@
 use super::Generations;
 use crate::{
     FoldError, GenerationError, GenerationId, GenerationStatus,
-    fold::{Feed, FeedOptions},
+    feed::{Feed, FeedOptions},
     generation::{GenerationWriter, Unclaimed},
-    projector::apply_traced,
 };
 use annals_event::Sequence;
 use annals_telemetry::Run;
@@ -115,7 +114,7 @@ impl Generations {
                 batch = feed.next() => batch,
             };
             let Some(batch) = batch else { return Ok(FoldStopped::Reached) };
-            apply_traced(writer, &batch?, self.model.name().as_str(), Run::Replay).await?;
+            writer.apply_traced(&batch?, Run::Replay).await?;
             if let Some(progress) = &control.progress {
                 progress(writer.status());
             }

@@ -18,13 +18,13 @@ mod first;
 mod handle;
 mod options;
 mod progress;
+mod snapshots;
 mod supervise;
 mod tend;
 
 pub use error::ProjectorError;
 pub use handle::ProjectorHandle;
 pub use options::{OnError, ProjectorOptions};
-pub(crate) use tend::apply_traced;
 
 use crate::{
     GenerationError, GenerationId, GenerationStatus, Readers,

@@ -4,12 +4,13 @@ use super::{
     Projector, ProjectorError, ProjectorOptions,
     first::find_or_create,
     progress::Board,
+    snapshots::SnapshotTaker,
     status,
     tend::{Retry, Tender},
 };
 use crate::{
     FoldError, GenerationError, GenerationId, Live, file_id::FileId, generation::check_log,
-    generations::sweep, snapshot::SnapshotTaker,
+    generations::sweep,
 };
 use annals_store::Activity;
 use std::{

@@ -1,18 +1,18 @@
 //! Keeps one generation up to date.
 
-use super::progress::Board;
+use super::{progress::Board, snapshots::SnapshotTaker};
 use crate::{
     FoldError, GenerationError, GenerationId, ModelName, ProjectorOptions,
-    fold::{DecodedBatch, Feed, FeedOptions},
+    feed::{Feed, FeedOptions},
+    fold::DecodedBatch,
     generation::GenerationWriter,
-    snapshot::SnapshotTaker,
 };
 use annals_event::Sequence;
-use annals_telemetry::{BatchCounts, Run, batch_span, record_batch};
+use annals_telemetry::Run;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, warn};
+use tracing::warn;
 
 const RETRY_DELAY_MIN: Duration = Duration::from_millis(20);
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(5);
@@ -85,7 +85,7 @@ impl Tender {
         retry: &mut Retry,
     ) -> Result<(), FoldError> {
         loop {
-            match apply_traced(writer, &batch, self.options.model.name().as_str(), Run::Live).await {
+            match writer.apply_traced(&batch, Run::Live).await {
                 Ok(()) => break,
                 Err(FoldError::Event(event)) => {
                     // OnError::Stop: what comes before the event is applied, so that the checkpoint stands at it.
@@ -108,21 +108,6 @@ impl Tender {
         }
         Ok(())
     }
-}
-
-/// Writes one batch in a span of its own. Behind the head its events have no spans: there would be millions.
-pub(crate) async fn apply_traced(
-    writer: &mut GenerationWriter,
-    batch: &DecodedBatch,
-    consumer: &str,
-    run: Run,
-) -> Result<(), FoldError> {
-    let run = if batch.through < batch.head { Run::Replay } else { run };
-    let span = batch_span(consumer, run);
-    let rows = writer.apply(batch, run).instrument(span.clone()).await?;
-    let events = usize::try_from(batch.applied.count).unwrap_or(usize::MAX);
-    record_batch(&span, BatchCounts { events, outputs: rows, through: batch.through });
-    Ok(())
 }
 
 /// Waits longer after each failure in a row, and says so once.

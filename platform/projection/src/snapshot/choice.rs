@@ -1,9 +1,7 @@
 //! Which snapshot a generation begins with, and why not another.
 
-use super::{
-    SnapshotError, SnapshotFolder, SnapshotManifest, SnapshotName, folder::blocking, manifest::Wanted,
-};
-use crate::GenerationError;
+use super::{SnapshotFolder, SnapshotManifest, SnapshotName, folder::blocking, manifest::Wanted};
+use crate::error::{GenerationError, SnapshotError};
 use annals_store::{EventStore, LogMismatch, check_same_log};
 
 /// Which snapshot a generation can begin with.

@@ -1,11 +1,11 @@
 use super::{
-    SnapshotError, SnapshotManifest, SnapshotName,
+    SnapshotManifest, SnapshotName,
     choice::other_log,
     pack::{measure, pack, unpack},
 };
 use crate::{
-    GenerationError,
     crash_point::crash_point,
+    error::{GenerationError, SnapshotError},
     generation::read_status,
     planted::planted,
     sqlite::{open_reader, sync_folder},

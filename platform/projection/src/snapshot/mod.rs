@@ -12,7 +12,6 @@
 //! * A crash while one is taken leaves files without a manifest, which the next one sweeps.
 
 mod choice;
-mod error;
 mod folder;
 mod manifest;
 mod name;
@@ -20,10 +19,8 @@ mod pack;
 mod policy;
 
 pub use choice::{Refusal, SnapshotChoice};
-pub use error::SnapshotError;
 pub use folder::SnapshotFolder;
 pub use manifest::SnapshotManifest;
 pub(crate) use manifest::Wanted;
 pub use name::SnapshotName;
 pub use policy::SnapshotPolicy;
-pub(crate) use policy::SnapshotTaker;

@@ -13,3 +13,6 @@ pub(crate) use connect::{
 };
 pub(crate) use failure::{is_damage, is_transient};
 pub(crate) use statements::{TableStatements, run_script};
+
+/// What the file of a generation has besides its rows.
+pub(crate) const CONTROL_TABLE: &str = include_str!("../../../../migrations/sqlite/0002_generation.sql");

@@ -1,7 +1,8 @@
-use super::{
-    Decoded, EventError, FoldError, TableDefinition, Unit, UnitWriter, Write, decode_known, guarded_async,
+use super::{Decoded, TableDefinition, Unit, UnitWriter, Write, decode_known, guarded_async};
+use crate::{
+    ApplyError, SqlProjection, SqlTransaction,
+    error::{EventError, FoldError, ModelError},
 };
-use crate::{ApplyError, SqlProjection, SqlTransaction, model::ModelError};
 use annals_aggregate::Upcasters;
 use annals_event::{Event, EventBatch, Recorded};
 use annals_telemetry::process_span;

@@ -1,7 +1,8 @@
 //! A worker at work: follows the log behind its mark, makes one append of many source events, and waits out every
 //! time that the store is away.
 
-use crate::{Reactor, ReactorError, ReactorWorker, plan::plan, retry::Delays};
+use super::ReactorWorker;
+use crate::{Reactor, ReactorError, plan::plan, retry::Delays};
 use annals_event::{Append, Conflict, EventBatch, MarkName, Opening, Sequence};
 use annals_store::{AppendError, Delivery, Filter, Subscribe, Subscription};
 use annals_telemetry::{BatchCounts, Run, batch_span, record_batch};
@@ -9,16 +10,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
 /// A worker with its mark.
-pub(crate) struct Running<'a, R: Reactor> {
-    pub(crate) worker: &'a ReactorWorker<R>,
-    pub(crate) mark: MarkName,
-    pub(crate) filter: Filter,
+pub(super) struct Running<'a, R: Reactor> {
+    pub(super) worker: &'a ReactorWorker<R>,
+    pub(super) mark: MarkName,
+    pub(super) filter: Filter,
     /// Where the mark is. Never ahead of the position.
-    pub(crate) saved: Option<Sequence>,
+    pub(super) saved: Option<Sequence>,
     /// The opening of the log that the events are read in; `None`: none were yet. Appends are done in that one alone: in
     /// another history they would move the mark over events that nobody has seen.
-    pub(crate) opening: Option<Opening>,
-    pub(crate) stop: CancellationToken,
+    pub(super) opening: Option<Opening>,
+    pub(super) stop: CancellationToken,
 }
 
 /// What came of a batch.
@@ -47,7 +48,7 @@ enum By {
 impl<R: Reactor> Running<'_, R> {
     /// Follows the log until told to stop, waiting out every time that the store is away. In a log that was restored from an
     /// older backup it goes on from the mark that is there, as if it were started again.
-    pub(crate) async fn follow_on(&mut self) -> Result<(), ReactorError> {
+    pub(super) async fn follow_on(&mut self) -> Result<(), ReactorError> {
         let mut delays = Delays::unavailable();
         loop {
             let before = self.position();

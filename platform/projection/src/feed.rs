@@ -5,11 +5,12 @@
 //! A batch is bounded by its events, by the memory that they keep, and, where few of the log's events are wanted, by how
 //! much of the log it goes over: however rare the wanted events are, the checkpoint moves.
 
-use super::{
-    DecodedBatch, EventError, FoldError,
-    batch::{Span, cut},
+use crate::{
+    GenerationId, ReadModel,
+    error::{EventError, FoldError},
+    fold::{DecodedBatch, Span, cut},
+    generation::check_seen,
 };
-use crate::{GenerationId, ReadModel, generation::check_seen};
 use annals_event::{EventBatch, Opening, Sequence};
 use annals_store::{Delivery, EventStore, ReadError, SeenLog, Subscribe, Subscription, chain_in};
 use std::sync::Arc;

@@ -4,13 +4,11 @@
 //! remembered is right as long as this writer is the only one, which the epoch sees to: a batch that was not
 //! committed makes it forget everything.
 
-use super::{
-    Decoded, EventError, FoldError, TableDefinition, Unit, UnitWriter, Write, decode_known, guarded,
-};
+use super::{Decoded, TableDefinition, Unit, UnitWriter, Write, decode_known, guarded};
 use crate::{
     ApplyError, TableProjection,
+    error::{EventError, FoldError, ModelError},
     identifier::check_identifier,
-    model::ModelError,
     sqlite::{TableStatements, read_cells},
     table::{SEQUENCE_COLUMN, Table, TableError, TableKey, TableSchema, cell},
     value::Value,

@@ -1,0 +1,70 @@
+use crate::identifier::InvalidIdentifier;
+use annals_event::InvalidName;
+
+/// Why a read model cannot be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// A name cannot be used.
+    #[error(transparent)]
+    Identifier(#[from] InvalidIdentifier),
+    /// A category or an event type is no name.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// Two projections have a table of one name.
+    #[error("table {0:?} stands in the read model twice; give each projection tables of its own")]
+    RepeatedTable(String),
+    /// A table without a key.
+    #[error("table {0:?} has no key column; mark at least one, so that an event can find its row")]
+    NoKey(String),
+    /// A key column that may be null.
+    #[error("table {table:?}: key column {column:?} may be NULL; a key must have a value")]
+    NullableKey {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// A table with one column twice.
+    #[error("table {table:?}: column {column:?} stands there twice")]
+    RepeatedColumn {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// An index on a column that is not there.
+    #[error("table {table:?}: there is an index on {column:?}, which is no column of it")]
+    UnknownIndex {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// A table of an SQL projection without a primary key.
+    #[error("table {0:?} has no PRIMARY KEY; add one, so that two generations can be compared row by row")]
+    NoPrimaryKey(String),
+    /// A table of an SQL projection whose rows do not say which event changed them.
+    #[error(
+        "table {0:?} has no column `annals_sequence INTEGER NOT NULL`; add it, and set it to the event's sequence number in \
+         every row that the event changes"
+    )]
+    NoSequenceColumn(String),
+    /// The statements that create a table are refused, or do something else.
+    #[error("the DDL of table {table:?} cannot be used: {reason}")]
+    Ddl {
+        /// The table.
+        table: String,
+        /// What the database says.
+        reason: String,
+    },
+    /// There is no database to try the tables out in.
+    #[error("the read model's tables could not be tried out: {reason}")]
+    NotTriedOut {
+        /// Why not.
+        reason: String,
+    },
+    /// Nothing to fold.
+    #[error("the read model has no projection; add one with `table` or `sql`")]
+    Empty,
+}

@@ -1,0 +1,98 @@
+//! A projection with its types erased, and what makes its rows.
+//!
+//! Two steps that run at the same time on different threads: *decoding* needs no database, *writing* needs no
+//! payload. A [`Unit`] is one projection; it decodes. A [`UnitWriter`] belongs to one generation; it writes.
+
+mod sql;
+mod table;
+mod try_out;
+
+pub(crate) use sql::SqlUnit;
+pub(crate) use table::{TableUnit, read_row};
+pub(crate) use try_out::try_out;
+
+use crate::error::{EventError, FoldError, ModelError};
+use annals_aggregate::Upcasters;
+use annals_event::{Event, EventBatch, Recorded};
+use annals_telemetry::Run;
+use async_trait::async_trait;
+use futures::FutureExt;
+use sqlx::SqliteConnection;
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+/// A projection's own form of a batch's events.
+pub(crate) type Decoded = Box<dyn Any + Send + Sync>;
+
+/// A table of a read model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TableDefinition {
+    pub(crate) name: String,
+    pub(crate) ddl: String,
+}
+
+/// A projection of any type.
+pub(crate) trait Unit: Send + Sync + 'static {
+    fn tables(&self) -> Result<Vec<TableDefinition>, ModelError>;
+    fn event_types(&self) -> Vec<&'static str>;
+    fn decode(&self, events: &[EventBatch], upcasters: &Upcasters) -> Result<Decoded, EventError>;
+    /// A writer for one generation.
+    fn writer(self: Arc<Self>) -> Box<dyn UnitWriter>;
+}
+
+/// The open transaction that a batch is written in.
+pub(crate) struct Write<'a> {
+    pub(crate) connection: &'a mut SqliteConnection,
+    /// The read model's name, for spans.
+    pub(crate) consumer: &'a str,
+    pub(crate) run: Run,
+}
+
+/// Writes what a projection decoded.
+#[async_trait]
+pub(crate) trait UnitWriter: Send {
+    /// Folds a batch into the rows; says how many rows were written.
+    async fn apply(&mut self, decoded: &Decoded, write: &mut Write<'_>) -> Result<usize, FoldError>;
+    /// The transaction was not committed: what is remembered of the rows may be wrong.
+    fn forget(&mut self);
+}
+
+/// The events of `batches` that `E` knows, decoded.
+fn decode_known<E: Event>(
+    batches: &[EventBatch],
+    upcasters: &Upcasters,
+) -> Result<Vec<Recorded<E>>, EventError> {
+    let mut known = Vec::with_capacity(batches.iter().map(EventBatch::len).sum());
+    for event in batches.iter().flat_map(EventBatch::iter) {
+        if !E::knows(event.event_type()) {
+            continue;
+        }
+        let decoded = upcasters.decode::<E>(&event);
+        let decoded = decoded.map_err(|error| EventError::of_ref(&event, error.to_string()))?;
+        if let Some(decoded) = decoded {
+            let recorded = Recorded::new(&event, decoded);
+            known.push(recorded.map_err(|e| EventError::of_ref(&event, e.to_string()))?);
+        }
+    }
+    Ok(known)
+}
+
+/// Runs code of a projection's author. A panic in it becomes what is wrong with the event, as an error would: the rest
+/// of the process goes on, and the event is named. Nothing of the batch is kept, so nothing half done is seen.
+fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| panicked(&*panic))
+}
+
+/// The same for code that waits.
+async fn guarded_async<T>(work: impl Future<Output = T>) -> Result<T, String> {
+    AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| panicked(&*panic))
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("its projection panicked: {}", text.unwrap_or("see standard error"))
+}
