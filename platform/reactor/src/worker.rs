@@ -4,8 +4,8 @@ mod running;
 
 use crate::{Reactor, ReactorError, ReactorHandle, retry::Delays};
 use annals_aggregate::Repository;
-use annals_event::{Event, EventType, InvalidName, MarkName, Sequence};
-use annals_store::{Activity, ConsumerBoard, EventStore, Filter};
+use annals_event::{Event, EventType, InvalidName, MarkName, Opening, Sequence};
+use annals_store::{Activity, ConsumerBoard, EventStore, Filter, ReadError};
 use running::Running;
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -99,9 +99,9 @@ impl<R: Reactor> ReactorWorker<R> {
     async fn work(&self, stop: CancellationToken) -> Result<(), ReactorError> {
         let mark = MarkName::new(format!("reactor/{}", self.reactor.name()))?;
         let filter = filter(&self.reactor)?;
-        let Some(saved) = self.read_mark(&mark, &stop).await? else { return Ok(()) };
+        let Some((opening, saved)) = self.read_mark(&mark, &stop).await? else { return Ok(()) };
         self.board.place(saved.unwrap_or_default());
-        let mut running = Running { worker: self, mark, filter, saved, opening: None, stop };
+        let mut running = Running { worker: self, mark, filter, saved, opening, stop };
         running.follow_on().await
     }
 
@@ -110,11 +110,15 @@ impl<R: Reactor> ReactorWorker<R> {
         &self,
         mark: &MarkName,
         stop: &CancellationToken,
-    ) -> Result<Option<Option<Sequence>>, ReactorError> {
+    ) -> Result<Option<(Opening, Option<Sequence>)>, ReactorError> {
         let mut delays = Delays::unavailable();
         while !stop.is_cancelled() {
-            match self.store().mark(mark).await {
-                Ok(at) => return Ok(Some(at)),
+            let asked = async {
+                let opening = self.store().head().await?.opening;
+                Ok::<_, ReadError>((opening, self.store().mark(mark).await?))
+            };
+            match asked.await {
+                Ok(found) => return Ok(Some(found)),
                 Err(error) if error.may_pass() => self.wait_out(&error.into(), &mut delays, stop).await,
                 Err(error) => return Err(error.into()),
             }

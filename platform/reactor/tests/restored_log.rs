@@ -211,3 +211,30 @@ async fn an_append_that_was_not_answered_is_not_made_in_a_restored_log() {
         assert_eq!(charged.len(), 2 * 61, "two for each order that is there, none for the one that is not");
     }
 }
+
+/// First the wrong, older backup, and then the right one, whose mark is further than this copy left it.
+#[tokio::test]
+async fn a_worker_goes_on_from_the_mark_of_a_newer_backup_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(&folder.path().join("log")).await;
+    let connection = Connection::to(log.clone());
+    let (handle, stop, task) = start(worker(connection.clone(), 10));
+    let run = async |orders: Vec<Append>| {
+        let through = append_all(&log, orders).await;
+        handle.wait_for(through, PATIENCE).await.unwrap();
+    };
+    run(vec![order(1, "ada", 5)]).await;
+    log.backup(folder.path().join("older")).await.unwrap();
+    run(vec![order(2, "ada", 5), order(3, "bob", 7)]).await;
+    log.backup(folder.path().join("newer")).await.unwrap();
+
+    for (backup, orders) in [("older", 2), ("newer", 4)] {
+        let restored = open(&folder.path().join(backup)).await;
+        connection.log.lead_to(restored.clone());
+        append_all(&restored, [order(4, "eve", 1)]).await;
+        reacted(&restored, orders).await;
+        assert_eq!(charges(&restored).await.len(), 2 * orders);
+    }
+    stop.cancel();
+    task.await.unwrap().unwrap();
+}

@@ -4,7 +4,7 @@
 use super::ReactorWorker;
 use crate::{Reactor, ReactorError, plan::plan, retry::Delays};
 use annals_event::{Append, Conflict, EventBatch, MarkName, Opening, Sequence};
-use annals_store::{AppendError, Delivery, Filter, Subscribe, Subscription};
+use annals_store::{AppendError, Delivery, Filter, ReadError, Subscribe, Subscription};
 use annals_telemetry::{BatchCounts, Run, batch_span, record_batch};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
@@ -16,9 +16,9 @@ pub(super) struct Running<'a, R: Reactor> {
     pub(super) filter: Filter,
     /// Where the mark is. Never ahead of the position.
     pub(super) saved: Option<Sequence>,
-    /// The opening of the log that the events are read in; `None`: none were yet. Appends are done in that one alone: in
-    /// another history they would move the mark over events that nobody has seen.
-    pub(super) opening: Option<Opening>,
+    /// The opening of the log that mark and events are read in. Appends are done in that one alone: in another history they
+    /// would move the mark over events that nobody has seen.
+    pub(super) opening: Opening,
     pub(super) stop: CancellationToken,
 }
 
@@ -46,15 +46,15 @@ enum By {
 }
 
 impl<R: Reactor> Running<'_, R> {
-    /// Follows the log until told to stop, waiting out every time that the store is away. In a log that was restored from an
-    /// older backup it goes on from the mark that is there, as if it were started again.
+    /// Follows the log until told to stop, waiting out every time that the store is away. In a log that was restored from a
+    /// backup it goes on from the mark that is there, as if it were started again.
     pub(super) async fn follow_on(&mut self) -> Result<(), ReactorError> {
         let mut delays = Delays::unavailable();
         loop {
             let before = self.position();
             match self.follow().await {
                 Err(ReactorError::Fenced { expected, actual, .. }) if is_set_back(expected, actual) => {
-                    self.go_back(actual);
+                    self.go_on_from(actual);
                 }
                 Err(error) if error.is_retryable() => {
                     if self.position() > before {
@@ -67,13 +67,13 @@ impl<R: Reactor> Running<'_, R> {
         }
     }
 
-    /// Takes up the mark of a log that was restored: what came after it is not there, or was not reacted to.
-    fn go_back(&mut self, mark: Option<Sequence>) {
+    /// Takes up the mark of a log that was restored: up to there it was reacted to in this history, and no further.
+    fn go_on_from(&mut self, mark: Option<Sequence>) {
         tracing::warn!(
             reactor = self.worker.reactor.name(),
             left_at = self.saved.unwrap_or_default().get(),
             mark = mark.unwrap_or_default().get(),
-            "the log was restored from an older backup; going on from the mark that it holds"
+            "the log was restored from a backup; going on from the mark that it holds"
         );
         self.saved = mark;
         self.worker.board.place(mark.unwrap_or_default());
@@ -99,10 +99,20 @@ impl<R: Reactor> Running<'_, R> {
 
     /// Begins at the mark, if that is where this copy left it. What was passed over since is nowhere written down, and a
     /// store that was away may hold a log that was restored from a backup and has other events there.
+    ///
+    /// Where the log was opened anew, another mark is no sign of another copy. If there is one, both go on from the same
+    /// mark, and the first that moves it stops the other.
     async fn subscribe(&mut self) -> Result<Subscription, ReactorError> {
+        let opening = self.worker.store().head().await?.opening;
+        if opening != self.opening {
+            let mark = self.worker.store().mark(&self.mark).await?;
+            if mark != self.saved {
+                self.go_on_from(mark);
+            }
+            self.opening = opening;
+        }
         let saved = self.saved.unwrap_or_default();
         let subscribe = Subscribe::after(saved, self.filter.clone());
-        self.opening = Some(self.worker.store().head().await?.opening);
         let subscription = self.worker.store().subscribe(subscribe).await?;
         self.check_mark().await?;
         self.worker.board.place(saved);
@@ -183,7 +193,7 @@ impl<R: Reactor> Running<'_, R> {
     /// by the word that the log was opened anew.
     async fn append(&mut self, append: Append, through: Sequence) -> Result<Answer, ReactorError> {
         let append = append.set_mark(self.mark.clone(), self.saved, through);
-        let append = Append { opening: self.opening, ..append };
+        let append = append.only_in(self.opening);
         #[cfg(feature = "planted-bugs")]
         let append = self.plant(append, through).await?;
         let mut delays = Delays::unavailable();
@@ -258,15 +268,21 @@ impl<R: Reactor> Running<'_, R> {
 
     /// An error when the mark is not where this copy left it.
     async fn check_mark(&self) -> Result<(), ReactorError> {
-        let (mark, expected) = (self.mark.clone(), self.saved);
-        let actual = self.worker.store().mark(&mark).await?;
-        if actual == expected { Ok(()) } else { Err(ReactorError::Fenced { mark, expected, actual }) }
+        let actual = self.worker.store().mark(&self.mark).await?;
+        if actual == self.saved { Ok(()) } else { Err(self.moved_to(actual).await?) }
     }
 
     async fn fenced(&self) -> Result<ReactorError, ReactorError> {
-        let (mark, expected) = (self.mark.clone(), self.saved);
-        let actual = self.worker.store().mark(&mark).await?;
-        Ok(ReactorError::Fenced { mark, expected, actual })
+        let actual = self.worker.store().mark(&self.mark).await?;
+        self.moved_to(actual).await
+    }
+
+    /// What it means that the mark is there: another copy moved it, unless the log was opened anew.
+    async fn moved_to(&self, actual: Option<Sequence>) -> Result<ReactorError, ReactorError> {
+        if self.worker.store().head().await?.opening != self.opening {
+            return Ok(ReadError::Unavailable { reason: "the log was opened anew".into() }.into());
+        }
+        Ok(ReactorError::Fenced { mark: self.mark.clone(), expected: self.saved, actual })
     }
 
     fn position(&self) -> Sequence {
