@@ -2,7 +2,7 @@
 //!
 //! A plain body reserves its length, or the largest there may be when it does not say. The body of a gRPC request says in
 //! its first five bytes how long its one message is; those are read first. Reserving frame by frame instead would let
-//! many half messages wait for each other's end.
+//! many half messages wait for each other's end. What came with them is kept as a copy, and counted, while the message waits.
 
 use crate::{
     budget::{Crowded, Reservation, Share},
@@ -109,7 +109,7 @@ pub(crate) struct LimitedBody<B> {
     exchange: Exchange,
     share: Share,
     step: Step,
-    /// Read before there was a reservation; less than a prefix and a frame.
+    /// Read before there was a reservation; less than a prefix and a frame, and nothing beyond the message.
     early: VecDeque<Bytes>,
     bytes_max: u32,
     /// What a longer body is refused with.
@@ -199,15 +199,20 @@ impl<B: Body<Data = Bytes>> LimitedBody<B> {
         Some(u32::from_be_bytes(length))
     }
 
-    /// What to do once a gRPC message's length is known. One that is too large is told by its own code from its prefix.
-    fn after_prefix(&self, length: u32) -> Step {
+    /// What to do once a gRPC message's length is known. One that is too large is told by its own code from its prefix; what
+    /// goes on behind its end does not wait for that.
+    fn after_prefix(&self, length: u32) -> Result<Step, BodyError<B::Error>> {
+        let early = self.early.iter().map(Bytes::len).sum::<usize>();
+        let early = u64::try_from(early).unwrap_or(u64::MAX);
         if length > self.bytes_max {
-            let early = self.early.iter().map(Bytes::len).sum::<usize>();
-            return Step::Reading(u64::try_from(early).unwrap_or(u64::MAX));
+            return Ok(Step::Reading(early));
         }
         let bytes = length.saturating_add(PREFIX_BYTES);
+        if early > u64::from(bytes) {
+            return Err(self.refuse(self.too_large));
+        }
         self.exchange.with(|state| state.phase = Phase::Waiting);
-        Step::Reserving(Box::pin(self.share.clone().reserve(bytes)), bytes)
+        Ok(Step::Reserving(Box::pin(self.share.clone().reserve(bytes)), bytes))
     }
 }
 
@@ -225,10 +230,11 @@ impl<B: Body<Data = Bytes> + Unpin> Body for LimitedBody<B> {
                 Step::Prefix => match ready!(this.poll_inner(context)?) {
                     Some(frame) => {
                         if let Ok(data) = frame.into_data() {
-                            this.early.push_back(data);
+                            // A part of what was read from the connection would keep all of it.
+                            this.early.push_back(Bytes::copy_from_slice(&data));
                         }
                         if let Some(length) = this.message_length() {
-                            this.step = this.after_prefix(length);
+                            this.step = this.after_prefix(length)?;
                         }
                     }
                     // Less than a prefix: whoever decodes it says so.
@@ -345,6 +351,30 @@ mod tests {
             let (body, exchange) = read(request(GRPC, parts, stream::pending()), &share).await;
             assert_eq!((body, exchange.refusal()), (None, Some(Refusal::SlowBody)));
         }
+    }
+
+    #[tokio::test]
+    async fn a_first_frame_that_is_longer_than_its_message_does_not_wait() {
+        let share = Budget::new(&limits()).share();
+        let (_, held) = read(request(GRPC, &[b"\0\0\0\0\x0a1234567890"], stream::empty()), &share).await;
+        let longer = request(GRPC, &[b"\0\0\0\0\x0112"], stream::pending());
+        let (body, exchange) = read(longer, &share).now_or_never().expect("it is refused at once");
+        assert_eq!((body, exchange.refusal()), (None, Some(Refusal::TooLarge { bytes_max: 10 })));
+        drop(held);
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_of_a_frame_keeps_nothing_else_of_what_was_read_with_it() {
+        let share = Budget::new(&limits()).share();
+        let (_, held) = read(request(GRPC, &[b"\0\0\0\0\x0a1234567890"], stream::empty()), &share).await;
+        for part in [4, 6] {
+            let input = Bytes::from(b"\0\0\0\0\x0a1, and what others sent".to_vec());
+            let begun = stream::iter([Ok(input.slice(..part))]).chain(stream::pending());
+            let mut waits = Box::pin(read(request(GRPC, &[], begun), &share));
+            assert!(waits.as_mut().now_or_never().is_none());
+            assert!(input.is_unique(), "{part} bytes keep all {}", input.len());
+        }
+        drop(held);
     }
 
     #[tokio::test]

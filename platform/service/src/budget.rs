@@ -5,10 +5,10 @@
 //! * A body is read only after the whole of it was reserved, and each request reserves once: whoever holds a part of the budget
 //!   needs no more of it, so nobody waits for each other.
 //! * Reservations are granted in the order in which they were asked for, and no connection has more than its share.
-//! * Requests that wait keep no more of their connection's window than half, so that those with a reservation get on; more are
-//!   refused at once.
+//! * Of requests that wait no more is held than half of their connection's window, whether it was read or not, so that those with
+//!   a reservation get on; more are refused at once.
 
-use crate::limits::{HttpLimits, STREAM_WINDOW_BYTES};
+use crate::limits::{AHEAD_BYTES_MAX, HttpLimits};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -66,7 +66,7 @@ impl Share {
         if let Some(reservation) = self.reserve_now(bytes) {
             return Ok(reservation);
         }
-        let ahead = bytes.min(STREAM_WINDOW_BYTES);
+        let ahead = bytes.min(AHEAD_BYTES_MAX);
         let _waiting = self.waiting.try_acquire_many(ahead).map_err(|_| Crowded)?;
         // The semaphores are never closed.
         let own = self.own.acquire_many_owned(bytes).await.map_err(|_| Crowded)?;
@@ -126,7 +126,7 @@ mod tests {
         let share = budget().share();
         let _held = share.clone().reserve(4 * MIB).await.unwrap();
         let mut waiting = Vec::new();
-        for _ in 0..4 {
+        for _ in 0..3 {
             let mut waits = Box::pin(share.clone().reserve(MIB));
             assert!(waits.as_mut().now_or_never().is_none());
             waiting.push(waits);

@@ -5,7 +5,7 @@
 use crate::{
     budget::Share,
     exchange::{Exchanges, answer},
-    limits::{HttpLimits, STREAM_WINDOW_BYTES},
+    limits::{FRAME_BYTES_MAX, HttpLimits, STREAM_WINDOW_BYTES},
     patience::PatientWriter,
 };
 use axum::Router;
@@ -30,8 +30,6 @@ const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const HEADER_BYTES_MAX: u32 = 16 << 10;
 /// Most headers of one HTTP/1 request.
 const HEADERS_MAX: usize = 64;
-/// Largest HTTP/2 frame that is taken, in bytes: HTTP/2's own least.
-const FRAME_BYTES_MAX: u32 = 16 << 10;
 /// How much of one answer waits for the caller to take it, in bytes.
 const SEND_BUFFER_BYTES_MAX: usize = 256 << 10;
 /// Requests that the caller may give up before they were looked at (CVE-2023-44487).

@@ -1,4 +1,4 @@
-use crate::STOP_TIME_MAX;
+use crate::{STOP_TIME_MAX, body::PREFIX_BYTES};
 use std::time::Duration;
 
 /// How much, how long and how many at once: every limit of an HTTP server, for both versions of HTTP and for gRPC.
@@ -41,8 +41,13 @@ pub struct HttpLimits {
 /// How much of one request's body the caller may send ahead, in bytes. HTTP/2's own default: a caller that has not read
 /// the server's settings keeps to it.
 pub(crate) const STREAM_WINDOW_BYTES: u32 = (64 << 10) - 1;
+/// Largest HTTP/2 frame that is taken, in bytes: HTTP/2's own least.
+pub(crate) const FRAME_BYTES_MAX: u32 = 16 << 10;
+/// How much of one request's body may be here before it is reserved, in bytes: the frame with the end of its message's prefix,
+/// and what the caller sends ahead then.
+pub(crate) const AHEAD_BYTES_MAX: u32 = PREFIX_BYTES + FRAME_BYTES_MAX + STREAM_WINDOW_BYTES;
 /// What all connections' callers may send ahead of what is read, in bytes, with at least
-/// [`CONNECTION_WINDOW_BYTES_MIN`] each.
+/// [`CONNECTION_WINDOW_BYTES_MIN`] each. Half as much again may have been read for requests that wait.
 const WINDOWS_BYTES_MAX: usize = 512 << 20;
 /// Least that the caller may send ahead on one connection, in bytes: less holds up requests that wait for nothing.
 const CONNECTION_WINDOW_BYTES_MIN: u32 = 256 << 10;
@@ -79,7 +84,7 @@ impl HttpLimits {
 
     /// Bytes that one body may need: the largest there may be, with what gRPC puts before it.
     fn reservation_bytes_max(&self) -> u32 {
-        self.message_bytes_max.saturating_add(crate::body::PREFIX_BYTES).max(self.body_bytes_max)
+        self.message_bytes_max.saturating_add(PREFIX_BYTES).max(self.body_bytes_max)
     }
 
     /// The budget, large enough for any body.

@@ -11,6 +11,7 @@ mod support;
 mod backups;
 mod damage;
 mod folder;
+mod memory;
 mod room;
 
 use annals_event::Sequence;
