@@ -29,6 +29,8 @@ pub(crate) const PREFIX_BYTES: u32 = 5;
 /// How far a request's body has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// Nobody has asked for it yet.
+    Unread,
     /// It waits for its part of the budget.
     Waiting,
     /// It is being read.
@@ -79,6 +81,12 @@ impl Exchange {
     /// Why the body was not read to its end.
     pub(crate) fn refusal(&self) -> Option<Refusal> {
         self.with(|state| state.refusal)
+    }
+
+    /// Somebody reads the body, and this is what it waits for.
+    fn is_asked_for(&self, step: &Step) {
+        let phase = if matches!(step, Step::Reserving(..)) { Phase::Waiting } else { Phase::Arriving };
+        self.with(|state| state.phase = if state.phase == Phase::Whole { Phase::Whole } else { phase });
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
@@ -149,7 +157,7 @@ impl<B: Body<Data = Bytes>> LimitedBody<B> {
             let bytes = u32::try_from(bytes).ok().filter(|bytes| *bytes <= bytes_max).ok_or(too_large)?;
             Step::Reserving(Box::pin(share.clone().reserve(bytes)), bytes)
         };
-        exchange.with(|state| state.phase = if is_grpc { Phase::Arriving } else { Phase::Waiting });
+        exchange.with(|state| state.phase = Phase::Unread);
         let body = Self {
             inner,
             exchange: exchange.clone(),
@@ -211,7 +219,6 @@ impl<B: Body<Data = Bytes>> LimitedBody<B> {
         if early > u64::from(bytes) {
             return Err(self.refuse(self.too_large));
         }
-        self.exchange.with(|state| state.phase = Phase::Waiting);
         Ok(Step::Reserving(Box::pin(self.share.clone().reserve(bytes)), bytes))
     }
 }
@@ -226,6 +233,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for LimitedBody<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = self.get_mut();
         loop {
+            this.exchange.is_asked_for(&this.step);
             match &mut this.step {
                 Step::Prefix => match ready!(this.poll_inner(context)?) {
                     Some(frame) => {
@@ -243,10 +251,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for LimitedBody<B> {
                 Step::Reserving(reserving, bytes) => {
                     let (reserved, bytes) = (ready!(reserving.as_mut().poll(context)), *bytes);
                     let reservation = reserved.map_err(|Crowded| this.refuse(Refusal::Crowded))?;
-                    this.exchange.with(|state| {
-                        state.phase = Phase::Arriving;
-                        state._reservation = Some(reservation);
-                    });
+                    this.exchange.with(|state| state._reservation = Some(reservation));
                     this.step = Step::Reading(u64::from(bytes));
                 }
                 Step::Reading(left) => {

@@ -8,7 +8,7 @@ use crate::{
     body::{Exchange, LimitedBody, Phase, is_grpc},
     budget::Share,
     limits::HttpLimits,
-    refusal::Refusal,
+    refusal::{Again, Refusal},
 };
 use axum::{
     Router,
@@ -59,6 +59,7 @@ where
     B: http_body::Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Unpin + 'static,
 {
     let (is_grpc, exchange) = (is_grpc(&request), Exchange::new());
+    let too_slow = Refusal::TooSlow { time_max: limits.request_time_max, again: Again::of(request.method()) };
     let mut request = if request.body().is_end_stream() {
         request.map(|_| Body::empty())
     } else {
@@ -78,7 +79,7 @@ where
         let late = || match exchange.phase() {
             Phase::Waiting => Refusal::Crowded,
             Phase::Arriving => Refusal::SlowBody,
-            Phase::Whole => Refusal::TooSlow { time_max: limits.request_time_max },
+            Phase::Unread | Phase::Whole => too_slow,
         };
         answer.is_err().then(late)
     });
@@ -90,10 +91,7 @@ where
             }
             Ok(answer)
         }
-        (refusal, _) => {
-            let refusal = refusal.unwrap_or(Refusal::TooSlow { time_max: limits.request_time_max });
-            Ok(refusal.answer(is_grpc))
-        }
+        (refusal, _) => Ok(refusal.unwrap_or(too_slow).answer(is_grpc)),
     }
 }
 

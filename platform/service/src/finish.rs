@@ -1,12 +1,17 @@
 //! What every route has around it.
 
-use crate::{extract::BodyBytesMax, limits::HttpLimits, problem::Problem};
+use crate::{
+    extract::BodyBytesMax,
+    limits::HttpLimits,
+    problem::Problem,
+    refusal::{Again, given_up},
+};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, MatchedPath, Request, State},
     http::{HeaderMap, Method, StatusCode, Uri},
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use std::time::Duration;
 use tracing::{Instrument, Span};
@@ -36,8 +41,8 @@ async fn admit(
     let span = annals_telemetry::server_span(request.method().as_str(), route, headers);
     request.extensions_mut().insert(bytes_max);
     let unanswered = Unanswered(Some(span.clone()));
-    let wait = wait_of(request.headers());
-    let response = within(wait, next.run(request)).instrument(span).await;
+    let (wait, again) = (wait_of(request.headers()), Again::of(request.method()));
+    let response = within(wait, again, next.run(request)).instrument(span).await;
     unanswered.answered(response.status());
     response
 }
@@ -51,12 +56,11 @@ fn wait_of(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// The answer, or that it did not come while the caller waits. What was under way for it is dropped.
-async fn within(wait: Option<Duration>, answer: impl Future<Output = Response>) -> Response {
+async fn within(wait: Option<Duration>, again: Again, answer: impl Future<Output = Response>) -> Response {
     let Some(wait) = wait else { return answer.await };
-    let late = || {
-        Problem::unavailable(format!("no answer within the {wait:?} that `prefer: wait` allows; repeat it"))
-    };
-    tokio::time::timeout(wait, answer).await.unwrap_or_else(|_| late().into_response())
+    let late =
+        || given_up(format_args!("no answer within the {wait:?} that `prefer: wait` allows; {again}"), again);
+    tokio::time::timeout(wait, answer).await.unwrap_or_else(|_| late())
 }
 
 /// A span whose request has no answer yet. Dropped like that it says that the routes took too long, which the server answers.
@@ -111,7 +115,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_request_ends_when_its_caller_does_not_wait_any_longer() {
-        let late = within(Some(Duration::from_secs(2)), std::future::pending()).await;
+        let late = within(Some(Duration::from_secs(2)), Again::AsItIs, std::future::pending()).await;
         assert_eq!(late.status(), StatusCode::SERVICE_UNAVAILABLE);
         let content_type = &late.headers()[axum::http::header::CONTENT_TYPE];
         assert_eq!(content_type, "application/problem+json");

@@ -45,7 +45,9 @@ async fn answer(request: Builder, body: impl Into<Bytes>) -> (Response, Value) {
     let take = async |Body(_): Body<Wanted>| "taken";
     let list = async |Params(_): Params<Asked>| "listed";
     let show = async |Segment(_): Segment<u8>| "shown";
+    let never = async || std::future::pending::<()>().await;
     let routes = Router::new().route("/things", get(list).post(take)).route("/things/{id}", get(show));
+    let routes = routes.route("/never", get(never).post(never).put(never));
     let routes = finish(routes, &HttpLimits::default(), "try /things");
     let response = routes.oneshot(request.body(body.into()).unwrap()).await.unwrap();
     let (parts, body) = response.into_parts();
@@ -160,4 +162,17 @@ async fn unknown_paths_and_methods_get_a_problem() {
     assert_problem(Request::delete("/things"), "", (StatusCode::METHOD_NOT_ALLOWED, "DELETE")).await;
     let (response, _) = answer(Request::delete("/things"), "").await;
     assert_eq!(response.headers()[header::ALLOW], "GET,HEAD,POST");
+}
+
+#[tokio::test]
+async fn whoever_waits_no_longer_is_told_whether_to_repeat_the_request() {
+    let (once, again) = (["it may have been done", "only if it names its own id"], ["repeat", "request"]);
+    for (method, said, is_asked_back) in [("GET", again, true), ("PUT", again, true), ("POST", once, false)] {
+        let request = Request::builder().method(method).uri("/never").header("prefer", "wait=0");
+        let (response, json) = answer(request, "").await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{method}");
+        let detail = json["detail"].as_str().unwrap();
+        assert!(said.iter().all(|part| detail.contains(part)), "{method}: {detail}");
+        assert_eq!(response.headers().contains_key(header::RETRY_AFTER), is_asked_back, "{method}");
+    }
 }

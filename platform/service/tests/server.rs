@@ -114,11 +114,25 @@ async fn a_body_that_is_too_large_is_refused_whether_it_says_so_or_not() {
 
 #[tokio::test]
 async fn a_request_that_is_not_answered_in_time_is_told_so() {
-    let routes = Router::new().route("/", get(async || std::future::pending::<()>().await));
+    let never = async || std::future::pending::<()>().await;
+    let routes = Router::new().route("/", get(never).post(never));
     let (address, _running) =
         serve(routes, HttpLimits { request_time_max: SHORT, ..HttpLimits::default() }).await;
-    let answer = answer(address, "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
-    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("no answer within 50 ms"), "{answer}");
+    let ask = async |method: &str, more: &str| {
+        answer(address, format!("{method} / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{more}\r\n")).await
+    };
+    let read = ask("GET", "").await;
+    assert!(read.starts_with("HTTP/1.1 503") && read.contains("no answer within 50 ms; repeat"), "{read}");
+    assert!(read.contains("retry-after"), "{read}");
+    // With a body that the route does not ask for, too.
+    for more in ["", "content-length: 1\r\n"] {
+        let write = ask("POST", more).await;
+        assert!(
+            write.starts_with("HTTP/1.1 503") && write.contains("no answer within 50 ms; it may"),
+            "{write}"
+        );
+        assert!(write.contains("only if it names its own id") && !write.contains("retry-after"), "{write}");
+    }
 }
 
 #[tokio::test]
