@@ -38,6 +38,8 @@ pub struct HttpLimits {
     pub shutdown_time_max: Duration,
 }
 
+/// The longest time that is reckoned with: a century is for ever, and a clock can reach it.
+const TIME_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 /// How much of one request's body the caller may send ahead, in bytes. HTTP/2's own default: a caller that has not read
 /// the server's settings keeps to it.
 pub(crate) const STREAM_WINDOW_BYTES: u32 = (64 << 10) - 1;
@@ -80,6 +82,22 @@ impl HttpLimits {
         let share = WINDOWS_BYTES_MAX / self.connections_max.max(1);
         let share = u32::try_from(share).unwrap_or(u32::MAX);
         share.clamp(CONNECTION_WINDOW_BYTES_MIN, CONNECTION_WINDOW_BYTES_MAX)
+    }
+
+    /// The same with times that can be added to any clock's.
+    pub(crate) fn reachable(self) -> Self {
+        let reachable = |time: Duration| time.min(TIME_MAX);
+        Self {
+            header_time_max: reachable(self.header_time_max),
+            body_pause_max: reachable(self.body_pause_max),
+            request_time_max: reachable(self.request_time_max),
+            answer_time_max: reachable(self.answer_time_max),
+            idle_time_max: reachable(self.idle_time_max),
+            keepalive_interval: reachable(self.keepalive_interval),
+            keepalive_time_max: reachable(self.keepalive_time_max),
+            shutdown_time_max: reachable(self.shutdown_time_max),
+            ..self
+        }
     }
 
     /// Bytes that one body may need: the largest there may be, with what gRPC puts before it.

@@ -56,7 +56,7 @@ impl HttpServer {
         };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, limits: Arc::new(limits), ending: CancellationToken::new() })
+        Ok(Self { listener, address, limits: Arc::new(limits.reachable()), ending: CancellationToken::new() })
     }
 
     /// The address, with the port that was taken.

@@ -136,6 +136,29 @@ async fn a_request_that_is_not_answered_in_time_is_told_so() {
 }
 
 #[tokio::test]
+async fn limits_may_be_as_long_as_times_can_be() {
+    let forever = Duration::MAX;
+    let limits = HttpLimits {
+        header_time_max: forever,
+        body_pause_max: forever,
+        request_time_max: forever,
+        answer_time_max: forever,
+        idle_time_max: forever,
+        keepalive_interval: forever,
+        keepalive_time_max: forever,
+        shutdown_time_max: forever,
+        ..HttpLimits::default()
+    };
+    let (address, _running) = serve(hello(), limits).await;
+    let close = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    assert!(answer(address, close).await.ends_with("hello"));
+    let (mut sender, _connection) = http2(address).await;
+    let answer =
+        sender.send_request(Request::post("http://a/").body(Body::from("hello")).unwrap()).await.unwrap();
+    assert_eq!(answer.status(), 200);
+}
+
+#[tokio::test]
 async fn a_request_that_may_take_long_is_answered_whenever_it_is_done() {
     let done = Arc::new(Notify::new());
     let take_long = async |_: Unhurried, Extension(done): Extension<Arc<Notify>>, body: String| {

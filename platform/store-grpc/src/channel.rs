@@ -1,6 +1,6 @@
 //! Connections to the server, and what each request carries.
 
-use crate::Options;
+use crate::{Options, options::TIME_MAX};
 use annals_event::LogId;
 use annals_wire::{
     LOG_ID_HEADER,
@@ -30,7 +30,7 @@ pub(crate) fn endpoint(address: &str, options: &Options) -> Result<Endpoint, ton
         .connect_timeout(options.connect_time_max)
         .timeout(options.request_time_max)
         .tcp_nodelay(true)
-        .http2_keep_alive_interval(options.keepalive_interval)
+        .http2_keep_alive_interval(options.keepalive_interval.min(TIME_MAX))
         .keep_alive_timeout(options.keepalive_time_max)
         .keep_alive_while_idle(true)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)

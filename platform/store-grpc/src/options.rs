@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-/// How long to wait, and how to try again.
+/// The longest time that is reckoned with: a century is for ever, and a clock can reach it.
+pub(crate) const TIME_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
+
+/// How long to wait, and how to try again. [`Duration::MAX`] is for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// How long one attempt to connect may take.

@@ -1,6 +1,6 @@
 //! Trying again: with growing waits, for a bounded time, and never past the caller's deadline.
 
-use crate::{Options, contact::Contact};
+use crate::{Options, contact::Contact, options::TIME_MAX};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use std::time::Duration;
 use tokio::time::{self, Instant};
@@ -26,8 +26,9 @@ impl Retry {
             .with_jitter()
             .build();
         let (begun, call_time_max) = (Instant::now(), options.call_time_max);
-        let ends = begun + call_time_max;
-        Self { delays, begins_max: ends.min(begun + options.retry_time_max), ends, call_time_max }
+        let after = |time: Duration| begun + time.min(TIME_MAX);
+        let (begins_max, ends) = (after(options.retry_time_max.min(call_time_max)), after(call_time_max));
+        Self { delays, begins_max, ends, call_time_max }
     }
 
     /// Waits for the time of the next attempt; `false` when there is to be none.
@@ -79,5 +80,16 @@ mod tests {
         assert!(late.message().contains("300ms"), "{late}");
         assert_eq!(begun.elapsed(), call_time_max);
         assert!(!retry.again().await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_may_be_as_far_away_as_times_can_be() {
+        let forever = Duration::MAX;
+        for (call_time_max, retry_time_max) in [(forever, forever), (forever, Duration::ZERO)] {
+            let mut retry = Retry::new(&Options { call_time_max, retry_time_max, ..Options::default() });
+            let answer = retry.attempt(&Contact::to("nowhere"), async { Ok(1) }).await;
+            assert_eq!(answer.unwrap(), 1);
+            assert_eq!(retry.again().await, retry_time_max == forever);
+        }
     }
 }

@@ -200,3 +200,23 @@ async fn a_server_that_comes_back_with_another_log_is_refused() {
     assert_eq!(client.head().await, Err(ReadError::OtherLog { wanted, found }));
     assert_eq!(sequences(&other).await, []);
 }
+
+#[tokio::test]
+async fn a_client_may_wait_for_as_long_as_times_can_be() {
+    let server = Server::start(Arc::new(GappedStore::new())).await;
+    let forever = Duration::MAX;
+    let patient = Options {
+        connect_time_max: forever,
+        request_time_max: forever,
+        retry_time_max: forever,
+        call_time_max: forever,
+        retry_delay_min: forever,
+        retry_delay_max: forever,
+        keepalive_interval: forever,
+        keepalive_time_max: forever,
+    };
+    let client = GrpcStore::connect(&server.url(), patient).await.unwrap();
+    client.append(one_event("a")).await.unwrap();
+    let all = Subscribe { from: Sequence::FIRST, filter: Filter::all() };
+    assert_eq!(client.subscribe(all).await.unwrap().next().await.unwrap().events.len(), 1);
+}
