@@ -3,7 +3,7 @@
 use crate::{
     Options,
     channel::{Client, client, endpoint},
-    contact::{Contact, not_understood},
+    contact::{Contact, not_understood, tell},
     retry::Retry,
     subscription,
 };
@@ -185,11 +185,6 @@ where
         }
         debug!(%error, method = question.method, "asking again");
     }
-}
-
-/// A refusal is an answer too.
-fn tell(contact: &Contact, is_lost: bool, error: &impl fmt::Display) {
-    if is_lost { contact.lost(error) } else { contact.found() }
 }
 
 fn code_of<M>(answer: &Result<Response<M>, Status>) -> i32 {

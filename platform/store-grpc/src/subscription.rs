@@ -7,7 +7,7 @@
 use crate::{
     Options,
     channel::Client,
-    contact::{Contact, not_understood},
+    contact::{Contact, not_understood, tell},
     retry::Retry,
 };
 use annals_event::Sequence;
@@ -66,7 +66,7 @@ impl Subscriber {
                 Err(error) => error,
             };
             (self.messages, self.first) = (None, false);
-            self.server.contact.lost(&error);
+            tell(&self.server.contact, error.is_retryable(), &error);
             let attempts = retry.get_or_insert_with(|| Retry::new(&self.server.options));
             if !error.is_retryable() || !attempts.again().await {
                 return Err(error);
