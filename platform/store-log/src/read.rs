@@ -130,7 +130,10 @@ fn log_page(read: &ReadLog, block: ReadBlock, head: Sequence) -> LogPage {
     let seen = block.events.last().map_or(Sequence::ZERO, |event| event.sequence());
     let events = match read.filter.is_all() {
         true => block.events,
-        false => block.events.filter(|event| read.filter.accepts(event)),
+        false => {
+            let wanted = read.filter.matcher();
+            block.events.filter(|event| wanted.accepts(event))
+        }
     };
     LogPage { events, through: seen.max(read.from.previous()), head }
 }

@@ -3,16 +3,17 @@
 //! What always holds:
 //!
 //! * The log's writer wakes one thread, however many wait; that thread wakes those for whom there is an event.
+//! * What a look costs follows the new events and how many different filters wait, and not how many names are in these.
 //! * No event is overlooked: one that was readable before a waiter came ends its wait at once, a later one is looked at.
 //! * Nothing is read from the disk: when what is new is not in memory any more, all are woken and look for themselves.
 //! * A watch does not keep the log from being closed, and ends with the last handle to the store.
 
 use annals_event::Sequence;
 use annals_log::{HeadWait, HeadWatch, ReadBlock, ReadBudget};
-use annals_store::Filter;
+use annals_store::{Filter, Matcher};
 use parking_lot::Mutex;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     io,
     sync::{
         Arc, Weak,
@@ -46,7 +47,13 @@ struct State {
 }
 
 /// Who waits, by what they want: of 500 who want the same an event is compared with one.
-type Waiting = HashMap<Filter, HashMap<u64, oneshot::Sender<()>>>;
+type Waiting = HashMap<Arc<Filter>, Waiters>;
+
+/// Those who want the same.
+struct Waiters {
+    wanted: Matcher,
+    wakes: HashMap<u64, oneshot::Sender<()>>,
+}
 
 /// What the log says.
 enum Signal {
@@ -58,7 +65,7 @@ enum Signal {
 /// A wait for an event. Dropping it ends the wait.
 pub(crate) struct Wait {
     watch: Arc<Shared>,
-    filter: Filter,
+    filter: Arc<Filter>,
     id: u64,
     woken: oneshot::Receiver<()>,
 }
@@ -70,6 +77,8 @@ impl Watch {
 
     /// A wait for an event past `through` that `filter` accepts; `None`: there may be one already.
     pub(crate) fn wait(&self, through: Sequence, filter: &Filter) -> io::Result<Option<Wait>> {
+        // What is in proportion to the filter is done before others wait for the lock.
+        let (filter, wanted) = (Arc::new(filter.clone()), filter.matcher());
         let mut state = self.0.state.lock();
         let signals = match &state.signals {
             Some(signals) => signals.clone(),
@@ -85,8 +94,9 @@ impl Watch {
         let (wake, woken) = oneshot::channel();
         state.next_id += 1;
         let id = state.next_id;
-        state.waiting.entry(filter.clone()).or_default().insert(id, wake);
-        Ok(Some(Wait { watch: self.0.clone(), filter: filter.clone(), id, woken }))
+        let waiters = || Waiters { wanted, wakes: HashMap::new() };
+        state.waiting.entry(filter.clone()).or_insert_with(waiters).wakes.insert(id, wake);
+        Ok(Some(Wait { watch: self.0.clone(), filter, id, woken }))
     }
 }
 
@@ -103,8 +113,8 @@ impl Drop for Wait {
         self.woken.close();
         let mut state = self.watch.state.lock();
         if let Some(waiters) = state.waiting.get_mut(&self.filter) {
-            waiters.remove(&self.id);
-            if waiters.is_empty() {
+            waiters.wakes.remove(&self.id);
+            if waiters.wakes.is_empty() {
                 state.waiting.remove(&self.filter);
             }
         }
@@ -152,11 +162,15 @@ impl Shared {
         };
         self.wake(&mut waiting, from);
         let mut state = self.state.lock();
-        for (filter, waiters) in waiting {
-            let waiters = waiters.into_iter().filter(|(_, wake)| !wake.is_closed());
-            let mut waiters = waiters.peekable();
-            if waiters.peek().is_some() {
-                state.waiting.entry(filter).or_default().extend(waiters);
+        waiting.retain(|_, waiters| {
+            waiters.wakes.retain(|_, wake| !wake.is_closed());
+            !waiters.wakes.is_empty()
+        });
+        // Those who came meanwhile are fewer.
+        for (filter, came) in std::mem::replace(&mut state.waiting, waiting) {
+            match state.waiting.entry(filter) {
+                Entry::Occupied(mut waiters) => waiters.get_mut().wakes.extend(came.wakes),
+                Entry::Vacant(place) => drop(place.insert(came)),
             }
         }
     }
@@ -168,12 +182,13 @@ impl Shared {
             match self.head.reader().read_recent(from, LOOK) {
                 Ok(Some(ReadBlock { events, .. })) if events.is_empty() => return,
                 Ok(Some(ReadBlock { events, next })) => {
-                    let found = |filter: &Filter| events.iter().any(|event| filter.accepts(&event));
-                    waiting.extract_if(|filter, _| found(filter)).for_each(|(_, waiters)| wake_all(waiters));
+                    let found = |wanted: &Matcher| events.iter().any(|event| wanted.accepts(&event));
+                    let found = waiting.extract_if(|_, waiters| found(&waiters.wanted));
+                    found.for_each(|(_, waiters)| waiters.wake());
                     from = next;
                 }
                 // They look for themselves, or find out what is wrong.
-                Ok(None) | Err(_) => waiting.drain().for_each(|(_, waiters)| wake_all(waiters)),
+                Ok(None) | Err(_) => waiting.drain().for_each(|(_, waiters)| waiters.wake()),
             }
         }
     }
@@ -187,10 +202,12 @@ impl Shared {
     }
 }
 
-fn wake_all(waiters: HashMap<u64, oneshot::Sender<()>>) {
-    for wake in waiters.into_values() {
-        // Nobody listens when the wait was given up meanwhile.
-        let _ = wake.send(());
+impl Waiters {
+    fn wake(self) {
+        for wake in self.wakes.into_values() {
+            // Nobody listens when the wait was given up meanwhile.
+            let _ = wake.send(());
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 use annals_event::{Category, EventRef, EventType, StreamName};
+use std::collections::HashSet;
 
 /// Which events of the log a reader wants. Each part narrows; an empty part asks for nothing in particular.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -22,6 +23,15 @@ impl Filter {
         self.categories.is_empty() && self.stream.is_none() && self.event_types.is_empty()
     }
 
+    /// The filter for many events.
+    pub fn matcher(&self) -> Matcher {
+        Matcher {
+            categories: self.categories.iter().cloned().collect(),
+            stream: self.stream.clone(),
+            event_types: self.event_types.iter().cloned().collect(),
+        }
+    }
+
     /// Whether the event is wanted.
     pub fn accepts(&self, event: &EventRef<'_>) -> bool {
         let category = || self.categories.iter().any(|wanted| wanted.as_str() == event.category());
@@ -29,5 +39,22 @@ impl Filter {
         (self.categories.is_empty() || category())
             && self.stream.as_ref().is_none_or(|wanted| wanted.as_str() == event.stream())
             && (self.event_types.is_empty() || event_type())
+    }
+}
+
+/// A [`Filter`] that is held against many events: each costs the same, however many categories and types are wanted.
+#[derive(Clone, Debug)]
+pub struct Matcher {
+    categories: HashSet<Category>,
+    stream: Option<StreamName>,
+    event_types: HashSet<EventType>,
+}
+
+impl Matcher {
+    /// Whether the event is wanted.
+    pub fn accepts(&self, event: &EventRef<'_>) -> bool {
+        (self.categories.is_empty() || self.categories.contains(event.category()))
+            && self.stream.as_ref().is_none_or(|wanted| wanted.as_str() == event.stream())
+            && (self.event_types.is_empty() || self.event_types.contains(event.event_type()))
     }
 }

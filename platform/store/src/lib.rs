@@ -40,7 +40,7 @@ pub mod conformance;
 
 pub use consumer::{Activity, ConsumerBoard, ConsumerState, ConsumerWatch, LOG_POLL, PROBE_TIME_MAX, probe};
 pub use error::{AppendError, Damage, ReadError};
-pub use filter::Filter;
+pub use filter::{Filter, Matcher};
 pub use gapped::GappedStore;
 pub use layer::{Layer, Rerouted};
 pub use progress::{PROGRESS_EVERY, ProgressPace};

@@ -2,7 +2,11 @@ use super::*;
 use annals_event::{Append, Category, EventType, ExpectedVersion, NewEvent, StreamName};
 use annals_log::{Log, Options};
 use futures::{FutureExt, future::join_all};
+use std::{iter, time::Duration};
 use tempfile::TempDir;
+
+/// After so long a test says that what it waits for does not come.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 struct World {
     log: Log,
@@ -31,7 +35,7 @@ impl World {
     }
 
     fn waiting(&self) -> usize {
-        self.watch.0.state.lock().waiting.values().map(HashMap::len).sum()
+        self.watch.0.state.lock().waiting.values().map(|waiters| waiters.wakes.len()).sum()
     }
 
     /// Returns when all that was appended has been looked at.
@@ -64,6 +68,26 @@ async fn an_event_ends_the_waits_of_those_who_want_it_and_of_nobody_else() {
     world.append("other-1");
     assert!(join_all(others).await.into_iter().all(|woken| woken));
     assert_eq!(world.waiting(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_want_many_categories_hold_up_nobody() {
+    const WAITING: usize = 512;
+    const CATEGORIES: usize = 1_000;
+    const EVENTS: usize = 8_000;
+    let (world, mut waits) = (World::new(16 << 20), Vec::new());
+    for waiting in 0..WAITING {
+        let category = |number| Category::new(format!("wanted.{waiting}.{number}")).unwrap();
+        let filter = Filter { categories: (0..CATEGORIES).map(category).collect(), ..Filter::all() };
+        waits.push(world.watch.wait(world.log.head(), &filter).unwrap().unwrap());
+    }
+    let event = || NewEvent::json(EventType::new("happened").unwrap(), "{}");
+    let events = iter::repeat_with(event).take(EVENTS).collect();
+    world.log.append(Append::to(StreamName::new("other").unwrap(), ExpectedVersion::Any, events)).unwrap();
+    let looked = tokio::time::timeout(PATIENCE, world.looked()).await;
+    assert!(looked.is_ok(), "{EVENTS} events are still being looked at");
+    world.append(&format!("wanted.{}.{}-1", WAITING - 1, CATEGORIES - 1));
+    assert!(waits.pop().unwrap().woken().await);
 }
 
 #[tokio::test]
