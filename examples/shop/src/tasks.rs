@@ -91,9 +91,11 @@ impl Tasks {
         self.stop.cancel();
         let (mut stopped, deadline) = (Ok(()), ending.step());
         while let Ok(Some(ended)) = timeout_at(deadline, self.running.join_next()).await {
-            let (name, result) = ended.map_err(|panic| anyhow!("a part of the shop crashed: {panic}"))?;
-            self.names.retain(|running| *running != name);
-            stopped = stopped.and(result.with_context(|| format!("{name} stopped")));
+            let crashed = |panic| anyhow!("a part of the shop crashed: {panic}");
+            stopped = stopped.and(ended.map_err(crashed).and_then(|(name, result)| {
+                self.names.retain(|running| *running != name);
+                result.with_context(|| format!("{name} stopped"))
+            }));
         }
         self.names.into_iter().for_each(|name| ending.cut_off(name));
         stopped
@@ -152,5 +154,20 @@ mod tests {
         asked.send(()).await.unwrap();
         let stopped = sentence(tasks.stop(&Ending::new()).await.unwrap_err().as_ref());
         assert_eq!(stopped, "reader stopped: it panicked; see standard error");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_crashes_while_it_stops_does_not_cut_off_the_others() {
+        let mut tasks = Tasks::new();
+        let (done, mut heard) = tokio::sync::mpsc::channel(1);
+        tasks.running.spawn(async { panic!("no such line") });
+        tasks.spawn("writer", async move |stop: CancellationToken| {
+            stop.cancelled().await;
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            done.send(()).await
+        });
+        let stopped = format!("{:#}", tasks.stop(&Ending::new()).await.unwrap_err());
+        assert!(stopped.starts_with("a part of the shop crashed"), "{stopped}");
+        assert_eq!(heard.recv().await, Some(()));
     }
 }
