@@ -11,7 +11,7 @@
 #[expect(dead_code, reason = "each test file uses a part of it")]
 mod support;
 
-use annals::event::Recorded;
+use annals::event::{Append, EventType, ExpectedVersion, NewEvent, Recorded, StreamName};
 use annals::projection::{
     ApplyError, Catalog, CompareOptions, FoldControl, GenerationId, Generations, Origin, ReadModel,
     TableProjection, Until, Value as Cell,
@@ -41,7 +41,11 @@ async fn fed(data: &Path) -> TestShop {
 
 /// Replays and waits for the end.
 async fn replay(shop: &TestShop, read_model: &str, from: u64) -> Value {
-    let wish = json!({"read_model": read_model, "from": from, "mode": "promote_if_identical"});
+    replay_in(shop, read_model, from, "promote_if_identical").await
+}
+
+async fn replay_in(shop: &TestShop, read_model: &str, from: u64, mode: &str) -> Value {
+    let wish = json!({"read_model": read_model, "from": from, "mode": mode});
     let requested = shop.post("/replays", wish).await;
     let id = requested.assert_ok()["id"].as_str().unwrap().to_owned();
     shop.shop.replays.settled(id.parse().unwrap()).await;
@@ -120,4 +124,32 @@ async fn a_wrong_fold_shows_in_the_comparison_as_exactly_the_wrong_rows() {
     let orders = |count| Some(vec![("orders".to_owned(), Cell::Integer(count))]);
     assert_eq!((&row.live, &row.candidate), (&orders(right), &orders(2 * right)));
     shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_over_an_event_that_cannot_be_decoded_fails_and_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let shop = TestShop::start(folder.path()).await;
+    shop.post("/orders", support::order("before", 100)).await.assert_ok();
+    shop.settle().await;
+    let event = NewEvent::json(EventType::new("order.placed").unwrap(), r#"{"junk":true}"#);
+    let poison = Append::to(StreamName::new("order-bad").unwrap(), ExpectedVersion::NoStream, vec![event]);
+    let poison = shop.shop.store.events().append(poison).await.unwrap().head;
+    shop.post("/orders", support::order("after", 100)).await.assert_ok();
+    for read_model in ["order_summary", "customer_value", "daily_sales"] {
+        for mode in ["build", "promote"] {
+            let done = replay_in(&shop, read_model, 1, mode).await;
+            assert_eq!(
+                (&done["phase"], &done["failure"]["phase"]),
+                (&json!("failed"), &json!("verifying")),
+                "{done}"
+            );
+            let reason = done["failure"]["reason"].as_str().unwrap();
+            assert!(
+                reason.contains(&format!("at sequence number {poison} of stream \"order-bad\"")),
+                "{reason}"
+            );
+        }
+    }
+    shop.end().await;
 }

@@ -19,7 +19,8 @@ use std::{
     time::Duration,
 };
 use support::{
-    Account, Accounts, PATIENCE, World, append, fold_by_two, fresh_fold, model, model_with, rows, sales, sold,
+    Account, Accounts, PATIENCE, Till, World, append, fold_by_two, fresh_fold, model, model_with, rows,
+    sales, sold,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -303,4 +304,26 @@ async fn two_read_models_in_one_folder_do_not_see_each_other() {
     assert!(!world.folder.path().join("till").exists() && world.store.head().await.is_ok());
     one.stop().await;
     two.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whether_a_candidate_can_be_folded_on_is_found_out_on_a_copy() {
+    let (world, model) = (World::new(), model());
+    let running = world.start(&model).await;
+    let live = append(&world.store, &sales(100, 20)).await;
+    running.handle.wait_for(live, PATIENCE).await.unwrap();
+    running.stop().await;
+    let fine = append(&world.store, &sales(50, 20)).await;
+    let broken = append(&world.store, &[Till::Broken]).await;
+    let (generations, id) = (world.generations(&model).await, GenerationId::generate());
+    generations.create(id, Origin::Empty).await.unwrap();
+    generations.compare(id, CompareOptions::default()).await.unwrap();
+
+    let rehearse = async |through| generations.rehearse(id, through, FoldControl::default()).await;
+    assert_eq!(rehearse(fine).await.unwrap(), FoldStopped::Reached);
+    let error = rehearse(broken.plus(1_000)).await.unwrap_err();
+    assert!(error.to_string().contains(&format!("at sequence number {broken}")), "{error}");
+    assert_eq!(generations.find(id).await.unwrap().unwrap().checkpoint, live);
+    let scratch = std::fs::read_dir(world.folder.path().join("scratch")).unwrap();
+    assert_eq!(scratch.count(), 0, "the copies are gone");
 }

@@ -42,6 +42,16 @@ pub trait ReadModelHost: Send + Sync + 'static {
     /// sequence number. An incomplete candidate is a [`HostError::Failed`].
     async fn verify(&self, candidate: &str, cancel: &CancellationToken) -> Result<Difference, HostError>;
 
+    /// Proves that the candidate can be folded on to `through`, and leaves it where it is: the live generation may stand
+    /// before an event that today's code cannot fold either, and then nothing was gained by the replay. An event that cannot be
+    /// folded is a [`HostError::Failed`] that names it.
+    async fn rehearse(
+        &self,
+        candidate: &str,
+        through: Sequence,
+        cancel: &CancellationToken,
+    ) -> Result<(), HostError>;
+
     /// Makes the candidate live: fences the live writer, folds what is missing, flips the pointer.
     async fn promote(&self, candidate: &str) -> Result<Promotion, HostError>;
 

@@ -232,6 +232,14 @@ impl ReadModelHost for Leaseless {
     ) -> Result<annals_replay::Difference, HostError> {
         self.0.verify(candidate, cancel).await
     }
+    async fn rehearse(
+        &self,
+        candidate: &str,
+        through: Sequence,
+        cancel: &CancellationToken,
+    ) -> Result<(), HostError> {
+        self.0.rehearse(candidate, through, cancel).await
+    }
     async fn promote(&self, candidate: &str) -> Result<Promotion, HostError> {
         self.0.promote(candidate).await
     }

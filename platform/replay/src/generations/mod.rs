@@ -152,6 +152,19 @@ impl ReadModelHost for GenerationsHost {
         verified.unwrap_or(Err(HostError::Cancelled))
     }
 
+    async fn rehearse(
+        &self,
+        candidate: &str,
+        through: Sequence,
+        cancel: &CancellationToken,
+    ) -> Result<(), HostError> {
+        let control = FoldControl::new(cancel.clone());
+        match self.generations.rehearse(id(candidate)?, through, control).await.map_err(failed)? {
+            FoldStopped::Reached => Ok(()),
+            FoldStopped::Cancelled => Err(HostError::Cancelled),
+        }
+    }
+
     async fn promote(&self, candidate: &str) -> Result<Promotion, HostError> {
         let id = id(candidate)?;
         let promoted = match self.generations.promote(id).await {

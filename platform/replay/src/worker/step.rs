@@ -1,7 +1,8 @@
 //! What is done in each phase of a replay.
 //!
 //! * The candidate is never folded beyond the live generation: both are compared at one sequence number, and a live
-//!   generation that no program continues any more does not move.
+//!   generation that no program continues any more does not move. That it can be folded on to the plan's head is tried on a
+//!   copy before it is ready.
 //! * A step ends as soon as the replay leaves its phase, by an operator's word or by another worker's, and when the
 //!   worker is to stop; only a promotion and a rollback are never left in the middle.
 
@@ -78,8 +79,10 @@ impl<'a> Step<'a> {
                 Ok(ReplayCommand::Verify { checkpoint })
             }
             Phase::Verifying => {
-                let verified = self.again(|| host.verify(candidate, &self.work)).await;
-                verified.map(ReplayCommand::RecordVerified)
+                let verified = self.again(|| host.verify(candidate, &self.work)).await?;
+                let head = Sequence::new(self.plan().head);
+                self.again(|| host.rehearse(candidate, head, &self.work)).await?;
+                Ok(ReplayCommand::RecordVerified(verified))
             }
             Phase::Promoting => {
                 let promotion = self.again(|| host.promote(candidate)).await?;
