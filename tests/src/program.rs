@@ -28,6 +28,11 @@ impl Program {
         Ok(Self(profile.join(package)))
     }
 
+    /// The program there, which is built already.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
     /// The program with these arguments, its output caught.
     pub fn command(&self, arguments: &[impl AsRef<OsStr>]) -> Command {
         let mut command = Command::new(&self.0);

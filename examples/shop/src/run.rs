@@ -30,8 +30,9 @@ fn telemetry_options() -> telemetry::Options {
 async fn run_shop(options: &Options, ending: &Ending) -> Result<()> {
     // What can be refused is refused before anything is touched.
     let purchases = PurchaseFile::open(&options.purchases)?;
-    let (shop, mut running) = shop::start(options).await?;
     ending.begin_at_a_signal()?;
+    let started = ending.start(shop::start(options)).await;
+    let (shop, mut running) = started.unwrap_or_else(|| bail!("stopped before it served"))?;
     let place = shop.data_dir.display();
     let found = match (shop.rows_of_another_log, shop.resumed) {
         (true, _) => "with rows of another log: they are served as they are, and replays make them anew",

@@ -86,3 +86,25 @@ fn an_event_store_stops_while_a_body_does_not_end_and_a_collector_is_silent() {
     let _under_way = post(&url, "/v1/backup", 2, "{");
     assert_cuts_off(store, &["the HTTP server", "the last spans"]);
 }
+
+/// The store takes connections, and says nothing.
+#[test]
+fn a_program_that_waits_for_its_store_is_stopped_before_it_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let shop = Program::at(env!("CARGO_BIN_EXE_annals-shop"));
+    let controller = Program::build("annals-replay-controller").unwrap();
+    for (program, name, more) in
+        [(shop, "annals-shop", vec!["--data", data]), (controller, "annals-replay-controller", vec![])]
+    {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let store = format!("http://{}", silent.local_addr().unwrap());
+        let arguments = [vec!["--store", &store, "--listen", "127.0.0.1:0"], more].concat();
+        let waiting = program.serve(&arguments).unwrap();
+        let _connection = silent.accept().unwrap();
+        waiting.signal("TERM").unwrap();
+        let (status, said) = waiting.ended().unwrap();
+        assert_eq!(status.code(), Some(1));
+        assert_eq!(said.last().unwrap(), &format!("{name}: stopped before it served"));
+    }
+}

@@ -75,6 +75,11 @@ impl Ending {
         now + deadline.saturating_duration_since(now) / 2
     }
 
+    /// Runs what comes before a program works, which may wait for others; `None`: it was told to stop first.
+    pub async fn start<T>(&self, starting: impl Future<Output = T>) -> Option<T> {
+        self.stop.run_until_cancelled(starting).await
+    }
+
     /// Runs what works until the program is told to stop, and then takes its time to end; `None`: more than it has.
     pub async fn serve<T>(&self, what: &str, serving: impl Future<Output = T>) -> Option<T> {
         let mut serving = std::pin::pin!(serving);

@@ -4,7 +4,7 @@ use annals_replay::Replays;
 use annals_service::{Ending, HttpServer, listen_address, sentence};
 use annals_store::EventStore;
 use annals_store_grpc::GrpcStore;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Parser;
 use std::{io::Write, net::SocketAddr, process::ExitCode, sync::Arc};
 
@@ -51,14 +51,15 @@ async fn run(options: Options) -> Result<()> {
 
 async fn serve(options: &Options, ending: &Ending) -> Result<()> {
     let server = HttpServer::bind(options.listen, annals_replay_controller::limits()).await?;
-    let store: Arc<dyn EventStore> =
-        Arc::new(GrpcStore::connect(&options.store, annals_store_grpc::Options::default()).await?);
+    ending.begin_at_a_signal()?;
+    let connecting = GrpcStore::connect(&options.store, annals_store_grpc::Options::default());
+    let Some(store) = ending.start(connecting).await else { bail!("stopped before it served") };
+    let store: Arc<dyn EventStore> = Arc::new(store?);
     let address = server.address();
     // For whoever started this and asked for port 0. A closed standard output is no reason not to serve.
     let _ = writeln!(std::io::stdout(), "listening on http://{address}");
     tracing::info!(%address, store = options.store, "the replay controller is ready");
 
-    ending.begin_at_a_signal()?;
     let replays = Replays::new(store.clone());
     let following = tokio::spawn({
         let (replays, stop) = (replays.clone(), ending.token());

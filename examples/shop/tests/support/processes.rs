@@ -8,7 +8,6 @@ use serde_json::json;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
 pub static STORE: LazyLock<Program> = LazyLock::new(|| Program::build("annals-event-store").unwrap());
@@ -98,10 +97,9 @@ impl ShopProcess {
 
     /// With its data in `folder`. Returns once it did its job, or could not.
     pub fn start_with(folder: &Path, more: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_annals-shop"));
+        let mut command = Program::at(env!("CARGO_BIN_EXE_annals-shop")).command(more);
         command.arg("--data").arg(folder.join("shop")).arg("--purchases").arg(slice(folder, PURCHASES_FED));
-        command.args(["--listen", "127.0.0.1:0"]).args(more);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(["--listen", "127.0.0.1:0"]);
         let mut server = Server::start(command).unwrap();
         let url = server.line("serving  ").unwrap();
         server.line(&format!("serving  {url} until")).unwrap();
