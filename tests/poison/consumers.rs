@@ -330,7 +330,7 @@ impl All {
         }
     }
 
-    /// Those that decode no event of the slots: a replay is carried out, a subscriber over the network gets every event, and
+    /// The others: a replay is carried out, a subscriber over the network gets every event, and
     /// causes are found.
     pub async fn assert_the_rest_goes_on(&self, store: &dyn EventStore, head: Sequence, poisoned: Sequence) {
         let id = ReplayId::generate();
@@ -338,7 +338,15 @@ impl All {
             ReplayRequest { mode: ReplayMode::Promote, ..ReplayRequest::new(SLOTS[TABLE_PROJECTOR]) };
         self.replays.request(id, request, Context::new()).await.unwrap();
         let replay = within("a replay", self.replays.settled(id)).await.replay;
-        assert_eq!(replay.phase, Phase::Promoted, "{replay:?}");
+        // What stops its projector stops its candidate, too.
+        match self.projected(TABLE_PROJECTOR, head).await.error {
+            None => assert_eq!(replay.phase, Phase::Promoted, "{replay:?}"),
+            Some(_) => {
+                assert_eq!(replay.phase, Phase::Failed, "{replay:?}");
+                let reason = replay.failure.unwrap().reason;
+                assert!(reason.contains(&format!("at sequence number {poisoned} of")), "{reason}");
+            }
+        }
 
         let all = Subscribe { from: Sequence::FIRST, filter: Filter::all() };
         let mut subscription = self.remote.subscribe(all).await.unwrap();

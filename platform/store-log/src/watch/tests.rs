@@ -64,6 +64,13 @@ async fn an_event_ends_the_waits_of_those_who_want_it_and_of_nobody_else() {
     }
     world.looked().await;
     assert!(others.iter_mut().all(|other| other.now_or_never().is_none()));
+    // While it looks, the thread has them.
+    let back = async {
+        while world.waiting() < 50 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, back).await.unwrap();
     assert_eq!(world.watch.0.state.lock().waiting.len(), 1, "an event is compared with what they want once");
     world.append("other-1");
     assert!(join_all(others).await.into_iter().all(|woken| woken));
