@@ -280,6 +280,13 @@ impl Log {
         self.inner.reader.room()
     }
 
+    /// Why appends are refused for want of room, by the last one that was or by the last look at the disk, a few seconds ago
+    /// at most: to be asked often, where [`Log::room`] looks at the disk. `None`: they are not. Those to `$` streams are
+    /// taken for longer.
+    pub fn shortage(&self) -> Option<Arc<str>> {
+        self.shared().shortage.reason()
+    }
+
     /// The reading half of the log, on its own: it does not keep the log from being closed.
     pub fn reader(&self) -> Reader {
         self.inner.reader.clone()

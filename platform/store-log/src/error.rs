@@ -62,6 +62,12 @@ pub(crate) fn stopped(log: &Log) -> Option<ReadError> {
     Some(ReadError::Unavailable { reason: LogAppendError::Poisoned { reason }.to_string() })
 }
 
+/// Why appends are refused for want of room, if they are.
+pub(crate) fn without_room(log: &Log) -> Option<ReadError> {
+    let reason = log.shortage()?;
+    Some(ReadError::Unavailable { reason: LogAppendError::NoSpace { reason }.to_string() })
+}
+
 /// `requested` is where the read was to begin.
 pub(crate) fn read(error: LogReadError, requested: Sequence) -> ReadError {
     match error {

@@ -138,10 +138,10 @@ impl EventStore for LogStore {
     }
 
     async fn ready(&self) -> Result<(), ReadError> {
-        match self.damage() {
-            Some(damage) => Err(ReadError::Corrupted(damage)),
-            None => error::stopped(&self.log).map_or(Ok(()), Err),
+        if let Some(damage) = self.damage() {
+            return Err(ReadError::Corrupted(damage));
         }
+        error::stopped(&self.log).or_else(|| error::without_room(&self.log)).map_or(Ok(()), Err)
     }
 
     /// What verifying in the background found.

@@ -49,7 +49,8 @@ pub trait EventStore: Send + Sync + 'static {
     async fn head(&self) -> Result<Head, ReadError>;
 
     /// Whether appends are taken and reads answered, as far as that is known without trying: for health checks. An error
-    /// says why they are not. A store that only answers reads, because its log stopped writing, is not ready.
+    /// says why they are not. A store that only answers reads, because its log stopped writing, is damaged or has no room on
+    /// its disk, is not ready.
     async fn ready(&self) -> Result<(), ReadError> {
         self.head().await.map(drop)
     }

@@ -65,7 +65,19 @@ impl Maintenance {
             let state = state.active_segment();
             state.is_some_and(|active| used(active).saturating_mul(USED_SHARE_MIN) > active.capacity_bytes)
         };
-        if needed { self.prepare_step() } else { Ok(Prepared::Ready) }
+        let prepared = if needed { self.prepare_step() } else { Ok(Prepared::Ready) };
+        self.look_for_room(prepared.is_ok());
+        prepared
+    }
+
+    /// Takes note of whether there is room for appends; `goes_on`: the segment after this one has what it needs.
+    fn look_for_room(&self, goes_on: bool) {
+        match self.shared.headroom().allows(Purpose::Users, 0) {
+            Err(reason) => self.shared.shortage.begin(reason.into()),
+            Ok(()) if goes_on => self.shared.shortage.end(),
+            // The appends that the active segment has no room for are told.
+            Ok(()) => {}
+        }
     }
 
     /// Whether the active segment is fuller than the next one's file: then appends may have to wait for it.

@@ -36,7 +36,8 @@ impl Room {
     }
 }
 
-/// Why the last append of a user was refused for want of room, if it was.
+/// Why appends of users are refused for want of room, if they are: as the last append was told, or whoever looked at the disk
+/// since. So it is known without looking, and room that comes back is seen although nobody appends.
 #[derive(Default)]
 pub(crate) struct Shortage {
     /// So that appends that have room take no lock.
@@ -48,17 +49,23 @@ impl Shortage {
     /// Takes note of what became of a user's append.
     pub(crate) fn note(&self, answer: &Result<Receipt, AppendError>) {
         match answer {
-            Ok(receipt) if !receipt.repeated && self.is_short.load(Ordering::Relaxed) => {
-                tracing::info!("there is room for appends again");
-                self.set(None);
-            }
-            Err(AppendError::NoSpace { reason }) => {
-                if !self.is_short.load(Ordering::Relaxed) {
-                    tracing::warn!(%reason, "appends are refused until there is room for them");
-                }
-                self.set(Some(reason.clone()));
-            }
+            Ok(receipt) if !receipt.repeated => self.end(),
+            Err(AppendError::NoSpace { reason }) => self.begin(reason.clone()),
             _ => {}
+        }
+    }
+
+    pub(crate) fn begin(&self, reason: Arc<str>) {
+        if !self.is_short.load(Ordering::Relaxed) {
+            tracing::warn!(%reason, "appends are refused until there is room for them");
+        }
+        self.set(Some(reason));
+    }
+
+    pub(crate) fn end(&self) {
+        if self.is_short.load(Ordering::Relaxed) {
+            tracing::info!("there is room for appends again");
+            self.set(None);
         }
     }
 
@@ -67,7 +74,7 @@ impl Shortage {
         *self.reason.lock() = reason;
     }
 
-    fn reason(&self) -> Option<Arc<str>> {
+    pub(crate) fn reason(&self) -> Option<Arc<str>> {
         self.reason.lock().clone()
     }
 }

@@ -69,4 +69,6 @@ async fn a_log_that_opens_as_damaged_is_served_when_asked_and_is_not_ready() {
     let (status, body) = health(&program).await;
     assert_eq!(status, 503, "{body}");
     assert!(body["detail"].as_str().unwrap().contains("0000000001.segment"), "{body}");
+    let not_ready = program.client().await.ready().await.unwrap_err().to_string();
+    assert!(not_ready.contains("0000000001.segment"), "{not_ready}");
 }

@@ -1,6 +1,6 @@
 //! A disk that has no room: what the program says, and how it goes on.
 
-use crate::{Program, command, support::one_event};
+use crate::{PATIENCE, Program, command, support::one_event};
 use annals_store::{AppendError, EventStore, ReadLog};
 use annals_store_grpc::GrpcStore;
 use std::{path::Path, time::Duration};
@@ -54,6 +54,20 @@ async fn room(program: &Program) -> serde_json::Value {
     stats.json::<serde_json::Value>().await.unwrap()["room"].clone()
 }
 
+/// Waits until health says so, without appending anything; returns why it is not ready.
+async fn health_becomes(program: &Program, wanted: u16) -> serde_json::Value {
+    let said = async {
+        loop {
+            let answer = reqwest::get(format!("{}/health/ready", program.url)).await.unwrap();
+            if answer.status().as_u16() == wanted {
+                return answer.json().await.unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, said).await.expect("health does not say what becomes of appends")
+}
+
 async fn refused(client: &GrpcStore) -> String {
     match client.append(one_event("order-1")).await.unwrap_err() {
         AppendError::Unavailable { reason } => reason,
@@ -70,6 +84,10 @@ async fn a_disk_without_the_reserve_is_for_reading_only_and_the_program_says_so(
 
     let program = start(folder.path(), u64::MAX).await;
     let client = impatient(&program).await;
+    let health = health_becomes(&program, 503).await;
+    assert!(health["detail"].as_str().unwrap().contains("are kept in reserve"), "{health}");
+    let not_ready = client.ready().await.unwrap_err().to_string();
+    assert!(not_ready.contains("no room") && not_ready.contains("are kept in reserve"), "{not_ready}");
     let reason = refused(&client).await;
     assert!(reason.contains("no room") && reason.contains("are kept in reserve"), "{reason}");
     let room = room(&program).await;
@@ -89,6 +107,7 @@ async fn appends_stop_at_the_reserve_and_go_on_without_a_restart() {
 
     let taken = disk.folder.path().join("taken");
     std::fs::write(&taken, vec![1; 5 << 20]).unwrap();
+    health_becomes(&program, 503).await;
     let reason = refused(&client).await;
     assert!(reason.contains("are kept in reserve"), "{reason}");
     let low = room(&program).await;
@@ -97,6 +116,8 @@ async fn appends_stop_at_the_reserve_and_go_on_without_a_restart() {
     client.append(one_event("$replay-1")).await.unwrap();
 
     std::fs::remove_file(taken).unwrap();
+    health_becomes(&program, 200).await;
+    client.ready().await.unwrap();
     client.append(one_event("order-1")).await.unwrap();
     assert!(room(&program).await["appends_refused"].is_null());
     assert!(program.signal("-TERM").await);
