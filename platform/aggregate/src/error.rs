@@ -1,3 +1,4 @@
+use crate::guard::Panicked;
 use annals_event::{CodecError, Conflict, InvalidName, StreamName, Version};
 use annals_store::{AppendError, ReadError};
 
@@ -79,6 +80,14 @@ pub enum ExecuteError<E: std::error::Error + 'static> {
     /// The aggregate was not loaded. Nothing was written.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// `decide`, `evolve` or the encoding of an event panicked. Nothing was written.
+    #[error("the command to stream {stream:?} was not executed: {cause}")]
+    Panicked {
+        /// The stream.
+        stream: StreamName,
+        /// What the panic said.
+        cause: Panicked,
+    },
     /// An event could not be encoded. Nothing was written.
     #[error("stream {stream:?}: {cause}")]
     Encode {

@@ -8,8 +8,8 @@ use std::{
 #[error("the code that handles it panicked: {0}")]
 pub struct Panicked(String);
 
-/// Runs code of a service at one event. A panic in it becomes what is wrong with that event, as an error would, and the rest
-/// of the process goes on. What the code has changed until then must not be used.
+/// Runs code of a service at one event or command. A panic in it becomes what is wrong with that, as an error would, and the
+/// rest of the process goes on. What the code has changed until then must not be used.
 pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| Panicked(text(&*panic)))
 }

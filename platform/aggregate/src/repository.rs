@@ -1,5 +1,6 @@
 use crate::{
     Aggregate, Context, Emitted, ExecuteError, Executed, LoadError, Loaded, SnapshotStore, Upcasters, encode,
+    guarded,
     reader::{Current, Reader},
     request::{self, Earlier, Request},
     retry,
@@ -150,7 +151,9 @@ impl<A: Aggregate> Repository<A> {
     ) -> Result<Attempt<A>, ExecuteError<A::Error>> {
         let request = Request::of(context);
         let current = self.reader.load(stream, request.first_event(stream)).await?;
-        let events = match current.loaded.state.decide(command.clone()) {
+        let panicked = |cause| ExecuteError::Panicked { stream: stream.clone(), cause };
+        let decided = guarded(|| current.loaded.state.decide(command.clone())).map_err(panicked)?;
+        let events = match decided {
             Ok(events) if !events.is_empty() && !current.met => events,
             decided => {
                 // What the request did before may be why there is nothing to do now, or why it is refused; and if its
@@ -168,10 +171,10 @@ impl<A: Aggregate> Repository<A> {
         };
         let span = annals_telemetry::append_span(A::CATEGORY);
         let metadata = self.metadata(context, &span);
-        let append = prepare(&request, stream, &current, &events, &metadata)
-            .map_err(|cause| ExecuteError::Encode { stream: stream.clone(), cause })?;
-        match self.append(&append).instrument(span).await {
-            Ok(receipt) => Ok(Attempt::Done(self.finish(stream, current, events, &append, &receipt).await)),
+        let prepared = guarded(|| prepare(&request, stream, current, events, &metadata)).map_err(panicked)?;
+        let prepared = prepared.map_err(|cause| ExecuteError::Encode { stream: stream.clone(), cause })?;
+        match self.append(&prepared.append).instrument(span).await {
+            Ok(receipt) => Ok(Attempt::Done(self.finish(stream, prepared, &receipt).await)),
             Err(AppendError::Conflict(conflict)) => Ok(Attempt::Conflict(conflict)),
             Err(cause @ (AppendError::RequestIdReused { .. } | AppendError::EventIdReused { .. })) => {
                 let otherwise = Err(ExecuteError::Append { stream: stream.clone(), cause });
@@ -216,37 +219,41 @@ impl<A: Aggregate> Repository<A> {
         answered
     }
 
-    async fn finish(
-        &self,
-        stream: &StreamName,
-        mut current: Current<A>,
-        events: Vec<A::Event>,
-        append: &Append,
-        receipt: &Receipt,
-    ) -> Executed<A> {
+    async fn finish(&self, stream: &StreamName, prepared: Prepared<A>, receipt: &Receipt) -> Executed<A> {
+        let Prepared { append, events, before: mut version, mut after } = prepared;
         let ids = append.writes.iter().flat_map(|write| &write.events).map(|event| event.id);
-        let mut version = current.loaded.version;
-        current.loaded.evolve(&events);
-        current.loaded.token = receipt.events.map_or(receipt.head, |places| places.last);
-        current.loaded.last_id = ids.clone().last();
-        self.reader.keep(stream, &current).await;
+        after.loaded.token = receipt.events.map_or(receipt.head, |places| places.last);
+        after.loaded.last_id = ids.clone().last();
+        self.reader.keep(stream, &after).await;
         let emitted = ids.zip(events).map(|(id, event)| {
             version = version.next();
             Emitted { id, version, event }
         });
         let events = emitted.collect();
-        Executed { events, repeated: receipt.repeated, ..Executed::nothing(current.loaded) }
+        Executed { events, repeated: receipt.repeated, ..Executed::nothing(after.loaded) }
     }
+}
+
+/// Events that are about to be appended, and what the aggregate is with them: events that it cannot take in would be in its
+/// stream for ever.
+struct Prepared<A: Aggregate> {
+    append: Append,
+    events: Vec<A::Event>,
+    /// The stream's version before them.
+    before: Version,
+    after: Current<A>,
 }
 
 fn prepare<A: Aggregate>(
     request: &Request,
     stream: &StreamName,
-    current: &Current<A>,
-    events: &[A::Event],
+    mut current: Current<A>,
+    events: Vec<A::Event>,
     metadata: &Metadata,
-) -> Result<Append, CodecError> {
-    let encoded = encode(events, metadata, |index| request.event_id(stream, index))?;
-    let expected = current.loaded.expected();
-    Ok(Append::with_request_id(request.append_id(stream)).write(stream.clone(), expected, encoded))
+) -> Result<Prepared<A>, CodecError> {
+    let encoded = encode(&events, metadata, |index| request.event_id(stream, index))?;
+    let (before, expected) = (current.loaded.version, current.loaded.expected());
+    let append = Append::with_request_id(request.append_id(stream)).write(stream.clone(), expected, encoded);
+    current.loaded.evolve(&events);
+    Ok(Prepared { append, events, before, after: current })
 }

@@ -1,6 +1,8 @@
 //! One request's ids, and how its earlier result is found again.
 
-use crate::{Aggregate, Context, Emitted, Executed, LoadError, Upcasters, reader::Reader};
+use crate::{
+    Aggregate, Context, Emitted, ExecuteError, Executed, LoadError, Upcasters, guarded, reader::Reader,
+};
 use annals_event::{
     Event, EventBatch, EventId, EventRef, RequestId, Sequence, StreamName, Version, json::Json,
 };
@@ -68,16 +70,23 @@ impl Request {
         reader: &Reader<A>,
         stream: &StreamName,
         command: A::Command,
-    ) -> Result<Earlier<A>, LoadError> {
+    ) -> Result<Earlier<A>, ExecuteError<A::Error>> {
         let Self::Named(request_id) = *self else { return Ok(Earlier::Never) };
         let Some(first) = self.first_version(reader, stream).await? else { return Ok(Earlier::Never) };
         let mut loaded = reader.load_at(stream, first.previous()).await?;
         let stored = self.stored(reader, stream, first).await?;
-        let decided = loaded.state.decide(command).unwrap_or_default();
-        if !same_events(&decided, &stored) {
+        let panicked = |cause| ExecuteError::Panicked { stream: stream.clone(), cause };
+        let same = guarded(|| {
+            let decided = loaded.state.decide(command).unwrap_or_default();
+            let same = same_events(&decided, &stored);
+            if same {
+                loaded.evolve(&decided);
+            }
+            same
+        });
+        if !same.map_err(panicked)? {
             return Ok(Earlier::Other(request_id));
         }
-        loaded.evolve(&decided);
         loaded.token = stored.last().map_or(loaded.token, |last| last.sequence);
         let emitted =
             stored.into_iter().map(|Stored { id, version, event, .. }| Emitted { id, version, event });

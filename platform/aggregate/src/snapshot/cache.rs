@@ -1,5 +1,5 @@
 use super::{Snapshot, SnapshotError, SnapshotSchema, SnapshotStore};
-use crate::{Aggregate, Loaded};
+use crate::{Aggregate, Loaded, guarded};
 use annals_event::{
     LogId, StreamName, Version,
     json::{self, JsonError},
@@ -52,7 +52,8 @@ impl<A: Aggregate> SnapshotCache<A> {
         if snapshot.log_id != log_id {
             return Err(format!("it was made from log {}, this one is {log_id}", snapshot.log_id));
         }
-        let state = (self.from_json)(&snapshot.state).map_err(|error| error.to_string())?;
+        let state = guarded(|| (self.from_json)(&snapshot.state)).map_err(|panic| panic.to_string())?;
+        let state = state.map_err(|error| error.to_string())?;
         let (version, token) = (snapshot.version, snapshot.sequence);
         Ok(Loaded { state, version, token, last_id: Some(snapshot.event_id) })
     }
@@ -87,10 +88,10 @@ impl<A: Aggregate> SnapshotCache<A> {
         loaded: &Loaded<A>,
     ) -> Result<(), SnapshotError> {
         let Some(event_id) = loaded.last_id else { return Ok(()) };
-        let state = self.encode(&loaded.state).map_err(|error| SnapshotError::Unavailable {
-            place: format!("the state of {stream}"),
-            reason: error.to_string(),
-        })?;
+        let unavailable =
+            |reason| SnapshotError::Unavailable { place: format!("the state of {stream}"), reason };
+        let state = guarded(|| self.encode(&loaded.state)).map_err(|panic| unavailable(panic.to_string()))?;
+        let state = state.map_err(|error| unavailable(error.to_string()))?;
         let snapshot = Snapshot {
             log_id,
             stream: stream.clone(),
