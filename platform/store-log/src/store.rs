@@ -149,6 +149,11 @@ impl EventStore for LogStore {
         self.log.scrub_status().damages.into_iter().map(error::damage).collect()
     }
 
+    /// What the log makes of the machine's clock.
+    fn warnings(&self) -> Vec<String> {
+        self.log.clock().warning.iter().map(ToString::to_string).collect()
+    }
+
     async fn head(&self) -> Result<Head, ReadError> {
         let last = self.log.head();
         Ok(Head { log_id: self.log.id(), first: self.log.first(), last, opening: self.log.opening() })

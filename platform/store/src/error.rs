@@ -58,8 +58,8 @@ pub enum AppendError {
     /// The request id (UUID v7) was made too far ahead of the log's time, so that later nobody could say whether it is
     /// new, and nothing else keeps the append from being done twice. Nothing was written.
     #[error(
-        "request id {request_id} was made {} s ahead of the log's clock; set the clocks of client and server right, then \
-         append again",
+        "request id {request_id} was made {} s ahead of the log's time; set the clocks of client and server right, or after a \
+         jump of the server's clock wait until its log has caught up, then append again",
         ahead.as_secs()
     )]
     RequestAhead {

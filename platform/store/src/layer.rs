@@ -1,7 +1,7 @@
 //! Stores that go through another one and change something on the way: they count, delay, refuse, replace.
 
 use crate::{
-    AppendError, Capabilities, Delivery, EventStore, Head, LogPage, ReadError, ReadLog, ReadStream,
+    AppendError, Capabilities, Damage, Delivery, EventStore, Head, LogPage, ReadError, ReadLog, ReadStream,
     StreamPage, Subscribe, Subscription,
 };
 use annals_event::{Append, EventBatch, Fingerprint, MarkName, Receipt, Sequence, Timestamp};
@@ -39,6 +39,12 @@ pub trait Layer: Send + Sync + 'static {
     async fn ready(&self) -> Result<(), ReadError> {
         self.below().ready().await
     }
+    fn damages(&self) -> Vec<Damage> {
+        self.below().damages()
+    }
+    fn warnings(&self) -> Vec<String> {
+        self.below().warnings()
+    }
     async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
         self.below().mark(mark).await
     }
@@ -72,6 +78,12 @@ impl<L: Layer> EventStore for L {
     }
     async fn ready(&self) -> Result<(), ReadError> {
         Layer::ready(self).await
+    }
+    fn damages(&self) -> Vec<Damage> {
+        Layer::damages(self)
+    }
+    fn warnings(&self) -> Vec<String> {
+        Layer::warnings(self)
     }
     async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
         Layer::mark(self, mark).await

@@ -60,6 +60,12 @@ pub trait EventStore: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// What whoever runs the store should know although appends are taken, as far as it is known without looking: for health
+    /// checks. Some appends may be refused for it.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Where a mark is; `None`: it was never set.
     async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError>;
 

@@ -22,6 +22,9 @@ struct Health {
     /// What is damaged although appends are taken.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     damages: Vec<String>,
+    /// For what else some appends may be refused.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -38,7 +41,9 @@ impl From<Head> for HeadBody {
 }
 
 /// `/health/live`: the process answers. `/health/ready`, also `/health`: the log takes appends and the server is not
-/// going away; if not, why. It is `damaged`, and where, when verifying found damage that appends do not depend on. `/v1/head`: which log it is, and where it begins and ends.
+/// going away; if not, why. It is `damaged`, and where, when verifying found damage that appends do not depend on; `warnings`
+/// say for what else some are refused, as while the log's time catches up with a clock that jumped.
+/// `/v1/head`: which log it is, and where it begins and ends.
 pub(crate) fn router(store: Arc<dyn EventStore>, shutdown: CancellationToken) -> Router {
     Router::new()
         .route("/health", get(ready))
@@ -49,7 +54,7 @@ pub(crate) fn router(store: Arc<dyn EventStore>, shutdown: CancellationToken) ->
 }
 
 async fn live() -> Json<Health> {
-    Json(Health { status: "live", damages: Vec::new() })
+    Json(Health { status: "live", damages: Vec::new(), warnings: Vec::new() })
 }
 
 async fn ready(State(log): State<Log>) -> Result<Json<Health>, Problem> {
@@ -59,7 +64,7 @@ async fn ready(State(log): State<Log>) -> Result<Json<Health>, Problem> {
     in_time(async { Ok(log.store.ready().await) }).await?.map_err(Problem::unavailable)?;
     let damages: Vec<_> = log.store.damages().iter().map(ToString::to_string).collect();
     let status = if damages.is_empty() { "ready" } else { "damaged" };
-    Ok(Json(Health { status, damages }))
+    Ok(Json(Health { status, damages, warnings: log.store.warnings() }))
 }
 
 async fn head(State(log): State<Log>) -> Result<Json<HeadBody>, Problem> {

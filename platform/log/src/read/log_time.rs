@@ -160,11 +160,13 @@ impl Verdict {
             Self::Right => return None,
             Self::Ahead => format!(
                 "the machine's clock is {by:?} ahead of the log's time, which goes twice as fast until they meet; no event is \
-                 stamped or dropped on its word: set the clock, or if it is right reopen the log with trust_clock"
+                 stamped or dropped on its word, and appends that only a request id from such a clock protects (Any, Exists) \
+                 are refused until then: set the clock, or if it is right reopen the log with trust_clock"
             ),
             Self::Behind => format!(
                 "the machine's clock is {by:?} behind the log's time, which goes half as fast until they meet: the clock was \
-                 set back or stands still, or was ahead when the last events were written; set it"
+                 set back or stands still, or was ahead when the last events were written; until then appends that only a \
+                 request id from such a clock protects (Any, Exists) may be refused as too old: set it"
             ),
         };
         Some(text.into())

@@ -3,7 +3,7 @@
 use crate::support::{Server, one_event};
 use annals_event_store::{Options, ServeError, Service};
 use annals_service::BindError;
-use annals_store::{EventStore, GappedStore};
+use annals_store::{EventStore, GappedStore, Layer};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -24,6 +24,26 @@ async fn health_and_head_are_answered() {
     let first = receipt.events.unwrap().first.get();
     let body = json!({ "log_id": head.log_id.to_string(), "first": first, "last": receipt.head.get() });
     assert_eq!(get(&server, "/v1/head").await, (200, body));
+}
+
+/// A store that takes appends, and some of them not.
+struct Warning(GappedStore);
+
+#[async_trait::async_trait]
+impl Layer for Warning {
+    fn below(&self) -> Arc<dyn EventStore> {
+        Arc::new(self.0.clone())
+    }
+    fn warnings(&self) -> Vec<String> {
+        vec!["the clock jumped".into()]
+    }
+}
+
+#[tokio::test]
+async fn what_some_appends_are_refused_for_is_in_health() {
+    let server = Server::start(Arc::new(Warning(GappedStore::new()))).await;
+    let body = json!({ "status": "ready", "warnings": ["the clock jumped"] });
+    assert_eq!(get(&server, "/health").await, (200, body));
 }
 
 #[tokio::test]
