@@ -67,6 +67,13 @@ async fn replays_of_each_read_model_from_anywhere_end_with_identical_rows() {
                 assert_eq!(difference[change], 0, "{read_model} from {from}: {done}");
             }
             assert!(difference["same"].as_u64().unwrap() > 0);
+            let events = ["complete_events", "log_events"].map(|count| difference[count].as_u64().unwrap());
+            assert_eq!(events[0], events[1], "{read_model} from {from}: {done}");
+            let folded = done["plan"]["events"].as_u64().unwrap();
+            match done["plan"]["snapshot"].is_null() {
+                true => assert_eq!(folded, events[0], "{read_model} from {from}: {done}"),
+                false => assert!(folded < events[0], "{read_model} from {from}: {done}"),
+            }
         }
     }
     assert_eq!(shop.get("/totals").await.body, totals);

@@ -30,7 +30,8 @@ pub struct Plan {
     pub fold_from: u64,
     /// The end of the log when the plan was made.
     pub head: u64,
-    /// About so many events of the read model are between the two.
+    /// So many events of the read model are between the two, a snapshot's not among them: exactly, unless the live generation
+    /// is far behind the log, or its count and the snapshot's begin at two places.
     pub events: u64,
     /// About so many bytes of records are read.
     pub log_bytes: u64,
@@ -78,8 +79,13 @@ pub struct Difference {
     pub changed: u64,
     /// Rows of both with the same values.
     pub same: u64,
-    /// Events that the candidate has seen; proven equal to the log's own count and sum over the same range.
+    /// Events of the read model that are in the candidate up to `sequence`, those of its snapshot among them, counted as they
+    /// were folded.
     pub complete_events: u64,
+    /// The same counted in the log. The two are equal, and so are sums over the events' ids, or the replay fails. `None`: the
+    /// release that verified the candidate did not note it.
+    #[serde(default)]
+    pub log_events: Option<u64>,
     /// Some of the rows that differ; at most [`Difference::SAMPLES_MAX`].
     pub samples: Vec<RowSample>,
 }

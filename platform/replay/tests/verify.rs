@@ -65,6 +65,7 @@ fn expected(at: Sequence, orders: &[Ordered]) -> Difference {
         changed: 1,
         same: u64::try_from(customers.len() - 2 + days.len() - 1).unwrap(),
         complete_events: u64::try_from(orders.len()).unwrap(),
+        log_events: Some(u64::try_from(orders.len()).unwrap()),
         samples: vec![
             sample("customer", "name='c003'".into(), Some(whole(Customers::FORGOTTEN)), None),
             sample(

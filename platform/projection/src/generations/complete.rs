@@ -36,7 +36,7 @@ impl Generations {
     }
 
     /// The events of the model in (`after`, `through`].
-    async fn count(&self, after: Sequence, through: Sequence) -> Result<Tally, GenerationError> {
+    pub(super) async fn count(&self, after: Sequence, through: Sequence) -> Result<Tally, GenerationError> {
         let (mut tally, mut from) = (Tally::NONE, after.next());
         while from <= through {
             let page = self.store.read_log(ReadLog::filtered(from, self.model.filter().clone())).await?;

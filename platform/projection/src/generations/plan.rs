@@ -7,6 +7,9 @@ use annals_store::{Head, ReadLog};
 
 /// How many events of the log are looked at to estimate the rest.
 const SAMPLE_EVENTS: usize = 1_000;
+/// Of so many sequence numbers behind the live generation those that the read model wants are counted; of more, each may be
+/// one.
+const COUNTED_MAX: u64 = 10_000;
 
 /// What is known before a replay begins. Nothing was touched to find it out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +25,8 @@ pub struct PlanFacts {
     pub first: Sequence,
     /// The log's last.
     pub head: Sequence,
-    /// About so many events of the read model are between the two.
+    /// So many events of the read model are between the two: exactly, unless the live generation is far behind the log, or its
+    /// count and the snapshot's begin at two places.
     pub events_estimate: u64,
     /// About so many bytes of records they have.
     pub bytes_estimate: u64,
@@ -49,8 +53,8 @@ impl Generations {
         let live_id = self.live().await?.generation;
         let live = self.status(live_id).await?;
         let sample = self.sample(begin.next(), head).await?;
-        let lag = head.last.get().saturating_sub(live.checkpoint.get());
-        let events = known_events(&live, choice.chosen.as_ref()).saturating_add(lag);
+        let behind = self.behind(live.checkpoint, head).await?;
+        let events = known_events(&live, choice.chosen.as_ref()).saturating_add(behind);
         let live_bytes = self.file_bytes(live_id);
         let snapshot_bytes = choice.chosen.as_ref().map_or(0, |manifest| manifest.database_bytes);
         Ok(PlanFacts {
@@ -66,6 +70,15 @@ impl Generations {
             disk_bytes_free: self.catalog.free_bytes(),
             live_fold_version: live.fold_version,
         })
+    }
+
+    /// How many events of the read model are in the log behind `checkpoint`.
+    async fn behind(&self, checkpoint: Sequence, head: Head) -> Result<u64, GenerationError> {
+        let lag = head.last.get().saturating_sub(checkpoint.get());
+        if lag > COUNTED_MAX {
+            return Ok(lag);
+        }
+        Ok(self.count(checkpoint.max(head.first.previous()), head.last).await?.count)
     }
 
     /// The average size of an event's record from `from` on. Fails if retention dropped `from`.

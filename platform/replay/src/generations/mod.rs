@@ -63,7 +63,7 @@ impl GenerationsHost {
         let comparison = compared.ok_or(HostError::Cancelled)?;
         let counted = self.generations.completeness(id).await.map_err(failed)?;
         if counted.is_complete() {
-            return Ok(words::difference(&comparison, counted.found.count));
+            return Ok(words::difference(&comparison, &counted));
         }
         Err(HostError::Failed(format!(
             "the candidate is not complete: from {} to {} it counts {} events, the log has {}{}",

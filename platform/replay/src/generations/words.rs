@@ -2,7 +2,9 @@
 //! samples are few and their values are cut.
 
 use crate::{Difference, PassedOver, PlannedSnapshot, RowSample};
-use annals_projection::{Comparison, Refusal, RowDifference, SnapshotManifest, TableComparison, Value};
+use annals_projection::{
+    Comparison, Completeness, Refusal, RowDifference, SnapshotManifest, TableComparison, Value,
+};
 
 /// How many characters of a row's key or of one side of it are kept.
 const CELLS_CHARS_MAX: usize = 400;
@@ -15,7 +17,7 @@ pub(super) fn passed_over(refusal: Refusal) -> PassedOver {
     PassedOver { name: refusal.name.to_string(), reason: cut(refusal.reason) }
 }
 
-pub(super) fn difference(comparison: &Comparison, complete_events: u64) -> Difference {
+pub(super) fn difference(comparison: &Comparison, counted: &Completeness) -> Difference {
     let sum = |of: fn(&TableComparison) -> u64| comparison.tables.iter().map(of).sum();
     let samples =
         comparison.tables.iter().flat_map(|table| table.samples.iter().map(|row| sample(&table.table, row)));
@@ -25,7 +27,8 @@ pub(super) fn difference(comparison: &Comparison, complete_events: u64) -> Diffe
         removed: sum(|table| table.removed),
         changed: sum(|table| table.changed),
         same: sum(|table| table.same),
-        complete_events,
+        complete_events: counted.found.count,
+        log_events: Some(counted.expected.count),
         samples: samples.take(Difference::SAMPLES_MAX).collect(),
     }
 }

@@ -124,6 +124,7 @@ impl<'a> Step<'a> {
         let host = self.drive.host;
         let begun = self.again(|| host.checkpoint(candidate)).await?.unwrap_or_default();
         let meter = Meter::new(self.plan().fold_from.saturating_sub(1), begun.get(), until.get());
+        let meter = meter.after(self.drive.replays.board.progress(self.drive.id));
         let folded = tokio::select! {
             folded = self.again(|| host.fold(candidate, until, &self.work)) => folded?,
             never = self.show_progress(candidate, &meter) => match never {},
