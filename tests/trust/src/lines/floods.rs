@@ -33,7 +33,7 @@ pub(super) async fn judge(run: &Run) -> Result<Finding> {
     for flood in Flood::ALL {
         run.progress.set(format!("{flood:?}"));
         let folder = in_memory()?;
-        let mut command = run.program.command(folder.path());
+        let mut command = run.program.command(&folder.path().join("log"));
         command.arg("--backups").arg(folder.path().join("backups"));
         let server = Server::start(command).await?;
         let store = server.client_with(patient()).await?;
