@@ -119,7 +119,7 @@ pub trait Clock: Send + Sync {
     fn elapsed_micros(&self) -> u64;
 }
 
-/// Randomness, for the ids of new logs.
+/// Randomness, for the ids and secrets of new logs and the ids of openings.
 pub trait Entropy: Send + Sync {
     /// 128 random bits.
     fn next_u128(&self) -> u128;
@@ -141,6 +141,11 @@ impl Environment {
     pub fn real(folder: &Path) -> io::Result<Self> {
         let disk = Arc::new(RealDisk::open(folder)?);
         Ok(Self { disk, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) })
+    }
+
+    /// A new random UUID.
+    pub(crate) fn new_uuid(&self) -> uuid::Uuid {
+        uuid::Builder::from_random_bytes(self.entropy.next_u128().to_be_bytes()).into_uuid()
     }
 }
 

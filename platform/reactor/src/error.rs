@@ -123,23 +123,27 @@ impl ReactorError {
     /// What a reactor does that waits for the error to pass.
     pub(crate) fn waiting(&self) -> Activity {
         let is_other_log = match self {
-            Self::Read(error) | Self::Load(LoadError::Read { cause: error, .. }) => {
-                matches!(error, ReadError::OtherLog { .. })
-            }
             Self::Append { cause, .. } => matches!(cause, AppendError::OtherLog { .. }),
-            _ => false,
+            other => matches!(other.read_error(), Some(ReadError::OtherLog { .. })),
         };
         Activity::waiting(self.to_string(), is_other_log)
+    }
+
+    /// What the store said to a read, if that is the error.
+    fn read_error(&self) -> Option<&ReadError> {
+        match self {
+            Self::Read(error) | Self::Load(LoadError::Read { cause: error, .. }) => Some(error),
+            _ => None,
+        }
     }
 
     /// Whether the store was only away, or had another log: going on from the mark may succeed. The worker does so itself.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Read(error) | Self::Load(LoadError::Read { cause: error, .. }) => error.may_pass(),
             // Between two openings of the log the store was away.
             Self::Append { cause: AppendError::Conflict(Conflict::Opening { .. }), .. } => true,
             Self::Append { cause, .. } => cause.may_pass(),
-            _ => false,
+            other => other.read_error().is_some_and(ReadError::may_pass),
         }
     }
 }

@@ -25,7 +25,8 @@ impl fmt::Display for Damage {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {
-    /// A stream or a mark is not where the append expected it, or the log was opened anew. Nothing was written: read again and decide again.
+    /// A stream or a mark is not where the append expected it, or the log was opened anew. Nothing was written: read again and
+    /// decide again.
     #[error(transparent)]
     Conflict(#[from] Conflict),
     /// The append can never be written as it is.

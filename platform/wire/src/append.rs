@@ -2,7 +2,7 @@
 
 use crate::{
     InvalidMessage,
-    event::id_bytes,
+    event::{id_bytes, optional_id},
     invalid::{exactly, named, required},
     v1,
 };
@@ -71,15 +71,9 @@ impl TryFrom<v1::AppendRequest> for Append {
             writes: all(append.writes)?,
             requires: all(append.requires)?,
             marks: all(append.marks)?,
-            opening: opening(&append.opening)?,
+            opening: optional_id("AppendRequest.opening", &append.opening)?.map(Opening::from_bytes),
         })
     }
-}
-
-/// Empty: none.
-fn opening(bytes: &[u8]) -> Result<Option<Opening>, InvalidMessage> {
-    let id = || exactly("AppendRequest.opening", bytes);
-    if bytes.is_empty() { Ok(None) } else { id().map(Opening::from_bytes).map(Some) }
 }
 
 fn all<M, T: TryFrom<M>>(messages: Vec<M>) -> Result<Vec<T>, T::Error> {

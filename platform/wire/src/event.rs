@@ -151,7 +151,8 @@ pub(crate) fn id_bytes(id: &[u8; 16]) -> Bytes {
     Bytes::copy_from_slice(id)
 }
 
-fn optional_id(field: &'static str, bytes: &[u8]) -> Result<Option<[u8; 16]>, InvalidMessage> {
+/// Empty: none.
+pub(crate) fn optional_id(field: &'static str, bytes: &[u8]) -> Result<Option<[u8; 16]>, InvalidMessage> {
     if bytes.is_empty() { Ok(None) } else { exactly(field, bytes).map(Some) }
 }
 

@@ -49,10 +49,9 @@ pub(crate) fn create(environment: &Environment, options: &Options) -> Result<Rec
         let cause = io::Error::new(error.cause.kind(), error.cause);
         OpenError::Io { file: error.file, cause }
     })?;
-    let id = uuid::Builder::from_random_bytes(environment.entropy.next_u128().to_be_bytes());
     let segment = SegmentHeader {
         number: SegmentNumber::FIRST,
-        log_id: LogId::from_uuid(id.into_uuid()),
+        log_id: LogId::from_uuid(environment.new_uuid()),
         secret: LogSecret::new(&*environment.entropy),
         base: Position::new(0),
         capacity_bytes: bytes,

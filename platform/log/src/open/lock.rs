@@ -31,8 +31,7 @@ pub(crate) fn acquire(environment: &Environment) -> Result<Locked, OpenError> {
         io::ErrorKind::WouldBlock => OpenError::InUse { folder: disk.display("") },
         _ => open_error(disk, LOCK, error),
     })?;
-    let id = uuid::Builder::from_random_bytes(environment.entropy.next_u128().to_be_bytes());
-    let opening = Opening::from_uuid(id.into_uuid());
+    let opening = Opening::from_uuid(environment.new_uuid());
     let line = note(disk, opening).inspect_err(|error| {
         // A full disk must not keep the log closed.
         tracing::warn!(%error, "the lock's file was not updated");

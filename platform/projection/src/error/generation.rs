@@ -129,13 +129,16 @@ impl From<sqlx::Error> for GenerationError {
 
 impl GenerationError {
     pub(crate) fn file(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
-        let (path, is_file) = (path.display().to_string(), path.is_file());
-        move |error: io::Error| match error.kind() {
-            // Where a folder was to be made.
-            kind @ io::ErrorKind::AlreadyExists if is_file => {
-                Self::File { path, error: io::Error::new(kind, "it is a file and no folder") }
-            }
-            _ => Self::File { path, error },
+        let path = path.to_owned();
+        move |error: io::Error| {
+            let error = match error.kind() {
+                // Where a folder was to be made.
+                kind @ io::ErrorKind::AlreadyExists if path.is_file() => {
+                    io::Error::new(kind, "it is a file and no folder")
+                }
+                _ => error,
+            };
+            Self::File { path: path.display().to_string(), error }
         }
     }
 

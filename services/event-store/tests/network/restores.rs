@@ -3,17 +3,19 @@
 use crate::support::{Server, one_event};
 use annals_event::{CodecError, Event, Recorded, Sequence};
 use annals_projection::{
-    ApplyError, Catalog, Projector, ProjectorHandle, ProjectorOptions, ReadModel, SqlProjection, SqlTable,
-    SqlTransaction,
+    ApplyError, Catalog, Projector, ProjectorError, ProjectorHandle, ProjectorOptions, ReadModel,
+    SqlProjection, SqlTable, SqlTransaction,
 };
 use annals_store::{
     Activity, EventStore, Filter, Layer, LogMismatch, ReadError, SeenLog, Subscribe, Subscription, chain_at,
     check_same_log,
 };
+use annals_store_grpc::GrpcStore;
 use annals_store_log::{LogStore, Options};
 use async_trait::async_trait;
 use std::{path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -139,6 +141,27 @@ impl SqlProjection for Counted {
     }
 }
 
+/// A read model that is being folded over the network.
+struct Folding {
+    handle: ProjectorHandle,
+    cancel: CancellationToken,
+    running: JoinHandle<Result<(), ProjectorError>>,
+}
+
+impl Folding {
+    /// Begins, and waits until the first 20 events are folded.
+    async fn start(folder: &TempDir, client: GrpcStore) -> Self {
+        let model = ReadModel::builder("counted").unwrap().sql(Counted).build().unwrap();
+        let catalog = Catalog::open(folder.path().join("views")).await.unwrap();
+        let options = ProjectorOptions::new(catalog, model, Arc::new(client));
+        let (projector, cancel) = (Projector::open(options).await.unwrap(), CancellationToken::new());
+        let handle = projector.handle();
+        let running = tokio::spawn(projector.run(cancel.clone()));
+        handle.wait_for(Sequence::new(20), PATIENCE).await.unwrap();
+        Self { handle, cancel, running }
+    }
+}
+
 /// Waits until the handle's projector does what `wanted` accepts, much less long than the client tries to reach the store.
 async fn state_of(handle: &ProjectorHandle, wanted: impl Fn(&Activity) -> bool) {
     let noticed = async {
@@ -156,12 +179,7 @@ async fn a_read_model_says_that_the_store_is_away_while_the_client_still_tries()
     let (log, _) = log_and_other_history(&folder, 15).await;
     let server = Server::start_to_restart(Arc::new(log.clone())).await;
     let (address, client) = (server.address, server.client().await);
-    let model = ReadModel::builder("counted").unwrap().sql(Counted).build().unwrap();
-    let catalog = Catalog::open(folder.path().join("views")).await.unwrap();
-    let projector = Projector::open(ProjectorOptions::new(catalog, model, Arc::new(client))).await.unwrap();
-    let (handle, cancel) = (projector.handle(), CancellationToken::new());
-    let running = tokio::spawn(projector.run(cancel.clone()));
-    handle.wait_for(Sequence::new(20), PATIENCE).await.unwrap();
+    let Folding { handle, cancel, running } = Folding::start(&folder, client).await;
     state_of(&handle, |activity| *activity == Activity::Running).await;
 
     server.kill().await;
@@ -181,12 +199,7 @@ async fn a_read_model_waits_for_the_right_log_and_goes_on() {
     append(&log, 20).await;
     let server = Server::start_to_restart(Arc::new(log.clone())).await;
     let (address, client) = (server.address, server.client().await);
-    let model = ReadModel::builder("counted").unwrap().sql(Counted).build().unwrap();
-    let catalog = Catalog::open(folder.path().join("views")).await.unwrap();
-    let projector = Projector::open(ProjectorOptions::new(catalog, model, Arc::new(client))).await.unwrap();
-    let (handle, cancel) = (projector.handle(), CancellationToken::new());
-    let running = tokio::spawn(projector.run(cancel.clone()));
-    handle.wait_for(Sequence::new(20), PATIENCE).await.unwrap();
+    let Folding { handle, cancel, running } = Folding::start(&folder, client).await;
     server.kill().await;
 
     let other = open(&folder.path().join("other")).await;
@@ -211,13 +224,7 @@ async fn a_read_model_that_is_being_folded_is_not_written_any_more() {
         let (log, other) = log_and_other_history(&folder, events).await;
         let server = Server::start_to_restart(Arc::new(log)).await;
         let (address, client) = (server.address, server.client().await);
-        let model = ReadModel::builder("counted").unwrap().sql(Counted).build().unwrap();
-        let catalog = Catalog::open(folder.path().join("views")).await.unwrap();
-        let options = ProjectorOptions::new(catalog, model, Arc::new(client));
-        let (projector, cancel) = (Projector::open(options).await.unwrap(), CancellationToken::new());
-        let handle = projector.handle();
-        let running = tokio::spawn(projector.run(cancel.clone()));
-        handle.wait_for(Sequence::new(20), PATIENCE).await.unwrap();
+        let Folding { handle, cancel, running } = Folding::start(&folder, client).await;
         server.kill().await;
 
         let _server = Server::start_at(address, Arc::new(other)).await;
