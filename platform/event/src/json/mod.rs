@@ -7,6 +7,8 @@
 //! * Numbers are exact: an `f64` has the same bits when it is read, 128-bit integers keep all digits, also through
 //!   [`Json`].
 
+mod difference;
+mod parse;
 mod path;
 mod strict;
 mod value;
@@ -50,7 +52,8 @@ pub fn check_read_back(written: &[u8], again: &[u8]) -> Result<(), JsonError> {
     if written == again {
         return Ok(());
     }
-    let Some(steps) = Json::parse(written)?.difference(&Json::parse(again)?) else { return Ok(()) };
+    let (written, again) = (Json::parse(written)?, Json::parse(again)?);
+    let Some(steps) = difference::difference(&written, &again) else { return Ok(()) };
     let place = path::place(steps.iter().map(String::as_str));
     Err(JsonError::new(format!("{place}: it would be read back as something else")))
 }

@@ -1,13 +1,12 @@
 //! A JSON value with exact numbers.
 
-use super::{JsonError, path};
-use crate::limits::JSON_DEPTH_MAX;
-use serde_json::{Value, value::RawValue};
+use super::{JsonError, parse};
+use serde_json::Value;
 use std::{collections::BTreeMap, fmt, ops::Index};
 
 /// A JSON value. Its numbers keep all their digits, which those of [`serde_json::Value`] do not; make one from that with
 /// `json!({...}).into()`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Json {
     /// `null`.
     #[default]
@@ -25,10 +24,14 @@ pub enum Json {
 }
 
 /// A number as JSON has it: its digits. Numbers are equal when they are written in the same way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct JsonNumber(Box<str>);
 
 impl JsonNumber {
+    pub(super) fn new(digits: &str) -> Self {
+        Self(digits.into())
+    }
+
     /// The number as it is written.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -38,33 +41,7 @@ impl JsonNumber {
 impl Json {
     /// The value in `json`. Within an object the last one of fields with the same name counts.
     pub fn parse(json: &[u8]) -> Result<Self, JsonError> {
-        let raw: &RawValue =
-            serde_json::from_slice(json).map_err(|error| JsonError::new(error.to_string()))?;
-        Self::parse_raw(raw, 0)
-    }
-
-    /// `depth` containers are around it.
-    fn parse_raw(raw: &RawValue, depth: usize) -> Result<Self, JsonError> {
-        let text = raw.get();
-        let within = |value: &RawValue| Self::parse_raw(value, depth + 1);
-        match text.as_bytes().first() {
-            Some(b'{' | b'[') if depth == JSON_DEPTH_MAX => {
-                Err(JsonError::new(format!("it is nested deeper than {JSON_DEPTH_MAX} levels")))
-            }
-            Some(b'{') => {
-                let fields: BTreeMap<String, &RawValue> = read(text)?;
-                let fields = fields.into_iter().map(|(name, value)| Ok((name, within(value)?)));
-                fields.collect::<Result<_, _>>().map(Self::Object)
-            }
-            Some(b'[') => {
-                let elements: Vec<&RawValue> = read(text)?;
-                elements.into_iter().map(within).collect::<Result<_, _>>().map(Self::Array)
-            }
-            Some(b'"') => read(text).map(Self::String),
-            Some(b't' | b'f') => read(text).map(Self::Bool),
-            Some(b'n') => Ok(Self::Null),
-            _ => Ok(Self::Number(JsonNumber(text.into()))),
-        }
+        parse::parse(json)
     }
 
     /// The field `name` of an object.
@@ -150,55 +127,6 @@ impl Json {
             Self::Object(_) => "an object",
         }
     }
-
-    /// The steps to where it differs from `other`, without regard to the order of elements.
-    pub(super) fn difference(&self, other: &Self) -> Option<Vec<String>> {
-        if self.unordered() == other.unordered() {
-            return None;
-        }
-        let within = |step: String, a: &Self, b: &Self| {
-            a.difference(b).map(|mut steps| {
-                steps.insert(0, step);
-                steps
-            })
-        };
-        let inner = match (self, other) {
-            (Self::Array(a), Self::Array(b)) => {
-                let mut pairs = a.iter().zip(b).enumerate();
-                pairs.find_map(|(at, (a, b))| within(path::element(at), a, b))
-            }
-            (Self::Object(a), Self::Object(b)) => {
-                let pairs = a.iter().map(|(name, a)| (name, a, b.get(name).unwrap_or(&NULL)));
-                let mut pairs = pairs.chain(
-                    b.iter().filter(|(name, _)| !a.contains_key(*name)).map(|(name, b)| (name, &NULL, b)),
-                );
-                pairs.find_map(|(name, a, b)| within(path::field(name), a, b))
-            }
-            _ => None,
-        };
-        Some(inner.unwrap_or_default())
-    }
-
-    /// The value as text, in which the elements of each array are sorted.
-    fn unordered(&self) -> String {
-        match self {
-            Self::Array(elements) => {
-                let mut elements: Vec<_> = elements.iter().map(Self::unordered).collect();
-                elements.sort_unstable();
-                format!("[{}]", elements.join(","))
-            }
-            Self::Object(fields) => {
-                let fields: Vec<_> =
-                    fields.iter().map(|(name, value)| format!("{name:?}:{}", value.unordered())).collect();
-                format!("{{{}}}", fields.join(","))
-            }
-            scalar => scalar.to_string(),
-        }
-    }
-}
-
-fn read<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, JsonError> {
-    serde_json::from_str(text).map_err(|error| JsonError::new(error.to_string()))
 }
 
 static NULL: Json = Json::Null;
@@ -296,6 +224,7 @@ from_integer!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::JSON_DEPTH_MAX;
     use serde_json::json;
 
     #[test]
@@ -330,15 +259,5 @@ mod tests {
         assert_eq!(json.to_string(), format!("{{\"b\":{}}}", u128::MAX));
         let refused = Json::from("text").set("a", true).unwrap_err();
         assert_eq!(refused.to_string(), "it is a string and no object");
-    }
-
-    #[test]
-    fn a_difference_is_told_by_its_place_and_orders_do_not_count() {
-        let of = |a, b| Json::from(a).difference(&Json::from(b)).map(|steps: Vec<String>| steps.concat());
-        assert_eq!(of(json!({"a": [1, 2], "b": 3}), json!({"b": 3, "a": [2, 1]})), None);
-        assert_eq!(of(json!({"a": [{"b": 1}]}), json!({"a": [{"b": 2}]})), Some(".a[0].b".into()));
-        assert_eq!(of(json!({"a": 1}), json!({})), Some(".a".into()));
-        assert_eq!(of(json!({}), json!({"a": null})), Some(String::new()));
-        assert_eq!(of(json!([1, 1, 2]), json!([1, 2, 2])), Some("[1]".into()));
     }
 }
