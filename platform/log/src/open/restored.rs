@@ -1,14 +1,23 @@
 //! A backup that is opened as a log.
 //!
-//! What always holds: a backup is opened whole, or not at all; once it is open for writing it is a log and no backup any
-//! more, so its manifest goes before the first append.
+//! What always holds:
+//!
+//! * A backup is opened whole, or not at all; once it is open for writing it is a log and no backup any more, so its manifest
+//!   goes before the first append.
+//! * What is free in its last segment takes no space in a backup. It is on the disk before the manifest goes: an append into
+//!   it needs no space that may be gone by then.
 
 use crate::disk::Disk;
 use crate::error::OpenError;
 use crate::files::{MANIFEST, UNFINISHED, open_error, remove_if_there};
+use crate::format::frame::Position;
 use crate::format::manifest::{Lack, Manifest};
+use crate::format::scan::Extent;
+use crate::format::segment::SegmentHeader;
 use crate::num::SegmentNumber;
+use crate::open::repair;
 use crate::read::shared::State;
+use std::io;
 
 /// The manifest in a folder with these files, which are all that it lists; `None`: the folder is no backup.
 pub(crate) fn manifest(disk: &dyn Disk, names: &[String]) -> Result<Option<Manifest>, OpenError> {
@@ -46,8 +55,18 @@ pub(crate) fn become_log(disk: &dyn Disk, manifest: &Manifest, state: &State) ->
     if !is_its_own || (state.head(), end.chain.0) != (backup.head, backup.chain) {
         return Err(not_whole(disk, &last.file_name(), Lack::OtherBytes));
     }
+    let filled = state.active_segment().map_or(Ok(()), |segment| fill(disk, segment, end.position));
+    filled.map_err(|error| open_error(disk, &last.file_name(), error))?;
     let removed = [UNFINISHED, MANIFEST].into_iter().try_for_each(|name| remove_if_there(disk, name));
     removed.and_then(|()| disk.sync_dir()).map_err(|error| open_error(disk, MANIFEST, error))
+}
+
+/// Writes zeros over all of the segment behind the log's end.
+fn fill(disk: &dyn Disk, segment: &SegmentHeader, end: Position) -> io::Result<()> {
+    let file = disk.open(&segment.number.file_name())?;
+    let (from, to) = (end.since(segment.base), file.len()?);
+    let (log, base) = (segment.secret.frame_tag(), segment.base);
+    repair::wipe(Extent { file: &*file, log, base, from, to }, to)
 }
 
 fn not_whole(disk: &dyn Disk, file: &str, lack: Lack) -> OpenError {

@@ -120,7 +120,7 @@ impl<'a> Copy<'a> {
         self.file(&segment.number.index_file_name(), index.as_bytes())
     }
 
-    /// The segment's bytes before `end`; zeros follow, which take no space.
+    /// The segment's bytes before `end`; zeros follow, which take no space until the backup is opened as a log.
     fn segment(&mut self, segment: &SegmentHeader, end: u64) -> Result<(), BackupError> {
         let name = segment.number.file_name();
         let file = self.to.create_new(&name).map_err(self.failed(&name))?;
