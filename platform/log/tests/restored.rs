@@ -1,8 +1,8 @@
 //! A backup that is opened as a log.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use annals_event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
-use annals_log::{Log, Options};
+use annals_event::{Append, EventType, ExpectedVersion, MarkName, NewEvent, Sequence, StreamName};
+use annals_log::{Backup, Log, Options};
 use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
 /// More than what every opening writes zeros over.
@@ -36,4 +36,21 @@ fn what_is_free_in_a_restored_segment_is_on_the_disk_before_it_is_needed() {
     restored.close().unwrap();
     drop(restored);
     assert_eq!(annals_log::verify(&folder, |_| {}).unwrap().findings, []);
+}
+
+#[test]
+fn the_chain_of_a_backup_is_that_behind_its_last_append_with_events_or_without() {
+    let (data, backups) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let log = open(data.path());
+    append(&log);
+    let of_the_event =
+        || u128::from_le_bytes(log.reader().fingerprint(Sequence::FIRST).unwrap().unwrap().chain);
+    let backup = log.backup(&backups.path().join("one")).unwrap();
+    assert_eq!(backup.chain, of_the_event());
+    log.append(Append::new().set_mark(MarkName::new("m").unwrap(), None, Sequence::FIRST)).unwrap();
+    let folder = backups.path().join("two");
+    let backup = log.backup(&folder).unwrap();
+    assert_eq!(backup.head, Sequence::FIRST);
+    assert_ne!(backup.chain, of_the_event(), "a mark was set behind it");
+    assert_eq!(Backup::of(&folder).unwrap(), backup);
 }

@@ -33,7 +33,9 @@ pub struct Backup {
     pub first: Sequence,
     /// The last event in it; `ZERO`: there is none.
     pub head: Sequence,
-    /// The chain behind the last event: equal chains at one sequence number mean equal logs up to there.
+    /// The chain at its end, behind its last append: two backups with equal ones hold equal logs. It is not to be held against
+    /// a fingerprint of the log at `head`, whose chain is that behind the append with the event: they differ if marks alone
+    /// were set after that.
     pub chain: u128,
     /// When copying began.
     pub taken_at: Timestamp,
