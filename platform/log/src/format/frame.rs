@@ -8,9 +8,9 @@
 //! * `synced_to` was durable before the first byte of the frame was written.
 
 use crate::format::end::LogEnd;
-use crate::num::{array_at, crc32c, i64_at, put, to_u64, u32_at, u64_at, u128_at};
+use crate::num::{array_at, crc32c, from_u32, i64_at, put, to_u64, u32_at, u64_at, u128_at};
 use crate::state::chain::{Chain, Link};
-use annals_event::{MarkName, RequestId, Sequence};
+use annals_event::{MarkName, RequestId, Sequence, limits::APPEND_EVENTS_MAX};
 
 pub(crate) const HEADER_BYTES: usize = 120;
 /// Frames begin at multiples of this.
@@ -146,6 +146,14 @@ impl FrameHeader {
             payload_crc: u32_at(bytes, 112),
         };
         (header.log == log && header.position == position).then_some(header)
+    }
+
+    /// Whether the values that no frame is known by are such as a writer gives.
+    pub(crate) fn is_legal(&self) -> bool {
+        self.synced_to <= self.position
+            && self.group == 0
+            && self.first >= Sequence::FIRST
+            && from_u32(self.events) <= APPEND_EVENTS_MAX
     }
 
     /// How many bytes of the segment the frame takes.

@@ -1,4 +1,6 @@
 use super::{Harm, VerifyError, verify};
+use crate::format::frame::{FrameHeader, Position};
+use crate::format::segment::{FRAMES_AT, SegmentHeader};
 use crate::{Log, Options, Retention};
 use annals_event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -97,4 +99,28 @@ fn a_log_whose_segments_are_all_gone_lacks_them_and_nothing_else() {
     let findings = verify(folder.path(), |_| {}).unwrap().findings;
     assert_eq!(findings.len(), 1, "{findings:?}");
     assert_eq!((&findings[0].damage.file, findings[0].damage.what), (&segment, "the segment is missing"));
+}
+
+#[test]
+fn a_whole_frame_with_a_value_that_none_may_have_is_named() {
+    let spoil: [fn(&mut FrameHeader); 2] =
+        [|header| header.synced_to = header.position.plus(8), |header| header.group = 1];
+    for spoil in spoil {
+        let folder = tempfile::tempdir().unwrap();
+        let log = Log::open(folder.path(), small()).unwrap();
+        append(&log, 1);
+        log.close().unwrap();
+        drop(log);
+        let file = folder.path().join("0000000001.segment");
+        let mut bytes = std::fs::read(&file).unwrap();
+        let segment = SegmentHeader::decode(&bytes).ok().unwrap();
+        let at = usize::try_from(FRAMES_AT).unwrap();
+        let position = Position::new(FRAMES_AT);
+        let mut header = FrameHeader::decode(&bytes[at..], segment.secret.frame_tag(), position).unwrap();
+        spoil(&mut header);
+        bytes[at..at + crate::format::frame::HEADER_BYTES].copy_from_slice(&header.encode());
+        std::fs::write(&file, bytes).unwrap();
+        let found = verify(folder.path(), |_| {}).unwrap().findings;
+        assert!(found.iter().any(|found| found.damage.what.contains("no frame may have")), "{found:?}");
+    }
 }

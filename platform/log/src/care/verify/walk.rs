@@ -111,6 +111,7 @@ pub(crate) struct Walker<'a, 'm> {
 }
 
 const OUT_OF_PLACE: &str = "the frame does not follow the one before it";
+const NOT_LEGAL: &str = "the frame's header has a value that no frame may have";
 const BAD_RECORDS: &str = "the frame's records do not match its header";
 const BAD_VERSION: &str = "an event's version does not follow its stream";
 const NOT_ZERO: &str = "what lies behind the segment's end is not zero";
@@ -166,12 +167,13 @@ impl Walker<'_, '_> {
         walked: &mut Walked,
     ) -> Result<(), &'static str> {
         let end = &walked.end;
-        let follows = header.previous == end.chain
-            && header.first == end.next
-            && header.recorded_at >= end.recorded_at
-            && header.synced_to <= header.position;
+        let follows =
+            header.previous == end.chain && header.first == end.next && header.recorded_at >= end.recorded_at;
         if !follows {
             return Err(OUT_OF_PLACE);
+        }
+        if !header.is_legal() {
+            return Err(NOT_LEGAL);
         }
         if header.kind != Kind::Append {
             return if header.events == 0 && payload.is_empty() { Ok(()) } else { Err(BAD_RECORDS) };
