@@ -19,7 +19,7 @@ pub(super) async fn find_or_create(options: &ProjectorOptions) -> Result<Live, G
     let live = match found {
         None => catalog.make_first_live(model, first).await?,
         Some(lost) => {
-            error!(generation = %lost.generation, "the live generation's file is gone; the read model is built anew");
+            error!(read_model = %model.name(), generation = %lost.generation, "the live generation's file is gone; the read model is built anew");
             match catalog.flip(model, lost, first).await {
                 Ok(_) => catalog.discard(model, lost.generation).await?,
                 Err(GenerationError::PointerMoved) => {}
