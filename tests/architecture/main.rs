@@ -183,3 +183,15 @@ fn only_programs_use_anyhow() {
         }
     }
 }
+
+#[test]
+fn names_have_at_most_70_characters() {
+    const CHARACTERS_MAX: usize = 70;
+    let is_in_name = |character: char| character.is_alphanumeric() || character == '_';
+    let names_too_long = |line: &str| {
+        let mut names = line.split("fn ").skip(1).filter_map(|rest| rest.split(|c| !is_in_name(c)).next());
+        names.any(|name| name.len() > CHARACTERS_MAX)
+    };
+    let files = WORKSPACE.files("", ".rs").unwrap();
+    assert_none(offences(&files, names_too_long), "a name of more than 70 characters");
+}

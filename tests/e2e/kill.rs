@@ -13,7 +13,7 @@ const PURCHASES_A_RUN: usize = 50;
 const LIMIT_MS: u64 = 1_500;
 
 #[tokio::test]
-async fn killed_at_random_moments_the_shop_ends_with_the_rows_of_an_undisturbed_run() {
+async fn a_shop_killed_at_random_ends_with_the_rows_of_an_undisturbed_run() {
     let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let seed = number("ANNALS_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     let kills = number("ANNALS_KILLS").unwrap_or(KILLS);

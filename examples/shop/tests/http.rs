@@ -181,7 +181,7 @@ async fn a_list_is_read_page_by_page_in_the_order_of_its_keys() {
 }
 
 #[tokio::test]
-async fn a_customers_first_and_last_purchase_are_days_whatever_order_they_come_in() {
+async fn first_and_last_purchase_are_days_whatever_order_the_orders_come_in() {
     let data = tempfile::tempdir().unwrap();
     let shop = TestShop::start(data.path()).await;
     for (id, day) in [("b", "1997-06-15"), ("c", "1998-02-01"), ("a", "1997-01-18")] {

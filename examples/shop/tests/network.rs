@@ -59,7 +59,7 @@ impl Server {
 }
 
 #[tokio::test]
-async fn the_shop_runs_on_a_store_in_another_place_and_a_request_and_its_events_share_a_trace() {
+async fn a_shop_on_a_remote_store_works_and_requests_and_events_share_a_trace() {
     let telemetry = telemetry::init(telemetry::Options::new("test")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("server")).await;
@@ -90,7 +90,7 @@ async fn the_shop_runs_on_a_store_in_another_place_and_a_request_and_its_events_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_store_is_away_health_says_so_and_a_command_ends_when_its_caller_says() {
+async fn while_the_store_is_away_health_says_so_and_commands_meet_deadlines() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("server")).await;
     let shop = TestShop::start_with(&folder.path().join("shop"), &["--store", &server.address]).await;

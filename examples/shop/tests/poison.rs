@@ -161,7 +161,7 @@ async fn each(meets: impl AsyncFn(&Path, &Poison)) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poison_event_stops_the_parts_of_the_shop_that_must_handle_it_and_no_other() {
+async fn a_poison_event_stops_only_the_parts_of_the_shop_that_must_handle_it() {
     each(meets_embedded).await;
 }
 

@@ -62,7 +62,7 @@ async fn a_shop_stops_while_an_order_waits_for_a_store_that_is_away() {
 }
 
 #[test]
-fn a_replay_controller_stops_while_a_request_waits_for_a_store_that_is_away() {
+fn a_replay_controller_stops_while_a_request_waits_for_an_absent_store() {
     let folder = tempfile::tempdir().unwrap();
     let store = StoreProcess::start(folder.path());
     let controller = Program::build("annals-replay-controller").unwrap();
@@ -75,7 +75,7 @@ fn a_replay_controller_stops_while_a_request_waits_for_a_store_that_is_away() {
 }
 
 #[test]
-fn an_event_store_stops_while_a_body_does_not_end_and_a_collector_is_silent() {
+fn an_event_store_stops_despite_an_endless_body_and_a_silent_collector() {
     let folder = tempfile::tempdir().unwrap();
     let (data, silent) = (folder.path().to_str().unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
     let mut command = STORE.command(&["--data", data, "--listen", "127.0.0.1:0"]);

@@ -111,7 +111,7 @@ async fn a_repeated_command_at_which_code_panics_by_now_is_refused() {
 }
 
 #[tokio::test]
-async fn a_state_at_whose_snapshot_code_panics_is_executed_and_loaded_without_one() {
+async fn panicking_snapshot_code_costs_the_snapshot_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let snapshots = Arc::new(FolderSnapshots::open(folder.path()).unwrap());
     let fragile = Repository::<Fragile>::new(Arc::new(GappedStore::new())).snapshots(snapshots, 1);

@@ -185,7 +185,7 @@ async fn a_request_that_is_repeated_gets_the_first_ones_events() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_repeated_after_the_store_forgot_it_is_not_executed_twice() {
+async fn a_repeated_request_that_the_store_forgot_is_not_executed_twice() {
     let store = FaultyStore::new();
     let accounts = Repository::<Account>::new(store.clone());
     accounts.execute("1", open(), Context::new()).await.unwrap();

@@ -257,7 +257,7 @@ impl Aggregate for Payments {
 }
 
 #[tokio::test]
-async fn two_aggregates_over_one_stream_keep_their_snapshots_apart_in_one_folder() {
+async fn two_aggregates_over_one_stream_keep_their_snapshots_apart() {
     let bank = Bank::with_snapshot().await;
     let snapshots: Arc<dyn SnapshotStore> = Arc::new(bank.snapshots());
     let payments = Repository::<Payments>::new(bank.store.clone()).snapshots(snapshots, EVERY);
@@ -282,7 +282,7 @@ impl SnapshotStore for Careless {
 }
 
 #[tokio::test]
-async fn a_snapshot_of_another_aggregate_is_passed_over_whatever_the_store_gives() {
+async fn another_aggregates_snapshot_is_a_miss_even_if_the_store_returns_it() {
     let bank = Bank::with_snapshot().await;
     let careless = Arc::new(Careless(Mutex::new(Some(bank.snapshot().await))));
     let payments = Repository::<Payments>::new(bank.store.clone()).snapshots(careless, EVERY);

@@ -11,7 +11,7 @@ use common::{AccountCommand, accounts, open};
 use tracing::{Instrument, info_span};
 
 #[tokio::test]
-async fn every_event_names_the_span_that_appended_it_also_when_nothing_is_exported() {
+async fn every_event_names_the_span_that_appended_it_even_without_an_export() {
     let telemetry = init(Options { sample_ratio: 0.0, ..Options::new("bank") }).unwrap();
     let accounts = accounts(&GappedStore::new());
     let request = info_span!(parent: None, "request");

@@ -122,7 +122,7 @@ impl Aggregate for Strict {
 }
 
 #[tokio::test]
-async fn an_event_of_an_unknown_type_is_passed_over_unless_the_aggregate_says_no() {
+async fn an_event_of_an_unknown_type_is_skipped_unless_the_aggregate_forbids_it() {
     let store = GappedStore::new();
     write_raw(&store, "1", "account.opened", 3, r#"{"owner":"Ada","currency":"USD"}"#).await;
     write_raw(&store, "1", "account.frozen", 1, "{}").await;

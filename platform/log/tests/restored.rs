@@ -39,7 +39,7 @@ fn what_is_free_in_a_restored_segment_is_on_the_disk_before_it_is_needed() {
 }
 
 #[test]
-fn the_chain_of_a_backup_is_that_behind_its_last_append_with_events_or_without() {
+fn the_chain_of_a_backup_includes_its_last_append_even_one_without_events() {
     let (data, backups) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let log = open(data.path());
     append(&log);

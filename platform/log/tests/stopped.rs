@@ -32,7 +32,7 @@ fn append_until_stopped(log: &Log) -> Option<String> {
 }
 
 #[test]
-fn whichever_write_or_sync_fails_a_waiter_is_let_go_before_the_append_is_answered() {
+fn whichever_write_or_sync_fails_waiters_are_told_before_the_append() {
     let mut stopped_by = Vec::new();
     for at in 1..OPERATIONS {
         let disk = SimDisk::new();

@@ -61,7 +61,7 @@ async fn after_a_rollback_the_state_is_that_of_the_rows_that_are_live() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_projector_that_cannot_write_says_how_far_behind_the_log_it_is_and_since_when() {
+async fn a_projector_that_cannot_write_reports_its_lag_and_since_when() {
     let world = World::new();
     let running = world.start(&model()).await;
     let token = append(&world.store, &sales(10, 7)).await;
@@ -141,7 +141,7 @@ async fn who_has_lost_the_right_to_write_says_so_to_whoever_waits_in_vain() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_of_another_log_are_served_and_not_written_until_a_replay_rebuilds_them() {
+async fn rows_of_another_log_are_served_but_not_written_until_they_are_rebuilt() {
     let world = World::new();
     let token = append(&world.store, &sales(5, 7)).await;
     let running = world.start(&model()).await;

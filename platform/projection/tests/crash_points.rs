@@ -21,7 +21,7 @@ async fn assert_equals_a_fresh_fold(world: &World, running: &Running, model: &Re
 
 // One test: crash points belong to the process, and each test of the file would meet the others'.
 #[tokio::test(flavor = "multi_thread")]
-async fn stopped_at_any_crash_point_and_begun_again_the_read_model_equals_a_fresh_fold() {
+async fn a_read_model_resumed_after_any_crash_point_equals_a_fresh_fold() {
     let scenario = FailScenario::setup();
     for point in ["fold-begun", "rows-written", "checkpoint-written", "batch-committed"] {
         a_fold_stopped_at(point).await;

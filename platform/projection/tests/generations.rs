@@ -25,7 +25,7 @@ use support::{
 use tokio_util::sync::CancellationToken;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replay_from_the_start_ends_with_the_same_rows_and_the_projector_goes_on_with_them() {
+async fn a_replay_from_the_start_gives_the_same_rows_and_the_projector_goes_on() {
     let world = World::new();
     let model = model();
     let running = world.start(&model).await;
@@ -130,7 +130,7 @@ async fn rows_that_only_one_side_has_are_found_and_the_samples_are_bounded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn readers_see_neither_a_mix_nor_an_empty_table_nor_a_step_back_while_generations_are_exchanged() {
+async fn readers_see_no_mix_no_empty_table_and_no_step_back_at_a_promotion() {
     let world = Arc::new(World::new());
     let model = model();
     let running = world.start(&model).await;
@@ -233,7 +233,7 @@ async fn of_two_folders_of_one_candidate_the_newer_one_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_fold_version_is_taken_over_and_a_rollback_to_the_old_one_says_how_far_behind_it_is() {
+async fn a_rollback_to_an_older_fold_version_says_how_far_it_is_behind() {
     let world = World::new();
     let token = append(&world.store, &sales(300, 20)).await;
     let old_program = world.start(&model_with(1, Accounts { wrong: Some("cd") })).await;
@@ -261,7 +261,7 @@ async fn a_new_fold_version_is_taken_over_and_a_rollback_to_the_old_one_says_how
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_discarded_generation_cannot_be_used_and_its_file_goes_after_the_grace_period() {
+async fn a_discarded_generation_is_unusable_and_its_file_outlives_it_by_a_grace() {
     let world = World::new();
     let model = model();
     world.start(&model).await.stop().await;

@@ -35,7 +35,7 @@ fn a_table_without_a_primary_key_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_table_that_does_not_say_which_event_changed_its_rows_is_refused_also_within_a_runtime() {
+async fn a_table_without_a_sequence_column_is_refused_also_within_a_runtime() {
     let error = build("CREATE TABLE item (name TEXT PRIMARY KEY)").unwrap_err();
     assert_eq!(error, ModelError::NoSequenceColumn("item".to_owned()));
 }

@@ -154,21 +154,21 @@ async fn before_id(deployment: &Deployment) -> GenerationId {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_read_model_of_a_log_that_went_on_differently_is_not_written_until_a_replay_rebuilds_it() {
+async fn a_read_model_of_a_diverged_log_is_not_written_until_it_is_rebuilt() {
     let mut deployment = Deployment::new().await;
     deployment.restore(SEEN - BACKED_UP + 20).await;
     refuse_then_rebuild(&deployment, "up to sequence number 100 it has seen other events").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_read_model_ahead_of_the_log_is_not_written_until_a_replay_rebuilds_it() {
+async fn a_read_model_ahead_of_the_log_is_not_written_until_it_is_rebuilt() {
     let mut deployment = Deployment::new().await;
     deployment.restore(10).await;
     refuse_then_rebuild(&deployment, "it has seen sequence number 100 and the log ends at 70").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_grows_past_the_checkpoint_while_the_projector_runs_is_still_refused() {
+async fn a_shorter_log_is_still_refused_once_it_grows_past_the_checkpoint() {
     let mut deployment = Deployment::new().await;
     deployment.restore(10).await;
     let running = deployment.start().await;
@@ -239,7 +239,7 @@ async fn a_restored_log_that_has_all_that_was_seen_is_gone_on_with() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_chain_value_beside_each_checkpoint_is_the_logs_also_after_a_restart() {
+async fn the_chain_value_of_each_checkpoint_is_the_logs_also_after_a_restart() {
     let deployment = Deployment::new().await;
     for _ in 0..3 {
         append(&*deployment.log, &sales(40, 7)).await;
@@ -259,7 +259,7 @@ async fn the_chain_value_beside_each_checkpoint_is_the_logs_also_after_a_restart
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fold_that_stops_at_an_event_has_the_chain_value_before_it_and_goes_on_from_there() {
+async fn a_fold_stopped_by_an_event_resumes_with_the_chain_value_before_it() {
     let deployment = Deployment::new().await;
     let mut events = sales(20, 7);
     events.push(Till::Broken);
@@ -274,7 +274,7 @@ async fn a_fold_that_stops_at_an_event_has_the_chain_value_before_it_and_goes_on
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_snapshot_of_another_history_is_refused_by_name_and_an_older_one_of_this_history_is_used() {
+async fn a_snapshot_of_another_history_is_refused_and_an_older_sound_one_used() {
     let mut deployment = Deployment::new().await;
     let good = deployment.generations().await.take_snapshot().await.unwrap();
     assert_eq!(good.checkpoint(), at(SEEN));
@@ -355,7 +355,7 @@ async fn a_candidate_of_another_history_is_neither_folded_nor_promoted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_former_generation_of_another_fold_is_not_gone_back_to_when_it_is_of_another_history() {
+async fn no_rollback_to_a_generation_of_another_fold_and_another_history() {
     let mut deployment = Deployment::new().await;
     deployment.restore(SEEN).await;
     let options = deployment.options().await;

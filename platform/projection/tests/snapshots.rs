@@ -36,7 +36,7 @@ async fn snapshot_after(world: &World, generations: &Generations, events: usize)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_generation_restored_from_a_snapshot_and_folded_on_equals_a_fresh_fold() {
+async fn a_generation_restored_from_a_snapshot_and_folded_equals_a_fresh_fold() {
     let world = World::new();
     let model = model();
     let generations = world.generations(&model).await;
@@ -62,7 +62,7 @@ async fn a_generation_restored_from_a_snapshot_and_folded_on_equals_a_fresh_fold
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flipped_bit_anywhere_in_a_snapshot_refuses_it_by_name_and_the_one_before_is_used() {
+async fn a_snapshot_with_a_flipped_bit_is_refused_and_the_one_before_it_is_used() {
     let world = World::new();
     let generations = world.generations(&model()).await;
     let older = snapshot_after(&world, &generations, 200).await;

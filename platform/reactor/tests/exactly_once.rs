@@ -60,7 +60,7 @@ async fn disturbed(
 }
 
 #[tokio::test]
-async fn outputs_are_those_of_an_undisturbed_run_whatever_goes_wrong_at_any_call() {
+async fn whatever_fails_at_any_call_outputs_are_those_of_an_undisturbed_run() {
     let (expected, calls) = undisturbed().await;
     assert_eq!(expected.len(), 24, "an order charges two accounts");
     assert!([Call::Append, Call::ReadStream, Call::Mark, Call::Next].iter().all(|call| calls.contains(call)));
@@ -155,12 +155,12 @@ async fn a_second_copy_that_comes_late_with_the_same_append_is_fenced() {
 }
 
 #[tokio::test]
-async fn a_second_copy_that_comes_late_with_all_that_the_first_one_did_is_fenced() {
+async fn a_second_copy_that_repeats_all_that_the_first_one_did_is_fenced() {
     second_copy_held_until(Call::Append, 100, 100).await;
 }
 
 #[tokio::test]
-async fn a_worker_whose_answers_are_lost_and_asked_for_again_by_the_adapter_goes_on() {
+async fn a_worker_whose_lost_answers_the_adapter_asks_for_again_goes_on() {
     let (store, through) = shop().await;
     let repeating = Troubled::repeating(store.clone());
     try_run_until(worker(repeating.store(), BATCH_EVENTS), through).await.unwrap();
@@ -180,7 +180,7 @@ async fn a_second_copy_that_decides_on_the_first_ones_outputs_is_fenced() {
 }
 
 #[tokio::test]
-async fn after_a_conflict_source_events_are_handled_one_by_one_and_then_in_batches_again() {
+async fn after_a_conflict_events_are_handled_singly_and_then_in_batches_again() {
     let (store, through) = shop().await;
     let (_, calls) = undisturbed().await;
     let first_append = calls.iter().position(|call| *call == Call::Append).unwrap();

@@ -50,7 +50,7 @@ async fn disturbed(call: usize, trouble: Trouble) -> Vec<Output> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn outputs_are_those_of_an_undisturbed_run_whatever_goes_wrong_at_any_call() {
+async fn whatever_fails_at_any_call_outputs_are_those_of_an_undisturbed_run() {
     let (expected, calls) = undisturbed().await;
     assert_eq!(expected.len(), 24, "an order charges two accounts");
     for trouble in Trouble::CRASHES {

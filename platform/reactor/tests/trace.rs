@@ -18,7 +18,7 @@ fn named<'s>(spans: &'s [SpanData], name: &str) -> Vec<&'s SpanData> {
 }
 
 #[tokio::test]
-async fn outputs_carry_their_producer_spans_context_and_the_consumer_span_links_to_the_source() {
+async fn outputs_carry_their_producer_span_and_consumer_spans_link_to_sources() {
     let exporter = InMemorySpanExporter::default();
     let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
     let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));

@@ -138,7 +138,7 @@ async fn an_orderly_end_without_an_answer_is_no_error_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_reactor_that_panics_at_an_event_stops_with_an_error_that_names_it_and_has_handled_all_before() {
+async fn a_reactor_that_panics_has_handled_all_before_and_names_the_event() {
     let store = store();
     append_all(&*store, [order(1, "ada", 5), order(2, "bob", 5), order(3, "ada", 5)]).await;
     let placed = events(&*store, "order").await;
@@ -228,7 +228,7 @@ async fn outputs_over_the_limit_of_an_append_go_into_several() {
 }
 
 #[tokio::test]
-async fn of_events_whose_outputs_do_not_go_together_each_is_looked_at_a_few_times_only() {
+async fn events_whose_outputs_need_several_appends_are_handled_a_few_times_only() {
     const EVENTS: usize = 60;
     static LOOKED_AT: AtomicUsize = AtomicUsize::new(0);
     let store = store();
@@ -245,7 +245,7 @@ async fn of_events_whose_outputs_do_not_go_together_each_is_looked_at_a_few_time
 }
 
 #[tokio::test]
-async fn an_output_that_cannot_be_appended_stops_the_worker_and_its_source_is_named() {
+async fn an_output_that_cannot_be_appended_stops_the_worker_naming_its_source() {
     let store = store();
     append_all(&*store, [order(1, "ada", 5), order(2, "bob", 6), order(3, "cy", 5)]).await;
     let placed = events(&*store, "order").await;

@@ -20,7 +20,7 @@ const POINTS: [&str; 6] = [
 const ROUNDS: usize = 5;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_died_while_it_made_or_promoted_a_candidate_is_succeeded_by_one_that_ends_it() {
+async fn a_worker_dead_at_any_step_of_a_candidate_has_a_successor_that_ends_it() {
     let scenario = FailScenario::setup();
     let world = World::gapped();
     let projecting = world.project(&model()).await;

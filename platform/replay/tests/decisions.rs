@@ -63,7 +63,7 @@ fn a_request_is_made_once_and_cannot_change() {
 }
 
 #[test]
-fn a_plan_that_cannot_be_carried_out_fails_the_replay_before_anything_is_touched() {
+fn a_refused_plan_fails_the_replay_before_anything_is_touched() {
     let refusal = Plan { refusal: Some("events below 50 are gone".into()), ..plan() };
     let failure = Failure { phase: Phase::Planned, reason: "events below 50 are gone".into() };
     given::<Replay>([requested(ReplayMode::Build)])
@@ -176,7 +176,7 @@ fn a_rollback_that_is_not_possible_leaves_what_was_promoted() {
 }
 
 #[test]
-fn a_promotion_that_is_not_possible_fails_the_replay_and_its_candidate_is_given_up() {
+fn an_impossible_promotion_fails_the_replay_and_discards_its_candidate() {
     let mut promoting = ready();
     promoting.push(ReplayEvent::PromotionRequested {});
     let failure = Failure { phase: Phase::Promoting, reason: "other fold".into() };

@@ -89,7 +89,7 @@ async fn a_ready_replay_is_cancelled_and_its_candidate_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_fold_ends_at_once_when_it_is_cancelled_or_its_worker_is_shut_down() {
+async fn a_long_fold_ends_at_once_on_cancellation_and_on_shutdown() {
     let (world, projecting) = shop().await;
     let before = (live(&world).await, world.files());
     // The log gives three pages and then nothing: whoever ends now ends in the middle of the fold.
@@ -142,7 +142,7 @@ async fn a_rollback_of_the_same_fold_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rollback_to_another_fold_gives_the_rows_of_before_and_says_how_far_behind_they_are() {
+async fn a_rollback_to_another_fold_gives_its_rows_and_says_how_far_behind() {
     let (world, projecting) = shop().await;
     let rows_before = projecting.rows_at(world.head().await).await;
     projecting.stop().await;

@@ -63,7 +63,7 @@ async fn once_in_the_log(world: &World, id: ReplayId) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replay_whose_worker_was_killed_in_any_phase_goes_on_and_is_promoted_once() {
+async fn a_replay_whose_worker_is_killed_in_any_phase_is_promoted_once() {
     let (world, projecting, rows) = shop(500).await;
     let queries = Queries::start([projecting.handle.readers().clone()]);
     let mut moments = Moments(7);
@@ -252,7 +252,7 @@ impl ReadModelHost for Leaseless {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_workers_that_both_believe_to_have_the_lease_still_make_one_candidate_and_promote_it_once() {
+async fn two_workers_that_think_they_hold_the_lease_promote_one_candidate_once() {
     let (world, projecting, rows) = shop(1_000).await;
     let mut workers = Vec::new();
     for _ in 0..2 {

@@ -125,7 +125,7 @@ async fn closed(world: World) -> tempfile::TempDir {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_is_killed_in_any_phase_of_a_replay_is_succeeded_by_one_that_ends_it() {
+async fn a_process_killed_in_any_phase_has_its_replay_finished_by_the_next() {
     let kills = std::env::var("ANNALS_KILLS").ok().and_then(|kills| kills.parse().ok());
     let kills = kills.unwrap_or(KILLS_DEFAULT);
     let world = World::log().await;

@@ -60,12 +60,12 @@ async fn replays_leave_the_rows_as_they_are(world: World) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn replays_on_a_log_with_gaps_leave_the_rows_as_they_are_while_readers_and_writers_go_on() {
+async fn replays_on_a_gapped_log_keep_the_rows_while_reads_and_writes_go_on() {
     replays_leave_the_rows_as_they_are(World::gapped()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn replays_on_the_embedded_log_leave_the_rows_as_they_are_while_readers_and_writers_go_on() {
+async fn replays_on_the_embedded_log_keep_the_rows_while_reads_and_writes_go_on() {
     replays_leave_the_rows_as_they_are(World::log().await).await;
 }
 
@@ -106,7 +106,7 @@ fn flip_a_bit(world: &World, name: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replay_of_a_read_model_that_nobody_hosts_says_that_it_waits_for_a_worker_and_since_when() {
+async fn a_replay_of_a_read_model_without_a_host_says_what_it_waits_for() {
     let (world, model) = (World::gapped(), model());
     let projecting = world.project(&model).await;
     let working = world.work(&model).await;
@@ -145,7 +145,7 @@ fn stream(id: ReplayId) -> StreamName {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_one_read_model_one_candidate_waits_and_the_newer_one_supersedes_the_older() {
+async fn a_newer_candidate_of_a_read_model_supersedes_the_one_that_waits() {
     let (world, model) = (World::gapped(), model());
     world.append(&orders(0, 100, 10)).await;
     let projecting = world.project(&model).await;
@@ -178,7 +178,7 @@ async fn of_one_read_model_one_candidate_waits_and_the_newer_one_supersedes_the_
 }
 
 #[tokio::test]
-async fn what_makes_no_sense_is_refused_and_nothing_that_is_said_waits_for_the_log_to_be_followed() {
+async fn senseless_requests_are_refused_and_answers_do_not_wait_for_the_log() {
     let world = World::gapped();
     let replays = Replays::new(world.store.clone());
     let id = ReplayId::generate();
@@ -207,7 +207,7 @@ async fn what_makes_no_sense_is_refused_and_nothing_that_is_said_waits_for_the_l
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replay_that_needs_what_retention_dropped_is_refused_before_anything_is_touched() {
+async fn a_replay_that_needs_dropped_events_is_refused_and_touches_nothing() {
     let (world, model) = (World::gapped(), model());
     let first = world.append(&orders(0, 300, 50)).await;
     let head = world.append(&orders(300, 300, 50)).await;
@@ -265,7 +265,7 @@ async fn a_replay_from_a_snapshot_needs_nothing_that_retention_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replay_that_the_disk_has_no_room_for_is_refused_before_anything_is_touched() {
+async fn a_replay_without_room_on_the_disk_is_refused_and_touches_nothing() {
     let (world, model) = (World::gapped(), model());
     let head = world.append(&orders(0, 300, 50)).await;
     let projecting = world.project(&model).await;
@@ -308,7 +308,7 @@ async fn whoever_waits_for_a_replay_follows_the_log_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_that_retention_drops_while_they_are_folded_fail_the_replay_and_nothing_else() {
+async fn events_dropped_while_they_are_folded_fail_the_replay_and_nothing_else() {
     let (world, model) = (World::gapped(), model());
     let head = world.append(&orders(0, 2_000, 50)).await;
     let projecting = world.project(&model).await;

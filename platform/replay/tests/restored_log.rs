@@ -41,7 +41,7 @@ async fn deployed() -> (World, Arc<LogStore>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replay_rebuilds_a_read_model_that_is_ahead_of_the_log_or_of_another_history() {
+async fn a_replay_rebuilds_a_read_model_ahead_of_the_log_or_of_another_history() {
     for others in [50, 400] {
         let world = restart(deployed().await.0, "backup").await;
         world.append(&orders(7_000, others, 11)).await;
@@ -62,7 +62,7 @@ async fn a_replay_rebuilds_a_read_model_that_is_ahead_of_the_log_or_of_another_h
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replay_that_the_backup_has_under_way_fails_when_its_candidate_has_seen_more() {
+async fn a_restored_replay_fails_if_its_candidate_is_ahead_of_the_log() {
     let (world, log) = deployed().await;
     let working = world.work(&model()).await;
     let id = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Build).await;
@@ -101,7 +101,7 @@ async fn request(store: &LogStore) -> ReplayId {
 
 /// In a log that ends before the place that was seen, and in one that goes on behind it.
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_restore_under_a_running_worker_the_replays_are_those_of_the_log_as_it_is_and_are_done() {
+async fn after_a_restore_a_running_worker_does_the_replays_of_the_restored_log() {
     for others in [0, 600] {
         let (world, log) = deployed().await;
         let kept = request(&log).await;

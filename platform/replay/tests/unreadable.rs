@@ -107,7 +107,7 @@ async fn assert_left_alone(working: &Working, poisoned: &BTreeMap<ReplayId, Pois
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replay_that_cannot_be_read_is_listed_with_its_reason_and_all_others_go_on_at_every_start() {
+async fn an_unreadable_replay_is_listed_with_its_reason_and_the_others_go_on() {
     let (world, model) = (World::gapped(), model());
     world.append(&orders(0, 100, 10)).await;
     let projecting = world.project(&model).await;
@@ -134,7 +134,7 @@ fn another_release_pauses() -> Vec<NewEvent> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replay_that_becomes_unreadable_under_the_worker_is_left_with_its_candidate_and_the_next_is_done() {
+async fn a_replay_that_becomes_unreadable_is_left_and_the_next_one_is_done() {
     let (world, model) = (World::gapped(), model());
     world.append(&orders(0, 600, 50)).await;
     let projecting = world.project(&model).await;
@@ -163,7 +163,7 @@ async fn a_replay_that_becomes_unreadable_under_the_worker_is_left_with_its_cand
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_step_that_cannot_be_recorded_since_the_replay_became_unreadable_is_not_tried_again() {
+async fn a_step_of_a_replay_that_became_unreadable_is_not_retried() {
     let (world, model) = (World::gapped(), model());
     world.append(&orders(0, 100, 10)).await;
     let projecting = world.project(&model).await;

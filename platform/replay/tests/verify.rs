@@ -81,7 +81,7 @@ fn expected(at: Sequence, orders: &[Ordered]) -> Difference {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_fold_shows_as_exactly_the_wrong_rows_and_is_not_promoted_by_itself() {
+async fn a_wrong_fold_shows_exactly_its_wrong_rows_and_is_not_promoted() {
     let Deployed { world, wrong, at, projecting, working } = deployed().await;
     let generations = world.generations(&wrong).await;
     let before = generations.live().await.unwrap();

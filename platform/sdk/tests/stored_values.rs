@@ -115,7 +115,7 @@ async fn stored(measured: Measured) -> Vec<Measured> {
 }
 
 #[tokio::test]
-async fn what_could_not_be_read_back_is_refused_by_type_and_field_and_nothing_is_written() {
+async fn what_could_not_be_read_back_is_refused_by_type_and_field_not_written() {
     let sample = |x| Sample { at: vec![0.5, x], by: BTreeMap::new() };
     let named = |x| Sample { at: vec![], by: BTreeMap::from([("x y".to_owned(), x)]) };
     let rest = BTreeMap::from([("name".to_owned(), "b".to_owned())]);

@@ -324,7 +324,7 @@ mod tests {
     const GRPC: &str = "application/grpc+proto";
 
     #[tokio::test]
-    async fn a_message_is_reserved_whole_before_it_is_read_and_until_its_request_is_answered() {
+    async fn a_whole_message_is_reserved_from_before_the_read_until_the_answer() {
         let share = Budget::new(&limits()).share();
         let whole = || request(GRPC, &[b"\0\0", b"\0\0\x0a123", b"4567890"], stream::empty());
         let (body, exchange) = read(whole(), &share).await;

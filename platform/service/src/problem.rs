@@ -152,7 +152,7 @@ mod tests {
     use std::{convert::Infallible, time::Duration};
 
     #[test]
-    fn a_request_that_was_made_before_in_another_way_is_a_conflict_and_no_fault_of_the_server() {
+    fn a_reused_or_unjudgeable_request_is_a_conflict_and_no_server_error() {
         let (request_id, event_id) = (RequestId::from_name("r"), EventId::from_name("e"));
         let ahead = Duration::from_secs(6);
         for cause in [

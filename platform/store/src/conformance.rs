@@ -202,7 +202,7 @@ macro_rules! conformance_tests {
                 a_fingerprint_stays_what_it_was_while_the_log_grows,
                 each_append_changes_the_fingerprint,
                 there_is_no_fingerprint_beyond_the_head,
-                a_consumer_is_refused_by_another_a_shorter_and_another_history_of_the_log,
+                a_consumer_is_refused_by_another_log_a_shorter_one_and_another_history,
             }
             contents {
                 everything_about_an_event_comes_back,

@@ -81,7 +81,7 @@ async fn a_position_and_a_head_that_go_back_are_told_as_they_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_that_does_not_answer_shows_while_the_consumer_itself_waits_for_an_answer() {
+async fn a_consumer_whose_log_does_not_answer_is_shown_as_retrying() {
     let (store, board) = (Silent::default(), ConsumerBoard::new());
     board.moved(Sequence::FIRST);
     store.silent.store(true, Ordering::Relaxed);
@@ -151,7 +151,7 @@ async fn what_keeps_a_consumer_has_a_beginning_and_its_last_reason() {
 }
 
 #[tokio::test]
-async fn a_consumer_that_is_dropped_has_stopped_and_one_that_has_stopped_keeps_its_reason() {
+async fn a_dropped_consumer_has_stopped_and_a_stopped_one_keeps_its_reason() {
     let board = ConsumerBoard::new();
     let watch = board.watch();
     board.moved(Sequence::FIRST);

@@ -115,7 +115,7 @@ async fn to_wanted(store: &GappedStore) -> Subscription {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subscriber_that_wants_nothing_of_what_comes_is_told_ten_times_a_second() {
+async fn a_subscriber_without_matching_events_hears_progress_ten_times_a_second() {
     let store = GappedStore::new();
     let mut subscription = to_wanted(&store).await;
     let (mut deliveries, mut through) = (0, Sequence::ZERO);
@@ -132,7 +132,7 @@ async fn a_subscriber_that_wants_nothing_of_what_comes_is_told_ten_times_a_secon
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_is_delivered_at_once_and_with_it_the_progress_that_was_not_told_yet() {
+async fn an_event_is_delivered_at_once_together_with_pending_progress() {
     let store = GappedStore::new();
     let mut subscription = to_wanted(&store).await;
     let begun = Instant::now();
@@ -147,7 +147,7 @@ async fn an_event_is_delivered_at_once_and_with_it_the_progress_that_was_not_tol
 }
 
 #[tokio::test(start_paused = true)]
-async fn progress_that_is_not_due_yet_is_told_when_it_is_also_when_nothing_more_comes() {
+async fn progress_is_told_once_it_is_due_even_if_no_event_follows() {
     let store = GappedStore::new();
     let mut subscription = to_wanted(&store).await;
     let begun = Instant::now();

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_in_pieces_or_with_a_broken_end_is_counted_as_a_decoder_reads_it() {
+    fn a_split_or_truncated_message_is_counted_as_a_decoder_reads_it() {
         let half = append(1, 6_000, 0).encode_to_vec();
         // A field that is not known: a group around a number.
         let group = [0x7b, 0x08, 0x01, 0x7c];

@@ -189,7 +189,7 @@ async fn until(controller: &Controller, path: &str, wanted: impl Fn(&Value) -> b
 }
 
 #[tokio::test]
-async fn a_replay_that_cannot_be_read_is_listed_with_the_reason_and_what_is_asked_of_it_is_refused() {
+async fn an_unreadable_replay_is_listed_with_its_reason_and_refuses_commands() {
     let store = Arc::new(GappedStore::new());
     let id = ReplayId::generate();
     let stream = StreamName::of("$replay", &id.to_string()).unwrap();

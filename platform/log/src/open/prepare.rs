@@ -136,7 +136,7 @@ mod tests {
     use crate::RealDisk;
 
     #[test]
-    fn a_file_is_given_away_as_far_as_it_is_filled_and_no_shorter_than_it_must_be() {
+    fn a_file_is_handed_over_as_filled_as_it_is_but_no_shorter_than_needed() {
         const MIB: u64 = 1 << 20;
         let folder = tempfile::tempdir().unwrap();
         let disk = Arc::new(RealDisk::open(folder.path()).unwrap());

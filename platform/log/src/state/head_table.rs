@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn going_on_behind_a_head_misses_none_and_meets_none_twice_while_the_table_grows() {
+    fn heads_listed_in_steps_are_complete_and_unique_while_the_table_grows() {
         let mut table = HeadTable::default();
         let hash = |n: u128| (n + 1).wrapping_mul(0x2360_ED05_1FC6_5DA4_4385_DF64_9FCC_F645);
         (0..1_000).for_each(|n| table.put(head(hash(n), 1)));

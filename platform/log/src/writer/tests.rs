@@ -317,7 +317,7 @@ fn rotate(writer: &mut Writer, times: u64) {
 }
 
 #[test]
-fn sealing_a_segment_sorts_nothing_on_the_writers_thread_and_readers_find_all_meanwhile() {
+fn sealing_a_segment_sorts_nothing_on_the_writer_and_readers_find_all() {
     let sealed_here = || crate::format::index::tests::SEALED_HERE.with(std::cell::Cell::get);
     let folder = tempfile::tempdir().unwrap();
     let mut writer = open(folder.path());
@@ -341,7 +341,7 @@ fn sealing_a_segment_sorts_nothing_on_the_writers_thread_and_readers_find_all_me
 }
 
 #[test]
-fn indexes_that_nobody_writes_do_not_pile_up_and_those_given_up_are_made_again() {
+fn unwritten_indexes_do_not_pile_up_and_dropped_ones_are_rebuilt() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = open(folder.path());
     rotate(&mut writer, 12);

@@ -122,7 +122,7 @@ fn exactly(version: u64) -> ExpectedVersion {
 }
 
 #[test]
-fn a_retry_that_comes_after_the_window_is_refused_by_name_and_never_written_twice() {
+fn a_retry_after_the_window_is_refused_by_name_and_never_written_twice() {
     let mut log = Subject::new();
     let timed = any("a", made_at(log.now()));
     let named = any("a", RequestId::from_name("payments/1"));

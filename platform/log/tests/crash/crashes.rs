@@ -241,7 +241,7 @@ fn images_wanted() -> u64 {
 }
 
 #[test]
-fn a_power_cut_after_any_operation_and_again_in_recovery_loses_nothing_and_invents_nothing() {
+fn power_cuts_at_any_operation_and_in_recovery_lose_and_invent_nothing() {
     let (judged, seeds) = (AtomicU64::new(0), AtomicU64::new(FIRST_SEED));
     let effort = Effort { survivors: 6, deep_every: 7 };
     let search = || {

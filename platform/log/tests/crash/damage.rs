@@ -269,7 +269,7 @@ fn a_flipped_bit_is_named_when_there_is_no_checkpoint_and_no_index() {
 
 /// The last frame of a killed log cannot be told from one that was torn: nothing behind it says that it was synced.
 #[test]
-fn a_flipped_bit_in_the_active_segment_below_the_last_synced_place_is_never_taken_for_a_torn_tail() {
+fn a_flipped_bit_below_the_last_sync_is_never_taken_for_a_torn_tail() {
     let mut flips = 0;
     for left in [Left::Killed, Left::Closed] {
         let sound = sound(left);

@@ -131,7 +131,7 @@ fn setup(seed: u64) -> Setup {
 }
 
 #[test]
-fn when_any_operation_fails_nothing_is_acknowledged_afterwards_and_nothing_is_lost() {
+fn after_any_failed_operation_nothing_is_acknowledged_and_nothing_lost() {
     let mut images = Images::default();
     for seed in 0..4_u64 {
         for (lasts, kind) in [(Lasts::Once, FaultKind::Medium), (Lasts::Forever, FaultKind::Medium)] {

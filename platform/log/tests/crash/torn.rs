@@ -134,7 +134,7 @@ fn tear_everywhere(unanswered: &Unanswered) -> Verdict<u64> {
 }
 
 #[test]
-fn an_append_that_is_torn_at_any_byte_leaves_exactly_what_was_acknowledged_before() {
+fn an_append_torn_at_any_byte_leaves_exactly_what_was_acknowledged() {
     let mut images = 0;
     for seed in [1, 2] {
         images += tear_everywhere(&Unanswered::new(Setup { groups: 9, ..Setup::seeded(seed) }, 1)).unwrap();

@@ -57,7 +57,7 @@ async fn a_batch_of_rare_events_keeps_no_more_memory_than_twice_their_bytes() {
 }
 
 #[tokio::test]
-async fn no_batch_of_a_sparse_fold_goes_over_more_than_ten_thousand_sequence_numbers() {
+async fn no_batch_of_a_sparse_fold_spans_more_than_ten_thousand_numbers() {
     for one_in in [1_000, 1_000_000, 3] {
         let (_folder, store) = log(40, one_in).await;
         for (_, span) in batches(&store).await {

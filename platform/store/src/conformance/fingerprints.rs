@@ -43,7 +43,7 @@ pub async fn there_is_no_fingerprint_beyond_the_head(store: Store) {
     assert_eq!(store.fingerprint(Sequence::MAX).await.unwrap(), None);
 }
 
-pub async fn a_consumer_is_refused_by_another_a_shorter_and_another_history_of_the_log(store: Store) {
+pub async fn a_consumer_is_refused_by_another_log_a_shorter_one_and_another_history(store: Store) {
     fill(&store, 5).await;
     let head = store.head().await.unwrap();
     let chain = chain_at(&*store, head.last).await.unwrap();

@@ -217,7 +217,7 @@ impl http_body::Body for Unfinished {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn unfinished_messages_are_refused_once_they_would_take_more_than_the_budget() {
+async fn unfinished_messages_beyond_the_budget_are_refused() {
     const CONNECTIONS: usize = 3;
     const STREAMS: usize = 256;
     let server = Server::start(Arc::new(GappedStore::new())).await;

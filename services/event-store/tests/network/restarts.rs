@@ -21,7 +21,7 @@ async fn sequences(store: &GappedStore) -> Vec<Sequence> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_subscription_misses_nothing_and_sees_nothing_twice_while_the_server_is_killed_again_and_again() {
+async fn a_subscription_misses_and_doubles_nothing_while_servers_are_killed() {
     const ROUNDS: usize = 20;
     const EVENTS_A_ROUND: usize = 50;
     let store = GappedStore::new();
@@ -50,7 +50,7 @@ async fn a_subscription_misses_nothing_and_sees_nothing_twice_while_the_server_i
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn appends_are_written_exactly_once_while_the_server_is_killed_again_and_again() {
+async fn appends_are_written_exactly_once_while_servers_are_killed() {
     const WRITERS: usize = 16;
     const APPENDS_A_WRITER: usize = 60;
     const KILLS: usize = 15;

@@ -138,7 +138,7 @@ async fn a_folder_of_something_else_is_one_clear_sentence() {
 }
 
 #[tokio::test]
-async fn the_oldest_events_are_dropped_when_asked_and_clients_are_told_where_the_log_begins() {
+async fn retention_drops_the_oldest_events_and_tells_clients_the_new_start() {
     let folder = tempfile::tempdir().unwrap();
     let small_segments = annals_store_log::Options::with_segment_bytes(4 << 10);
     let store = LogStore::open(folder.path(), small_segments).await.unwrap();
@@ -165,7 +165,7 @@ async fn the_oldest_events_are_dropped_when_asked_and_clients_are_told_where_the
 }
 
 #[tokio::test]
-async fn a_damaged_log_is_one_clear_sentence_and_is_served_for_reading_when_asked() {
+async fn a_damaged_log_is_reported_in_one_sentence_and_read_only_on_request() {
     let folder = tempfile::tempdir().unwrap();
     let program = Program::start(folder.path(), "127.0.0.1:0").await;
     let client = program.client().await;

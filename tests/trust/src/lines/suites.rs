@@ -235,7 +235,7 @@ half of it survived
     }
 
     #[test]
-    fn a_test_that_failed_is_a_violation_and_one_that_is_missing_is_no_judgement() {
+    fn a_failed_test_is_a_violation_and_a_missing_one_is_no_judgement() {
         let suite = Suite::read(OUTPUT);
         let torn = suite.finding(&["torn::"]).unwrap();
         assert_eq!(torn.violations.first, ["torn::an_append: half of it survived"]);

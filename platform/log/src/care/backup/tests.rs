@@ -157,7 +157,7 @@ fn a_backup_never_replaces_anything() {
 }
 
 #[test]
-fn a_draft_whose_maker_died_goes_with_the_next_backup_and_one_that_is_made_stays() {
+fn a_backup_removes_drafts_of_dead_makers_and_leaves_one_being_written() {
     let (data, backups) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let log = Log::open(data.path(), small()).unwrap();
     append(&log, 1);
@@ -235,7 +235,7 @@ fn copied(from: &Path, to: &Path, names: &[String]) {
 }
 
 #[test]
-fn a_backup_that_lacks_a_file_is_refused_by_name_and_found_and_never_opened_as_a_new_log() {
+fn a_backup_that_lacks_a_file_is_never_opened_and_the_file_is_named() {
     let backups = tempfile::tempdir().unwrap();
     let (_data, backup, names) = whole(backups.path());
     for (at, lacking) in names.iter().enumerate().filter(|(_, name)| *name != "manifest") {
@@ -273,7 +273,7 @@ fn a_backup_that_lacks_a_file_is_refused_by_name_and_found_and_never_opened_as_a
 }
 
 #[test]
-fn a_backup_with_a_file_of_another_size_with_other_bytes_or_too_many_is_found() {
+fn verify_finds_a_changed_or_surplus_file_in_a_backup() {
     let backups = tempfile::tempdir().unwrap();
     let (_data, _, names) = whole(backups.path());
     let segment = names.iter().filter(|name| name.ends_with(".segment")).min().unwrap();

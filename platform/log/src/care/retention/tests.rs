@@ -325,7 +325,7 @@ fn what_was_recorded_in_the_future_goes_by_age_once_it_is_twice_as_old() {
 }
 
 #[test]
-fn what_was_recorded_before_the_machine_knew_the_time_is_as_old_as_what_follows() {
+fn events_recorded_before_the_clock_was_set_are_as_old_as_what_follows() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(crate::sim::SimClock::new(1));
     let month = Retention { age_max: Some(30 * A_DAY), bytes_max: None };

@@ -114,7 +114,7 @@ fn an_append_soon_after_the_folder_is_lost_is_not_answered_as_written() {
 }
 
 #[test]
-fn a_log_that_nobody_writes_notices_that_its_folder_is_lost_and_tells_who_waits() {
+fn an_idle_log_notices_a_lost_folder_and_tells_whoever_waits() {
     for (lose, due) in LOSSES {
         let held = Held::new();
         lose(&held);
@@ -125,7 +125,7 @@ fn a_log_that_nobody_writes_notices_that_its_folder_is_lost_and_tells_who_waits(
 }
 
 #[test]
-fn a_log_that_was_opened_in_the_place_of_another_is_never_touched_by_that_one() {
+fn a_log_never_touches_the_log_that_took_its_place() {
     let held = Held::new();
     let mut reference = Vec::new();
     std::fs::remove_dir_all(held.folder()).unwrap();
@@ -207,7 +207,7 @@ fn whatever_becomes_of_the_folder_the_writer_says_it_before_it_answers() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_any_more_stops_the_log_before_it_needs_a_new_file() {
+fn an_unwritable_folder_stops_the_log_before_it_needs_a_new_file() {
     let disk = SimDisk::new();
     let log = Log::open_on(environment(&disk), Options::default()).unwrap();
     log.append(one()).unwrap();

@@ -69,7 +69,7 @@ fn a_flipped_bit_or_a_missing_byte_makes_an_index_unusable() {
 }
 
 #[test]
-fn a_file_with_a_link_that_does_not_go_down_is_unusable_although_its_checksums_hold() {
+fn an_index_with_a_link_that_does_not_go_down_is_unusable() {
     for (link, usable) in [(0, true), (1, true), (2, false), (3, false), (u32::MAX, false)] {
         let mut index = ActiveIndex::default();
         index.add(&[record(5, 1, 100)], 0);

@@ -142,7 +142,7 @@ fn retention_while_an_index_is_made_again_never_lets_it_point_at_itself() {
 }
 
 #[test]
-fn an_index_file_that_points_at_itself_is_made_again_and_the_stream_is_read_whole() {
+fn an_index_that_points_at_itself_is_rebuilt_and_the_stream_is_read_whole() {
     let folder = tempfile::tempdir().unwrap();
     closed(folder.path(), &[1, 2, 4]);
     let (_, writer) = open(folder.path());
