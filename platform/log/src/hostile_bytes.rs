@@ -4,19 +4,15 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use crate::files::{BASE, CHECKPOINT};
-use crate::format::base::Base;
-use crate::format::checkpoint::Checkpoint;
-use crate::format::frame::{self, AppendPayload, FrameHeader, LogTag, Position};
-use crate::format::index::{IndexOf, SegmentIndex, VersionRange};
-use crate::format::secret::LogSecret;
-use crate::format::segment::{self, SegmentHeader};
+use crate::format::{
+    AppendPayload, Base, Checkpoint, FRAME_HEADER_BYTES, FrameHeader, IndexOf, LogSecret, LogTag, Position,
+    SEGMENT_HEADER_BYTES, SegmentHeader, SegmentIndex, VersionRange,
+};
 use crate::num::SegmentNumber;
 use crate::num::{array_at, crc32c, from_u32, put, u32_at, u64_at};
-use crate::read::shared::State;
+use crate::read::State;
 use crate::sim::{SimClock, SimDisk, SimEntropy};
-use crate::state::chain::Chain;
-use crate::state::heads::Heads;
-use crate::state::pending::Records;
+use crate::state::{Chain, Heads, Records};
 use crate::{Environment, Options, Retention, Writer};
 use annals_event::{Append, EventBatch, EventType, ExpectedVersion, LogId, MarkName, NewEvent, Sequence};
 use annals_event::{StreamName, Version};
@@ -57,7 +53,7 @@ static SOUND: LazyLock<Sound> = LazyLock::new(|| {
     let named = |end: &str| disk.files().into_iter().find(|name| name.ends_with(end)).unwrap();
     let segment = file(&named(".segment"));
     Sound {
-        frame: segment[segment::HEADER_BYTES..].to_vec(),
+        frame: segment[SEGMENT_HEADER_BYTES..].to_vec(),
         segment,
         index: file(&named(".index")),
         checkpoint: file(CHECKPOINT),
@@ -105,13 +101,13 @@ fn decode_segment(mut bytes: Vec<u8>) {
 }
 
 fn decode_frame(mut bytes: Vec<u8>) {
-    let payload_end = frame::HEADER_BYTES.saturating_add(from_u32(u32_at(&bytes, 52)));
-    seal(&mut bytes, frame::HEADER_BYTES, payload_end, 112);
+    let payload_end = FRAME_HEADER_BYTES.saturating_add(from_u32(u32_at(&bytes, 52)));
+    seal(&mut bytes, FRAME_HEADER_BYTES, payload_end, 112);
     seal(&mut bytes, 0, 116, 116);
     let (log, position) = (LogTag(u64_at(&bytes, 8)), Position::new(u64_at(&bytes, 16)));
     let Some(header) = FrameHeader::decode(&bytes, log, position) else { return };
     let _ = (header.frame_bytes(), header.end(), header.next());
-    let Some(payload) = bytes.get(frame::HEADER_BYTES..payload_end) else { return };
+    let Some(payload) = bytes.get(FRAME_HEADER_BYTES..payload_end) else { return };
     let Some(parsed) = AppendPayload::parse(payload) else { return };
     let _ = parsed.marks();
     let records = payload.get(parsed.records_at..).unwrap_or_default();

@@ -57,26 +57,24 @@ mod state;
 mod stats;
 mod writer;
 
-pub use care::backup::BackupError;
-pub use care::retention::{RetainError, Retained, Retention};
-pub use care::verify::{Finding, Harm, VerifyError, VerifyProgress, VerifyReport, verify, verify_on};
+pub use care::{
+    BackupError, Finding, Harm, RetainError, Retained, Retention, VerifyError, VerifyProgress, VerifyReport,
+    verify, verify_on,
+};
 pub use disk::{
     Clock, Disk, DiskFile, DiskLock, Entropy, Environment, FileId, FolderLost, RealDisk, SystemClock,
     SystemEntropy,
 };
 pub use error::{AppendError, Corruption, MaintenanceError, OpenError, ReadError, SubmitError};
-pub use format::manifest::Backup;
-pub use open::folder::holds_log;
-pub use open::prepare::Prepared;
+pub use format::Backup;
+pub use open::{Prepared, holds_log};
 #[cfg(feature = "planted-bugs")]
 pub use options::PlantedBug;
 pub use options::{Options, Scrub};
-pub use read::answer::{Answer, LookUp};
-pub use read::holds::Hold;
-pub use read::log_time::ClockStatus;
-pub use read::reader::{Direction, ReadBlock, ReadBudget, Reader, StreamRead};
-pub use read::room::Room;
-pub use read::scrub_state::ScrubStatus;
+pub use read::{
+    Answer, ClockStatus, Direction, Hold, LookUp, ReadBlock, ReadBudget, Reader, Room, ScrubStatus,
+    StreamRead,
+};
 pub use shell::{HeadWait, HeadWatch, Log};
 pub use stats::Stats;
 pub use writer::Writer;

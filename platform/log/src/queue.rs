@@ -4,9 +4,9 @@
 //! thread died, answers `Closed` by itself.
 
 use crate::error::{AppendError, SubmitError};
-use crate::format::frame::GROUP_BYTES_MAX;
-use crate::read::answer::Answer;
-use crate::state::pending::Pending;
+use crate::format::GROUP_BYTES_MAX;
+use crate::read::Answer;
+use crate::state::Pending;
 use parking_lot::{Condvar, Mutex};
 use std::{
     collections::VecDeque,

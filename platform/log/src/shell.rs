@@ -4,26 +4,20 @@
 //!
 //! What always holds: every append that was taken is answered exactly once, whatever becomes of the threads.
 
-use crate::care::backup::{self, BackupError};
-use crate::care::maintenance::Maintenance;
-use crate::care::retention::{self, RetainError, Retained, Retention, When};
-use crate::care::scrub;
-use crate::care::verify::{self, VerifyError, VerifyProgress, VerifyReport};
-use crate::care::watch::{LOOK_EVERY, Watch};
+use crate::care::{
+    BackupError, LOOK_EVERY, Maintenance, RetainError, Retained, Retention, VerifyError, VerifyProgress,
+    VerifyReport, Watch, When, backup, must_be_outside, retain, scrub_pass, verify_open,
+};
 use crate::disk::Environment;
 use crate::error::{AppendError, Corruption, MaintenanceError, OpenError, ReadError, SubmitError};
-use crate::format::manifest::Backup;
-use crate::open::prepare::Prepared;
+use crate::format::Backup;
+use crate::open::Prepared;
 use crate::options::{Options, Scrub};
 use crate::queue::{Job, Queue};
-use crate::read::answer::Answer;
-use crate::read::holds::{self, Hold};
-use crate::read::log_time::ClockStatus;
-use crate::read::reader::{ReadBlock, ReadBudget, Reader, StreamRead};
-use crate::read::room::Room;
-use crate::read::scrub_state::ScrubStatus;
-use crate::read::shared::Shared;
-use crate::state::pending::Pending;
+use crate::read::{
+    Answer, ClockStatus, Hold, ReadBlock, ReadBudget, Reader, Room, ScrubStatus, Shared, StreamRead, hold,
+};
+use crate::state::Pending;
 use crate::stats::Stats;
 use crate::writer::{Writer, stats};
 use annals_event::{
@@ -240,23 +234,23 @@ impl Log {
 
     /// Goes over all that is durable now, while appends and reads go on; takes as much memory for the streams again.
     pub fn verify(&self, progress: impl FnMut(VerifyProgress)) -> Result<VerifyReport, VerifyError> {
-        verify::verify_open(&self.inner.reader, progress)
+        verify_open(&self.inner.reader, progress)
     }
 
     /// Copies all that is durable now to `folder`, which must be missing or empty, and verifies the copy, while appends
     /// and reads go on. [`Backup`] says how to restore it.
     pub fn backup(&self, folder: &Path) -> Result<Backup, BackupError> {
-        backup::backup(&self.inner.reader, folder)
+        backup(&self.inner.reader, folder)
     }
 
     /// Refuses a folder for backups that is within the log's own, before there is a backup to be made.
     pub fn check_backup_folder(&self, folder: &Path) -> Result<(), BackupError> {
-        backup::must_be_outside(&self.inner.reader, folder)
+        must_be_outside(&self.inner.reader, folder)
     }
 
     /// Verifies all sealed segments once, at full speed; waits while the background does.
     pub fn scrub(&self) -> ScrubStatus {
-        let _ = scrub::pass(&self.inner.reader, None, |_| ControlFlow::Continue(()));
+        let _ = scrub_pass(&self.inner.reader, None, |_| ControlFlow::Continue(()));
         self.scrub_status()
     }
 
@@ -294,18 +288,18 @@ impl Log {
 
     /// Drops the oldest segments that `retention` does not keep and nobody holds. Appends and reads go on meanwhile.
     pub fn retain(&self, retention: Retention) -> Result<Retained, RetainError> {
-        retention::retain(&self.inner.reader, retention, When::Now)
+        retain(&self.inner.reader, retention, When::Now)
     }
 
     /// The same for what runs in the background: waits until what may go outweighs what must be written for it, or is an
     /// eighth of the age limit overdue, or room is short.
     pub fn retain_when_due(&self, retention: Retention) -> Result<Retained, RetainError> {
-        retention::retain(&self.inner.reader, retention, When::Due)
+        retain(&self.inner.reader, retention, When::Due)
     }
 
     /// Keeps the events from `from` on, as long as the hold is there. `BelowStart`: some of them are gone.
     pub fn hold(&self, from: Sequence) -> Result<Hold, ReadError> {
-        holds::hold(self.shared(), from)
+        hold(self.shared(), from)
     }
 
     /// The damage that keeps the log from being written, if there is any.
@@ -431,7 +425,7 @@ fn keep_scrubbing(reader: &Reader, scrub: Scrub, queue: &Queue) {
     let pause = |time| {
         if queue.wait_closing(time) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    while scrub::pass(reader, Some(scrub), pause).is_continue() && pause(scrub.rest).is_continue() {}
+    while scrub_pass(reader, Some(scrub), pause).is_continue() && pause(scrub.rest).is_continue() {}
 }
 
 /// The tending thread: writes the indexes of sealed segments, and checkpoints.

@@ -24,10 +24,9 @@ use crate::care::verify::{VerifyError, verify_unlocked};
 use crate::disk::{Disk, RealDisk};
 use crate::error::{Corruption, ReadError};
 use crate::files::{CHECKPOINT, MANIFEST};
-use crate::format::manifest::{Backup, Manifest};
+use crate::format::{Backup, Manifest};
 use crate::num::to_u64;
-use crate::read::holds;
-use crate::read::reader::Reader;
+use crate::read::{Reader, hold_all};
 use annals_event::{Sequence, Timestamp};
 use copy::{Copy, Plan};
 use draft::Draft;
@@ -158,7 +157,7 @@ pub(crate) fn copy(reader: &Reader, to: &dyn Disk) -> Result<Backup, BackupError
     if let Some(damage) = reader.corruption() {
         return Err(BackupError::Damaged(damage));
     }
-    let _hold = holds::hold_all(shared)?;
+    let _hold = hold_all(shared)?;
     let taken_at = Timestamp::from_micros(shared.environment.clock.now_micros());
     let made = encode(reader)?;
     let (plan, mut copy) = (Plan::new(reader, &made), Copy::new(reader, to));

@@ -3,10 +3,9 @@
 //! What always holds: it is made in small steps. Under no lock that an append or a reader waits for is more copied than a few
 //! thousand entries, however many there are.
 
-use crate::format::checkpoint::Builder;
-use crate::format::end::LogEnd;
+use crate::format::{CheckpointBuilder, LogEnd};
 use crate::num::SegmentNumber;
-use crate::read::shared::Shared;
+use crate::read::Shared;
 use annals_event::{MarkName, Sequence};
 use std::ops::Bound;
 
@@ -24,7 +23,7 @@ pub(crate) struct Encoded {
 /// The log's state as a checkpoint; `None` when a segment was begun meanwhile, so that it must be tried again.
 pub(crate) fn encode(shared: &Shared) -> Option<Encoded> {
     let replay_from = shared.state.read().active_segment()?.number;
-    let mut builder = Builder::new();
+    let mut builder = CheckpointBuilder::new();
     shared.heads.for_each(|head| builder.add_head(head));
     add_marks(shared, &mut builder);
     let (end, requests) = {
@@ -39,7 +38,7 @@ pub(crate) fn encode(shared: &Shared) -> Option<Encoded> {
 }
 
 /// Adds the marks. No mark ever goes away, so none is missed between two steps.
-fn add_marks(shared: &Shared, builder: &mut Builder) {
+fn add_marks(shared: &Shared, builder: &mut CheckpointBuilder) {
     let mut last = Bound::Unbounded;
     loop {
         let step: Vec<(MarkName, Sequence)> = {

@@ -4,12 +4,9 @@
 use crate::care::checkpoint;
 use crate::error::MaintenanceError;
 use crate::files::{CHECKPOINT, PREPARED, maintenance_error, replace_file};
-use crate::format::checkpoint::heads_bytes;
-use crate::format::segment::SegmentHeader;
-use crate::open::prepare::{Preparation, Prepared};
-use crate::read::low_water::Purpose;
-use crate::read::sealed::Unwritten;
-use crate::read::shared::Shared;
+use crate::format::{SegmentHeader, heads_bytes};
+use crate::open::{Preparation, Prepared};
+use crate::read::{Purpose, Shared, Unwritten};
 use parking_lot::Mutex;
 use std::{
     io,

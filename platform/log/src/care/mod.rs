@@ -1,10 +1,20 @@
 //! What keeps a log well beside its appends and reads: segments dropped, verified, backed up, their indexes and checkpoints
 //! written, its folder watched. Whatever fails here harms neither.
 
-pub(crate) mod backup;
-pub(crate) mod checkpoint;
-pub(crate) mod maintenance;
-pub(crate) mod retention;
-pub(crate) mod scrub;
-pub(crate) mod verify;
-pub(crate) mod watch;
+mod backup;
+mod checkpoint;
+mod maintenance;
+mod retention;
+mod scrub;
+mod verify;
+mod watch;
+
+pub use backup::BackupError;
+pub(crate) use backup::{backup, must_be_outside};
+pub(crate) use maintenance::Maintenance;
+pub use retention::{RetainError, Retained, Retention};
+pub(crate) use retention::{When, retain};
+pub(crate) use scrub::scrub_pass;
+pub(crate) use verify::verify_open;
+pub use verify::{Finding, Harm, VerifyError, VerifyProgress, VerifyReport, verify, verify_on};
+pub(crate) use watch::{Astray, LOOK_APART_MICROS, LOOK_EVERY, Watch, check_folder};

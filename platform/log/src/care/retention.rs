@@ -3,32 +3,28 @@
 //! What always holds:
 //!
 //! * Only whole sealed segments are dropped, the oldest first, and none with an event that is held.
-//! * First a [base](crate::format::base) that stands for them is durable, then readers see them no more, and only then their
+//! * First a [base](crate::format::Base) that stands for them is durable, then readers see them no more, and only then their
 //!   files are removed. A crash in between leaves a log that begins where it did before, or behind them.
 //! * The base is made from the segments themselves, each frame verified; damage in them is named, and they stay.
 //! * Unless somebody asks, or room is short, no base is written for less than its own size: the bytes of all bases together
 //!   are no more than those dropped.
 //! * Nothing is dropped from a log that is damaged or that stopped writing.
-//! * Age is judged by the log's own time, not by the clock's word: see [`log_time`](crate::read::log_time). What was recorded in
+//! * Age is judged by the log's own time, not by the clock's word: see [`LogTime`](crate::read::LogTime). What was recorded in
 //!   the future is as old as what was recorded now, what was recorded before the machine knew the time as old as what follows.
 
 mod plan;
 
 use crate::error::{Corruption, MaintenanceError, OpenError, ReadError};
 use crate::files::{BASE, replace_file};
-use crate::format::base::{self, Base, Found, LogStart};
-use crate::format::frame::{AppendPayload, FrameHeader, Kind};
-use crate::format::records::records_in;
-use crate::format::segment::{FRAMES_AT, SegmentHeader};
+use crate::format::{
+    AppendPayload, BASE_NOT_THIS_LOGS, BASE_NOT_WELL_FORMED, Base, BaseContents, FRAMES_AT, FoundBase,
+    FrameHeader, Kind, LogStart, SegmentHeader, damaged_base, records_in,
+};
 use crate::num::SegmentNumber;
-use crate::open::folder::remove_segments;
+use crate::open::remove_segments;
 use crate::options::planted;
-use crate::read::frames::{self, Spot, Wanted};
-use crate::read::reader::{Readable, Reader};
-use crate::read::shared::Shared;
-use crate::state::chain::Chain;
-use crate::state::heads::StreamHash;
-use crate::state::requests::Request;
+use crate::read::{Readable, Reader, Shared, Spot, Wanted, each_frame};
+use crate::state::{Chain, Request, StreamHash};
 use annals_event::{Sequence, Version};
 use plan::{Plan, plan};
 use std::{collections::HashMap, ops::ControlFlow, sync::Arc, time::Duration};
@@ -119,7 +115,7 @@ pub(crate) fn retain(reader: &Reader, retention: Retention, when: When) -> Resul
 /// Puts the base in the place of the segments before `begins`; returns them.
 fn replace(
     shared: &Shared,
-    base: &base::Contents,
+    base: &BaseContents,
     begins: SegmentHeader,
 ) -> Result<Vec<SegmentHeader>, MaintenanceError> {
     let write = || replace_file(&*shared.environment.disk, BASE, &base.encode());
@@ -145,7 +141,7 @@ fn check_sound(reader: &Reader) -> Result<(), RetainError> {
 }
 
 /// The base that stands for the segments of the plan and all before them.
-fn fold(reader: &Reader, plan: &Plan) -> Result<base::Contents, RetainError> {
+fn fold(reader: &Reader, plan: &Plan) -> Result<BaseContents, RetainError> {
     let mut fold = Fold::begin(reader, plan)?;
     let from = fold.contents.start.segment;
     for readable in plan.segments.iter().filter(|readable| readable.segment.number >= from) {
@@ -157,7 +153,7 @@ fn fold(reader: &Reader, plan: &Plan) -> Result<base::Contents, RetainError> {
 /// A base in the making.
 struct Fold {
     /// What is known from the base before.
-    contents: base::Contents,
+    contents: BaseContents,
     /// What the segments add.
     heads: HashMap<StreamHash, Version>,
     end: (Sequence, Chain),
@@ -166,18 +162,18 @@ struct Fold {
 impl Fold {
     fn begin(reader: &Reader, plan: &Plan) -> Result<Self, RetainError> {
         let disk = &*reader.shared.environment.disk;
-        let damaged = |what| RetainError::Corrupted(base::damage(disk, 0, what));
-        let contents = match base::find(disk).map_err(RetainError::Base)? {
-            Found::Nothing => {
-                plan.segments.first().map(|first| base::Contents::nothing_before(&first.segment))
+        let damaged = |what| RetainError::Corrupted(damaged_base(disk, 0, what));
+        let contents = match FoundBase::in_folder(disk).map_err(RetainError::Base)? {
+            FoundBase::Nothing => {
+                plan.segments.first().map(|first| BaseContents::nothing_before(&first.segment))
             }
-            Found::Whole(base) => Base::contents(&base),
-            Found::Damaged(corruption) => return Err(RetainError::Corrupted(corruption)),
+            FoundBase::Whole(base) => Base::contents(&base),
+            FoundBase::Damaged(corruption) => return Err(RetainError::Corrupted(corruption)),
         };
-        let contents = contents.ok_or_else(|| damaged(base::NOT_WELL_FORMED))?;
+        let contents = contents.ok_or_else(|| damaged(BASE_NOT_WELL_FORMED))?;
         let starts = plan.segments.iter().map(|readable| &readable.segment).chain([&plan.begins]);
         if !starts.map(LogStart::of).any(|start| start == contents.start) {
-            return Err(damaged(base::NOT_THIS_LOGS));
+            return Err(damaged(BASE_NOT_THIS_LOGS));
         }
         let end = (contents.start.first, contents.start.chain);
         Ok(Self { contents, heads: HashMap::new(), end })
@@ -185,7 +181,7 @@ impl Fold {
 
     fn take_segment(&mut self, reader: &Reader, readable: &Readable) -> Result<(), RetainError> {
         let Readable { segment, end, next } = readable;
-        frames::each(reader, readable, FRAMES_AT, Wanted::All, |Spot { offset, .. }, header, payload| {
+        each_frame(reader, readable, FRAMES_AT, Wanted::All, |Spot { offset, .. }, header, payload| {
             self.take_frame(reader, header, payload, offset)?;
             self.end = (header.next(), header.chain());
             Ok(ControlFlow::Continue(()))
@@ -224,7 +220,7 @@ impl Fold {
         Ok(())
     }
 
-    fn finish(self, begins: SegmentHeader) -> base::Contents {
+    fn finish(self, begins: SegmentHeader) -> BaseContents {
         let Self { mut contents, mut heads, .. } = self;
         for (stream, version) in &mut contents.heads {
             *version = heads.remove(stream).unwrap_or(*version);

@@ -13,14 +13,13 @@
 use crate::care::verify::{VerifyProgress, check_sealed};
 use crate::error::Corruption;
 use crate::options::{Scrub, planted};
-use crate::read::reader::Reader;
-use crate::read::scrub_state::{DAMAGES_MAX, ScrubState};
+use crate::read::{DAMAGES_MAX, Reader, ScrubState};
 use annals_event::Timestamp;
 use std::{ops::ControlFlow, time::Duration};
 
 /// Goes over all segments that are sealed now. `pause` is called with how long to wait for the rate's sake; `Break`
 /// ends the pass.
-pub(crate) fn pass(
+pub(crate) fn scrub_pass(
     reader: &Reader,
     scrub: Option<Scrub>,
     mut pause: impl FnMut(Duration) -> ControlFlow<()>,

@@ -20,10 +20,9 @@ pub(crate) mod walk;
 use crate::disk::{Disk, RealDisk};
 use crate::error::Corruption;
 use crate::files::{BASE, CHECKPOINT, LOCK, MANIFEST, UNFINISHED};
-use crate::format::segment::{self, SegmentHeader};
+use crate::format::{SEGMENT_FORMAT, SegmentHeader};
 use crate::num::SegmentNumber;
-use crate::read::holds;
-use crate::read::reader::Reader;
+use crate::read::{Reader, hold_all};
 use annals_event::LogId;
 use segments::Verification;
 use std::{io, ops::ControlFlow, path::Path, path::PathBuf};
@@ -102,7 +101,7 @@ pub enum VerifyError {
         folder: PathBuf,
     },
     /// Another release wrote the log.
-    #[error("{} has format {format}, this release reads {}; use the release that wrote it", file.display(), segment::FORMAT)]
+    #[error("{} has format {format}, this release reads {}; use the release that wrote it", file.display(), SEGMENT_FORMAT)]
     UnknownFormat {
         /// The file.
         file: PathBuf,
@@ -182,7 +181,7 @@ pub(crate) fn verify_open(
     mut progress: impl FnMut(VerifyProgress),
 ) -> Result<VerifyReport, VerifyError> {
     // What is gone over is not to be dropped meanwhile.
-    let _hold = holds::hold_all(&reader.shared).map_err(|error| VerifyError::Io {
+    let _hold = hold_all(&reader.shared).map_err(|error| VerifyError::Io {
         file: reader.shared.environment.disk.display(""),
         cause: io::Error::other(error),
     })?;

@@ -10,8 +10,8 @@
 //! * A log that went astray stops writing for good. Whoever has taken its place is never written to.
 
 use crate::disk::{DiskLock, FolderLost};
-use crate::open::lock::{self, Line, Locked};
-use crate::read::shared::Shared;
+use crate::open::{LockLine, Locked, read_lock_line};
+use crate::read::Shared;
 use std::{
     io,
     ops::ControlFlow,
@@ -46,7 +46,7 @@ pub(crate) enum Astray {
 }
 
 /// Whether the folder at the log's path is the one that is open, with the lock and the active segment in it.
-pub(crate) fn look(shared: &Shared, lock: &dyn DiskLock) -> Result<(), Astray> {
+pub(crate) fn check_folder(shared: &Shared, lock: &dyn DiskLock) -> Result<(), Astray> {
     let disk = &*shared.environment.disk;
     lock.check().map_err(|lost| Astray::Folder { folder: disk.display(""), lost })?;
     let Some((segment, held)) = shared.files.active() else { return Ok(()) };
@@ -65,7 +65,7 @@ pub(crate) struct Watch {
     /// Gone with the writer, and with it the right to the folder.
     lock: Weak<dyn DiskLock>,
     /// What stands in the lock's file; `None`: it is not known.
-    line: Option<Line>,
+    line: Option<LockLine>,
 }
 
 impl Watch {
@@ -76,7 +76,7 @@ impl Watch {
     /// Looks once; `Break`: the log stopped writing, there is nothing more to look after.
     pub(crate) fn look(&self) -> ControlFlow<()> {
         let Some(lock) = self.lock.upgrade() else { return ControlFlow::Break(()) };
-        let looked = look(&self.shared, &*lock).and_then(|()| self.look_inside(&*lock));
+        let looked = check_folder(&self.shared, &*lock).and_then(|()| self.look_inside(&*lock));
         if let Err(astray) = looked {
             self.shared.stop_writing(&astray);
         }
@@ -91,7 +91,7 @@ impl Watch {
     fn look_inside(&self, lock: &dyn DiskLock) -> Result<(), Astray> {
         let disk = &*self.shared.environment.disk;
         lock.check_writable().map_err(|lost| Astray::Folder { folder: disk.display(""), lost })?;
-        match (self.line, lock::read(disk)) {
+        match (self.line, read_lock_line(disk)) {
             (Some(written), Ok(found)) if found != written => {
                 Err(Astray::Overwritten { folder: disk.display("") })
             }

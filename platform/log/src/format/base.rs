@@ -16,11 +16,7 @@ use crate::format::secret::LogSecret;
 use crate::format::segment::SegmentHeader;
 use crate::num::SegmentNumber;
 use crate::num::{array_at, crc32c, i64_at, put, to_u64, to_usize, u32_at, u64_at, u128_at};
-use crate::state::chain::Chain;
-use crate::state::heads::{Head, Heads, StreamHash};
-use crate::state::marks::Marks;
-use crate::state::requests::{self, Requests};
-use crate::state::window::Window;
+use crate::state::{Chain, Head, Heads, Marks, Requests, StreamHash, Window, request_bytes};
 use annals_event::{LogId, MarkName, Sequence, Version};
 use bytes::Bytes;
 use std::io;
@@ -33,7 +29,7 @@ const HEAD_BYTES: usize = 24;
 const CHECKSUM_BYTES: usize = 4;
 
 /// How many bytes a base of so many streams and marks, and of so many bytes of requests, takes at most.
-pub(crate) fn bytes_max(streams: usize, marks: usize, request_bytes: usize) -> u64 {
+pub(crate) fn base_bytes_max(streams: usize, marks: usize, request_bytes: usize) -> u64 {
     let tables = [streams.saturating_mul(HEAD_BYTES), marks.saturating_mul(MARK_BYTES_MAX), request_bytes];
     tables.into_iter().map(to_u64).fold(to_u64(HEADER_BYTES + CHECKSUM_BYTES), u64::saturating_add)
 }
@@ -90,7 +86,7 @@ impl LogStart {
 }
 
 /// What a base holds. Equal contents are equal bytes.
-pub(crate) struct Contents {
+pub(crate) struct BaseContents {
     pub(crate) start: LogStart,
     /// In the order of their hashes.
     pub(crate) heads: Vec<(StreamHash, Version)>,
@@ -98,7 +94,7 @@ pub(crate) struct Contents {
     pub(crate) requests: Requests,
 }
 
-impl Contents {
+impl BaseContents {
     /// Of a log that begins with this segment and never had another before it.
     pub(crate) fn nothing_before(segment: &SegmentHeader) -> Self {
         let start = LogStart::of(segment);
@@ -164,7 +160,7 @@ impl Base {
             return 0;
         }
         let [streams, marks, requests] = [72, 80, 88].map(|at| to_usize(u64_at(start, at)));
-        bytes_max(streams, marks, requests::bytes_of(requests))
+        base_bytes_max(streams, marks, request_bytes(requests))
     }
 
     pub(crate) fn parse(bytes: Bytes) -> Result<Self, BadBase> {
@@ -194,7 +190,7 @@ impl Base {
     }
 
     /// What is in it; `None` when it is not well-formed.
-    pub(crate) fn contents(&self) -> Option<Contents> {
+    pub(crate) fn contents(&self) -> Option<BaseContents> {
         let bytes = &self.bytes;
         let heads = to_usize(u64_at(bytes, 72));
         let marks_at = HEADER_BYTES.checked_add(heads.checked_mul(HEAD_BYTES)?)?;
@@ -210,11 +206,11 @@ impl Base {
         }
         let table = bytes.get(at..bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
         let requests = Requests::parse(table, u64_at(bytes, 88), i64_at(bytes, 96))?;
-        Some(Contents { start: self.start, heads, marks, requests })
+        Some(BaseContents { start: self.start, heads, marks, requests })
     }
 
     /// The heads, as if their last events were in the last of the dropped segments: which it was matters to nobody.
-    pub(crate) fn heads<'c>(&self, contents: &'c Contents) -> impl Iterator<Item = Head> + use<'c> {
+    pub(crate) fn heads<'c>(&self, contents: &'c BaseContents) -> impl Iterator<Item = Head> + use<'c> {
         let segment = SegmentNumber(self.start.segment.0.saturating_sub(1));
         let head = move |&(stream, version)| Head { stream, version, segment, previous_segment: 0 };
         contents.heads.iter().map(head)
@@ -232,40 +228,44 @@ impl Base {
 }
 
 /// What stands in the place of dropped segments.
-pub(crate) enum Found {
+pub(crate) enum FoundBase {
     /// Nothing: no segment was ever dropped.
     Nothing,
     Whole(Base),
     Damaged(Corruption),
 }
 
-pub(crate) const NOT_WELL_FORMED: &str = "the base is not well-formed";
-pub(crate) const NOT_THIS_LOGS: &str = "the base does not belong to the log's first segment";
-
-/// Looks for the base.
-pub(crate) fn find(disk: &dyn Disk) -> Result<Found, OpenError> {
-    let bytes = match read_file(disk, BASE, Base::bytes_max) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
-        Err(error) => return Err(open_error(disk, BASE, error)),
-    };
-    match Base::parse(bytes) {
-        Ok(base) => Ok(Found::Whole(base)),
-        Err(BadBase::Damaged(offset)) => Ok(Found::Damaged(damage(disk, offset, "the base is damaged"))),
-        Err(BadBase::Unknown(format)) => {
-            Err(OpenError::UnknownFormat { file: disk.display(BASE), format, known: FORMAT })
+impl FoundBase {
+    /// Looks for it in a log's folder.
+    pub(crate) fn in_folder(disk: &dyn Disk) -> Result<Self, OpenError> {
+        let bytes = match read_file(disk, BASE, Base::bytes_max) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Nothing),
+            Err(error) => return Err(open_error(disk, BASE, error)),
+        };
+        match Base::parse(bytes) {
+            Ok(base) => Ok(Self::Whole(base)),
+            Err(BadBase::Damaged(offset)) => {
+                Ok(Self::Damaged(damaged_base(disk, offset, "the base is damaged")))
+            }
+            Err(BadBase::Unknown(format)) => {
+                Err(OpenError::UnknownFormat { file: disk.display(BASE), format, known: FORMAT })
+            }
         }
     }
 }
 
-pub(crate) fn damage(disk: &dyn Disk, offset: u64, what: &'static str) -> Corruption {
+pub(crate) const BASE_NOT_WELL_FORMED: &str = "the base is not well-formed";
+pub(crate) const BASE_NOT_THIS_LOGS: &str = "the base does not belong to the log's first segment";
+
+pub(crate) fn damaged_base(disk: &dyn Disk, offset: u64, what: &'static str) -> Corruption {
     Corruption { file: disk.display(BASE), offset, what }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::requests::Request;
+    use crate::state::Request;
     use annals_event::RequestId;
 
     fn start() -> LogStart {
@@ -279,13 +279,13 @@ mod tests {
         }
     }
 
-    fn contents() -> Contents {
+    fn contents() -> BaseContents {
         let mut requests = Requests::default();
         for n in [8, 9] {
             let request = Request { id: RequestId::from_bytes([n; 16]), first: Sequence::new(u64::from(n)) };
             requests.push(request, i64::from(n));
         }
-        Contents {
+        BaseContents {
             start: start(),
             heads: vec![(StreamHash(5), Version::new(2)), (StreamHash(6), Version::new(6))],
             marks: [(MarkName::new("m").unwrap(), Sequence::new(7))].into(),
@@ -327,7 +327,7 @@ mod tests {
             "0900000000000000",
         ];
         let bytes = contents().encode();
-        let most = bytes_max(2, 1, contents().requests.encoded_len());
+        let most = base_bytes_max(2, 1, contents().requests.encoded_len());
         assert_eq!(most, to_u64(bytes.len() + 254), "the mark's name has one byte of 255");
         assert_eq!(hex(&bytes[..108]), header.concat());
         assert_eq!(bytes[108..112], crc32c(&bytes[..108]).to_le_bytes());

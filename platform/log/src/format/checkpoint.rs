@@ -11,10 +11,7 @@
 use crate::format::frame::{MARK_BYTES_MAX, Position, put_mark};
 use crate::num::SegmentNumber;
 use crate::num::{array_at, crc32c, i64_at, put, to_u64, to_usize, u32_at, u64_at, u128_at};
-use crate::state::heads::{Head, Heads, StreamHash};
-use crate::state::marks::Marks;
-use crate::state::requests::{self, Requests};
-use crate::state::window::Window;
+use crate::state::{Head, Heads, Marks, Requests, StreamHash, Window, request_bytes};
 use annals_event::{LogId, MarkName, Sequence, Version};
 use bytes::Bytes;
 
@@ -35,13 +32,13 @@ pub(crate) struct Checkpoint {
 }
 
 /// A checkpoint that is being put together: first the heads, then the marks.
-pub(crate) struct Builder {
+pub(crate) struct CheckpointBuilder {
     bytes: Vec<u8>,
     heads: u64,
     marks: u64,
 }
 
-impl Builder {
+impl CheckpointBuilder {
     pub(crate) fn new() -> Self {
         Self { bytes: vec![0; HEADER_BYTES], heads: 0, marks: 0 }
     }
@@ -110,7 +107,7 @@ impl Checkpoint {
         }
         let [heads, marks, requests] = [40, 48, 56].map(|at| to_usize(u64_at(start, at)));
         let tables = [heads.saturating_mul(HEAD_BYTES), marks.saturating_mul(MARK_BYTES_MAX)];
-        let tables = tables.into_iter().fold(requests::bytes_of(requests), usize::saturating_add);
+        let tables = tables.into_iter().fold(request_bytes(requests), usize::saturating_add);
         to_u64(tables.saturating_add(HEADER_BYTES + CHECKSUM_BYTES))
     }
 

@@ -2,7 +2,7 @@
 
 use crate::format::frame::{FrameHeader, Position};
 use crate::format::segment::SegmentHeader;
-use crate::state::chain::Chain;
+use crate::state::Chain;
 use annals_event::Sequence;
 
 /// The end of the log, or of the part of it that is looked at.

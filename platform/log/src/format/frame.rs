@@ -9,10 +9,10 @@
 
 use crate::format::end::LogEnd;
 use crate::num::{array_at, crc32c, from_u32, i64_at, put, to_u64, u32_at, u64_at, u128_at};
-use crate::state::chain::{Chain, Link};
+use crate::state::{Chain, Link};
 use annals_event::{MarkName, RequestId, Sequence, limits::APPEND_EVENTS_MAX};
 
-pub(crate) const HEADER_BYTES: usize = 120;
+pub(crate) const FRAME_HEADER_BYTES: usize = 120;
 /// Frames begin at multiples of this.
 pub(crate) const ALIGN_BYTES: usize = 8;
 pub(crate) const MAGIC: [u8; 4] = *b"AnF2";
@@ -103,8 +103,8 @@ impl FrameHeader {
     /// Where the position stands in an encoded header.
     pub(crate) const POSITION_AT: usize = 16;
 
-    pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
-        let mut bytes = [0; HEADER_BYTES];
+    pub(crate) fn encode(&self) -> [u8; FRAME_HEADER_BYTES] {
+        let mut bytes = [0; FRAME_HEADER_BYTES];
         put(&mut bytes, 0, &MAGIC);
         put(&mut bytes, 4, &[self.kind.code()]);
         put(&mut bytes, 8, &self.log.0.to_le_bytes());
@@ -126,7 +126,7 @@ impl FrameHeader {
 
     /// The header at the start of `bytes`, if it is whole and stands where it says in the log that it says.
     pub(crate) fn decode(bytes: &[u8], log: LogTag, position: Position) -> Option<Self> {
-        let bytes: &[u8; HEADER_BYTES] = bytes.first_chunk()?;
+        let bytes: &[u8; FRAME_HEADER_BYTES] = bytes.first_chunk()?;
         if !bytes.starts_with(&MAGIC) || crc32c(&bytes[..CHECKSUM_AT]) != u32_at(bytes, CHECKSUM_AT) {
             return None;
         }
@@ -210,7 +210,7 @@ pub(crate) fn is_padding(bytes: &[u8]) -> bool {
 
 /// Bytes of a frame with a payload of this size, padding included.
 pub(crate) const fn frame_bytes(payload_bytes: usize) -> usize {
-    (HEADER_BYTES + payload_bytes).next_multiple_of(ALIGN_BYTES)
+    (FRAME_HEADER_BYTES + payload_bytes).next_multiple_of(ALIGN_BYTES)
 }
 
 /// The payload of an append's frame, taken apart.
@@ -356,7 +356,7 @@ mod tests {
     #[test]
     fn a_header_with_a_flipped_bit_is_none() {
         let (header, bytes) = (header(), header().encode());
-        for bit in 0..HEADER_BYTES * 8 {
+        for bit in 0..FRAME_HEADER_BYTES * 8 {
             let mut flipped = bytes;
             flipped[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(FrameHeader::decode(&flipped, header.log, header.position), None, "bit {bit}");

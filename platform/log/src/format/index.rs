@@ -11,8 +11,7 @@
 
 use crate::num::SegmentNumber;
 use crate::num::{array_at, crc32c, from_u32, i64_at, put, to_u32, to_u64, u32_at, u64_at, u128_at};
-use crate::state::chain::Chain;
-use crate::state::heads::StreamHash;
+use crate::state::{Chain, StreamHash};
 use annals_event::{LogId, Sequence, Version};
 use bytes::Bytes;
 use hashbrown::{HashTable, hash_table::Entry};
@@ -63,7 +62,7 @@ impl VersionRange {
 
 /// What a segment has of a stream.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct StreamPostings {
     /// The version of the stream's first event in the segment.
     pub(crate) first_version: Version,
     /// The newest segment before this one with events of the stream; 0: none.
@@ -199,11 +198,11 @@ impl ActiveIndex {
         self.streams.find(stream.table_hash(), |held| held.stream == stream).is_some()
     }
 
-    pub(crate) fn find(&self, stream: StreamHash, versions: VersionRange) -> Option<Found> {
+    pub(crate) fn find(&self, stream: StreamHash, versions: VersionRange) -> Option<StreamPostings> {
         let held = self.streams.find(stream.table_hash(), |held| held.stream == stream)?;
         let postings = held.postings.as_slice();
         let range = versions.of_postings(held.first_version, postings.len());
-        Some(Found {
+        Some(StreamPostings {
             first_version: held.first_version,
             previous_segment: held.previous_segment,
             postings: postings.get(range).unwrap_or_default().to_vec(),
@@ -225,7 +224,7 @@ impl ActiveIndex {
     /// The index as a file. This sorts all streams: never on the writer's thread, nor under the state's lock.
     pub(crate) fn seal(&self, of: IndexOf) -> SegmentIndex {
         #[cfg(test)]
-        tests::SEALED_HERE.with(|sealed| sealed.set(sealed.get() + 1));
+        SEALED_HERE.with(|sealed| sealed.set(sealed.get() + 1));
         let mut streams: Vec<&ActiveStream> = self.streams.iter().collect();
         streams.sort_unstable_by_key(|held| held.stream);
         let tables = streams.len() * STREAM_BYTES + self.postings * POSTING_BYTES;
@@ -306,6 +305,11 @@ pub(crate) struct SegmentIndex {
 impl SegmentIndex {
     pub(crate) const HEADER_BYTES: usize = HEADER_BYTES;
 
+    /// How many bytes it takes in memory.
+    pub(crate) fn weight_bytes(&self) -> u64 {
+        to_u64(self.bytes.len())
+    }
+
     /// The index in `bytes`; `None` when it is damaged or not of this segment.
     pub(crate) fn parse(bytes: Bytes, of: IndexOf) -> Option<Self> {
         let header: &[u8; HEADER_BYTES] = bytes.first_chunk()?;
@@ -365,7 +369,7 @@ impl SegmentIndex {
         &self.bytes
     }
 
-    pub(crate) fn find(&self, stream: StreamHash, versions: VersionRange) -> Option<Found> {
+    pub(crate) fn find(&self, stream: StreamHash, versions: VersionRange) -> Option<StreamPostings> {
         let entry = self.entry(stream)?;
         let (first_version, count) = (Version::new(u64_at(entry, 16)), from_u32(u32_at(entry, 24)));
         let range = versions.of_postings(first_version, count);
@@ -378,7 +382,11 @@ impl SegmentIndex {
                 crc: u32_at(&self.bytes, posting + 8),
             }
         };
-        Some(Found { first_version, previous_segment: u32_at(entry, 28), postings: range.map(at).collect() })
+        Some(StreamPostings {
+            first_version,
+            previous_segment: u32_at(entry, 28),
+            postings: range.map(at).collect(),
+        })
     }
 
     pub(crate) fn contains(&self, stream: StreamHash) -> bool {
@@ -430,10 +438,7 @@ fn partition_point(count: usize, before: impl Fn(usize) -> bool) -> usize {
     from
 }
 
-/// How many bytes an index takes in memory.
-pub(crate) fn weight_bytes(index: &SegmentIndex) -> u64 {
-    to_u64(index.bytes.len())
-}
-
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
+#[cfg(test)]
+pub(crate) use tests::SEALED_HERE;

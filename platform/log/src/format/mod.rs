@@ -3,13 +3,37 @@
 // What always holds of the code: no bytes make anything here panic, hang, or take memory beyond what it is given; what is not
 // whole is told from what is.
 
-pub(crate) mod base;
-pub(crate) mod checkpoint;
-pub(crate) mod end;
-pub(crate) mod frame;
-pub(crate) mod index;
-pub(crate) mod manifest;
-pub(crate) mod records;
-pub(crate) mod scan;
-pub(crate) mod secret;
-pub(crate) mod segment;
+mod base;
+mod checkpoint;
+mod end;
+mod frame;
+mod index;
+mod manifest;
+mod records;
+mod scan;
+mod secret;
+mod segment;
+
+pub(crate) use base::{
+    BASE_NOT_THIS_LOGS, BASE_NOT_WELL_FORMED, Base, BaseContents, FoundBase, LogStart, base_bytes_max,
+    damaged_base,
+};
+pub(crate) use checkpoint::{Checkpoint, CheckpointBuilder, heads_bytes};
+pub(crate) use end::LogEnd;
+pub(crate) use frame::{
+    AppendPayload, BAD_PADDING, FRAME_HEADER_BYTES, FrameHeader, GROUP_BYTES_MAX, Kind, LogTag,
+    PAYLOAD_BYTES_MAX, PRELUDE_BYTES, Position, encode_prelude, frame_bytes, is_padding, mark_frame,
+};
+#[cfg(test)]
+pub(crate) use index::SEALED_HERE;
+pub(crate) use index::{
+    ActiveIndex, IndexOf, IndexedRecord, Posting, SegmentIndex, StreamPostings, VersionRange, Waypoint, runs,
+};
+pub use manifest::Backup;
+pub(crate) use manifest::{Digest, Lack, Listed, Manifest, is_primary};
+pub(crate) use records::records_in;
+pub(crate) use scan::{
+    Extent, Scanned, Scanner, content_end, content_start, first_header, first_header_anywhere, last_synced_to,
+};
+pub(crate) use secret::{LogSecret, SECRET_BYTES};
+pub(crate) use segment::{BadHeader, FRAMES_AT, SEGMENT_FORMAT, SEGMENT_HEADER_BYTES, SegmentHeader};

@@ -1,9 +1,9 @@
 //! The records in a frame: where each is, of which stream, and whether they are what the frame's header says.
 
-use crate::format::frame::{FrameHeader, HEADER_BYTES};
+use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader};
 use crate::format::index::{IndexedRecord, Posting};
 use crate::num::{crc32c, from_u32, to_u32, to_usize};
-use crate::state::heads::{StreamHash, StreamHasher};
+use crate::state::{StreamHash, StreamHasher};
 use annals_event::{
     Version,
     record::{self, Placed},
@@ -22,7 +22,7 @@ pub(crate) fn records_in(
 ) -> Result<Vec<IndexedRecord>, &'static str> {
     let mut rest = payload.get(records_at..).unwrap_or_default();
     let mut records: Vec<IndexedRecord> = Vec::with_capacity(from_u32(header.events).min(rest.len()));
-    let mut at = to_usize(offset) + HEADER_BYTES + records_at;
+    let mut at = to_usize(offset) + FRAME_HEADER_BYTES + records_at;
     let (mut sequence, mut last) = (header.first, None);
     while !rest.is_empty() {
         let Placed { sequence: found, stream, version, bytes } = record::placed(rest).map_err(|_| BAD)?;

@@ -2,7 +2,7 @@
 
 use crate::disk::DiskFile;
 use crate::format::frame::{
-    ALIGN_BYTES, BAD_PADDING, FrameHeader, HEADER_BYTES, LogTag, MAGIC, PAYLOAD_BYTES_MAX, Position,
+    ALIGN_BYTES, BAD_PADDING, FRAME_HEADER_BYTES, FrameHeader, LogTag, MAGIC, PAYLOAD_BYTES_MAX, Position,
     is_padding,
 };
 use crate::num::{crc32c, to_u64, to_usize, u64_at};
@@ -70,7 +70,7 @@ impl<'a> Scanner<'a> {
             return Ok(Scanned::End);
         }
         let (log, position) = (self.extent.log, self.extent.base.plus(self.at));
-        let bytes = self.bytes(HEADER_BYTES)?;
+        let bytes = self.bytes(FRAME_HEADER_BYTES)?;
         let Some(header) = FrameHeader::decode(bytes, log, position) else {
             return Ok(Scanned::Bad("no whole frame begins here"));
         };
@@ -78,10 +78,10 @@ impl<'a> Scanner<'a> {
         if payload_bytes > PAYLOAD_BYTES_MAX {
             return Ok(Scanned::Bad("the frame is longer than any frame"));
         }
-        let payload_end = HEADER_BYTES + payload_bytes;
+        let payload_end = FRAME_HEADER_BYTES + payload_bytes;
         let bytes = self.bytes(to_usize(header.frame_bytes()))?;
         let (whole, padding) = bytes.split_at_checked(payload_end).unwrap_or_default();
-        if crc32c(whole.get(HEADER_BYTES..).unwrap_or_default()) != header.payload_crc {
+        if crc32c(whole.get(FRAME_HEADER_BYTES..).unwrap_or_default()) != header.payload_crc {
             return Ok(Scanned::Bad("the frame's payload does not match its checksum"));
         }
         if !is_padding(padding) {
@@ -89,7 +89,7 @@ impl<'a> Scanner<'a> {
         }
         let at = to_usize(self.at - self.chunk_at);
         self.at += header.frame_bytes();
-        let payload = self.chunk.get(at + HEADER_BYTES..at + payload_end).unwrap_or_default();
+        let payload = self.chunk.get(at + FRAME_HEADER_BYTES..at + payload_end).unwrap_or_default();
         Ok(Scanned::Frame { header, payload })
     }
 
@@ -177,7 +177,7 @@ fn visit_candidates(
             break;
         }
         // Headers may lie across two chunks.
-        at += to_u64(got - HEADER_BYTES);
+        at += to_u64(got - FRAME_HEADER_BYTES);
     }
     Ok(())
 }

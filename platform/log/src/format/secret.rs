@@ -6,8 +6,7 @@
 use crate::disk::Entropy;
 use crate::format::frame::LogTag;
 use crate::num::u64_at;
-use crate::state::heads::StreamHasher;
-use crate::state::window::RequestHasher;
+use crate::state::{RequestHasher, StreamHasher};
 use std::fmt;
 
 pub(crate) const SECRET_BYTES: usize = 32;

@@ -10,13 +10,13 @@
 use crate::format::frame::Position;
 use crate::format::secret::LogSecret;
 use crate::num::{SegmentNumber, array_at, crc32c, i64_at, put, u32_at, u64_at, u128_at};
-use crate::state::chain::Chain;
+use crate::state::Chain;
 use annals_event::{LogId, Sequence};
 
-pub(crate) const HEADER_BYTES: usize = 512;
-/// [`HEADER_BYTES`], as an offset.
+pub(crate) const SEGMENT_HEADER_BYTES: usize = 512;
+/// [`SEGMENT_HEADER_BYTES`], as an offset.
 pub(crate) const FRAMES_AT: u64 = 512;
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const SEGMENT_FORMAT: u32 = 2;
 const MAGIC: [u8; 8] = *b"AnnalSeg";
 const CHECKSUM_AT: usize = 508;
 const SUFFIX: &str = ".segment";
@@ -66,10 +66,10 @@ pub(crate) enum BadHeader {
 }
 
 impl SegmentHeader {
-    pub(crate) fn encode(&self) -> [u8; HEADER_BYTES] {
-        let mut bytes = [0; HEADER_BYTES];
+    pub(crate) fn encode(&self) -> [u8; SEGMENT_HEADER_BYTES] {
+        let mut bytes = [0; SEGMENT_HEADER_BYTES];
         put(&mut bytes, 0, &MAGIC);
-        put(&mut bytes, 8, &FORMAT.to_le_bytes());
+        put(&mut bytes, 8, &SEGMENT_FORMAT.to_le_bytes());
         put(&mut bytes, 12, &self.number.0.to_le_bytes());
         put(&mut bytes, 16, self.log_id.as_bytes());
         put(&mut bytes, 32, &self.base.get().to_le_bytes());
@@ -84,12 +84,12 @@ impl SegmentHeader {
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, BadHeader> {
-        let bytes: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or(BadHeader::Damaged)?;
+        let bytes: &[u8; SEGMENT_HEADER_BYTES] = bytes.first_chunk().ok_or(BadHeader::Damaged)?;
         if !bytes.starts_with(&MAGIC) || crc32c(&bytes[..CHECKSUM_AT]) != u32_at(bytes, CHECKSUM_AT) {
             return Err(BadHeader::Damaged);
         }
         match u32_at(bytes, 8) {
-            FORMAT => {}
+            SEGMENT_FORMAT => {}
             0 => return Err(BadHeader::Damaged),
             unknown => return Err(BadHeader::Unknown(unknown)),
         }

@@ -5,16 +5,13 @@
 use crate::disk::Environment;
 use crate::error::OpenError;
 use crate::files::{PREPARED, open_error};
-use crate::format::frame::Position;
-use crate::format::secret::LogSecret;
-use crate::format::segment::SegmentHeader;
+use crate::format::{LogSecret, Position, SegmentHeader};
 use crate::num::SegmentNumber;
-use crate::open::prepare::{Preparation, PreparedFile, write_header};
+use crate::open::prepare::{Preparation, PreparedFile, write_segment_header};
 use crate::open::recovery::Recovered;
 use crate::options::Options;
-use crate::read::shared::State;
-use crate::state::chain::Chain;
-use crate::state::heads::Heads;
+use crate::read::State;
+use crate::state::{Chain, Heads};
 use annals_event::{LogId, Sequence};
 use std::io;
 
@@ -60,7 +57,7 @@ pub(crate) fn create(environment: &Environment, options: &Options) -> Result<Rec
         recorded_before: 0,
     };
     let name = segment.number.file_name();
-    let named = write_header(&*file, &segment)
+    let named = write_segment_header(&*file, &segment)
         .and_then(|()| disk.rename(PREPARED, &name))
         .and_then(|()| disk.sync_dir());
     named.map_err(|error| open_error(disk, &name, error))?;

@@ -6,12 +6,13 @@
 use crate::disk::{Disk, Environment, RealDisk};
 use crate::error::{Corruption, OpenError};
 use crate::files::{BASE, CHECKPOINT, is_known, open_error, remove_if_there};
-use crate::format::base::{self, Base, Found, LogStart};
-use crate::format::frame::HEADER_BYTES;
-use crate::format::segment::{self, BadHeader, SegmentHeader};
+use crate::format::{
+    BASE_NOT_THIS_LOGS, BadHeader, Base, FRAME_HEADER_BYTES, FoundBase, LogStart, SEGMENT_FORMAT,
+    SEGMENT_HEADER_BYTES, SegmentHeader, damaged_base,
+};
 use crate::num::SegmentNumber;
 use crate::num::to_u64;
-use crate::open::restored;
+use crate::open::restored::backup_manifest;
 use std::{io, path::Path};
 
 /// Whether there are segments of a log in the folder, sound or not.
@@ -26,7 +27,7 @@ pub(crate) fn check_new(environment: &Environment, names: &[String]) -> Result<(
     if let Some(file) = names.iter().find(|name| !is_known(name)) {
         return Err(OpenError::NotALog { folder: disk.display(""), file: file.clone() });
     }
-    restored::manifest(disk, names)?;
+    backup_manifest(disk, names)?;
     let of_a_log = |name: &&String| *name == CHECKPOINT || *name == BASE || name.ends_with(".index");
     match names.iter().find(of_a_log) {
         None => Ok(()),
@@ -62,10 +63,10 @@ pub(crate) fn read_files(
     environment: &Environment,
     numbers: &[SegmentNumber],
 ) -> Result<LogFiles, OpenError> {
-    let (mut base, mut base_damage) = match base::find(&*environment.disk)? {
-        Found::Nothing => (None, None),
-        Found::Whole(base) => (Some(base), None),
-        Found::Damaged(damage) => (None, Some(damage)),
+    let (mut base, mut base_damage) = match FoundBase::in_folder(&*environment.disk)? {
+        FoundBase::Nothing => (None, None),
+        FoundBase::Whole(base) => (Some(base), None),
+        FoundBase::Damaged(damage) => (None, Some(damage)),
     };
     let begins_at = match (&base, &base_damage) {
         (Some(base), _) => base.start.segment,
@@ -80,7 +81,7 @@ pub(crate) fn read_files(
         return Err(OpenError::Corrupted(damage.unwrap_or(missing)));
     };
     if base.take_if(|base| base.start != LogStart::of(first)).is_some() {
-        base_damage = Some(base::damage(&*environment.disk, 0, base::NOT_THIS_LOGS));
+        base_damage = Some(damaged_base(&*environment.disk, 0, BASE_NOT_THIS_LOGS));
     }
     Ok(LogFiles { base, base_damage, leftovers: leftovers.to_vec(), segments, damage })
 }
@@ -109,7 +110,7 @@ pub(crate) fn read_headers(
         if number != expected {
             return Ok((segments, Some(missing_segment(environment, expected))));
         }
-        let mut bytes = [0; segment::HEADER_BYTES];
+        let mut bytes = [0; SEGMENT_HEADER_BYTES];
         let read = disk.open(&name).and_then(|file| file.read_at(&mut bytes, 0));
         read.map_err(|error| open_error(disk, &name, error))?;
         let header = match SegmentHeader::decode(&bytes) {
@@ -119,7 +120,7 @@ pub(crate) fn read_headers(
             }
             Err(BadHeader::Unknown(format)) => {
                 let file = disk.display(&name);
-                return Err(OpenError::UnknownFormat { file, format, known: segment::FORMAT });
+                return Err(OpenError::UnknownFormat { file, format, known: SEGMENT_FORMAT });
             }
         };
         if header.number != number {
@@ -136,7 +137,7 @@ pub(crate) fn read_headers(
 
 /// What can be said without going over the frames.
 fn follows(before: &SegmentHeader, header: &SegmentHeader) -> bool {
-    let least = before.frames().plus(to_u64(HEADER_BYTES));
+    let least = before.frames().plus(to_u64(FRAME_HEADER_BYTES));
     let most = before.base.plus(before.capacity_bytes);
     (header.log_id, header.secret) == (before.log_id, before.secret)
         && header.first >= before.first

@@ -14,18 +14,18 @@ const TITLE: &str = "annals log, epoch ";
 const LINE_BYTES: usize = 96;
 
 /// What the holder of a lock wrote into its file.
-pub(crate) type Line = [u8; LINE_BYTES];
+pub(crate) type LockLine = [u8; LINE_BYTES];
 
 /// A folder that is locked.
 pub(crate) struct Locked {
     pub(crate) lock: Arc<dyn DiskLock>,
     pub(crate) opening: Opening,
     /// `None`: it could not be written.
-    pub(crate) line: Option<Line>,
+    pub(crate) line: Option<LockLine>,
 }
 
 /// Locks the folder for a new opening of its log.
-pub(crate) fn acquire(environment: &Environment) -> Result<Locked, OpenError> {
+pub(crate) fn lock_folder(environment: &Environment) -> Result<Locked, OpenError> {
     let disk = &*environment.disk;
     let lock = disk.lock(LOCK).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => OpenError::InUse { folder: disk.display("") },
@@ -40,14 +40,14 @@ pub(crate) fn acquire(environment: &Environment) -> Result<Locked, OpenError> {
 }
 
 /// What stands in the lock's file now; zeros behind its end.
-pub(crate) fn read(disk: &dyn Disk) -> io::Result<Line> {
+pub(crate) fn read_lock_line(disk: &dyn Disk) -> io::Result<LockLine> {
     let mut line = [0; LINE_BYTES];
     disk.open(LOCK)?.read_at(&mut line, 0)?;
     Ok(line)
 }
 
-fn note(disk: &dyn Disk, opening: Opening) -> io::Result<Line> {
-    let epoch = parse(&read(disk)?).unwrap_or(0).saturating_add(1);
+fn note(disk: &dyn Disk, opening: Opening) -> io::Result<LockLine> {
+    let epoch = parse(&read_lock_line(disk)?).unwrap_or(0).saturating_add(1);
     let mut line = [b' '; LINE_BYTES];
     put(&mut line, 0, format!("{TITLE}{epoch}, opening {opening}").as_bytes());
     put(&mut line, LINE_BYTES - 1, b"\n");
@@ -70,11 +70,11 @@ mod tests {
     fn a_folder_is_locked_once_and_each_opening_is_counted() {
         let folder = tempfile::tempdir().unwrap();
         let environment = Environment::real(folder.path()).unwrap();
-        let first = acquire(&environment).unwrap();
-        assert!(matches!(acquire(&environment), Err(OpenError::InUse { .. })));
+        let first = lock_folder(&environment).unwrap();
+        assert!(matches!(lock_folder(&environment), Err(OpenError::InUse { .. })));
         let opening = first.opening;
         drop(first);
-        let second = acquire(&environment).unwrap();
+        let second = lock_folder(&environment).unwrap();
         assert_ne!(second.opening, opening);
         let line = std::fs::read_to_string(folder.path().join(LOCK)).unwrap();
         assert_eq!(line.trim_end(), format!("annals log, epoch 2, opening {}", second.opening));

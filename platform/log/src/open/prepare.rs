@@ -14,7 +14,7 @@
 use crate::disk::{Disk, DiskFile};
 use crate::error::MaintenanceError;
 use crate::files::{PREPARED, maintenance_error, remove_if_there};
-use crate::format::segment::SegmentHeader;
+use crate::format::SegmentHeader;
 use crate::num::{to_u64, to_usize};
 use std::{io, sync::Arc};
 
@@ -125,7 +125,7 @@ impl Preparation {
 }
 
 /// Writes the segment's header into the prepared file and syncs it. The file is not part of the log yet.
-pub(crate) fn write_header(file: &dyn DiskFile, header: &SegmentHeader) -> io::Result<()> {
+pub(crate) fn write_segment_header(file: &dyn DiskFile, header: &SegmentHeader) -> io::Result<()> {
     file.write_at(&header.encode(), 0)?;
     file.sync_data()
 }

@@ -12,23 +12,18 @@
 use crate::disk::{DiskFile, Environment};
 use crate::error::{Corruption, OpenError};
 use crate::files::{CHECKPOINT, open_error, read_file};
-use crate::format::base::{self, Base};
-use crate::format::checkpoint::Checkpoint;
-use crate::format::frame::GROUP_BYTES_MAX;
-use crate::format::frame::{AppendPayload, FrameHeader, HEADER_BYTES, Kind, LogTag, Position};
-use crate::format::index::{ActiveIndex, IndexedRecord};
-use crate::format::records::records_in;
-use crate::format::scan::{Extent, Scanned, Scanner, last_synced_to};
-use crate::format::segment::{FRAMES_AT, SegmentHeader};
+use crate::format::{
+    ActiveIndex, AppendPayload, BASE_NOT_WELL_FORMED, Base, Checkpoint, Extent, FRAME_HEADER_BYTES,
+    FRAMES_AT, FrameHeader, GROUP_BYTES_MAX, IndexedRecord, Kind, LogTag, Position, Scanned, Scanner,
+    SegmentHeader, damaged_base, last_synced_to, records_in,
+};
 use crate::num::SegmentNumber;
 use crate::num::to_u64;
 use crate::open::folder::{LogFiles, check_new, missing_segment, read_files, remove_segments};
 use crate::open::repair;
 use crate::options::{Options, planted};
-use crate::read::sealed::{UNWRITTEN_BYTES_MAX, Unwritten, unwritten_bytes};
-use crate::read::shared::{State, footer_offset};
-use crate::state::heads::{Heads, StreamHasher};
-use crate::state::window::Window;
+use crate::read::{State, UNWRITTEN_BYTES_MAX, Unwritten, footer_offset, unwritten_bytes};
+use crate::state::{Heads, StreamHasher, Window};
 use std::{collections::HashSet, sync::Arc};
 
 /// A log as it was found, and mended.
@@ -199,7 +194,7 @@ impl<'a> Recovery<'a> {
                 return self.replay(None, durable_to, indexes);
             }
             (None, Some(base)) if base.restore(&heads, &mut state.marks, &mut state.window).is_none() => {
-                state.corruption = Some(base::damage(&*self.environment.disk, 0, base::NOT_WELL_FORMED));
+                state.corruption = Some(damaged_base(&*self.environment.disk, 0, BASE_NOT_WELL_FORMED));
             }
             _ => {}
         }
@@ -336,10 +331,10 @@ impl<'a> Recovery<'a> {
     ) -> Result<bool, OpenError> {
         let position = segment.base.plus(damaged.from);
         if planted!(self.options, ZeroSectorEndsLog) {
-            let mut header = [0; HEADER_BYTES];
+            let mut header = [0; FRAME_HEADER_BYTES];
             let read = damaged.file.read_at(&mut header, damaged.from);
             read.map_err(|error| self.io(segment.number, error))?;
-            if header == [0; HEADER_BYTES] {
+            if header == [0; FRAME_HEADER_BYTES] {
                 return Ok(false);
             }
         }
@@ -409,7 +404,7 @@ impl<'a> Recovery<'a> {
     fn has_footer(&self, segment: &SegmentHeader, next: &SegmentHeader) -> Result<bool, OpenError> {
         let file = self.open(segment.number)?;
         let from = footer_offset(segment, next);
-        let to = from + to_u64(HEADER_BYTES);
+        let to = from + to_u64(FRAME_HEADER_BYTES);
         let extent = Extent { file: &*file, log: self.tag, base: segment.base, from, to };
         let mut scanner = Scanner::new(extent);
         let found = scanner.next().map_err(|error| self.io(segment.number, error))?;

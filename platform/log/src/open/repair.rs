@@ -1,11 +1,7 @@
 //! What recovery writes: zeros over a torn tail, and once more what may be in the system's cache alone.
 
 use crate::disk::DiskFile;
-use crate::format::end::LogEnd;
-use crate::format::frame::mark_frame;
-use crate::format::frame::{Kind, LogTag};
-use crate::format::scan::{Extent, content_end};
-use crate::format::segment::SegmentHeader;
+use crate::format::{Extent, Kind, LogEnd, LogTag, SegmentHeader, content_end, mark_frame};
 use crate::num::{to_u64, to_usize};
 use std::io;
 

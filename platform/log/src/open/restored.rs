@@ -10,17 +10,14 @@
 use crate::disk::Disk;
 use crate::error::OpenError;
 use crate::files::{MANIFEST, UNFINISHED, open_error, remove_if_there};
-use crate::format::frame::Position;
-use crate::format::manifest::{Lack, Manifest};
-use crate::format::scan::Extent;
-use crate::format::segment::SegmentHeader;
+use crate::format::{Extent, Lack, Manifest, Position, SegmentHeader};
 use crate::num::SegmentNumber;
 use crate::open::repair;
-use crate::read::shared::State;
+use crate::read::State;
 use std::io;
 
 /// The manifest in a folder with these files, which are all that it lists; `None`: the folder is no backup.
-pub(crate) fn manifest(disk: &dyn Disk, names: &[String]) -> Result<Option<Manifest>, OpenError> {
+pub(crate) fn backup_manifest(disk: &dyn Disk, names: &[String]) -> Result<Option<Manifest>, OpenError> {
     let has = |wanted: &str| names.iter().any(|name| name == wanted);
     let has_segments = names.iter().any(|name| SegmentNumber::of_file_name(name).is_some());
     if !has(MANIFEST) && !has(UNFINISHED) {

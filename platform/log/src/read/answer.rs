@@ -6,8 +6,7 @@
 use crate::error::AppendError;
 use crate::read::reader::Reader;
 use crate::read::repeats;
-use crate::state::decide::Original;
-use crate::state::pending::Pending;
+use crate::state::{Original, Pending};
 use crate::stats::add;
 use annals_event::Receipt;
 use std::fmt;

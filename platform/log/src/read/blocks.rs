@@ -1,15 +1,15 @@
 //! Reading blocks of frames from a segment's file.
 
 use crate::error::ReadError;
-use crate::format::frame::{
-    AppendPayload, BAD_PADDING, FrameHeader, HEADER_BYTES, Kind, PAYLOAD_BYTES_MAX, is_padding,
+use crate::format::{
+    AppendPayload, BAD_PADDING, FRAME_HEADER_BYTES, FrameHeader, Kind, PAYLOAD_BYTES_MAX, is_padding,
 };
 use crate::num::{crc32c, from_u32, to_u32, to_u64, to_usize};
 use crate::options::planted;
-use crate::read::frames::{self, Spot, Wanted};
+use crate::read::frames::{Spot, Wanted, each_frame};
 use crate::read::reader::{BAD_PAYLOAD, NO_FRAME, Place, ReadBudget, Readable, Reader, chunk_bytes};
 use crate::read::recent_blocks::Block;
-use crate::state::pending::Records;
+use crate::state::Records;
 use annals_event::{EventBatch, RequestId, Sequence};
 use bytes::Bytes;
 use std::ops::ControlFlow;
@@ -147,8 +147,8 @@ fn take_next(
 ) -> Result<bool, ReadError> {
     let (at, offset) = (to_usize(taken.resume - chunk.at), taken.resume);
     let bytes = chunk.bytes.get(at..).unwrap_or_default();
-    if bytes.len() < HEADER_BYTES {
-        taken.stop = Stop::Needs(HEADER_BYTES);
+    if bytes.len() < FRAME_HEADER_BYTES {
+        taken.stop = Stop::Needs(FRAME_HEADER_BYTES);
         return Ok(false);
     }
     let damaged = |what| reader.corrupted(readable.segment.number, offset, what);
@@ -157,7 +157,7 @@ fn take_next(
         .filter(|header| from_u32(header.payload_bytes) <= PAYLOAD_BYTES_MAX)
         .ok_or_else(|| damaged(NO_FRAME))?;
     let whole = to_usize(header.frame_bytes());
-    let Some(body) = bytes.get(HEADER_BYTES..whole) else {
+    let Some(body) = bytes.get(FRAME_HEADER_BYTES..whole) else {
         taken.stop = Stop::Needs(whole);
         return Ok(false);
     };
@@ -185,7 +185,7 @@ fn take_frame(header: &FrameHeader, payload: &[u8], frame_at: usize, taken: &mut
     let records_at = AppendPayload::parse(payload)?.records_at;
     let records = Records { rest: payload.get(records_at..)? };
     let skip = to_usize(taken.next.get().checked_sub(header.first.get())?);
-    let mut at = frame_at + HEADER_BYTES + records_at;
+    let mut at = frame_at + FRAME_HEADER_BYTES + records_at;
     let mut seen = 0;
     for record in records {
         if seen >= skip {
@@ -212,7 +212,7 @@ pub(crate) fn frame_of(
     for readable in reader.segments_with(first)? {
         let offset = reader.before(&readable, first)?;
         let mut found = None;
-        frames::each(reader, &readable, offset, Wanted::Few, |spot, header, payload| {
+        each_frame(reader, &readable, offset, Wanted::Few, |spot, header, payload| {
             if header.kind == Kind::Append && (header.first, header.request_id) == (first, id) {
                 found = Some((spot, *header, Bytes::copy_from_slice(payload)));
             }
@@ -232,7 +232,7 @@ pub(crate) fn frame_from(
 ) -> Result<Option<(FrameHeader, Bytes)>, ReadError> {
     let Place { readable, offset, .. } = reader.locate(first)?;
     let mut found = None;
-    frames::each(reader, &readable, offset, Wanted::Few, |_, header, payload| {
+    each_frame(reader, &readable, offset, Wanted::Few, |_, header, payload| {
         if header.first == first && header.events > 0 {
             found = Some((*header, Bytes::copy_from_slice(payload)));
         }
@@ -249,7 +249,7 @@ pub(crate) fn first_at(
     micros: i64,
 ) -> Result<Option<Sequence>, ReadError> {
     let mut found = None;
-    frames::each(reader, readable, offset, Wanted::Few, |_, header, _| {
+    each_frame(reader, readable, offset, Wanted::Few, |_, header, _| {
         found = (header.events > 0 && header.recorded_at >= micros).then_some(header.first);
         Ok(done(found.is_some()))
     })?;

@@ -3,7 +3,7 @@
 //!
 //! What always holds: the appends are consecutive, and the last one ends at the head.
 
-use crate::state::chain::Chain;
+use crate::state::Chain;
 use annals_event::Sequence;
 use std::collections::VecDeque;
 

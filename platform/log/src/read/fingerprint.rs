@@ -4,10 +4,10 @@
 //! ones hold the same appends up to it, damage and forgery of checksums apart.
 
 use crate::error::ReadError;
-use crate::format::frame::{FrameHeader, HEADER_BYTES};
+use crate::format::{FRAME_HEADER_BYTES, FrameHeader};
 use crate::num::to_usize;
 use crate::read::reader::{NO_FRAME, Place, Reader, first_of};
-use crate::state::chain::Chain;
+use crate::state::Chain;
 use annals_event::{Fingerprint, Sequence};
 
 /// How much is read at a time: about as far as waypoints are apart.
@@ -64,7 +64,7 @@ fn chain_at(reader: &Reader, at: Sequence) -> Result<Chain, ReadError> {
 }
 
 /// The header's bytes at `at` in the chunk, if they are all there.
-fn header_at(chunk: &[u8], at: u64) -> Option<&[u8; HEADER_BYTES]> {
+fn header_at(chunk: &[u8], at: u64) -> Option<&[u8; FRAME_HEADER_BYTES]> {
     chunk.get(to_usize(at)..)?.first_chunk()
 }
 

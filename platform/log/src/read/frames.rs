@@ -1,8 +1,7 @@
 //! Going over the durable frames of one segment, each verified.
 
 use crate::error::ReadError;
-use crate::format::frame::FrameHeader;
-use crate::format::scan::{Extent, Scanned, Scanner};
+use crate::format::{Extent, FrameHeader, Scanned, Scanner};
 use crate::num::SegmentNumber;
 use crate::read::reader::{Readable, Reader};
 use std::ops::ControlFlow;
@@ -24,7 +23,7 @@ pub(crate) enum Wanted {
 }
 
 /// Calls `visit` with the frames from `offset` on, until it says that it is enough, or what is wrong with the frame.
-pub(crate) fn each(
+pub(crate) fn each_frame(
     reader: &Reader,
     readable: &Readable,
     offset: u64,

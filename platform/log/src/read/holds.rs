@@ -3,7 +3,7 @@
 //! What always holds: no hold is given on what a base was promised for, and nothing is dropped that somebody holds.
 
 use crate::error::ReadError;
-use crate::format::segment::SegmentHeader;
+use crate::format::SegmentHeader;
 use crate::read::shared::Shared;
 use annals_event::Sequence;
 use parking_lot::Mutex;

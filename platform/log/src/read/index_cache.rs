@@ -1,6 +1,6 @@
 //! Indexes of sealed segments in memory, the most recently used ones, in a bounded number of bytes.
 
-use crate::format::index::{SegmentIndex, weight_bytes};
+use crate::format::SegmentIndex;
 use crate::num::SegmentNumber;
 use crate::read::recency::Recency;
 use parking_lot::Mutex;
@@ -34,7 +34,7 @@ impl IndexCache {
     /// Keeps the index, and gives up the least recently used ones when it gets too much.
     pub(crate) fn put(&self, index: Arc<SegmentIndex>) {
         let segment = index.of().segment;
-        let weight = |held: &Held| held.index.as_deref().map_or(0, weight_bytes);
+        let weight = |held: &Held| held.index.as_deref().map_or(0, SegmentIndex::weight_bytes);
         let mut held = self.held.lock();
         held.put(Held { segment, index: Some(index) }, |held| held.segment == segment);
         let given_up = held.lighten(self.bytes_max, weight, |held| held.index.take());

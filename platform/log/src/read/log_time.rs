@@ -30,7 +30,7 @@ pub(crate) const ABSENCE_MAX: i64 = 366 * DAY;
 const SETTLING: u64 = 10 * 60 * 1_000_000;
 
 /// 2025-01-01, before this program was written: an earlier time is that of a machine that does not know the time yet.
-pub(crate) const EARLIEST: i64 = 1_735_689_600 * SECOND;
+pub(crate) const EARLIEST_MICROS: i64 = 1_735_689_600 * SECOND;
 
 /// What a log makes of the machine's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl LogTime {
     pub(crate) fn for_retention(&self) -> i64 {
         let (now, elapsed) = self.look(&mut self.line.lock());
         let passed = elapsed.saturating_sub(self.opened.elapsed);
-        let settled = passed >= SETTLING || self.opened.at < EARLIEST;
+        let settled = passed >= SETTLING || self.opened.at < EARLIEST_MICROS;
         if settled { now } else { now.min(self.opened.at.saturating_add(micros(passed))) }
     }
 
@@ -122,7 +122,7 @@ impl LogTime {
         let expected = line.last.at.saturating_add(since(line.last));
         let least = line.stamped.at.saturating_add(since(line.stamped) / 2);
         let step_max = if line.confirmed { STEP_MAX } else { ABSENCE_MAX };
-        let verdict = if line.last.at >= EARLIEST && clock.saturating_sub(expected) > step_max {
+        let verdict = if line.last.at >= EARLIEST_MICROS && clock.saturating_sub(expected) > step_max {
             Verdict::Ahead
         } else if least.saturating_sub(clock) > STEP_MAX {
             Verdict::Behind

@@ -2,7 +2,7 @@
 //!
 //! What always holds:
 //!
-//! * All appends leave room for the next [base](crate::format::base), which must be written before segments can go: a full disk can
+//! * All appends leave room for the next [base](crate::format::Base), which must be written before segments can go: a full disk can
 //!   free itself, however many streams there are. They also leave room for the indexes that are not written yet, which ask
 //!   nobody when they are.
 //! * Beyond that, users' appends leave [`Options::reserve_bytes`](crate::Options::reserve_bytes) free, the platform's own a
@@ -10,7 +10,7 @@
 //! * A refusal for want of space changes nothing; the next append looks anew, so space that comes back is used at once.
 
 use crate::disk::Disk;
-use crate::state::pending::Pending;
+use crate::state::Pending;
 
 /// What part of the reserve is kept free of the platform's own appends too.
 const PLATFORM_SHARE: u64 = 4;

@@ -5,8 +5,7 @@
 
 use crate::error::{Corruption, ReadError};
 use crate::files::read_error;
-use crate::format::index::Waypoint;
-use crate::format::segment::{FRAMES_AT, SegmentHeader};
+use crate::format::{FRAMES_AT, SegmentHeader, Waypoint};
 use crate::num::SegmentNumber;
 use crate::num::{to_u64, to_usize};
 use crate::read::blocks;

@@ -9,16 +9,16 @@
 
 use crate::error::ReadError;
 use crate::files::{read_file, replace_file};
-use crate::format::frame::{AppendPayload, Kind};
-use crate::format::index::{ActiveIndex, IndexOf, SegmentIndex, Waypoint, runs};
-use crate::format::records::records_in;
-use crate::format::segment::{FRAMES_AT, SegmentHeader};
+use crate::format::{
+    ActiveIndex, AppendPayload, FRAMES_AT, IndexOf, Kind, SegmentHeader, SegmentIndex, Waypoint, records_in,
+    runs,
+};
 use crate::num::{SegmentNumber, to_u32};
 use crate::options::planted;
-use crate::read::frames::{self, Spot, Wanted};
+use crate::read::frames::{Spot, Wanted, each_frame};
 use crate::read::reader::{Readable, Reader};
 use crate::read::sealed::{SealedIndex, Unwritten};
-use crate::state::heads::StreamHash;
+use crate::state::StreamHash;
 use std::{
     collections::{HashMap, HashSet},
     ops::ControlFlow,
@@ -152,7 +152,7 @@ fn make(
 fn scan(reader: &Reader, readable: &Readable) -> Result<ActiveIndex, ReadError> {
     let hasher = &reader.shared.hasher;
     let mut index = ActiveIndex::default();
-    frames::each(reader, readable, FRAMES_AT, Wanted::All, |Spot { offset, .. }, header, payload| {
+    each_frame(reader, readable, FRAMES_AT, Wanted::All, |Spot { offset, .. }, header, payload| {
         if header.kind == Kind::Append && header.events > 0 {
             let parsed = AppendPayload::parse(payload).ok_or("the payload is too short")?;
             let records = records_in(hasher, header, payload, parsed.records_at, offset, |_, _| true)?;

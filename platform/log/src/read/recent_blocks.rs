@@ -3,7 +3,7 @@
 //!
 //! What always holds: what is here was durable and verified. Whether it is still in the log is asked before.
 
-use crate::format::frame::Position;
+use crate::format::Position;
 use crate::read::reader::Readable;
 use crate::read::recency::Recency;
 use annals_event::{EventBatch, Sequence};

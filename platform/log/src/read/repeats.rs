@@ -2,11 +2,11 @@
 //! on the writer's thread.
 
 use crate::error::{AppendError, ReadError};
-use crate::format::frame::{AppendPayload, FrameHeader};
+use crate::format::{AppendPayload, FrameHeader};
 use crate::num::to_u64;
 use crate::read::blocks;
 use crate::read::reader::{BAD_PAYLOAD, Direction, Reader, StreamRead};
-use crate::state::pending::{Pending, Records, event_id_of};
+use crate::state::{Pending, Records, event_id_of};
 use annals_event::{
     EventBatch, EventId, Receipt, RecordedEvent, Sequence, SequenceRange, Timestamp, Version,
 };

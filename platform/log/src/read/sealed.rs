@@ -3,8 +3,8 @@
 //! What always holds: a segment is sealed by handing its index over as it is. Sorting and encoding it is the business of
 //! whoever writes the file; until then readers search the unsorted form.
 
-use crate::format::index::{ActiveIndex, Found, IndexOf, SegmentIndex, VersionRange, Waypoint};
-use crate::state::heads::StreamHash;
+use crate::format::{ActiveIndex, IndexOf, SegmentIndex, StreamPostings, VersionRange, Waypoint};
+use crate::state::StreamHash;
 use std::sync::Arc;
 
 /// Most bytes of indexes of sealed segments that wait in memory for their files: about five of full segments with small
@@ -37,7 +37,7 @@ impl SealedIndex {
         }
     }
 
-    pub(crate) fn find(&self, stream: StreamHash, versions: VersionRange) -> Option<Found> {
+    pub(crate) fn find(&self, stream: StreamHash, versions: VersionRange) -> Option<StreamPostings> {
         match self {
             Self::Unwritten(unwritten) => unwritten.index.find(stream, versions),
             Self::File(index) => index.find(stream, versions),

@@ -8,11 +8,10 @@
 
 use crate::disk::Environment;
 use crate::error::Corruption;
-use crate::format::base;
-use crate::format::end::LogEnd;
-use crate::format::frame::{FrameHeader, HEADER_BYTES, LogTag};
-use crate::format::index::{ActiveIndex, IndexOf, IndexedRecord, Waypoint, runs};
-use crate::format::segment::SegmentHeader;
+use crate::format::{
+    ActiveIndex, FRAME_HEADER_BYTES, FrameHeader, IndexOf, IndexedRecord, LogEnd, LogTag, SegmentHeader,
+    Waypoint, base_bytes_max, runs,
+};
 use crate::num::SegmentNumber;
 use crate::num::to_u64;
 use crate::options::Options;
@@ -29,10 +28,7 @@ use crate::read::sealed::{SealedIndex, Unwritten, unwritten_bytes};
 use crate::read::segment_files::SegmentFiles;
 use crate::read::tail::Tail;
 use crate::read::waiters::Waiters;
-use crate::state::heads::{Heads, StreamHasher};
-use crate::state::marks::Marks;
-use crate::state::requests::Request;
-use crate::state::window::Window;
+use crate::state::{Heads, Marks, Request, StreamHasher, Window};
 use crate::stats::Counters;
 use annals_event::{LogId, Opening, Sequence};
 use parking_lot::{Mutex, RwLock};
@@ -92,7 +88,7 @@ impl State {
             self.active.pass(Waypoint { first: frame.first, recorded_at: frame.recorded_at, offset });
             self.chains.push(frame.next(), end.chain);
         }
-        if frame.kind == crate::format::frame::Kind::Append {
+        if frame.kind == crate::format::Kind::Append {
             self.window.push(Request { id: frame.request_id, first: frame.first }, frame.recorded_at);
         }
         self.end = end;
@@ -135,7 +131,7 @@ impl State {
 
 /// Where a sealed segment's footer begins, given the header of the segment after it.
 pub(crate) fn footer_offset(segment: &SegmentHeader, next: &SegmentHeader) -> u64 {
-    next.base.since(segment.base).saturating_sub(to_u64(HEADER_BYTES))
+    next.base.since(segment.base).saturating_sub(to_u64(FRAME_HEADER_BYTES))
 }
 
 /// All that the threads of an open log share.
@@ -179,7 +175,7 @@ impl Shared {
             let state = self.state.read();
             (state.marks.len(), state.window.encoded_len())
         };
-        base::bytes_max(self.heads.len(), marks, request_bytes)
+        base_bytes_max(self.heads.len(), marks, request_bytes)
     }
 
     /// The space on the disk as it is now, and what of it is kept free.

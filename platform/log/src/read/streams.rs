@@ -5,7 +5,7 @@
 
 use crate::disk::DiskFile;
 use crate::error::ReadError;
-use crate::format::index::{Found, Posting, VersionRange};
+use crate::format::{Posting, StreamPostings, VersionRange};
 use crate::num::SegmentNumber;
 use crate::num::{crc32c, from_u32, to_u32, to_u64};
 use crate::options::planted;
@@ -53,7 +53,7 @@ pub(crate) fn read(reader: &Reader, stream: &StreamName, read: StreamRead) -> Re
 /// A segment to look into.
 enum Step {
     /// The segment's part was found in memory.
-    Found(SegmentNumber, Found),
+    Found(SegmentNumber, StreamPostings),
     Indexed(SealedIndex),
     InFile(Box<Readable>),
 }
@@ -92,7 +92,7 @@ fn find(
 /// How to look into the segment; `None`: it is not there any more.
 fn step(
     state: &State,
-    hash: crate::state::heads::StreamHash,
+    hash: crate::state::StreamHash,
     range: VersionRange,
     segment: SegmentNumber,
 ) -> Option<Step> {

@@ -3,12 +3,21 @@
 //!
 //! What always holds: nothing here knows a position, a file or a disk, so that nodes which took the same appends agree on it.
 
-pub(crate) mod chain;
-pub(crate) mod changes;
-pub(crate) mod decide;
-pub(crate) mod head_table;
-pub(crate) mod heads;
-pub(crate) mod marks;
-pub(crate) mod pending;
-pub(crate) mod requests;
-pub(crate) mod window;
+mod chain;
+mod changes;
+mod decide;
+mod head_table;
+mod heads;
+mod marks;
+mod pending;
+mod requests;
+mod window;
+
+pub(crate) use chain::{Chain, Link};
+pub(crate) use changes::Changes;
+pub(crate) use decide::{Decision, Known, Original};
+pub(crate) use heads::{Head, Heads, StreamHash, StreamHasher};
+pub(crate) use marks::Marks;
+pub(crate) use pending::{Pending, Records, event_id_of};
+pub(crate) use requests::{Request, Requests, request_bytes};
+pub(crate) use window::{RequestHasher, Window};

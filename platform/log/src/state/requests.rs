@@ -27,7 +27,7 @@ const TIME_BYTES: usize = 8;
 const NEVER: i64 = i64::MIN;
 
 /// How many bytes so many requests take where they are stored.
-pub(crate) const fn bytes_of(count: usize) -> usize {
+pub(crate) const fn request_bytes(count: usize) -> usize {
     let times = count.div_ceil(CHUNK_REQUESTS).saturating_mul(TIME_BYTES);
     count.saturating_mul(REQUEST_BYTES).saturating_add(times)
 }
@@ -113,7 +113,7 @@ impl Requests {
 
     /// How many bytes [`Self::encode`] adds.
     pub(crate) fn encoded_len(&self) -> usize {
-        bytes_of(self.count)
+        request_bytes(self.count)
     }
 
     /// Adds the ids, then the time of each chunk.
@@ -128,7 +128,7 @@ impl Requests {
     /// The `count` requests in `bytes`, of which there must be none left over; `None`: they are not well-formed.
     pub(crate) fn parse(bytes: &[u8], count: u64, dropped_through: i64) -> Option<Self> {
         let count = to_usize(count);
-        if bytes_of(count) != bytes.len() {
+        if request_bytes(count) != bytes.len() {
             return None;
         }
         let (ids, times) = bytes.split_at_checked(count.checked_mul(REQUEST_BYTES)?)?;

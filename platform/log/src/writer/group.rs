@@ -3,18 +3,13 @@
 //! What always holds: the group begins where the log is durable, so every frame's `synced_to` is the group's
 //! start; and answers stay here until the group is synced, because they may rest on it.
 
-use crate::format::end::LogEnd;
-use crate::format::frame::{
-    FrameHeader, GROUP_BYTES_MAX, HEADER_BYTES, Kind, LogTag, Position, encode_prelude, frame_bytes,
+use crate::format::{
+    FRAME_HEADER_BYTES, FrameHeader, GROUP_BYTES_MAX, IndexedRecord, Kind, LogEnd, LogTag, Position, Posting,
+    encode_prelude, frame_bytes,
 };
-use crate::format::index::{IndexedRecord, Posting};
 use crate::num::{crc32c, put, to_u32, to_u64};
-use crate::read::answer::Answer;
-use crate::read::repeats::{Repeated, receipt};
-use crate::state::changes::Changes;
-use crate::state::heads::StreamHash;
-use crate::state::pending::{Pending, Records};
-use crate::state::window::RequestHasher;
+use crate::read::{Answer, Repeated, receipt};
+use crate::state::{Changes, Pending, Records, RequestHasher, StreamHash};
 use annals_event::{Receipt, Timestamp, Version, record};
 
 /// Which append of a commit an answer belongs to, and the answer.
@@ -88,7 +83,7 @@ impl Group {
     ) -> Receipt {
         let recorded_at = now.max(self.end.recorded_at);
         let frame_at = self.bytes.len();
-        self.bytes.extend_from_slice(&[0; HEADER_BYTES]);
+        self.bytes.extend_from_slice(&[0; FRAME_HEADER_BYTES]);
         let marks = pending.marks.iter().map(|update| (&update.mark, update.value));
         encode_prelude(marks, &mut self.bytes);
         let versions = self.push_records(pending, recorded_at, version_of);
@@ -132,7 +127,7 @@ impl Group {
     }
 
     fn finish_frame(&mut self, frame_at: usize, recorded_at: i64, pending: &Pending) -> FrameHeader {
-        let payload = self.bytes.get(frame_at + HEADER_BYTES..).unwrap_or_default();
+        let payload = self.bytes.get(frame_at + FRAME_HEADER_BYTES..).unwrap_or_default();
         let header = FrameHeader {
             kind: Kind::Append,
             log: self.log,
@@ -161,5 +156,5 @@ impl Group {
 /// How many bytes the append's frame will take.
 pub(crate) fn frame_bytes_of(pending: &Pending) -> u64 {
     let marks: usize = pending.marks.iter().map(|update| 9 + update.mark.as_str().len()).sum();
-    to_u64(frame_bytes(crate::format::frame::PRELUDE_BYTES + marks + pending.records.len()))
+    to_u64(frame_bytes(crate::format::PRELUDE_BYTES + marks + pending.records.len()))
 }

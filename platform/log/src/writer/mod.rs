@@ -13,44 +13,35 @@ mod tests;
 #[cfg(test)]
 mod window_tests;
 
-use crate::care::maintenance::Maintenance;
-use crate::care::retention::{self, RetainError, Retained, Retention, When};
-use crate::care::watch::{self, Astray, LOOK_APART_MICROS, Watch};
+use crate::care::{
+    Astray, LOOK_APART_MICROS, Maintenance, RetainError, Retained, Retention, Watch, When, check_folder,
+    retain,
+};
 use crate::disk::{DiskFile, Environment};
 use crate::error::{AppendError, Corruption, MaintenanceError, OpenError};
 use crate::files::{maintenance_error, open_error};
-use crate::format::frame::{GROUP_BYTES_MAX, HEADER_BYTES, Kind, Position, mark_frame};
-use crate::format::segment::SegmentHeader;
+use crate::format::{FRAME_HEADER_BYTES, GROUP_BYTES_MAX, Kind, Position, SegmentHeader, mark_frame};
+use crate::num;
 use crate::num::SegmentNumber;
 use crate::num::{to_u64, to_usize};
-use crate::open::create::{create, next_capacity, within_limits};
-use crate::open::prepare::{Preparation, Prepared};
-use crate::open::recovery::{Recovered, recover};
-use crate::open::restored;
-use crate::options::{Options, planted};
-use crate::read::answer::{Answer, LookUp};
-use crate::read::holds::RetentionState;
-use crate::read::index_cache::IndexCache;
-use crate::read::log_time::LogTime;
-use crate::read::low_water::{Headroom, Purpose};
-use crate::read::reader::Reader;
-use crate::read::segment_files::SegmentFiles;
-use crate::read::shared::Shared;
-use crate::read::tail::TailGroup;
-use crate::state::decide::{Decision, Known};
-use crate::state::pending::Pending;
-use crate::stats::{Stats, add};
-use crate::{
-    num,
-    open::lock::{self, Locked},
+use crate::open::{
+    Locked, Preparation, Prepared, Recovered, backup_manifest, become_log, create, lock_folder,
+    next_capacity, recover, within_limits,
 };
+use crate::options::{Options, planted};
+use crate::read::{
+    Answer, Headroom, IndexCache, LogTime, LookUp, Purpose, Reader, RetentionState, SegmentFiles, Shared,
+    TailGroup,
+};
+use crate::state::{Decision, Known, Pending};
+use crate::stats::{Stats, add};
 use annals_event::{Append, Receipt};
 use group::{Answered, Group, frame_bytes_of};
 use parking_lot::{Mutex, RwLock};
 use std::{io, sync::Arc};
 
 /// Kept free at a segment's end for a close mark and the footer.
-const RESERVED_BYTES: u64 = 2 * to_u64(HEADER_BYTES);
+const RESERVED_BYTES: u64 = 2 * to_u64(FRAME_HEADER_BYTES);
 
 /// The only one that writes. Driven by one thread; [`Log`](crate::Log) is a shell around it.
 pub struct Writer {
@@ -77,18 +68,18 @@ impl Writer {
         let (disk, options) = (&*environment.disk, within_limits(options));
         let names = disk.list().map_err(|error| open_error(disk, "", error))?;
         if !names.iter().any(|name| SegmentNumber::of_file_name(name).is_some()) {
-            crate::open::folder::check_new(&environment, &names)?;
+            crate::open::check_new(&environment, &names)?;
         }
-        let locked = lock::acquire(&environment)?;
+        let locked = lock_folder(&environment)?;
         let names = disk.list().map_err(|error| open_error(disk, "", error))?;
-        let backup = restored::manifest(disk, &names)?;
+        let backup = backup_manifest(disk, &names)?;
         let durable_to = backup.as_ref().map_or(Position::default(), |backup| backup.end);
         let recovered = match recover(&environment, &options, durable_to)? {
             Some(recovered) => recovered,
             None => create(&environment, &options)?,
         };
         if let Some(backup) = backup {
-            restored::become_log(disk, &backup, &recovered.state)?;
+            become_log(disk, &backup, &recovered.state)?;
         }
         Ok(Self::start(environment, options, recovered, locked))
     }
@@ -115,16 +106,16 @@ impl Writer {
             state: RwLock::new(state),
             files,
             indexes,
-            poison: crate::read::poison::Poison::default(),
-            shortage: crate::read::room::Shortage::default(),
+            poison: crate::read::Poison::default(),
+            shortage: crate::read::Shortage::default(),
             counters: crate::stats::Counters::default(),
-            scrub: crate::read::scrub_state::ScrubState::default(),
+            scrub: crate::read::ScrubState::default(),
             waiters: Mutex::default(),
             retention: RetentionState::default(),
             backing_up: Mutex::default(),
             time,
             drafting: Mutex::default(),
-            blocks: crate::read::recent_blocks::RecentBlocks::default(),
+            blocks: crate::read::RecentBlocks::default(),
         });
         let headroom = shared.headroom();
         let maintenance = Arc::new(Maintenance::new(shared.clone(), preparation, checkpointed));
@@ -186,12 +177,12 @@ impl Writer {
 
     /// Drops the oldest segments that `retention` does not keep and nobody holds.
     pub fn retain(&self, retention: Retention) -> Result<Retained, RetainError> {
-        retention::retain(&self.reader(), retention, When::Now)
+        retain(&self.reader(), retention, When::Now)
     }
 
     /// The same, once it is worth it: see [`Log::retain_when_due`](crate::Log::retain_when_due).
     pub fn retain_when_due(&self, retention: Retention) -> Result<Retained, RetainError> {
-        retention::retain(&self.reader(), retention, When::Due)
+        retain(&self.reader(), retention, When::Due)
     }
 
     /// The damage that keeps the log from being written, if there is any.
@@ -205,7 +196,7 @@ impl Writer {
     }
 
     pub(crate) fn finish(&mut self) -> Result<(), MaintenanceError> {
-        if let Err(astray) = watch::look(&self.shared, &*self.locked.lock) {
+        if let Err(astray) = check_folder(&self.shared, &*self.locked.lock) {
             self.shared.stop_writing(&astray);
         }
         let frozen = self.shared.poison.reason().is_some() || self.corruption().is_some();
@@ -326,7 +317,7 @@ impl Writer {
     fn look(&mut self) -> Result<(), Astray> {
         let elapsed = self.shared.environment.clock.elapsed_micros();
         if self.looked_at.is_none_or(|at| elapsed.saturating_sub(at) >= LOOK_APART_MICROS) {
-            watch::look(&self.shared, &*self.locked.lock)?;
+            check_folder(&self.shared, &*self.locked.lock)?;
             self.looked_at = Some(elapsed);
         }
         Ok(())

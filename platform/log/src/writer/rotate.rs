@@ -5,16 +5,11 @@ use super::{RESERVED_BYTES, Writer};
 use crate::disk::DiskFile;
 use crate::error::AppendError;
 use crate::files::PREPARED;
-use crate::format::frame::mark_frame;
-use crate::format::frame::{HEADER_BYTES, Kind};
-use crate::format::index::ActiveIndex;
-use crate::format::segment::{FRAMES_AT, SegmentHeader};
+use crate::format::{ActiveIndex, FRAME_HEADER_BYTES, FRAMES_AT, Kind, SegmentHeader, mark_frame};
 use crate::num::to_u64;
-use crate::open::create::next_capacity;
-use crate::open::prepare::{Preparation, PreparedFile, write_header};
+use crate::open::{Preparation, PreparedFile, next_capacity, write_segment_header};
 use crate::options::planted;
-use crate::read::low_water::Purpose;
-use crate::read::sealed::UNWRITTEN_BYTES_MAX;
+use crate::read::{Purpose, UNWRITTEN_BYTES_MAX};
 use crate::stats::add;
 use std::{io, sync::Arc};
 
@@ -74,7 +69,7 @@ impl Writer {
             number: self.segment.number.next(),
             log_id: self.shared.log_id,
             secret: self.segment.secret,
-            base: end.position.plus(to_u64(HEADER_BYTES)),
+            base: end.position.plus(to_u64(FRAME_HEADER_BYTES)),
             capacity_bytes,
             first: end.next,
             chain: end.chain,
@@ -87,7 +82,7 @@ impl Writer {
         if planted!(self.shared.options, HeaderNotSynced) {
             prepared.file.write_at(&header.encode(), 0)?;
         } else {
-            write_header(&*prepared.file, header)?;
+            write_segment_header(&*prepared.file, header)?;
         }
         add(&self.shared.counters.syncs, 1);
         self.shared.environment.disk.rename(PREPARED, &header.number.file_name())

@@ -318,7 +318,7 @@ fn rotate(writer: &mut Writer, times: u64) {
 
 #[test]
 fn sealing_a_segment_sorts_nothing_on_the_writer_and_readers_find_all() {
-    let sealed_here = || crate::format::index::tests::SEALED_HERE.with(std::cell::Cell::get);
+    let sealed_here = || crate::format::SEALED_HERE.with(std::cell::Cell::get);
     let folder = tempfile::tempdir().unwrap();
     let mut writer = open(folder.path());
     rotate(&mut writer, 3);
@@ -347,7 +347,7 @@ fn unwritten_indexes_do_not_pile_up_and_dropped_ones_are_rebuilt() {
     rotate(&mut writer, 12);
     let unwritten = |writer: &Writer| writer.shared.state.read().unindexed.clone();
     assert_eq!(unwritten(&writer).len(), 12);
-    let newest = crate::read::sealed::unwritten_bytes(&unwritten(&writer)[9..]);
+    let newest = crate::read::unwritten_bytes(&unwritten(&writer)[9..]);
     let given_up = writer.shared.state.write().give_up_unwritten(newest);
     assert_eq!((given_up.len(), unwritten(&writer).len()), (9, 3), "the oldest");
     let reader = writer.reader();

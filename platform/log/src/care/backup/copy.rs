@@ -4,15 +4,10 @@ use super::{BackupError, CUT};
 use crate::care::checkpoint::Encoded;
 use crate::disk::{Disk, DiskFile};
 use crate::files::{BASE, read_file, write_in_steps};
-use crate::format::base::Base;
-use crate::format::frame::HEADER_BYTES;
-use crate::format::manifest::{Digest, Listed};
-use crate::format::segment::SegmentHeader;
+use crate::format::{Base, Digest, FRAME_HEADER_BYTES, Listed, SegmentHeader};
 use crate::num::SegmentNumber;
 use crate::num::{to_u64, to_usize};
-use crate::read::low_water::Purpose;
-use crate::read::reader::{Reader, readable_at};
-use crate::read::shared::footer_offset;
+use crate::read::{Purpose, Reader, footer_offset, readable_at};
 use std::{io, sync::Arc};
 
 /// How much of a segment is copied and synced at a time, so that the syncs of appends do not wait for one big one.
@@ -39,7 +34,7 @@ impl Plan {
         let segments = Arc::clone(&reader.shared.state.read().segments);
         let kept: Vec<_> = segments.iter().take_while(|segment| segment.number <= made.replay_from).collect();
         let ends = kept.iter().zip(kept.iter().skip(1)).map(|(segment, next)| {
-            (**segment, footer_offset(segment, next) + to_u64(HEADER_BYTES), Kind::Sealed)
+            (**segment, footer_offset(segment, next) + to_u64(FRAME_HEADER_BYTES), Kind::Sealed)
         });
         let active = kept.last().map(|active| (**active, made.end.position.since(active.base), Kind::Active));
         Self { segments: ends.chain(active).collect() }

@@ -3,13 +3,9 @@
 //! What always holds: the oldest first, none with an event that is held, and all that a base was promised for.
 
 use super::{Retention, When};
-use crate::format::segment::SegmentHeader;
+use crate::format::SegmentHeader;
 use crate::options::planted;
-use crate::read::holds::Hold;
-use crate::read::log_time::EARLIEST;
-use crate::read::low_water::Purpose;
-use crate::read::reader::{Readable, readable_at};
-use crate::read::shared::{Shared, State};
+use crate::read::{EARLIEST_MICROS, Hold, Purpose, Readable, Shared, State, readable_at};
 use annals_event::{MarkName, Sequence};
 use std::time::Duration;
 
@@ -96,7 +92,7 @@ fn outweighing(segments: &[SegmentHeader], bytes: u64) -> usize {
 fn ends(segments: &[SegmentHeader], now: i64) -> Vec<i64> {
     let mut known = now;
     let mut end = |next: &SegmentHeader| {
-        if next.recorded_before >= EARLIEST {
+        if next.recorded_before >= EARLIEST_MICROS {
             known = next.recorded_before.min(known);
         }
         known

@@ -1,7 +1,6 @@
 use super::*;
 use crate::disk::{Clock, SystemEntropy};
-use crate::read::holds::Hold;
-use crate::read::log_time::EARLIEST;
+use crate::read::{EARLIEST_MICROS, Hold};
 use crate::{AppendError, Direction, Disk, Environment, Options, ReadBudget, RealDisk, StreamRead, Writer};
 use annals_event::MarkName;
 use annals_event::{Append, EventType, ExpectedVersion, NewEvent, Receipt, RequestId, StreamName, Timestamp};
@@ -152,8 +151,8 @@ fn a_base_made_in_steps_is_the_base_made_at_once() {
             writer.retain(Retention { bytes_max: Some(*bytes_max), ..NOTHING }).unwrap();
         }
         let disk = RealDisk::open(folder.path()).unwrap();
-        let Found::Whole(base) = base::find(&disk).unwrap() else { panic!("there is no base") };
-        let base::Contents { marks, requests, heads, .. } = base.contents().unwrap();
+        let FoundBase::Whole(base) = FoundBase::in_folder(&disk).unwrap() else { panic!("there is no base") };
+        let BaseContents { marks, requests, heads, .. } = base.contents().unwrap();
         // Streams are hashed with the log's own key.
         let mut versions: Vec<Version> = heads.into_iter().map(|(_, version)| version).collect();
         versions.sort_unstable();
@@ -170,7 +169,7 @@ fn segments_go_by_age_and_by_size_and_never_past_a_hold() {
     let log = crate::Log::open_on(
         Environment {
             disk: Arc::new(RealDisk::open(folder.path()).unwrap()),
-            clock: Arc::new(Seconds(AtomicI64::new(EARLIEST))),
+            clock: Arc::new(Seconds(AtomicI64::new(EARLIEST_MICROS))),
             entropy: Arc::new(SystemEntropy),
         },
         Options::with_segment_bytes(4 << 10),
@@ -252,7 +251,7 @@ fn a_damaged_missing_or_foreign_base_is_named_and_what_is_there_is_read() {
     fill(&mut foreign);
     foreign.retain(Retention { bytes_max: Some(12 << 10), ..NOTHING }).unwrap();
     std::fs::copy(other.path().join("base"), &path).unwrap();
-    assert_eq!(open(folder.path()).corruption().unwrap().what, base::NOT_THIS_LOGS);
+    assert_eq!(open(folder.path()).corruption().unwrap().what, BASE_NOT_THIS_LOGS);
     std::fs::write(&path, &whole).unwrap();
     reopen().unwrap();
 }
@@ -332,7 +331,7 @@ fn events_recorded_before_the_clock_was_set_are_as_old_as_what_follows() {
     clock.set_ahead_by(-clock.now_micros());
     let mut writer = simulated(folder.path(), &clock);
     let stamps = seal_two(&mut writer);
-    assert!(stamps.iter().all(|stamp| stamp.as_micros() < EARLIEST), "1970");
+    assert!(stamps.iter().all(|stamp| stamp.as_micros() < EARLIEST_MICROS), "1970");
     clock.set_ahead_by(0);
     seal_two(&mut writer);
     assert_eq!(writer.retain(month).unwrap().segments, 0);

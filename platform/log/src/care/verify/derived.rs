@@ -1,10 +1,9 @@
 //! Comparing the files that are derived from the segments with the segments.
 
 use super::walk::Damaged;
-use crate::format::checkpoint::Checkpoint;
-use crate::format::index::{ActiveIndex, IndexOf, SegmentIndex, VersionRange};
+use crate::format::{ActiveIndex, Checkpoint, IndexOf, SegmentIndex, VersionRange};
 use crate::num::to_u64;
-use crate::state::heads::Heads;
+use crate::state::Heads;
 use annals_event::Version;
 use bytes::Bytes;
 
@@ -51,7 +50,7 @@ fn first_difference(bytes: &[u8], due: &[u8]) -> Option<usize> {
 
 /// Compares a whole checkpoint with where the streams are at the log's end: it may be older, never ahead.
 pub(super) fn compare_checkpoint(checkpoint: &Checkpoint, heads: &Heads) -> Option<Damaged> {
-    let is_ahead = |head: &crate::state::heads::Head| {
+    let is_ahead = |head: &crate::state::Head| {
         let now = heads.get(head.stream);
         now.is_none_or(|now| now.version < head.version || now.segment < head.segment)
     };

@@ -7,18 +7,15 @@ use super::{Finding, Harm, VerifyError, VerifyReport};
 use crate::disk::Disk;
 use crate::error::Corruption;
 use crate::files::{BASE, CHECKPOINT};
-use crate::format::base::{self, LogStart};
-use crate::format::checkpoint::Checkpoint;
-use crate::format::end::LogEnd;
-use crate::format::frame::{HEADER_BYTES, LogTag, Position};
-use crate::format::scan::{Extent, first_header_anywhere, last_synced_to};
-use crate::format::secret::{LogSecret, SECRET_BYTES};
-use crate::format::segment::{self, BadHeader, FRAMES_AT, SegmentHeader};
+use crate::format::{
+    BASE_NOT_THIS_LOGS, BadHeader, Checkpoint, Extent, FRAME_HEADER_BYTES, FRAMES_AT, LogEnd, LogSecret,
+    LogStart, LogTag, Position, SECRET_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader, first_header_anywhere,
+    last_synced_to,
+};
 use crate::num::SegmentNumber;
 use crate::num::to_u64;
-use crate::read::reader::Reader;
-use crate::read::shared::footer_offset;
-use crate::state::heads::{Heads, StreamHasher};
+use crate::read::{Reader, footer_offset};
+use crate::state::{Heads, StreamHasher};
 use annals_event::LogId;
 use std::collections::{BTreeMap, HashSet};
 
@@ -245,7 +242,7 @@ impl<'a, 'm> Verification<'a, 'm> {
             recorded_before: end.recorded_at,
         };
         if let Some(end) = before {
-            return Some(begin(end.position.plus(to_u64(HEADER_BYTES)), &end));
+            return Some(begin(end.position.plus(to_u64(FRAME_HEADER_BYTES)), &end));
         }
         if let Some(start) = self.start.filter(|start| start.segment == number) {
             return Some(start.header(secret, capacity_bytes));
@@ -266,7 +263,7 @@ impl<'a, 'm> Verification<'a, 'm> {
         if start.segment == SegmentNumber::FIRST {
             self.find(&header.number.file_name(), 0, OUT_OF_PLACE, Harm::Primary);
         } else {
-            self.find(BASE, 0, base::NOT_THIS_LOGS, Harm::Primary);
+            self.find(BASE, 0, BASE_NOT_THIS_LOGS, Harm::Primary);
         }
     }
 
@@ -325,7 +322,7 @@ impl<'a, 'm> Verification<'a, 'm> {
     /// without frames.
     fn may_lack_footer(&self, end: &LogEnd, next: &SegmentHeader) -> bool {
         let is_last = self.headers.keys().next_back() == Some(&next.number);
-        let follows = next.base == end.position.plus(to_u64(HEADER_BYTES)) && next.chain == end.chain;
+        let follows = next.base == end.position.plus(to_u64(FRAME_HEADER_BYTES)) && next.chain == end.chain;
         let used = || {
             let file = self.disk.open(&next.number.file_name())?;
             let to = file.len()?;
@@ -364,7 +361,7 @@ const DAMAGED_HEADER: &str = "the segment's header is damaged";
 
 fn read_header(disk: &dyn Disk, number: SegmentNumber) -> Result<Header, VerifyError> {
     let name = number.file_name();
-    let mut bytes = [0; segment::HEADER_BYTES];
+    let mut bytes = [0; SEGMENT_HEADER_BYTES];
     if disk.open(&name).and_then(|file| file.read_at(&mut bytes, 0)).is_err() {
         return Ok(Err(UNREADABLE));
     }
@@ -386,7 +383,7 @@ fn known_header(disk: &dyn Disk, known: &SegmentHeader) -> Header {
 /// What the header must be when the segment before ended at `end`.
 fn begun(header: &SegmentHeader, end: &LogEnd) -> SegmentHeader {
     SegmentHeader {
-        base: end.position.plus(to_u64(HEADER_BYTES)),
+        base: end.position.plus(to_u64(FRAME_HEADER_BYTES)),
         first: end.next,
         chain: end.chain,
         recorded_before: end.recorded_at,

@@ -1,6 +1,5 @@
 use super::{Harm, VerifyError, verify};
-use crate::format::frame::{FrameHeader, Position};
-use crate::format::segment::{FRAMES_AT, SegmentHeader};
+use crate::format::{FRAMES_AT, FrameHeader, Position, SegmentHeader};
 use crate::{Log, Options, Retention};
 use annals_event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -118,7 +117,7 @@ fn a_whole_frame_with_a_value_that_none_may_have_is_named() {
         let position = Position::new(FRAMES_AT);
         let mut header = FrameHeader::decode(&bytes[at..], segment.secret.frame_tag(), position).unwrap();
         spoil(&mut header);
-        bytes[at..at + crate::format::frame::HEADER_BYTES].copy_from_slice(&header.encode());
+        bytes[at..at + crate::format::FRAME_HEADER_BYTES].copy_from_slice(&header.encode());
         std::fs::write(&file, bytes).unwrap();
         let found = verify(folder.path(), |_| {}).unwrap().findings;
         assert!(found.iter().any(|found| found.damage.what.contains("no frame may have")), "{found:?}");

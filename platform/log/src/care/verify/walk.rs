@@ -5,16 +5,13 @@
 
 use super::VerifyProgress;
 use crate::disk::DiskFile;
-use crate::format::end::LogEnd;
-use crate::format::frame::{AppendPayload, FrameHeader, HEADER_BYTES, Kind, LogTag, Position};
-use crate::format::index::{ActiveIndex, Waypoint, runs};
-use crate::format::records::records_in;
-use crate::format::scan::{
-    Extent, Scanned, Scanner, content_end, content_start, first_header, last_synced_to,
+use crate::format::{
+    ActiveIndex, AppendPayload, Extent, FRAME_HEADER_BYTES, FRAMES_AT, FrameHeader, Kind, LogEnd, LogTag,
+    Position, Scanned, Scanner, SegmentHeader, Waypoint, content_end, content_start, first_header,
+    last_synced_to, records_in, runs,
 };
-use crate::format::segment::{FRAMES_AT, SegmentHeader};
 use crate::num::{to_u32, to_u64, to_usize};
-use crate::state::heads::{Heads, StreamHasher};
+use crate::state::{Heads, StreamHasher};
 use std::{io, ops::ControlFlow};
 
 /// Counts what was gone over, and tells whoever wants to know: now and then, so that it costs nothing.
@@ -218,7 +215,7 @@ impl Walker<'_, '_> {
             return Ok(Err(Ended::Open));
         }
         self.damage(offset, what, walked);
-        let mut bytes = [0; HEADER_BYTES];
+        let mut bytes = [0; FRAME_HEADER_BYTES];
         let got = target.file.read_at(&mut bytes, offset)?;
         let held = FrameHeader::decode(bytes.get(..got).unwrap_or_default(), self.tag, position);
         let resume = match held.filter(|header| header.end() <= target.header.base.plus(target.to)) {
@@ -244,7 +241,7 @@ impl Walker<'_, '_> {
     fn look_behind(&mut self, target: Target<'_>, from: u64, walked: &mut Walked) -> io::Result<()> {
         let behind = self.extent(target, from);
         walked.damages.extend(content_start(behind)?.map(|offset| (offset, NOT_ZERO)));
-        let _ = self.meter.pass(to_u64(HEADER_BYTES) + target.to.saturating_sub(from));
+        let _ = self.meter.pass(to_u64(FRAME_HEADER_BYTES) + target.to.saturating_sub(from));
         Ok(())
     }
 }

@@ -1,9 +1,8 @@
-use crate::format::frame::{FrameHeader, Kind, LogTag, Position};
-use crate::format::secret::{LogSecret, SECRET_BYTES};
+use crate::format::{FrameHeader, Kind, LogSecret, LogTag, Position, SECRET_BYTES};
 use crate::num::SegmentNumber;
 use crate::num::to_u64;
 use crate::sim::{SimClock, SimDisk, SimEntropy};
-use crate::state::chain::Chain;
+use crate::state::Chain;
 use crate::{Environment, Options, ReadBudget, Writer};
 use annals_event::{Append, EventType, ExpectedVersion, NewEvent, RequestId, Sequence, StreamName};
 use std::sync::Arc;

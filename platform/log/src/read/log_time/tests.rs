@@ -105,7 +105,7 @@ fn at_the_open_a_clock_over_a_year_ahead_is_believed_only_if_trusted() {
     for (absent, trusted, believed) in
         [(90 * DAY, false, true), (400 * DAY, false, false), (400 * DAY, true, true)]
     {
-        let last = (now - absent).max(EARLIEST);
+        let last = (now - absent).max(EARLIEST_MICROS);
         let clock = Arc::new(SimClock::new(0));
         clock.set_ahead_by(last + absent - now);
         let time = LogTime::new(clock, last, trusted);
@@ -134,7 +134,7 @@ fn a_clock_set_right_after_the_open_is_believed_and_drops_nothing_before() {
     }
     let new = LogTime::new(clock.clone(), 0, false);
     clock.set_ahead_by(-clock.now_micros());
-    assert!(new.stamp() < EARLIEST);
+    assert!(new.stamp() < EARLIEST_MICROS);
     clock.set_ahead_by(0);
     assert_eq!(new.stamp(), clock.now_micros());
 }

@@ -1,7 +1,7 @@
 use super::*;
-use crate::care::retention::When;
+use crate::care::When;
 use crate::disk::{Disk, DiskFile, DiskLock, FileId};
-use crate::format::index::{IndexedRecord, VersionRange};
+use crate::format::{IndexedRecord, VersionRange};
 use crate::{Direction, Environment, Options, RealDisk, Retention, StreamRead, Writer};
 use annals_event::{Append, EventType, ExpectedVersion, NewEvent, StreamName, Version};
 use parking_lot::Mutex;
@@ -126,8 +126,7 @@ fn retention_while_an_index_is_made_again_never_lets_it_point_at_itself() {
         let drop_oldest = move || {
             let bytes_max = Some((6 - dropped) * SEGMENT_BYTES);
             let retained =
-                crate::care::retention::retain(&beside, Retention { age_max: None, bytes_max }, When::Now)
-                    .unwrap();
+                crate::care::retain(&beside, Retention { age_max: None, bytes_max }, When::Now).unwrap();
             assert_eq!(u64::from(retained.segments), dropped);
         };
         *disk.hook.lock() = Some(("0000000003.index".into(), 1, Box::new(drop_oldest)));
@@ -173,7 +172,7 @@ fn a_link_in_memory_that_does_not_go_down_is_named_and_not_followed() {
         let mut state = reader.shared.state.write();
         let sealed = state.unindexed.pop().unwrap();
         let mut index = ActiveIndex::default();
-        let posting = crate::format::index::Posting { offset: 512, bytes: 1, crc: 0 };
+        let posting = crate::format::Posting { offset: 512, bytes: 1, crc: 0 };
         let stream = reader.shared.hasher.hash("a");
         index.add(&[IndexedRecord { stream, version: Version::new(2), posting }], 2);
         state.unindexed.push(Arc::new(Unwritten { of: sealed.of, index }));

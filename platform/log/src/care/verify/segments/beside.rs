@@ -5,13 +5,12 @@ use crate::care::verify::derived::{self, Links};
 use crate::care::verify::{Finding, Harm, VerifyError};
 use crate::error::OpenError;
 use crate::files::{BASE, CHECKPOINT, MANIFEST, UNFINISHED, read_file};
-use crate::format::base::{self, Base, Found, LogStart};
-use crate::format::checkpoint::Checkpoint;
-use crate::format::index::{ActiveIndex, IndexOf, SegmentIndex};
-use crate::format::manifest::{Lack, Manifest, is_primary};
+use crate::format::{
+    ActiveIndex, Base, Checkpoint, FoundBase, IndexOf, Lack, LogStart, Manifest, SegmentIndex, is_primary,
+};
 use crate::num::SegmentNumber;
 use crate::num::to_u64;
-use crate::state::chain::Chain;
+use crate::state::Chain;
 
 impl Verification<'_, '_> {
     /// Checks the segment's index file, if there is one, as far as the chain at the segment's end and the index that
@@ -43,15 +42,15 @@ impl Verification<'_, '_> {
 
     /// What stands for dropped segments; leftovers of those are not looked at.
     pub(super) fn read_base(&mut self) -> Result<(), VerifyError> {
-        match base::find(self.disk) {
-            Ok(Found::Nothing) => self.start = self.report.log_id.map(LogStart::of_new),
-            Ok(Found::Whole(base)) => {
+        match FoundBase::in_folder(self.disk) {
+            Ok(FoundBase::Nothing) => self.start = self.report.log_id.map(LogStart::of_new),
+            Ok(FoundBase::Whole(base)) => {
                 self.start = Some(base.start);
                 self.headers.retain(|number, _| *number >= base.start.segment);
                 self.report.segments = to_u64(self.headers.len());
                 self.restore(&base);
             }
-            Ok(Found::Damaged(damage)) => {
+            Ok(FoundBase::Damaged(damage)) => {
                 self.heads = None;
                 self.report.findings.push(Finding { damage, harm: Harm::Primary });
             }
