@@ -1,4 +1,4 @@
-//! One append: what is to be written, under which conditions, and what came of it.
+//! An append: what to write, under which conditions, and what came of it.
 
 use crate::{
     EventId, ExpectedVersion, MarkName, NewEvent, Opening, RequestId, Sequence, SequenceRange, StreamName,
@@ -11,12 +11,12 @@ use std::{collections::HashSet, fmt};
 pub struct Append {
     /// Repeating it returns the first result and writes nothing.
     ///
-    /// A store remembers many ids, not all. One that it does not remember is new if it says so itself: a UUID v7, as
-    /// [`RequestId::generate`] makes them, carries its time, and must be from later than what the store has forgotten,
-    /// give or take five seconds of the clocks. One that may be old, or carries no time, is done only if the append
-    /// itself would be refused the second time: a write expects [`Exact`](ExpectedVersion::Exact) or
-    /// [`NoStream`](ExpectedVersion::NoStream), or a mark moves on. All others are refused by name; never is anything
-    /// written twice without a word.
+    /// A store remembers many ids, not all. An id that it does not remember is executed if its own time proves it
+    /// new: a UUID v7, as [`RequestId::generate`] makes them, says when it was made, and that must be later than
+    /// everything the store has forgotten, allowing for five seconds between clocks. An id that may be old, or that
+    /// carries no time, is executed only if the append would be refused the second time anyway: because a write
+    /// expects [`Exact`](ExpectedVersion::Exact) or [`NoStream`](ExpectedVersion::NoStream), or because a mark moves
+    /// on. Every other append is refused by name; none is silently written twice.
     pub request_id: RequestId,
     /// The streams to write to, each at most once. Events get sequence numbers in this order.
     pub writes: Vec<StreamWrite>,
@@ -24,8 +24,8 @@ pub struct Append {
     pub requires: Vec<Requirement>,
     /// The marks to set, each at most once.
     pub marks: Vec<MarkUpdate>,
-    /// The opening of the log in which what the append was decided on was read. In another one it is refused, unless it is
-    /// a repeat. `None`: any will do. No part of the append's content.
+    /// The opening of the log that the decision was based on. In any other opening the append is refused, unless it
+    /// is a repeat. `None`: any opening will do. It is not part of the append's content.
     pub opening: Option<Opening>,
 }
 
@@ -34,10 +34,10 @@ pub struct Append {
 pub struct StreamWrite {
     /// The stream.
     pub stream: StreamName,
-    /// What must hold of it. Under [`Exact`](ExpectedVersion::Exact) and [`NoStream`](ExpectedVersion::NoStream) an append
-    /// that finds its own events where it wants them, by their ids, is a repeat, and an error if their content is another
-    /// one. Under [`Any`](ExpectedVersion::Any) and [`Exists`](ExpectedVersion::Exists) only the request id tells a repeat:
-    /// the same events under a new request id are written again.
+    /// What must hold of it. Under [`Exact`](ExpectedVersion::Exact) and [`NoStream`](ExpectedVersion::NoStream) an
+    /// append whose events, by their ids, are already there is a repeat if their content is the same, and an error if
+    /// it is not. Under [`Any`](ExpectedVersion::Any) and [`Exists`](ExpectedVersion::Exists) only the request id
+    /// identifies a repeat: the same events under a new request id are written again.
     pub expected: ExpectedVersion,
     /// What to add to it, in order; at least one event.
     pub events: Vec<NewEvent>,
@@ -59,8 +59,8 @@ pub struct MarkUpdate {
     pub mark: MarkName,
     /// Where it must be; `None`: it was never set.
     pub expected: Option<Sequence>,
-    /// Where to set it. A mark that moves on keeps its append from being done twice, whatever its request id, as long as
-    /// nobody sets the mark back; who does that lets what came after it be done anew.
+    /// Where to set it. A mark that moves on keeps its append from being executed twice, whatever the request id,
+    /// unless somebody sets the mark back: then what came after it may be done again.
     pub value: Sequence,
 }
 
@@ -77,13 +77,13 @@ pub struct Receipt {
     pub recorded_at: Timestamp,
     /// Whether this is the result of an earlier append with the same request id or the same events.
     ///
-    /// It does not say whose that was. An adapter that lost an answer asks again by itself, and passes on what it is told:
-    /// it cannot know whether its first attempt or an earlier call was executed. Whoever must know it needs a request id
-    /// that nobody else can have.
+    /// It does not say whose append that was. An adapter that lost an answer asks again by itself and passes on what
+    /// it is told: it cannot know whether its own first attempt or an earlier call was executed. A caller that must
+    /// know needs a request id that nobody else can have.
     pub repeated: bool,
 }
 
-/// Why an append was refused though it was well-formed: a stream, a mark or the log is not what was expected.
+/// Why a well-formed append was refused: a stream, a mark or the log is not what was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Conflict {
     /// A stream has another version.
@@ -104,11 +104,11 @@ pub enum Conflict {
         /// Where it is; `None`: never set.
         actual: Option<Sequence>,
     },
-    /// The log was opened anew, so that it may be one that was restored from a backup, with other events.
+    /// The log was reopened, so it may have been restored from a backup and hold other events.
     Opening {
         /// The opening that the append expected.
         expected: Opening,
-        /// The one that there is.
+        /// The current one.
         actual: Opening,
     },
 }
@@ -117,19 +117,19 @@ impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stream { stream, expected, actual } if *actual == Version::ZERO => {
-                write!(f, "stream {stream:?} has no events, the append expected {expected}")
+                write!(f, "stream {stream:?} has no events; the append expected {expected}")
             }
             Self::Stream { stream, expected, actual } => {
-                write!(f, "stream {stream:?} is at version {actual}, the append expected {expected}")
+                write!(f, "stream {stream:?} is at version {actual}; the append expected {expected}")
             }
             Self::Mark { mark, expected, actual } => {
                 let place = |at: &Option<Sequence>| at.map_or("unset".to_owned(), |at| format!("at {at}"));
-                write!(f, "mark {mark:?} is {}, the append expected it {}", place(actual), place(expected))
+                write!(f, "mark {mark:?} is {}; the append expected it {}", place(actual), place(expected))
             }
             Self::Opening { expected, actual } => {
                 write!(
                     f,
-                    "the log was opened anew as {actual}, the append was decided on what was read in {expected}"
+                    "the log was reopened as {actual}; the append was decided on what was read in {expected}"
                 )
             }
         }
@@ -149,18 +149,18 @@ pub enum InvalidAppend {
     #[error("the write to stream {0:?} has no events; to require a version without writing, use `requires`")]
     EmptyWrite(StreamName),
     /// One stream twice.
-    #[error("stream {0:?} stands in the append twice; put its events into one write")]
+    #[error("stream {0:?} appears twice in the append; put its events into one write")]
     RepeatedStream(StreamName),
     /// One mark twice.
-    #[error("mark {0:?} stands in the append twice")]
+    #[error("mark {0:?} appears twice in the append")]
     RepeatedMark(MarkName),
     /// One event id twice.
-    #[error("event id {0} stands in the append twice")]
+    #[error("event id {0} appears twice in the append")]
     RepeatedEventId(EventId),
     /// An event of schema version 0.
-    #[error("event {0} has schema version 0; the first form of a type has version 1")]
+    #[error("event {0} has schema version 0; schema versions begin at 1")]
     SchemaVersionZero(EventId),
-    /// A number over its limit.
+    /// A count over its limit.
     #[error("the append has {actual} {what}; at most {max} are allowed")]
     TooMany {
         /// What there are too many of.
@@ -180,7 +180,7 @@ pub enum InvalidAppend {
         /// How large it may be.
         bytes_max: usize,
     },
-    /// A store refused it for a reason of its own: another release, or a limit of the way there.
+    /// A store refused it for a reason of its own, e.g. a rule of another release or a limit of the transport.
     #[error("{reason}")]
     Refused {
         /// What to change.
@@ -225,7 +225,7 @@ impl Append {
         self
     }
 
-    /// Lets the append be done in this opening of the log alone.
+    /// Restricts the append to this opening of the log.
     #[must_use]
     pub const fn only_in(mut self, opening: Opening) -> Self {
         self.opening = Some(opening);
@@ -290,7 +290,7 @@ impl Append {
 
     fn repeated_event_id(&self) -> Option<EventId> {
         let ids = || self.writes.iter().flat_map(|write| &write.events).map(|event| event.id);
-        // As they are when they were generated one after the other.
+        // Ids that were generated one after the other are sorted.
         if ids().is_sorted_by(|id, next| id < next) {
             return None;
         }

@@ -1,7 +1,7 @@
 //! Many recorded events in one shared buffer.
 //!
-//! Whoever holds a batch holds its whole buffer. So a batch of which little was kept gets a buffer of its own
-//! ([`EventBatch::compact`]): what [`EventBatch::filter`] gives holds at most twice the bytes of its events.
+//! Whoever holds a batch holds its whole buffer. So a batch that keeps little of a buffer gets one of its own
+//! ([`EventBatch::compact`]): what [`EventBatch::filter`] returns holds at most twice the bytes of its events.
 
 use crate::record::{self, DecodeError, RecordRef};
 use crate::{
@@ -40,7 +40,7 @@ impl EventBatch {
         Self::default()
     }
 
-    /// The records that stand in `bytes` from its start to its end, one behind the other.
+    /// The records that fill `bytes`, back to back.
     pub fn parse(bytes: Bytes) -> Result<Self, DecodeError> {
         let mut offsets = Vec::new();
         let mut at = 0;
@@ -60,8 +60,8 @@ impl EventBatch {
         Ok(Self::of_records(bytes, offsets))
     }
 
-    /// The same for records that are known to be well-formed: [`record::encode`] made them or they were parsed before.
-    /// Of one that is not, the fields read as empty or zero.
+    /// The same for records that are known to be well-formed because [`record::encode`] made them or they were parsed
+    /// before. The fields of one that is not read as empty or zero.
     pub fn of_records(bytes: Bytes, offsets: Vec<u32>) -> Self {
         Self { bytes, offsets: offsets.into() }
     }
@@ -98,7 +98,7 @@ impl EventBatch {
             }
         })
     }
-    /// The events that `keep` accepts, in the same buffer if they are most of it, else in one of their own.
+    /// The events that `keep` accepts: in the same buffer if they fill most of it, otherwise in one of their own.
     #[must_use]
     pub fn filter(&self, mut keep: impl FnMut(&EventRef<'_>) -> bool) -> Self {
         let kept = self.iter().zip(self.offsets.iter()).filter(|(event, _)| keep(event)).map(|(_, &at)| at);
@@ -121,7 +121,7 @@ impl EventBatch {
         }
         Self { bytes: bytes.into(), offsets: offsets.into() }
     }
-    /// The events at `range` of indices, in the same buffer, however few. A range beyond the end gives what there is.
+    /// The events at these indices, in the same buffer however few they are. A range beyond the end is cut short.
     #[must_use]
     pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
         let to = range.end.min(self.len());
@@ -137,7 +137,7 @@ impl EventBatch {
     pub fn size_bytes(&self) -> usize {
         self.iter().map(|event| event.record.len()).sum()
     }
-    /// Bytes of memory that the batch keeps for its records, wanted or not.
+    /// Bytes of memory that the batch keeps alive, whether or not its events use them.
     pub fn buffer_bytes(&self) -> usize {
         self.bytes.len()
     }
@@ -186,7 +186,7 @@ impl EventBatchBuilder {
 }
 
 fn offset(at: usize) -> Result<u32, DecodeError> {
-    u32::try_from(at).map_err(|_| DecodeError::new("a batch is over 4 GiB"))
+    u32::try_from(at).map_err(|_| DecodeError::new("the batch is larger than 4 GiB"))
 }
 
 impl<'a> EventRef<'a> {
@@ -218,7 +218,7 @@ impl<'a> EventRef<'a> {
     pub fn event_type(&self) -> &'a str {
         self.record.event_type()
     }
-    /// The form of its type.
+    /// Its schema version.
     pub fn schema_version(&self) -> u32 {
         self.record.schema_version()
     }

@@ -5,10 +5,10 @@ use crate::{
 };
 use bytes::Bytes;
 
-/// A service's events: usually an enum with a variant an event type, and `#[derive(Event)]`.
+/// A service's events: usually an enum with one variant for each event type, and `#[derive(Event)]`.
 ///
-/// What [`encode`](Self::encode) writes is read back before it is appended; an event that does not come back as it was
-/// is refused. [`json`](crate::json) is the codec for one that is written by hand.
+/// What [`encode`](Self::encode) writes is read back before it is appended; an event that comes back changed is
+/// refused. [`json`](crate::json) is the codec for an implementation written by hand.
 pub trait Event: Sized + Send + Sync + 'static {
     /// The types that this enum can decode, with the newest schema version of each.
     const TYPES: &'static [(&'static str, u32)];
@@ -23,8 +23,8 @@ pub trait Event: Sized + Send + Sync + 'static {
     }
     /// The payload.
     fn encode(&self) -> Result<Bytes, CodecError>;
-    /// The event of `event_type` with this payload, which has the newest schema version.
-    /// `Ok(None)`: this enum does not know the type.
+    /// Decodes an event of `event_type` from a payload of the newest schema version. `Ok(None)`: this enum does not
+    /// know the type.
     fn decode(event_type: &str, payload: &[u8]) -> Result<Option<Self>, CodecError>;
 
     /// Whether [`decode`](Self::decode) knows the type.
@@ -63,7 +63,7 @@ pub struct Recorded<E> {
     pub recorded_at: Timestamp,
     /// Its id.
     pub id: EventId,
-    /// What is known about it besides.
+    /// What else is known about it.
     pub metadata: Metadata,
     /// The fact.
     pub event: E,

@@ -1,4 +1,4 @@
-//! The envelope: an event with all that belongs to it, before and after it was recorded.
+//! The envelope: an event with everything that belongs to it, before and after it is recorded.
 
 use crate::{
     EventId, EventType, InvalidName, Metadata, Sequence, StreamName, Tag, Timestamp, Version, limits,
@@ -11,7 +11,7 @@ use std::{borrow::Cow, fmt};
 pub struct ContentType(Cow<'static, str>);
 
 impl ContentType {
-    /// `application/json`; stored in no bytes at all.
+    /// `application/json`; takes no bytes when stored.
     pub const JSON: Self = Self(Cow::Borrowed("application/json"));
     /// `application/octet-stream`.
     pub const BYTES: Self = Self(Cow::Borrowed("application/octet-stream"));
@@ -52,7 +52,7 @@ impl fmt::Debug for ContentType {
 /// An event that is to be appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEvent {
-    /// Who it is. The writer chooses, so that a repeat is recognised.
+    /// Its id, chosen by the writer so that a repeat is recognised.
     pub id: EventId,
     /// What kind of fact it is.
     pub event_type: EventType,
@@ -62,7 +62,7 @@ pub struct NewEvent {
     pub content_type: ContentType,
     /// The fact.
     pub payload: Bytes,
-    /// What is known about it besides.
+    /// What else is known about it.
     pub metadata: Metadata,
     /// Free `key:value` words.
     pub tags: Vec<Tag>,
@@ -82,7 +82,7 @@ impl NewEvent {
         }
     }
 
-    /// Whether this is `first` once more: equal in all but the trace context, which is that of the attempt to append it.
+    /// Whether this is `first` again: equal in all but the trace context, which belongs to the attempt to append it.
     pub fn is_repeat_of(&self, first: &Self) -> bool {
         let facts = |event: &Self| {
             (event.id, event.schema_version, event.event_type.clone(), event.content_type.clone())
@@ -104,7 +104,7 @@ pub struct RecordedEvent {
     pub stream: StreamName,
     /// Its place in the stream.
     pub version: Version,
-    /// When the log recorded it; never before the event with the sequence number below.
+    /// When the log recorded it; never earlier than the event before it.
     pub recorded_at: Timestamp,
     /// What was appended.
     pub event: NewEvent,

@@ -1,7 +1,7 @@
 use crate::{LogId, Opening, Sequence};
 
-/// What a log was like up to a place: a consumer that keeps it notices when it comes back to another log, or to the
-/// same one restored from a backup that others have gone on from since.
+/// What a log was like up to a place. A consumer that keeps one notices when it comes back to another log, or to the
+/// same log restored from a backup and continued differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint {
     /// Which log it is.
@@ -10,7 +10,7 @@ pub struct Fingerprint {
     pub sequence: Sequence,
     /// A digest of all appends up to the one with the event at `sequence`.
     pub chain: [u8; 16],
-    /// Which opening of the log said so: for who must know whether it is the one that something else was read in. No part
-    /// of what tells histories apart.
+    /// The opening that answered, for callers that must know whether something else was read in the same one. It
+    /// plays no part in telling histories apart.
     pub opening: Opening,
 }

@@ -79,8 +79,8 @@ id! {
 }
 
 id! {
-    /// Identifies one opening of a log, from when its store opened it until it was closed or died: within one nothing that
-    /// was appended goes away. Before the next one the log may have been restored from a backup.
+    /// Identifies one opening of a log, from when its store opened it until it was closed or died. Within one opening
+    /// nothing that was appended goes away; before the next, the log may have been restored from a backup.
     Opening
 }
 
@@ -100,8 +100,8 @@ impl EventId {
 }
 
 impl RequestId {
-    /// When the id was made, by its maker's clock, to the millisecond; `None`: it carries no time, since it is no UUID
-    /// v7 but the hash of a name or the like.
+    /// When the id was made, by its maker's clock, to the millisecond. `None`: the id carries no time because it is
+    /// not a UUID v7, e.g. because it was derived from a name.
     pub fn made_at(&self) -> Option<Timestamp> {
         const VERSION: usize = 7;
         if self.0.get_version_num() != VERSION || self.0.get_variant() != Variant::RFC4122 {
@@ -113,7 +113,7 @@ impl RequestId {
 }
 
 impl From<EventId> for CorrelationId {
-    /// A chain that nobody correlated is correlated by its first event.
+    /// A chain without a correlation id is correlated by its first event.
     fn from(id: EventId) -> Self {
         Self(id.0)
     }
@@ -150,7 +150,11 @@ mod tests {
         assert!(RequestId::generate().made_at().is_some());
         assert_eq!(RequestId::from_name("reactor/payments").made_at(), None);
         let other_variant = RequestId::from_bytes([0x77; 16]);
-        assert_eq!(other_variant.made_at(), None, "its version reads 7, but it is no UUID of RFC 9562");
+        assert_eq!(
+            other_variant.made_at(),
+            None,
+            "its version says 7, but its variant is not that of RFC 9562"
+        );
     }
 
     #[test]

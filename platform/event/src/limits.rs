@@ -25,5 +25,5 @@ pub const APPEND_EVENTS_MAX: usize = 10_000;
 pub const APPEND_STREAMS_MAX: usize = 10_000;
 /// Most marks that one append sets.
 pub const APPEND_MARKS_MAX: usize = 100;
-/// Most objects and arrays around a value in a JSON payload: those that serde_json reads, in levels.
+/// Deepest nesting of objects and arrays in a JSON payload, in levels: what serde_json reads.
 pub const JSON_DEPTH_MAX: usize = 127;

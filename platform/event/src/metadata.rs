@@ -17,7 +17,7 @@ pub struct Metadata {
     pub actor: Option<String>,
     /// The id of the key that protects the data subject's fields.
     pub subject_key: Option<String>,
-    /// Free words of the services.
+    /// Whatever else services want to note.
     pub headers: BTreeMap<String, String>,
 }
 
@@ -28,7 +28,7 @@ const TENANT: u8 = 1 << 3;
 const ACTOR: u8 = 1 << 4;
 const SUBJECT_KEY: u8 = 1 << 5;
 const HEADERS: u8 = 1 << 6;
-// 1 << 7 is kept for the nonce, 24 bytes behind the subject's key, with which that key encrypts the payload.
+// 1 << 7 is reserved for the nonce, 24 bytes after the subject's key, with which that key encrypts the payload.
 const KNOWN: u8 = CORRELATION | CAUSATION | TRACE | TENANT | ACTOR | SUBJECT_KEY | HEADERS;
 
 impl Metadata {
@@ -64,9 +64,9 @@ impl Metadata {
             | flag(!self.headers.is_empty(), HEADERS)
     }
 
-    /// Appends the encoded form to `out`: nothing when the metadata is empty, else a byte of presence bits and
-    /// the fields that they name, in the order of the bits. Texts carry a u16 length before them; headers are in the order
-    /// of their keys. Equal metadata have one form, and [`decode`](Self::decode) takes no other.
+    /// Appends the encoded form to `out`: nothing when the metadata is empty, otherwise a byte of presence bits and
+    /// the fields that they name, in the order of the bits. A text is preceded by its length, a u16; headers are
+    /// sorted by key. Equal metadata have one form, and [`decode`](Self::decode) accepts no other.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let present = self.present();
         if present == 0 {
@@ -140,7 +140,7 @@ impl Metadata {
                 metadata.headers.insert(key.to_owned(), value.to_owned());
             }
             if count == 0 {
-                return Err(DecodeError::new("metadata has no headers where it says that it has"));
+                return Err(DecodeError::new("metadata has no headers although it announces some"));
             }
         }
         reader.finish()?;

@@ -3,7 +3,7 @@
 use crate::limits;
 use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
-/// Why a text is not a name.
+/// Why a text is not a valid name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidName {
@@ -33,10 +33,10 @@ pub enum InvalidName {
         /// Its place.
         at: usize,
     },
-    /// A category that no stream can have.
+    /// A category that no stream can belong to.
     #[error(
-        "category {category:?} has a `-`, but a stream's category ends at the first `-` of its name, so no stream would be \
-         of it; write it another way, e.g. with `_`"
+        "category {category:?} has a `-`, but a stream's category ends at the first `-` of its name, so no stream would \
+         be in it; write it another way, e.g. with `_`"
     )]
     DashInCategory {
         /// The text.
@@ -63,7 +63,7 @@ fn check(what: &'static str, text: &str, bytes_max: usize) -> Result<(), Invalid
     }
 }
 
-/// Of most names nothing more is asked.
+/// Most names have no further rule.
 fn any(_: &str) -> Result<(), InvalidName> {
     Ok(())
 }
@@ -145,8 +145,8 @@ name! {
 }
 
 impl StreamName {
-    /// The stream of one entity: `category-id`, the id not empty. The category must be one: `gift-card` and 1 would be of
-    /// `gift`, and the same stream as `gift` and `card-1`.
+    /// The stream of one entity: `category-id`, where the id is not empty. The category must be valid: `gift-card`
+    /// with id 1 would be in category `gift`, and the same stream as `gift` with id `card-1`.
     pub fn of(category: &str, id: &str) -> Result<Self, InvalidName> {
         Category::new(category)?;
         if id.is_empty() {

@@ -1,4 +1,4 @@
-//! Places: in the log, in a stream, in time.
+//! Positions: in the log, in a stream, in time.
 
 use serde::{Deserialize, Serialize};
 use std::{
@@ -20,7 +20,7 @@ macro_rules! position {
             pub const ZERO: Self = Self(0);
             /// The first.
             pub const FIRST: Self = Self(1);
-            /// After the last that can be.
+            /// After the last possible one.
             pub const MAX: Self = Self(u64::MAX);
 
             /// The place with this number.
@@ -31,11 +31,11 @@ macro_rules! position {
             pub const fn get(self) -> u64 {
                 self.0
             }
-            /// The least place that is greater than this one. Whether anything is there is another question.
+            /// The next possible place. Whether anything is there is another question.
             pub const fn next(self) -> Self {
                 Self(self.0.saturating_add(1))
             }
-            /// The greatest place that is less than this one; `ZERO` has none and stays.
+            /// The previous possible place; `ZERO` has none and stays.
             pub const fn previous(self) -> Self {
                 Self(self.0.saturating_sub(1))
             }
@@ -95,7 +95,7 @@ impl Timestamp {
     }
 }
 
-/// Cut to microseconds, towards the epoch; what is out of reach becomes the first or the last time.
+/// Rounded towards the epoch to microseconds; a time out of range becomes the earliest or the latest.
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
         match time.duration_since(UNIX_EPOCH) {
@@ -108,7 +108,7 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
-/// Fails where the system's clock does not reach.
+/// Fails for a time that `SystemTime` cannot represent on this system.
 impl TryFrom<Timestamp> for SystemTime {
     type Error = TimeOutOfReach;
 
@@ -120,9 +120,9 @@ impl TryFrom<Timestamp> for SystemTime {
     }
 }
 
-/// A time that this system cannot tell.
+/// A time that `SystemTime` cannot represent on this system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the time {0} µs after 1970 is out of this system's reach")]
+#[error("the time {0} µs after 1970 cannot be represented on this system")]
 pub struct TimeOutOfReach(i64);
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The stored form of a recorded event, in segments, in batches and on the way between them.
 //!
-//! A record is self-contained and little-endian. It has no checksum of its own: what carries records has one. It is
-//! canonical: equal events have the same bytes, whoever encoded them, and what decodes in full encodes to the same bytes.
+//! A record is self-contained and little-endian. It has no checksum of its own; whatever carries records has one. It
+//! is canonical: equal events have the same bytes, whoever encoded them, and a record that decodes in full encodes to
+//! the same bytes.
 //!
 //! | offset | size | field | legal values |
 //! |---|---|---|---|
@@ -10,7 +11,7 @@
 //! | 5 | 1 | S, bytes of the stream name | 1..=255 |
 //! | 6 | 1 | T, bytes of the event type | 1..=128 |
 //! | 7 | 1 | C, bytes of the content type | 0..=128; 0 is `application/json`, which is never spelled out |
-//! | 8 | 4 | schema version | from 1; 0 is read as any other, and nobody knows it |
+//! | 8 | 4 | schema version | from 1; 0 is read like any other, and no consumer knows it |
 //! | 12 | 2 | M, bytes of the metadata | 0..=16,384 |
 //! | 14 | 2 | G, bytes of the tags | 0..=8,192 |
 //! | 16 | 8 | sequence number | from 1 |
@@ -115,7 +116,8 @@ impl Lengths {
     }
 }
 
-/// Fills in the place of the record that begins at the start of `record`. Shorter than a header: no effect.
+/// Fills in the place of the record that begins at the start of `record`. Does nothing if that is shorter than a
+/// header.
 pub fn set_place(record: &mut [u8], sequence: Sequence, version: Version, recorded_at: Timestamp) {
     let mut set = |at: usize, bytes: [u8; 8]| {
         if let Some(field) = record.get_mut(at..at + 8) {
@@ -127,7 +129,7 @@ pub fn set_place(record: &mut [u8], sequence: Sequence, version: Version, record
     set(32, recorded_at.as_micros().to_le_bytes());
 }
 
-/// What a record says of its place.
+/// What a record says about its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placed<'a> {
     /// The event's place in the log.
@@ -155,7 +157,7 @@ fn stored_content_type(event: &NewEvent) -> &str {
     if event.content_type == ContentType::JSON { "" } else { event.content_type.as_str() }
 }
 
-/// Lengths are validated before; one that does not fit saturates and makes the record unreadable, never wrong.
+/// Lengths are validated earlier; one that does not fit saturates and makes the record unreadable, never wrong.
 fn narrow<T: TryFrom<usize> + Max>(length: usize) -> T {
     T::try_from(length).unwrap_or(T::MAX)
 }
@@ -194,7 +196,7 @@ impl<'a> RecordRef<'a> {
             return Err(DecodeError::new("its format is not known to this release"));
         }
         let body =
-            bytes.get(HEADER_BYTES..record.len()).ok_or(DecodeError::new("it ends before its length"))?;
+            bytes.get(HEADER_BYTES..record.len()).ok_or(DecodeError::new("it is shorter than it says"))?;
         let record = Self { header, body };
         let names_end = record.type_end() + record.content_type_len();
         if record.header[5] == 0 || record.header[6] == 0 || names_end + record.tail_len() != body.len() {
@@ -212,7 +214,7 @@ impl<'a> RecordRef<'a> {
         }
     }
 
-    /// The record at the start of `bytes`, which `parse` accepted before: nothing is checked but bounds.
+    /// The record at the start of `bytes`, which `parse` accepted earlier: only bounds are checked.
     pub(crate) fn parsed_before(bytes: &'a [u8]) -> Self {
         const EMPTY: &[u8; HEADER_BYTES] = &[0; HEADER_BYTES];
         let header = bytes.first_chunk().unwrap_or(EMPTY);

@@ -15,7 +15,7 @@ pub struct TraceContext {
     pub state: String,
 }
 
-/// A `traceparent` header that is not one.
+/// A malformed `traceparent` header.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("traceparent {0:?} is not of the form 00-<32 hex digits>-<16 hex digits>-<2 hex digits>")]
 pub struct InvalidTraceParent(String);
@@ -24,8 +24,8 @@ pub struct InvalidTraceParent(String);
 const SAMPLED: u8 = 1;
 
 impl TraceContext {
-    /// The context in a request's `traceparent` and `tracestate` headers. What is not well-formed is as good as absent, and so
-    /// are two parents: a bad header must not fail a request.
+    /// The context in a request's `traceparent` and `tracestate` headers. What is malformed counts as absent, and so
+    /// do two parents: a bad header must not fail a request.
     pub fn from_headers<P: AsRef<[u8]>, S: AsRef<[u8]>>(
         parents: impl IntoIterator<Item = P>,
         states: impl IntoIterator<Item = S>,
@@ -37,8 +37,8 @@ impl TraceContext {
         second.is_none().then(|| context.with_state(states))
     }
 
-    /// The same with the `tracestate` of these headers: theirs in their order, at most 32 members and 512 bytes. One bad
-    /// member makes all of it none.
+    /// The same with the `tracestate` of these headers, in their order, at most 32 members and 512 bytes. One bad
+    /// member discards all of it.
     pub fn with_state<S: AsRef<[u8]>>(self, states: impl IntoIterator<Item = S>) -> Self {
         Self { state: trace_state::join(states), ..self }
     }
@@ -57,7 +57,7 @@ impl FromStr for TraceContext {
     type Err = InvalidTraceParent;
 
     /// Reads a `traceparent` header's value. As the specification demands, a later version's extra fields are
-    /// passed over.
+    /// ignored.
     fn from_str(text: &str) -> Result<Self, InvalidTraceParent> {
         parse(text).ok_or_else(|| InvalidTraceParent(text.to_owned()))
     }

@@ -1,20 +1,20 @@
 //! `tracestate`: what vendors note about a trace (W3C Trace Context, level 1, section 3.3).
 
-/// Most members; a `tracestate` with more is none.
+/// Most members; a `tracestate` with more is discarded.
 const MEMBERS_MAX: usize = 32;
-/// Longest `tracestate` that is kept, in bytes: the specification's own.
+/// Longest `tracestate` that is kept, in bytes: the specification's limit.
 const STATE_BYTES_MAX: usize = 512;
-/// Members longer than this are the first to go when it is too long, in bytes.
+/// Members longer than this, in bytes, are dropped first when the whole is too long.
 const LONG_MEMBER_BYTES: usize = 128;
 /// Longest name, and longest value, in bytes.
 const PART_BYTES_MAX: usize = 256;
-/// Longest name of a tenant's vendor, behind the `@`, in bytes.
+/// Longest vendor of a tenant's key, after the `@`, in bytes.
 const VENDOR_BYTES_MAX: usize = 14;
-/// Longest name of a tenant, before the `@`, in bytes.
+/// Longest tenant of such a key, before the `@`, in bytes.
 const TENANT_BYTES_MAX: usize = 241;
 
-/// One `tracestate` of these headers, in their order; empty when there is none. One bad member makes all of them none, a
-/// repeated one is passed over, and of too many bytes the long and the last members are left out.
+/// One `tracestate` from these headers, in their order; empty if there is none. One bad member discards them all and
+/// a repeated one is dropped; if the whole is too long, long members go first, then the last ones.
 pub(crate) fn join<H: AsRef<[u8]>>(headers: impl IntoIterator<Item = H>) -> String {
     let headers: Vec<H> = headers.into_iter().collect();
     let members = headers.iter().map(|header| std::str::from_utf8(header.as_ref()));
@@ -68,7 +68,7 @@ fn is_key(key: &str) -> bool {
     }
 }
 
-/// Printable ASCII without `,` and `=`, the last character no space.
+/// Printable ASCII without `,` and `=`; the last character is not a space.
 fn is_value(value: &str) -> bool {
     let legal = |c: u8| matches!(c, b' '..=b'~') && c != b',' && c != b'=';
     (1..=PART_BYTES_MAX).contains(&value.len()) && value.bytes().all(legal) && !value.ends_with(' ')

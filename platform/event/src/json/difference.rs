@@ -1,7 +1,7 @@
 //! Where two values differ, without regard to the order of elements.
 //!
-//! What always holds: each value is gone over once. Values get the same number if and only if they are the same, so that they
-//! are compared by their numbers.
+//! What always holds: each value is visited once. Values get the same number if and only if they are equal, so that
+//! they are compared by number.
 
 use super::{Json, path};
 use std::collections::{BTreeMap, HashMap};
@@ -15,7 +15,7 @@ pub(super) fn difference(a: &Json, b: &Json) -> Option<Vec<String>> {
     Some(steps)
 }
 
-/// What a value is, in which those within it are numbers.
+/// A value, with numbers in place of the values within it.
 #[derive(PartialEq, Eq, Hash)]
 enum Shape<'a> {
     Scalar(&'a Json),
@@ -24,7 +24,7 @@ enum Shape<'a> {
     Fields(Vec<(&'a str, usize)>),
 }
 
-/// The values that were met.
+/// The values met so far.
 struct Numbers<'a>(HashMap<Shape<'a>, usize>);
 
 /// A value with its number.

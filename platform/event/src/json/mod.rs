@@ -4,8 +4,7 @@
 //!
 //! * What [`to_vec`] writes, [`from_slice`] can read as JSON: a number that JSON does not have, a `Some` that would
 //!   be read as `None`, and a value that is nested too deep are errors that name the field.
-//! * Numbers are exact: an `f64` has the same bits when it is read, 128-bit integers keep all digits, also through
-//!   [`Json`].
+//! * Numbers are exact: an `f64` keeps its bits and a 128-bit integer all its digits, also through [`Json`].
 
 mod difference;
 mod parse;
@@ -18,7 +17,7 @@ pub use value::{Json, JsonNumber};
 use serde::{Serialize, de::DeserializeOwned};
 use strict::{Strict, Trail};
 
-/// A value that is not stored as JSON, or JSON that is not such a value.
+/// Why a value cannot be stored as JSON, or why some JSON is not such a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct JsonError {
@@ -41,13 +40,13 @@ pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, JsonError> {
     }
 }
 
-/// The value that `json` is.
+/// Decodes the value in `json`.
 pub fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, JsonError> {
     serde_json::from_slice(json).map_err(|error| JsonError::new(error.to_string()))
 }
 
-/// Checks that `again`, which is `written` read and written once more, is the same value. The order of an object's keys does
-/// not count, nor does that of an array's elements: maps and sets are written in any order.
+/// Checks that `again`, which is `written` decoded and encoded once more, is the same value. The order of an object's
+/// keys and of an array's elements does not count, since maps and sets are written in any order.
 pub fn check_read_back(written: &[u8], again: &[u8]) -> Result<(), JsonError> {
     if written == again {
         return Ok(());

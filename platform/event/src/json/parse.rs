@@ -1,6 +1,7 @@
 //! Parsing JSON into a value with exact numbers.
 //!
-//! What always holds: the text is gone over once to see that it is JSON, and once to take it apart, however deep it is nested.
+//! What always holds: the text is scanned once to see that it is JSON, and once to take it apart, however deeply it
+//! is nested.
 
 use super::{Json, JsonError, JsonNumber};
 use crate::limits::JSON_DEPTH_MAX;
@@ -23,7 +24,7 @@ fn read<'a, T: serde::Deserialize<'a>>(json: &'a [u8]) -> Result<T, JsonError> {
 struct Rest<'a>(&'a str);
 
 impl<'a> Rest<'a> {
-    /// The next value; `depth` containers are around it.
+    /// The next value; it is nested in `depth` containers.
     fn value(&mut self, depth: usize) -> Result<Json, JsonError> {
         match self.next() {
             Some(b'{' | b'[') if depth == JSON_DEPTH_MAX => {
@@ -54,7 +55,7 @@ impl<'a> Rest<'a> {
         }
     }
 
-    /// Goes over a container, with `one` over each of its elements.
+    /// Goes through a container, with `one` for each of its elements.
     fn each(
         &mut self,
         end: u8,
@@ -90,7 +91,7 @@ impl<'a> Rest<'a> {
         read(self.take(end).as_bytes())
     }
 
-    /// What stands without quotes.
+    /// A value without quotes: a number, `true`, `false` or `null`.
     fn word(&mut self) -> Json {
         let end = self.0.find([',', ']', '}', ' ', '\t', '\n', '\r']).unwrap_or(self.0.len());
         match self.take(end) {
@@ -101,7 +102,7 @@ impl<'a> Rest<'a> {
         }
     }
 
-    /// The next byte behind white space, which stays.
+    /// The next byte after any white space; it is not consumed.
     fn next(&mut self) -> Option<u8> {
         self.0 = self.0.trim_ascii_start();
         self.0.bytes().next()

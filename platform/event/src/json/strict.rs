@@ -1,4 +1,4 @@
-//! A serializer around that of serde_json, which refuses what would be read back as something else, and knows where it is.
+//! A serializer around serde_json's that refuses what would be read back as something else, and says where it stands.
 
 use super::{JsonError, path};
 use crate::limits::JSON_DEPTH_MAX;
@@ -8,7 +8,7 @@ use serde::ser::{
 };
 use std::{cell::RefCell, fmt};
 
-/// Why a value was refused, and the steps to it, the innermost first. Filled on the way out of an error only.
+/// Why a value was refused, and the steps to it, innermost first. Filled only on the way out of an error.
 #[derive(Default)]
 pub(super) struct Trail {
     reason: RefCell<Option<String>>,
@@ -41,7 +41,7 @@ pub(super) struct Strict<'t, S> {
     around: Around<'t>,
 }
 
-/// What is around a value.
+/// What surrounds a value.
 #[derive(Clone, Copy)]
 struct Around<'t> {
     trail: &'t Trail,
@@ -68,7 +68,7 @@ impl<'t, S: Serializer> Strict<'t, S> {
         if finite {
             Ok(self.inner)
         } else {
-            self.around.trail.refuse(format!("{number} is no number that JSON has"))
+            self.around.trail.refuse(format!("{number} is not a JSON number"))
         }
     }
 
@@ -77,7 +77,7 @@ impl<'t, S: Serializer> Strict<'t, S> {
         let Around { trail, depth, .. } = self.around;
         let depth = depth + levels;
         if depth > JSON_DEPTH_MAX {
-            let deep = format!("it is nested deeper than {JSON_DEPTH_MAX} levels, which no reader takes");
+            let deep = format!("it is nested deeper than {JSON_DEPTH_MAX} levels, the most that can be read");
             return trail.refuse(deep);
         }
         Ok((self.inner, Around { trail, depth, some: false }))

@@ -4,7 +4,7 @@ use super::{JsonError, parse};
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt, ops::Index};
 
-/// A JSON value. Its numbers keep all their digits, which those of [`serde_json::Value`] do not; make one from that with
+/// A JSON value. Its numbers keep all their digits, unlike those of [`serde_json::Value`]; convert one of these with
 /// `json!({...}).into()`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Json {
@@ -23,7 +23,7 @@ pub enum Json {
     Object(BTreeMap<String, Self>),
 }
 
-/// A number as JSON has it: its digits. Numbers are equal when they are written in the same way.
+/// A number as its digits. Two numbers are equal if they are written alike.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct JsonNumber(Box<str>);
 
@@ -39,7 +39,7 @@ impl JsonNumber {
 }
 
 impl Json {
-    /// The value in `json`. Within an object the last one of fields with the same name counts.
+    /// Parses `json`. Of an object's fields with the same name, the last one counts.
     pub fn parse(json: &[u8]) -> Result<Self, JsonError> {
         parse::parse(json)
     }
@@ -56,7 +56,7 @@ impl Json {
                 fields.insert(name.into(), value.into());
                 Ok(())
             }
-            other => Err(JsonError::new(format!("it is {} and no object", other.kind()))),
+            other => Err(JsonError::new(format!("it is {}, not an object", other.kind()))),
         }
     }
 
@@ -68,47 +68,47 @@ impl Json {
         }
     }
 
-    /// The text, if it is one.
+    /// The text, if this is a string.
     pub fn as_str(&self) -> Option<&str> {
         if let Self::String(text) = self { Some(text) } else { None }
     }
 
-    /// Whether it is true, if it is that or false.
+    /// The truth value, if this is one.
     pub fn as_bool(&self) -> Option<bool> {
         if let Self::Bool(bool) = self { Some(*bool) } else { None }
     }
 
-    /// The number, if it is one that fits.
+    /// The number, if this is one that fits.
     pub fn as_u64(&self) -> Option<u64> {
         self.number()
     }
 
-    /// The number, if it is one that fits.
+    /// The number, if this is one that fits.
     pub fn as_i64(&self) -> Option<i64> {
         self.number()
     }
 
-    /// The number, if it is one that fits.
+    /// The number, if this is one that fits.
     pub fn as_u128(&self) -> Option<u128> {
         self.number()
     }
 
-    /// The number, if it is one that fits.
+    /// The number, if this is one that fits.
     pub fn as_i128(&self) -> Option<i128> {
         self.number()
     }
 
-    /// The `f64` that is nearest to the number, if it is one.
+    /// The `f64` nearest to the number, if this is one.
     pub fn as_f64(&self) -> Option<f64> {
         self.number()
     }
 
-    /// The elements, if it is an array.
+    /// The elements, if this is an array.
     pub fn as_array(&self) -> Option<&[Self]> {
         if let Self::Array(elements) = self { Some(elements) } else { None }
     }
 
-    /// The fields, if it is an object.
+    /// The fields, if this is an object.
     pub fn as_object(&self) -> Option<&BTreeMap<String, Self>> {
         if let Self::Object(fields) = self { Some(fields) } else { None }
     }
@@ -131,7 +131,7 @@ impl Json {
 
 static NULL: Json = Json::Null;
 
-/// The field of an object; `null` when there is none.
+/// The field of an object; `null` if there is none.
 impl Index<&str> for Json {
     type Output = Self;
 
@@ -258,6 +258,6 @@ mod tests {
         assert_eq!(json.take("a"), Some(1.into()));
         assert_eq!(json.to_string(), format!("{{\"b\":{}}}", u128::MAX));
         let refused = Json::from("text").set("a", true).unwrap_err();
-        assert_eq!(refused.to_string(), "it is a string and no object");
+        assert_eq!(refused.to_string(), "it is a string, not an object");
     }
 }

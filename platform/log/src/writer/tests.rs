@@ -154,7 +154,7 @@ fn an_append_whose_conditions_do_not_hold_is_refused_whole() {
     }
     assert_eq!(writer.reader().head(), Sequence::new(2));
     let error = one(&mut writer, Append::to(stream("a"), exact(1), events(1))).unwrap_err();
-    assert_eq!(error.to_string(), "stream \"a\" is at version 2, the append expected version 1");
+    assert_eq!(error.to_string(), "stream \"a\" is at version 2; the append expected version 1");
     one(&mut writer, Append::to(stream("a"), exact(2), events(1))).unwrap();
 }
 
