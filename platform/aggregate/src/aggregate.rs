@@ -1,17 +1,17 @@
 use annals_event::{Event, InvalidName, StreamName};
 
-/// A decision maker. Its state is what its stream says, and nothing else.
+/// A decision maker. Its state is what its stream says and nothing else.
 pub trait Aggregate: Default + Clone + Send + Sync + 'static {
     /// The category of its streams: the stream of the aggregate `1001` of category `order` is `order-1001`. Has no
     /// `-`, since a stream's category ends at the first one.
     const CATEGORY: &'static str;
-    /// What its snapshots contain. Raise it with every change of what [`evolve`](Self::evolve) makes of the state's fields, or
-    /// of what they mean; snapshots of another version are passed over, as those of another type and of a state with other
-    /// fields are.
+    /// What its snapshots contain. Raise it whenever [`evolve`](Self::evolve) fills the state's fields differently,
+    /// or they change their meaning. A snapshot of another version is ignored, as is one of another type or of a
+    /// state with other fields.
     const SNAPSHOT_VERSION: u32 = 1;
-    /// Whether an event of a type that it does not know is passed over: a fact that changes none of its decisions. Where it
-    /// could change them, say no: a stream with such an event, which a newer release wrote, is then an error
-    /// ([`FoldError::UnknownType`](crate::FoldError::UnknownType)), and no command is executed on it.
+    /// Whether events of a type that it does not know are skipped, as facts that change none of its decisions. Where
+    /// they could change them, say `false`: a stream with such an event, which a newer release wrote, is then an
+    /// error ([`FoldError::UnknownType`](crate::FoldError::UnknownType)), and no command is executed on it.
     const PASSES_OVER_UNKNOWN_TYPES: bool = true;
 
     /// What may happen to it.
@@ -21,16 +21,21 @@ pub trait Aggregate: Default + Clone + Send + Sync + 'static {
     /// Why it refuses a command.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// What happens because of `command`; no events: nothing is to be done. Pure.
+    /// What happens because of `command`. No events: there is nothing to do. Pure.
     fn decide(&self, command: Self::Command) -> Result<Vec<Self::Event>, Self::Error>;
 
-    /// Takes in what happened. Pure, and never refuses: the event is a fact.
+    /// Applies what happened. Pure, and never refuses: the event is a fact.
     fn evolve(&mut self, event: &Self::Event);
 }
 
 /// The stream of the aggregate with this id.
 pub fn stream_of<A: Aggregate>(id: &str) -> Result<StreamName, InvalidName> {
-    const { assert!(is_category(A::CATEGORY), "Aggregate::CATEGORY needs at least one character and has no '-'") };
+    const {
+        assert!(
+            is_category(A::CATEGORY),
+            "Aggregate::CATEGORY needs at least one character and must not contain '-'"
+        )
+    };
     StreamName::of(A::CATEGORY, id)
 }
 

@@ -3,7 +3,7 @@ use annals_event::{CorrelationId, Metadata, Recorded, RequestId};
 /// Who asks, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Context {
-    /// Names the request, so that a repeat of it is recognised; one is made when there is none. A request may
+    /// Identifies the request, so that a repeat of it is recognised; one is made when there is none. A request may
     /// execute commands on several aggregates, but only one on each.
     pub request_id: Option<RequestId>,
     /// What is stored with each event. Without a correlation id the chain is correlated by its first event; the
@@ -12,12 +12,12 @@ pub struct Context {
 }
 
 impl Context {
-    /// A request from outside of which nothing is known.
+    /// A request from outside about which nothing is known.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A request that `cause` gave rise to: it stays in the cause's chain and with its tenant.
+    /// A request that `cause` led to: it belongs to the same chain and the same tenant.
     pub fn caused_by<E>(cause: &Recorded<E>) -> Self {
         let correlation = cause.metadata.correlation_id.unwrap_or_else(|| CorrelationId::from(cause.id));
         let metadata = Metadata {
@@ -36,21 +36,21 @@ impl Context {
         Self { request_id: Some(request_id), ..self }
     }
 
-    /// The same in the chain of `correlation_id`.
+    /// The same, in the chain of `correlation_id`.
     #[must_use]
     pub fn correlation(mut self, correlation_id: CorrelationId) -> Self {
         self.metadata.correlation_id = Some(correlation_id);
         self
     }
 
-    /// The same on behalf of `actor`.
+    /// The same, on behalf of `actor`.
     #[must_use]
     pub fn actor(mut self, actor: impl Into<String>) -> Self {
         self.metadata.actor = Some(actor.into());
         self
     }
 
-    /// The same for `tenant`.
+    /// The same, for `tenant`.
     #[must_use]
     pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
         self.metadata.tenant = Some(tenant.into());

@@ -1,14 +1,14 @@
-//! From events to their stored form, of which nothing is appended that could not be read back.
+//! From events to their stored form. Nothing is appended that could not be read back.
 
 use annals_event::{
     CodecError, ContentType, CorrelationId, Event, EventId, EventType, Metadata, NewEvent, json,
 };
 use bytes::Bytes;
 
-/// The events as they are appended: with an id each, by its index, and all with `metadata`. A chain that nobody
-/// correlated is correlated by the first event's id.
+/// The events as they are appended: each with an id, by its index, and all with `metadata`. A chain without a
+/// correlation id is correlated by the first event's id.
 ///
-/// Each one is read back as a reader would; an event that does not come back as it was is an error that names it.
+/// Each one is read back as a reader would; an event that comes back changed is an error that names it.
 pub fn encode<E: Event>(
     events: &[E],
     metadata: &Metadata,
@@ -39,21 +39,21 @@ fn encode_one<E: Event>(event: &E, id: EventId, metadata: Metadata) -> Result<Ne
     })
 }
 
-/// Decodes the payload as a reader does, and compares what comes of it with the event by encoding it once more.
+/// Decodes the payload as a reader does, and compares the result with the event by encoding it once more.
 fn read_back<E: Event>(event: &E, payload: &Bytes) -> Result<(), String> {
     let (name, version) = (event.event_type(), event.schema_version());
     match E::TYPES.iter().find(|(known, _)| *known == name) {
         Some(&(_, newest)) if newest == version => {}
         Some((_, newest)) => {
             return Err(format!(
-                "it is written as schema version {version}, but read as {newest}, as TYPES says"
+                "it is written as schema version {version}, but TYPES says that it is read as {newest}"
             ));
         }
-        None => return Err("readers would pass it over: TYPES does not have it".to_owned()),
+        None => return Err("readers would skip it: TYPES does not list it".to_owned()),
     }
     let back = E::decode(name, payload)
         .map_err(|error| format!("it could not be read back: {}", error.reason))?
-        .ok_or("readers would pass it over: decode does not know it")?;
+        .ok_or("readers would skip it: decode does not know it")?;
     let again =
         back.encode().map_err(|error| format!("what is read back could not be written: {}", error.reason))?;
     if again == *payload || event.content_type() != ContentType::JSON {

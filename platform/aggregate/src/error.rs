@@ -16,7 +16,7 @@ pub enum FoldError {
         /// What is wrong with it; names its type.
         cause: CodecError,
     },
-    /// An event of a type that the aggregate does not know and does not pass over.
+    /// An event of a type that the aggregate does not know and must not skip.
     #[error(
         "stream {stream:?}, version {version}: event type {event_type:?} is not known to this release; deploy the release \
          that knows it"
@@ -48,7 +48,7 @@ pub enum FoldError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The id makes no stream name.
+    /// The id does not make a valid stream name.
     #[error("the aggregate's id cannot be used: {0}")]
     InvalidId(InvalidName),
     /// The store did not answer.
@@ -96,15 +96,15 @@ pub enum ExecuteError<E: std::error::Error + 'static> {
         /// What is wrong with the event; names its type.
         cause: CodecError,
     },
-    /// Others wrote to the stream each time between load and append. Nothing was written.
+    /// Others wrote to the stream between each load and append. Nothing was written.
     #[error("gave up after {attempts} attempts, since others keep writing: {conflict}; try again later")]
     Contended {
-        /// How often it was tried.
+        /// How many attempts were made.
         attempts: usize,
         /// The last conflict.
         conflict: Conflict,
     },
-    /// The store did not take the events. When it is unavailable it may have taken them all the same: repeat the
+    /// The store did not accept the events. If it is unavailable, it may have written them all the same: repeat the
     /// command with the same request id.
     #[error("the events of stream {stream:?} were not appended: {cause}")]
     Append {

@@ -4,21 +4,21 @@ use annals_event::{EventId, Sequence, Version};
 /// What came of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Executed<A: Aggregate> {
-    /// A read model that contains this sequence number shows the command's result, also when there was nothing to
-    /// do: then it is the stream's last event that the decision was made on. `ZERO`: the stream has no events.
+    /// A read model that contains this sequence number shows the command's result. If there was nothing to do, it is
+    /// that of the stream's last event that the decision was based on. `ZERO`: the stream has no events.
     pub token: Sequence,
     /// The stream's version after the command's last event.
     pub version: Version,
     /// What happened; empty when there was nothing to do.
     pub events: Vec<Emitted<A::Event>>,
-    /// The state, with the events.
+    /// The state after the events.
     pub state: A,
-    /// Whether the log had the events already: the request was executed before, or an answer was lost and asked for
+    /// Whether the log already had the events: the request was executed before, or an answer was lost and asked for
     /// again.
     pub repeated: bool,
 }
 
-/// An event that a command gave rise to.
+/// An event that a command led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Emitted<E> {
     /// Its id.

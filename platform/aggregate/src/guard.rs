@@ -3,13 +3,13 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-/// Code of a service panicked at an event. The message is on standard error as well.
+/// A service's code panicked at an event. The message is on standard error as well.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the code that handles it panicked: {0}")]
 pub struct Panicked(String);
 
-/// Runs code of a service at one event or command. A panic in it becomes what is wrong with that, as an error would, and the
-/// rest of the process goes on. What the code has changed until then must not be used.
+/// Runs a service's code for one event or command. A panic in it is an error of that event or command, and the rest
+/// of the process goes on. What the code had changed by then must not be used.
 pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| Panicked(text(&*panic)))
 }

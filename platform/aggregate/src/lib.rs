@@ -12,13 +12,13 @@
 //! What always holds:
 //!
 //! * [`Aggregate::decide`] and [`Aggregate::evolve`] are synchronous and pure: no clock, no I/O, no randomness. What
-//!   depends on those comes in with the command.
-//! * A decision is written only on the very version that it was made on; else it is made again.
+//!   depends on those comes with the command.
+//! * A decision is written only on the very version that it was based on; otherwise it is made again.
 //! * One request id, one decision: repeating a request writes nothing and gets the first one's events.
 //! * A stored event is never rewritten; older forms become the newest one when they are read ([`Upcasters`]).
-//! * Snapshots are a cache: dropping them, or damaging them, changes nothing but time.
-//! * An event type that the aggregate's enum does not know is passed over: a newer release of the service may add
-//!   events beside the old ones. One that it knows and cannot decode is an error that names it, and so is one at which
+//! * Snapshots are a cache: losing or damaging them costs time and nothing else.
+//! * An event type that the aggregate's enum does not know is skipped: a newer release of the service may add events
+//!   beside the old ones. One that it knows and cannot decode is an error that names it, and so is one at which
 //!   `evolve` or an upcaster panics.
 
 mod aggregate;

@@ -21,14 +21,14 @@ impl<A: Aggregate> Loaded<A> {
         Self { state: A::default(), version: Version::ZERO, token: Sequence::ZERO, last_id: None }
     }
 
-    /// Folds the stream's next events in. Those of a type that the aggregate does not know only move the version, if
-    /// it [passes them over](Aggregate::PASSES_OVER_UNKNOWN_TYPES). Where `evolve` panicked, which is an
-    /// error too, the state must not be used.
+    /// Folds in the stream's next events. Those of a type that the aggregate does not know only move the version, if
+    /// it [skips them](Aggregate::PASSES_OVER_UNKNOWN_TYPES). After an error, which a panic of `evolve` is too, the
+    /// state must not be used.
     pub fn fold(&mut self, events: &EventBatch, upcasters: &Upcasters) -> Result<(), FoldError> {
         events.iter().try_for_each(|event| self.fold_one(&event, upcasters))
     }
 
-    /// Takes in events that were decided on this state and are not in the log yet.
+    /// Applies events that were decided on this state and are not in the log yet.
     pub fn evolve(&mut self, events: &[A::Event]) {
         for event in events {
             self.state.evolve(event);
@@ -36,7 +36,7 @@ impl<A: Aggregate> Loaded<A> {
         }
     }
 
-    /// What an append must require of the stream so that nothing was written since.
+    /// What an append must require of the stream so that nothing was written in between.
     pub fn expected(&self) -> ExpectedVersion {
         match self.version {
             Version::ZERO => ExpectedVersion::NoStream,

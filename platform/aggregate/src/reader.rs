@@ -104,7 +104,7 @@ impl<A: Aggregate> Reader<A> {
             return Ok(None);
         };
         let base = loaded.version;
-        let page = self.page_behind(stream, base).await?;
+        let page = self.page_after(stream, base).await?;
         let Some(tail) = tail_of(&page, &loaded) else {
             tracing::warn!(%stream, version = base.get(), "the log has another event where the snapshot was made; the whole stream is folded");
             return Ok(None);
@@ -115,8 +115,8 @@ impl<A: Aggregate> Reader<A> {
         Ok(Some(current))
     }
 
-    /// The stream from `base`, or behind it where retention dropped the event at `base` itself.
-    async fn page_behind(&self, stream: &StreamName, base: Version) -> Result<StreamPage, LoadError> {
+    /// The stream from `base` on, or from the version after it where retention dropped the event at `base` itself.
+    async fn page_after(&self, stream: &StreamName, base: Version) -> Result<StreamPage, LoadError> {
         let read = ReadStream::forward(stream.clone());
         match self.page(read.clone().from(base)).await {
             Err(LoadError::Read { cause: ReadError::BelowStart { .. }, .. }) => {
@@ -148,7 +148,7 @@ impl<A: Aggregate> Reader<A> {
     }
 }
 
-/// What of the page lies behind the snapshot; `None`: the log is not the one that the snapshot was made from.
+/// The events of the page after the snapshot; `None`: the log is not the one that the snapshot was made from.
 fn tail_of<A>(page: &StreamPage, snapshot: &Loaded<A>) -> Option<EventBatch> {
     if page.version < snapshot.version {
         return None;

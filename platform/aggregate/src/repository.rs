@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 use tracing::{Instrument, Span};
 
-/// How often a decision is made again after a conflict when nobody says otherwise.
+/// How often a decision is made again after a conflict, by default.
 const CONFLICT_RETRIES_MAX_DEFAULT: usize = 10;
 
 /// Loads aggregates of one type and executes commands on them. Cloning it is cheap.
@@ -45,7 +45,7 @@ impl<A: Aggregate> Repository<A> {
         Self { service: Some(name.as_ref().into()), ..self }
     }
 
-    /// Keeps a snapshot whenever `every` events came since the one before, and loads from it.
+    /// Keeps a snapshot once `every` events have come since the one before, and loads from it.
     #[must_use]
     pub fn snapshots(mut self, store: Arc<dyn SnapshotStore>, every: u64) -> Self
     where
@@ -73,12 +73,12 @@ impl<A: Aggregate> Repository<A> {
         &self.reader.store
     }
 
-    /// The functions that older forms of events are read through.
+    /// The functions through which older forms of events are read.
     pub fn upcasting(&self) -> &Upcasters {
         &self.reader.upcasters
     }
 
-    /// `metadata` as it is stored with this service's events, but for the trace context.
+    /// `metadata` as it is stored with this service's events, except for the trace context.
     #[must_use]
     pub fn sign(&self, mut metadata: Metadata) -> Metadata {
         if let Some(service) = &self.service {
@@ -87,7 +87,7 @@ impl<A: Aggregate> Repository<A> {
         metadata
     }
 
-    /// The aggregate's state. One that nothing happened to yet has the default state at version `ZERO`.
+    /// The aggregate's state. An aggregate without events has the default state at version `ZERO`.
     pub async fn load(&self, id: &str) -> Result<Loaded<A>, LoadError> {
         let stream = stream_of::<A>(id)?;
         let current = self.reader.load(&stream, None).await?;
@@ -95,7 +95,7 @@ impl<A: Aggregate> Repository<A> {
         Ok(current.loaded)
     }
 
-    /// All that happened to the aggregate, but for events that it does not know.
+    /// Everything that happened to the aggregate, except for events that it does not know.
     pub async fn history(&self, id: &str) -> Result<Vec<Recorded<A::Event>>, LoadError> {
         let stream = stream_of::<A>(id)?;
         let (mut history, mut next) = (Vec::new(), Some(Version::FIRST));
@@ -112,13 +112,13 @@ impl<A: Aggregate> Repository<A> {
         Ok(history)
     }
 
-    /// Decides on `command` and writes what comes of it.
+    /// Decides on `command` and writes the events that result.
     ///
     /// When others write at the same time, the decision is made again on what they left. When the store is
     /// unavailable for a moment, the append is repeated, and never done twice. A request whose id the caller chose
-    /// ([`Context::request`]) may be repeated as a whole: the repeat writes nothing and gets the first one's result, as long as
-    /// the log remembers the id or the first one's events are behind the snapshot that the state is loaded from. The same
-    /// id with a command that would have led to other events is an error
+    /// ([`Context::request`]) may be repeated as a whole: the repeat writes nothing and gets the first result, as
+    /// long as the log remembers the id or the first one's events come after the snapshot that the state is loaded
+    /// from. The same id with a command that would have led to other events is an error
     /// ([`AppendError::RequestIdReused`]).
     pub async fn execute(
         &self,
@@ -156,8 +156,9 @@ impl<A: Aggregate> Repository<A> {
         let events = match decided {
             Ok(events) if !events.is_empty() && !current.met => events,
             decided => {
-                // What the request did before may be why there is nothing to do now, or why it is refused; and if its
-                // events were met, it is not done once more, whether the store remembers its id or not.
+                // What the request did earlier may be the reason why there is nothing to do now, or why it is
+                // refused. And if its events were met, it is not executed again, whether or not the store remembers
+                // its id.
                 let dropped = || AppendError::OriginalDropped { request_id: request.append_id(stream) };
                 let otherwise = match decided {
                     Ok(_) if current.met => {
@@ -184,7 +185,7 @@ impl<A: Aggregate> Repository<A> {
         }
     }
 
-    /// What the request did when it was executed before, or `otherwise`.
+    /// What the request did if it was executed earlier, otherwise `otherwise`.
     async fn earlier(
         &self,
         request: &Request,
@@ -234,8 +235,8 @@ impl<A: Aggregate> Repository<A> {
     }
 }
 
-/// Events that are about to be appended, and what the aggregate is with them: events that it cannot take in would be in its
-/// stream for ever.
+/// Events that are about to be appended, and the aggregate with them applied: events that it cannot apply would be in
+/// its stream for ever.
 struct Prepared<A: Aggregate> {
     append: Append,
     events: Vec<A::Event>,

@@ -12,7 +12,7 @@ use annals_store::ReadStream;
 pub(crate) enum Request {
     /// The caller named it and may repeat it: its ids derive from the caller's.
     Named(RequestId),
-    /// Nobody can repeat it but the one who executes it.
+    /// Only whoever executes it can repeat it.
     Unnamed,
 }
 
@@ -20,7 +20,7 @@ pub(crate) enum Request {
 pub(crate) enum Earlier<A: Aggregate> {
     /// It was not.
     Never,
-    /// It was, and gave what the command gives now on the state of then.
+    /// It was, and it did what the command would do now on the state at that time.
     Same(Executed<A>),
     /// Its id was used for another command.
     Other(RequestId),
@@ -47,7 +47,7 @@ impl Request {
         }
     }
 
-    /// The id that its first event has if it was executed before; `None`: nobody can know.
+    /// The id that its first event has if it was executed earlier; `None`: nobody can know.
     pub(crate) fn first_event(&self, stream: &StreamName) -> Option<EventId> {
         match self {
             Self::Named(_) => Some(self.event_id(stream, 0)),
@@ -63,8 +63,8 @@ impl Request {
         }
     }
 
-    /// What the request did before, if it was executed before. A decision is pure, so that the command can be put to
-    /// the state of then once more.
+    /// What the request did, if it was executed earlier. A decision is pure, so the command can be decided once more
+    /// on the state at that time.
     pub(crate) async fn earlier<A: Aggregate>(
         &self,
         reader: &Reader<A>,
@@ -94,7 +94,7 @@ impl Request {
         Ok(Earlier::Same(Executed { events, repeated: true, ..Executed::nothing(loaded) }))
     }
 
-    /// The request's events, of which the first is at `first`.
+    /// The request's events, the first of which is at `first`.
     async fn stored<A: Aggregate>(
         &self,
         reader: &Reader<A>,
@@ -128,7 +128,7 @@ impl Request {
         Ok(None)
     }
 
-    /// Adds the request's events that `events` begins with; whether all of them were.
+    /// Adds those of the request's events with which `events` begins; returns whether that was all of them.
     fn collect<E: Event>(
         &self,
         events: &EventBatch,
@@ -149,7 +149,7 @@ impl Request {
 }
 
 /// Whether the events are the same in their newest form, to the last digit of each number. JSON objects are compared
-/// without regard to order: a map's keys may be written in any.
+/// without regard to order, since a map's keys may be written in any.
 fn same_events<E: Event>(decided: &[E], stored: &[Stored<E>]) -> bool {
     let same = |(decided, stored): (&E, &Stored<E>)| {
         decided.event_type() == stored.event.event_type() && same_payload(decided, &stored.event)

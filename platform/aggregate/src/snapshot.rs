@@ -1,9 +1,9 @@
 //! Snapshots of aggregates: a cache beside the log.
 //!
-//! * A snapshot names the log, the stream and the event that it was made behind; one that does not fit what the log
-//!   has there is passed over, so that a log restored from an old backup, or another log, is not mixed with it.
-//! * A snapshot names whose state it holds and in which form ([`SnapshotSchema`]); one of another aggregate, or of another
-//!   form, is not found.
+//! * A snapshot names the log, the stream and the last event that it contains. One that does not fit what the log has
+//!   there is ignored, so that a log restored from an old backup, or another log, is not mixed with it.
+//! * A snapshot names whose state it holds and in which form ([`SnapshotSchema`]); one of another aggregate or of
+//!   another form is not found.
 //! * Nothing is ever only in a snapshot: a store may lose them at any time.
 
 mod cache;
@@ -39,7 +39,7 @@ pub struct Snapshot {
     pub state: Bytes,
 }
 
-/// Why a snapshot was not kept or not found.
+/// Why a snapshot was not kept or not read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SnapshotError {
@@ -51,7 +51,7 @@ pub enum SnapshotError {
         /// What happened.
         reason: String,
     },
-    /// What is there is not what was written.
+    /// What is stored is not what was written.
     #[error("{path:?} is damaged: {reason}; it can be deleted")]
     Damaged {
         /// The file.
@@ -64,13 +64,13 @@ pub enum SnapshotError {
 /// Keeps the newest snapshot of each stream and schema.
 #[async_trait]
 pub trait SnapshotStore: Send + Sync + 'static {
-    /// The newest snapshot of the stream with this very schema.
+    /// The newest snapshot of the stream with exactly this schema.
     async fn load(
         &self,
         stream: &StreamName,
         schema: &SnapshotSchema,
     ) -> Result<Option<Snapshot>, SnapshotError>;
 
-    /// Keeps the snapshot in place of the one before it. A reader at the same time sees the one or the other.
+    /// Keeps the snapshot in place of the previous one. A concurrent reader sees one or the other.
     async fn save(&self, snapshot: Snapshot) -> Result<(), SnapshotError>;
 }

@@ -60,7 +60,7 @@ impl<A: Aggregate> When<A>
 where
     A::Event: Debug + PartialEq,
 {
-    /// These events happened, and the command could be repeated on what is stored of them.
+    /// These events happened, and the command could be repeated on their stored form.
     #[track_caller]
     pub fn then(self, expected: impl IntoIterator<Item = A::Event>) -> Then<A> {
         let expected: Vec<_> = expected.into_iter().collect();
@@ -70,7 +70,7 @@ where
         };
         assert_same(&expected, &decided, "the events");
         let stored = decode_all::<A>(&recorded::<A>(&decided));
-        assert_same(&decided, &stored, "the events as they are read back from their stored form");
+        assert_same(&decided, &stored, "the events as read back from their stored form");
         let mut state = self.before;
         stored.iter().for_each(|event| state.evolve(event));
         Then { state }
@@ -102,7 +102,7 @@ where
     fn refusal(self) -> A::Error {
         match self.decided {
             Ok(events) => {
-                panic!("expected the command to be refused, but these events came of it: {events:#?}")
+                panic!("expected the command to be refused, but it led to these events: {events:#?}")
             }
             Err(error) => error,
         }
@@ -153,7 +153,7 @@ fn decode_all<A: Aggregate>(stored: &EventBatch) -> Vec<A::Event> {
     for event in stored.iter() {
         match Upcasters::new().decode(&event) {
             Ok(Some(event)) => decoded.push(event),
-            Ok(None) => panic!("event type {:?} is written, but TYPES does not have it", event.event_type()),
+            Ok(None) => panic!("event type {:?} is written, but TYPES does not list it", event.event_type()),
             Err(error) => panic!("an event that was decided cannot be read back: {error}"),
         }
     }
@@ -172,7 +172,7 @@ pub fn difference<T: Debug + PartialEq>(expected: &[T], actual: &[T]) -> Option<
     (expected != actual).then(|| Diff { expected, actual }.to_string())
 }
 
-/// Both sides line by line: what they have in common at the beginning and the end stands once.
+/// Both sides line by line; what they have in common at the beginning and at the end is shown once.
 struct Diff<'a, T> {
     expected: &'a [T],
     actual: &'a [T],

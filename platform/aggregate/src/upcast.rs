@@ -29,7 +29,7 @@ impl Upcasters {
     }
 
     /// Adds the function from schema version `from` of `event_type` to `from + 1`. A second one for the same step
-    /// takes the first one's place.
+    /// replaces the first.
     #[must_use]
     pub fn add<E: ToString>(
         mut self,
@@ -42,7 +42,8 @@ impl Upcasters {
         self
     }
 
-    /// The event in `E`'s newest form. `Ok(None)`: `E` does not know its type. A function that panics is an error of the event.
+    /// The event in `E`'s newest form. `Ok(None)`: `E` does not know its type. A panic in a function is an error of
+    /// the event.
     pub fn decode<E: Event>(&self, event: &EventRef<'_>) -> Result<Option<E>, CodecError> {
         guarded(|| self.decode_unguarded(event))
             .unwrap_or_else(|panic| Err(CodecError::new(event.event_type(), panic)))
@@ -71,7 +72,7 @@ impl Upcasters {
         let (event_type, stored) = (event.event_type(), event.schema_version());
         let error = |reason: String| CodecError::new(event_type, reason);
         if event.content_type() != ContentType::JSON.as_str() {
-            let reason = format!("only JSON can be upcast, the payload is {}", event.content_type());
+            let reason = format!("only JSON can be upcast; the payload is {}", event.content_type());
             return Err(error(reason));
         }
         let mut json = Json::parse(event.payload())

@@ -1,4 +1,4 @@
-//! Code of a service that panics at a command: the command is refused, nothing is written, and the caller goes on.
+//! A service's code that panics at a command: the command is refused, nothing is written, and the caller goes on.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use annals_aggregate::{Aggregate, Context, ExecuteError, FolderSnapshots, Repository};

@@ -29,7 +29,7 @@ struct Bank {
 }
 
 impl Bank {
-    /// An account with a snapshot at version 12 and one event behind it.
+    /// An account with a snapshot at version 12 and one event after it.
     async fn with_snapshot() -> Self {
         let (store, folder) = (FaultyStore::new(), tempfile::tempdir().unwrap());
         let accounts = Repository::new(store.clone());
@@ -80,13 +80,13 @@ impl Bank {
 }
 
 #[tokio::test]
-async fn only_the_tail_behind_a_snapshot_is_read() {
+async fn only_the_tail_after_a_snapshot_is_read() {
     let bank = Bank::with_snapshot().await;
     assert_eq!(bank.snapshot().await.version, Version::new(12));
     assert_eq!(
         bank.load_and_compare().await,
         2,
-        "the snapshot's own event, to confirm it, and one behind it"
+        "the snapshot's own event, to confirm it, and the one after it"
     );
 }
 
@@ -131,11 +131,11 @@ async fn a_snapshot_of_another_log_is_passed_over() {
 }
 
 #[tokio::test]
-async fn a_snapshot_behind_another_event_than_the_logs_is_passed_over() {
+async fn a_snapshot_that_ends_at_another_event_than_the_logs_is_ignored() {
     let bank = Bank::with_snapshot().await;
     let diverged = Snapshot { event_id: EventId::generate(), ..bank.snapshot().await };
     bank.replace(diverged).await;
-    // The page with the event that does not fit is read in vain.
+    // The page with the event that does not match is read in vain.
     assert_eq!(bank.load_and_compare().await, 2 + 13);
 }
 
@@ -206,7 +206,7 @@ async fn a_snapshot_of_what_a_restored_log_does_not_have_is_passed_over() {
     assert_eq!(before.load("1").await.unwrap().state.balance_cents, 11);
 }
 
-/// What was measured, as JSON does not have it.
+/// A measured value that JSON does not have.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Highest(Option<f64>);
 
@@ -267,7 +267,7 @@ async fn two_aggregates_over_one_stream_keep_their_snapshots_apart() {
     }
 }
 
-/// A store of somebody else, which looks at the stream alone.
+/// Somebody else's store, which looks only at the stream.
 struct Careless(Mutex<Option<Snapshot>>);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! An append's span is what its events name. In a file of its own: tracing is set up once a process.
+//! What events name is their append's span. In a file of its own, since tracing is set up once a process.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

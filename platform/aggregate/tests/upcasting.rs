@@ -90,7 +90,7 @@ async fn an_event_of_a_later_release_is_not_guessed_at() {
     assert!(error.contains("schema version 4 is newer than 3"), "{error}");
 }
 
-/// A log of before knows such events: schema versions were not checked.
+/// An older release did not check schema versions, so its log may hold such events.
 #[test]
 fn a_stored_event_of_schema_version_0_is_an_error_of_that_event() {
     let event = NewEvent::json(EventType::new("account.deposited").unwrap(), r#"{"cents":1}"#);
@@ -102,7 +102,7 @@ fn a_stored_event_of_schema_version_0_is_an_error_of_that_event() {
     assert!(error.contains("\"account.deposited\": schema version 0 is stored and 1 is wanted"), "{error}");
 }
 
-/// An account that passes over nothing.
+/// An account that skips nothing.
 #[derive(Clone, Debug, Default)]
 struct Strict(Account);
 

@@ -7,7 +7,8 @@ use annals_event::{
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
 
-/// One aggregate type's use of a snapshot store. Whatever goes wrong in it is logged and costs a full fold.
+/// One aggregate type's use of a snapshot store. Whatever goes wrong in it is logged and costs a fold of the whole
+/// stream.
 pub(crate) struct SnapshotCache<A> {
     store: Arc<dyn SnapshotStore>,
     schema: SnapshotSchema,
@@ -40,7 +41,7 @@ impl<A: Aggregate> SnapshotCache<A> {
             None => Ok(None),
         });
         usable.unwrap_or_else(|reason| {
-            tracing::warn!(%stream, reason, "snapshot passed over; the whole stream is folded");
+            tracing::warn!(%stream, reason, "snapshot ignored; the whole stream is folded");
             None
         })
     }
@@ -50,7 +51,7 @@ impl<A: Aggregate> SnapshotCache<A> {
             return Err(format!("it is one of {:?}, not of {:?}", snapshot.schema, self.schema));
         }
         if snapshot.log_id != log_id {
-            return Err(format!("it was made from log {}, this one is {log_id}", snapshot.log_id));
+            return Err(format!("it was made from log {}; this one is {log_id}", snapshot.log_id));
         }
         let state = guarded(|| (self.from_json)(&snapshot.state)).map_err(|panic| panic.to_string())?;
         let state = state.map_err(|error| error.to_string())?;
@@ -58,7 +59,7 @@ impl<A: Aggregate> SnapshotCache<A> {
         Ok(Loaded { state, version, token, last_id: Some(snapshot.event_id) })
     }
 
-    /// The state as JSON, if it comes back from that as it is.
+    /// The state as JSON, if it can be read back unchanged.
     fn encode(&self, state: &A) -> Result<Vec<u8>, JsonError> {
         let json = (self.to_json)(state)?;
         json::check_read_back(&json, &(self.to_json)(&(self.from_json)(&json)?)?)?;

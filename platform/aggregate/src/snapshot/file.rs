@@ -45,7 +45,7 @@ pub(super) fn to_bytes(snapshot: &Snapshot) -> Result<Vec<u8>, serde_json::Error
 /// The snapshot in `bytes`, or what is wrong with them.
 pub(super) fn from_bytes(bytes: &[u8]) -> Result<Snapshot, String> {
     let rest =
-        bytes.strip_prefix(MAGIC.as_bytes()).ok_or("it does not begin as a snapshot of this format does")?;
+        bytes.strip_prefix(MAGIC.as_bytes()).ok_or("it does not begin like a snapshot of this format")?;
     let (hash, rest) = rest.split_at_checked(HASH_DIGITS).ok_or("it ends within its checksum")?;
     let body = rest.strip_prefix(b"\n").ok_or("its first line does not end")?;
     if hash != format!("{:032x}", xxh3_128(body)).as_bytes() {

@@ -8,10 +8,11 @@ use std::{
 };
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Snapshots in a folder, one file a stream and schema. The folder may be deleted at any time.
+/// Snapshots in a folder, one file for each stream and schema. The folder may be deleted at any time.
 ///
-/// A file's name has hashes of the stream's name, which is data and never becomes a path, and of the schema; both
-/// themselves stand in the file. Files are replaced in one step and synced, so that a crash leaves the old one or the new one.
+/// A file's name is made of hashes of the stream's name, which is data and never becomes a path, and of the schema;
+/// the file itself holds both. Files are replaced atomically and synced, so a crash leaves the old one or the new
+/// one.
 #[derive(Clone, Debug)]
 pub struct FolderSnapshots {
     dir: PathBuf,
@@ -22,7 +23,7 @@ impl FolderSnapshots {
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, SnapshotError> {
         let dir = dir.into();
         if dir.is_file() {
-            return Err(unavailable(&dir, "it is a file and no folder"));
+            return Err(unavailable(&dir, "it is a file, not a folder"));
         }
         fs::create_dir_all(&dir).map_err(|error| unavailable(&dir, error))?;
         Ok(Self { dir })
@@ -46,7 +47,7 @@ impl SnapshotStore for FolderSnapshots {
     ) -> Result<Option<Snapshot>, SnapshotError> {
         let path = self.path(stream, schema);
         let loaded = blocking(&self.dir, move || read(&path)).await?;
-        // Two whose names have the same hash share a file.
+        // Two streams or schemas with the same hash share a file.
         Ok(loaded.filter(|snapshot| snapshot.stream == *stream && snapshot.schema == *schema))
     }
 
@@ -78,7 +79,8 @@ fn write(path: &Path, snapshot: &Snapshot) -> Result<(), SnapshotError> {
     replace(path, &bytes).map_err(|error| unavailable(path, error))
 }
 
-/// Puts `bytes` at `path` in one step. The temporary file's name is its writer's own: two may write at once.
+/// Puts `bytes` at `path` in one step. The temporary file's name is unique to its writer, since two may write at
+/// once.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir)?;

@@ -7,8 +7,8 @@ use xxhash_rust::xxh3::xxh3_128;
 /// Whose state a snapshot holds, and in which form: the aggregate's type, its
 /// [`SNAPSHOT_VERSION`](Aggregate::SNAPSHOT_VERSION), and a hash of the names and kinds of the fields of its default state.
 ///
-/// Two aggregates may fold the same stream and keep their snapshots in the same place. Another compiler may name a type
-/// otherwise; then the stream is folded once more.
+/// Two aggregates may fold the same stream and keep their snapshots in the same place. Another compiler may name a
+/// type differently; then the stream is folded once more.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SnapshotSchema(Arc<str>);
 
@@ -38,7 +38,7 @@ impl fmt::Display for SnapshotSchema {
     }
 }
 
-/// What kinds of values it is made of.
+/// What kinds of values the JSON consists of.
 fn shape(json: &Json) -> String {
     match json {
         Json::Null => "null".to_owned(),

@@ -24,9 +24,9 @@ pub(crate) enum AccountCommand {
     Open { owner: String },
     /// Refused when the account is not open.
     Deposit { cents: u64 },
-    /// As many deposits of one cent.
+    /// So many deposits of one cent.
     Split { deposits: u64 },
-    /// Deposits what is missing to `cents`.
+    /// Deposits what is missing up to `cents`.
     FillUp { cents: u64 },
 }
 
