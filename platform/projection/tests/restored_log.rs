@@ -164,7 +164,7 @@ async fn a_read_model_of_a_diverged_log_is_not_written_until_it_is_rebuilt() {
 async fn a_read_model_ahead_of_the_log_is_not_written_until_it_is_rebuilt() {
     let mut deployment = Deployment::new().await;
     deployment.restore(10).await;
-    refuse_then_rebuild(&deployment, "it has seen sequence number 100 and the log ends at 70").await;
+    refuse_then_rebuild(&deployment, "it has seen sequence number 100, but the log ends at 70").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -222,10 +222,7 @@ async fn a_replay_that_needs_dropped_events_is_refused_and_touches_nothing() {
     let id = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Promote).await;
     let refused = within(working.replays.planned(id)).await.unwrap_err().replay;
     let refusal = refused.plan.unwrap().refusal.unwrap();
-    assert!(
-        refusal.contains(&format!("the first sequence number that is still there is {first}")),
-        "{refusal}"
-    );
+    assert!(refusal.contains(&format!("which now begins at sequence number {first}")), "{refusal}");
     assert_eq!((refused.phase, refused.candidate), (Phase::Failed, None));
     assert_eq!((generations.live().await.unwrap(), world.files()), (live, files));
     assert_eq!(projecting.rows_at(head).await, before);

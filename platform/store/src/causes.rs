@@ -1,12 +1,12 @@
-//! The tree of causes: all that one request from outside led to, across services, from the log alone.
+//! The tree of causes: everything that one request from outside led to, across services, from the log alone.
 //!
 //! * Events belong together by their correlation id; an event without one is correlated by its own id.
-//! * An event hangs below the event that its causation id names, if that is in the log before it and belongs to
-//!   the same correlation; otherwise it is a root. So every event found is in the tree, once.
+//! * An event's parent is the event that its causation id names, if that comes before it in the log and belongs to
+//!   the same correlation; otherwise the event is a root. So every event found is in the tree exactly once.
 //! * Only what belongs to the tree is kept in memory, and never more than [`EVENTS_MAX`] events.
 //!
-//! There is no index by correlation: the log is read from about when the id was made to its head. That is quick for what
-//! happened lately, and takes as long as reading the log for what happened long ago.
+//! There is no index by correlation: the log is read from about when the id was made to its head. That is quick for
+//! recent events, and for old ones takes as long as reading the log.
 
 use crate::{EventStore, ReadError, ReadLog};
 use annals_event::{
@@ -20,10 +20,10 @@ mod render;
 
 /// The metadata header in which a service puts its name.
 pub const SERVICE_HEADER: &str = "service";
-/// Most events in one tree. Later ones are left out; [`CauseTree::is_complete`] tells.
+/// Most events in one tree. Later ones are left out; see [`CauseTree::is_complete`].
 pub const EVENTS_MAX: usize = 10_000;
-/// How far the clock that made an id may run ahead of the log's (10 minutes). Events of an id whose clock ran
-/// further ahead, or whose cause is not found, are looked for from the start of the log, which takes longer.
+/// How far the clock that made an id may run ahead of the log's (10 minutes). If it ran further ahead, or a cause is
+/// not found, the search begins at the start of the log, which takes longer.
 const CLOCK_SLACK_MICROS: i64 = 10 * 60 * 1_000_000;
 
 /// Why there is no tree.
@@ -66,13 +66,13 @@ pub struct CausedEvent {
     pub cause: Option<EventId>,
 }
 
-/// All that one correlation id ties together.
+/// Everything that one correlation id ties together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CauseTree {
     correlation_id: CorrelationId,
     /// In the order of the log.
     events: Vec<CausedEvent>,
-    /// For each event, the places in `events` of those that it caused.
+    /// For each event, the indices in `events` of those that it caused.
     effects: Vec<Vec<usize>>,
     roots: Vec<usize>,
     complete: bool,
@@ -83,9 +83,9 @@ pub struct CauseTree {
 pub struct Branch<'a> {
     /// The event.
     pub event: &'a CausedEvent,
-    /// How many events in the tree lie above it.
+    /// How many events lie above it in the tree.
     pub depth: usize,
-    /// Whether no other event of the same cause comes after it.
+    /// Whether it is the last event of its cause.
     pub is_last: bool,
 }
 
@@ -130,7 +130,7 @@ impl CauseTree {
         let (mut effects, mut roots) = (vec![Vec::new(); events.len()], Vec::new());
         let mut before = HashMap::with_capacity(events.len());
         for (place, event) in events.iter().enumerate() {
-            // Only what comes before it in the log can have caused it: so there is no circle.
+            // Only an event before it in the log can have caused it, so there is no cycle.
             let cause = event.cause.and_then(|cause| before.get(&cause).copied());
             match cause.and_then(|cause: usize| effects.get_mut(cause)) {
                 Some(effects) => effects.push(place),
@@ -156,14 +156,14 @@ impl CauseTree {
         self.complete
     }
 
-    /// The services that took part, in the order in which they came in.
+    /// The services that took part, in order of their first event.
     pub fn services(&self) -> Vec<&str> {
         let mut seen = HashSet::new();
         let services = self.events.iter().filter_map(|event| event.service.as_deref());
         services.filter(|service| seen.insert(*service)).collect()
     }
 
-    /// The events from cause to effect: each before those that it caused, and those in the order of the log.
+    /// The events from cause to effect: each before those that it caused, siblings in the order of the log.
     pub fn branches(&self) -> impl Iterator<Item = Branch<'_>> {
         let mut open = Vec::new();
         lay_open(&mut open, &self.roots, 0);
@@ -175,7 +175,7 @@ impl CauseTree {
     }
 }
 
-/// Puts siblings on the stack so that the first comes off first.
+/// Pushes siblings so that the first is popped first.
 fn lay_open(open: &mut Vec<(usize, usize, bool)>, siblings: &[usize], depth: usize) {
     let mut is_last = true;
     for &place in siblings.iter().rev() {
@@ -206,7 +206,7 @@ fn correlation_of(event: &EventRef<'_>) -> Result<CorrelationId, DecodeError> {
     Ok(event.metadata()?.correlation_id.unwrap_or(event.id().into()))
 }
 
-/// The events from `from` on with this correlation id, one more than a tree takes at most.
+/// The events from `from` on with this correlation id, at most one more than a tree takes.
 async fn correlated(
     store: &dyn EventStore,
     from: Sequence,
@@ -223,13 +223,14 @@ async fn correlated(
     Ok(events)
 }
 
-/// Whether the cause of one of the events is not among them: it may lie before where they were looked for.
+/// Whether the cause of one of the events is not among them: it may lie before the place where the search began.
 fn lack_a_cause(events: &[CausedEvent]) -> bool {
     let ids: HashSet<_> = events.iter().map(|event| event.id).collect();
     events.iter().any(|event| event.cause.is_some_and(|cause| !ids.contains(&cause)))
 }
 
-/// Where to look for what belongs to `id`: no earlier than the id was made, and if not all of it is there, everywhere.
+/// Where to search for what belongs to `id`: first from when the id was made, then, if something is missing, from the
+/// start.
 async fn starts(store: &dyn EventStore, id: &Uuid) -> Result<Vec<Sequence>, ReadError> {
     let first = store.head().await?.first;
     let Some(made_at) = made_at(id) else { return Ok(vec![first]) };
@@ -238,7 +239,7 @@ async fn starts(store: &dyn EventStore, id: &Uuid) -> Result<Vec<Sequence>, Read
     Ok(if bounded > first { vec![bounded, first] } else { vec![first] })
 }
 
-/// When the id was made, if it tells.
+/// When the id was made, if it says so.
 fn made_at(id: &Uuid) -> Option<Timestamp> {
     let (seconds, nanos) = (id.get_version_num() == 7).then(|| id.get_timestamp())??.to_unix();
     let micros =
@@ -246,7 +247,7 @@ fn made_at(id: &Uuid) -> Option<Timestamp> {
     Some(Timestamp::from_micros(micros))
 }
 
-/// Shows `visit` the events from `from` to the head as it is now, until it says that it has enough.
+/// Passes the events from `from` to the current head to `visit`, until it has enough.
 async fn scan(
     store: &dyn EventStore,
     from: Sequence,

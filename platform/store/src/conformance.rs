@@ -1,4 +1,4 @@
-//! The suite that every adapter of [`EventStore`](crate::EventStore) passes, also one that is written elsewhere.
+//! The suite that every adapter of [`EventStore`](crate::EventStore) passes, including those written elsewhere.
 //!
 //! An adapter's test file names a way to make a fresh, empty store; each case becomes a test of its own:
 //!
@@ -6,12 +6,11 @@
 //! annals_store::conformance_tests!(async { annals_store::GappedStore::new() });
 //! ```
 //!
-//! The future gives anything that is [`Into<Subject>`]: a store, an `Arc<dyn EventStore>`, or a [`Subject`] that
-//! keeps something else alive as long as the case runs, such as a temporary folder or a server.
+//! The future returns anything that is [`Into<Subject>`]: a store, an `Arc<dyn EventStore>`, or a [`Subject`] that
+//! keeps something else alive while the case runs, such as a temporary folder or a server.
 //!
-//! A case uses the trait alone, asserts what the trait's documentation promises, and nothing more: a store with
-//! gaps between its sequence numbers passes, as one without does. Races are forced by steps or started at one
-//! barrier; nothing sleeps.
+//! A case uses the trait alone and asserts what the trait's documentation promises, nothing more: a store passes with
+//! or without gaps between its sequence numbers. Races are forced by steps or started at one barrier; nothing sleeps.
 
 #![expect(missing_docs, reason = "the name of a case is the sentence that it checks")]
 #![expect(
@@ -39,15 +38,15 @@ pub mod streams;
 pub mod subscriptions;
 pub mod time;
 
-/// A store under test, as the cases take it.
+/// A store under test.
 pub type Store = Arc<dyn EventStore>;
 
-/// A case that runs for so long has lost a wake-up.
+/// A case that runs this long has lost a wake-up.
 const CASE_TIME_MAX: Duration = Duration::from_secs(120);
 /// Two workers and the case's own thread are enough for real races.
 const WORKER_THREADS: usize = 2;
 
-/// A fresh store, and what must live as long as it.
+/// A fresh store, and whatever must live as long as it does.
 pub struct Subject {
     store: Store,
     kept: Box<dyn Any + Send>,
@@ -59,7 +58,7 @@ impl Subject {
         Self { store, kept: Box::new(()) }
     }
 
-    /// Keeps `kept` until the case has ended and the store was dropped.
+    /// Keeps `kept` until the case has ended and the store is dropped.
     #[must_use]
     pub fn keeping(self, kept: impl Any + Send) -> Self {
         Self { kept: Box::new((self.kept, kept)), ..self }
@@ -94,13 +93,13 @@ pub fn run<S: Into<Subject>, C: Future<Output = ()>>(
     runtime.block_on(async {
         let Subject { store, kept } = make.await.into();
         let ended = tokio::time::timeout(CASE_TIME_MAX, case(store)).await;
-        assert!(ended.is_ok(), "the case hangs: the store answered nothing for {CASE_TIME_MAX:?}");
+        assert!(ended.is_ok(), "the case hangs: the store did not answer for {CASE_TIME_MAX:?}");
         drop(kept);
     });
 }
 
 /// Makes a `#[test]` of each case of the [conformance](crate::conformance) suite. The argument is a future that
-/// gives a fresh, empty store; it is evaluated once a case.
+/// returns a fresh, empty store; it is evaluated once for each case.
 #[macro_export]
 macro_rules! conformance_tests {
     ($make:expr) => {
@@ -186,7 +185,7 @@ macro_rules! conformance_tests {
                 a_subscriber_that_waits_is_woken_by_an_append,
                 a_dropped_wait_loses_nothing,
                 a_subscriber_from_beyond_the_head_gets_only_what_lies_there,
-                a_subscriber_resumes_behind_its_last_delivery,
+                a_subscriber_resumes_after_its_last_delivery,
                 a_filtered_subscriber_gets_progress_over_what_it_skips,
                 progress_without_events_is_told_now_and_then_only,
                 a_stalled_subscriber_holds_up_nobody_and_misses_nothing,

@@ -6,7 +6,7 @@ use std::{fmt, time::Duration};
 pub struct Damage {
     /// The file, or the part of a remote store.
     pub place: String,
-    /// The byte at which it begins, where that is known.
+    /// The byte at which the damage begins, if known.
     pub offset: Option<u64>,
     /// What is wrong there.
     pub reason: String,
@@ -21,12 +21,12 @@ impl fmt::Display for Damage {
     }
 }
 
-/// Why an append was not done, or is not known to be done.
+/// Why an append was not done, or is not known to have been done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {
-    /// A stream or a mark is not where the append expected it, or the log was opened anew. Nothing was written: read again and
-    /// decide again.
+    /// A stream or a mark is not where the append expected it, or the log was reopened. Nothing was written: read
+    /// again and decide again.
     #[error(transparent)]
     Conflict(#[from] Conflict),
     /// The append can never be written as it is.
@@ -40,14 +40,14 @@ pub enum AppendError {
         /// The id.
         request_id: RequestId,
     },
-    /// Whether the append was done before cannot be said: its request id is older than those that the store remembers, or
-    /// carries no time, and no `Exact`, `NoStream` or mark of the append keeps it from being done twice. Nothing was
-    /// written now. Repeating it changes nothing: look for its events, and only if they are not there append them with a
-    /// new request id.
+    /// It is not known whether the append was done before: its request id is older than those that the store
+    /// remembers, or carries no time, and no `Exact`, `NoStream` or mark keeps the append from being done twice.
+    /// Nothing was written this time. Repeating it will not help: look for its events, and append them with a new
+    /// request id only if they are not there.
     #[error(
-        "whether request {request_id} was done before is no longer known, and no exact version or mark keeps it from being \
-         done twice; look for its events, and only if they are not there append them with a new request id (one made after \
-         {} µs since 1970 can be told from old ones)",
+        "it is no longer known whether request {request_id} was done before, and no exact version or mark keeps it from being \
+         done twice; look for its events, and append them with a new request id only if they are not there (one made after \
+         {} µs since 1970 can be told apart from old ones)",
         judged_after.as_micros()
     )]
     RequestUnjudged {
@@ -56,11 +56,11 @@ pub enum AppendError {
         /// Ids (UUID v7) that were made after this time of the log can be judged.
         judged_after: Timestamp,
     },
-    /// The request id (UUID v7) was made too far ahead of the log's time, so that later nobody could say whether it is
-    /// new, and nothing else keeps the append from being done twice. Nothing was written.
+    /// The request id (UUID v7) was made too far ahead of the log's time, so that later nobody could say whether it
+    /// is new, and nothing else keeps the append from being done twice. Nothing was written.
     #[error(
-        "request id {request_id} was made {} s ahead of the log's time; set the clocks of client and server right, or after a \
-         jump of the server's clock wait until its log has caught up, then append again",
+        "request id {request_id} was made {} s ahead of the log's time; correct the clocks of client and server, or after a \
+         jump of the server's clock wait until its log has caught up; then append again",
         ahead.as_secs()
     )]
     RequestAhead {
@@ -69,10 +69,10 @@ pub enum AppendError {
         /// How far ahead.
         ahead: Duration,
     },
-    /// The append's own events stand where it wants them under `Exact` or `NoStream`, but with other content. Nothing was
-    /// written.
+    /// Under `Exact` or `NoStream`, the append's own event ids are already where it wants to put them, with other
+    /// content. Nothing was written.
     #[error(
-        "event id {event_id} was used before, at this very place, for an event with other content; use new event ids"
+        "event id {event_id} was used before, at the same place, for an event with other content; use new event ids"
     )]
     EventIdReused {
         /// The id.
@@ -95,12 +95,12 @@ pub enum AppendError {
     /// The store holds another log than the one that the handle belongs to. Nothing was written.
     #[error("{}", other_log(*wanted, *found))]
     OtherLog {
-        /// The handle's.
+        /// The one that the handle belongs to.
         wanted: LogId,
-        /// What is there.
+        /// The one that is there.
         found: LogId,
     },
-    /// The log is damaged and takes no writes.
+    /// The log is damaged and accepts no writes.
     #[error("the log is damaged and read-only: {0}")]
     Corrupted(Damage),
 }
@@ -115,12 +115,12 @@ impl From<InvalidAppend> for AppendError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// Retention dropped what was asked for.
-    #[error("{} is no longer in the log; the first sequence number that is still there is {first}", dropped(*requested))]
+    /// Retention dropped what was requested.
+    #[error("{} is no longer in the log, which now begins at sequence number {first}", dropped(*requested))]
     BelowStart {
-        /// What was asked for; `ZERO`: events of a stream.
+        /// What was requested; `ZERO`: events of a stream.
         requested: Sequence,
-        /// The first that is there.
+        /// The first sequence number that is still there.
         first: Sequence,
     },
     /// The request makes no sense.
@@ -138,20 +138,20 @@ pub enum ReadError {
     /// The store holds another log than the one that the handle belongs to: positions mean nothing in it.
     #[error("{}", other_log(*wanted, *found))]
     OtherLog {
-        /// The handle's.
+        /// The one that the handle belongs to.
         wanted: LogId,
-        /// What is there.
+        /// The one that is there.
         found: LogId,
     },
-    /// The log is damaged where it was to be read; what lies below is still readable.
+    /// The log is damaged where the read was to begin or go on; what lies below is still readable.
     #[error("the log is damaged: {0}")]
     Corrupted(Damage),
 }
 
 fn other_log(wanted: LogId, found: LogId) -> String {
     format!(
-        "the event store holds log {found}, and this is for log {wanted}; put that one back, or start the service anew to use \
-         the one that is there"
+        "the event store holds log {found}, but this is for log {wanted}; put that one back, or restart the service to use \
+         {found}"
     )
 }
 
@@ -174,7 +174,7 @@ impl AppendError {
         matches!(self, Self::Unavailable { .. })
     }
 
-    /// The same for who waits for as long as it takes: see [`ReadError::may_pass`].
+    /// The same for a caller that waits as long as it takes: see [`ReadError::may_pass`].
     pub fn may_pass(&self) -> bool {
         self.is_retryable() || matches!(self, Self::OtherLog { .. })
     }
@@ -186,8 +186,8 @@ impl ReadError {
         matches!(self, Self::Unavailable { .. })
     }
 
-    /// The same for who waits for as long as it takes, as a consumer does: somebody may put the right log back. A call that
-    /// a user waits for has no use for that.
+    /// The same for a caller that waits as long as it takes, as a consumer does: somebody may put the right log back.
+    /// It is of no use to a call that a user is waiting for.
     pub fn may_pass(&self) -> bool {
         self.is_retryable() || matches!(self, Self::OtherLog { .. })
     }

@@ -1,7 +1,7 @@
 use annals_event::{Category, EventRef, EventType, StreamName};
 use std::collections::HashSet;
 
-/// Which events of the log a reader wants. Each part narrows; an empty part asks for nothing in particular.
+/// Which events of the log a reader wants. Each part narrows the choice; an empty part accepts everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Filter {
     /// Events of streams of any of these categories.
@@ -23,7 +23,7 @@ impl Filter {
         self.categories.is_empty() && self.stream.is_none() && self.event_types.is_empty()
     }
 
-    /// The filter for many events.
+    /// The filter, prepared for many events.
     pub fn matcher(&self) -> Matcher {
         Matcher {
             categories: self.categories.iter().cloned().collect(),
@@ -42,7 +42,7 @@ impl Filter {
     }
 }
 
-/// A [`Filter`] that is held against many events: each costs the same, however many categories and types are wanted.
+/// A [`Filter`] prepared for many events: each costs the same, however many categories and types are wanted.
 #[derive(Clone, Debug)]
 pub struct Matcher {
     categories: HashSet<Category>,

@@ -1,5 +1,5 @@
-//! A store in memory whose sequence numbers have gaps. It proves that nothing above the log relies on density,
-//! and serves as the plain model of what an adapter does. Not durable: for tests.
+//! A store in memory whose sequence numbers have gaps. It proves that nothing above the log relies on dense numbers,
+//! and is the plain model of what an adapter does. Not durable: for tests.
 
 use crate::{
     AppendError, Capabilities, Direction, EventStore, Follow, Head, LogPage, ReadError, ReadLog, ReadStream,
@@ -30,13 +30,13 @@ struct Shared {
 #[derive(Default)]
 struct State {
     events: Vec<RecordedEvent>,
-    /// The places in `events` of each stream's events.
+    /// The indices in `events` of each stream's events.
     streams: HashMap<StreamName, Vec<usize>>,
     marks: HashMap<MarkName, Sequence>,
     requests: HashMap<RequestId, (Append, Receipt)>,
-    /// What the clock says; `None`: what the system's says.
+    /// What the clock says; `None`: the system's time.
     clock: Option<Timestamp>,
-    /// Which append wrote an event.
+    /// The append that wrote each event.
     written_by: HashMap<EventId, RequestId>,
 }
 
@@ -52,7 +52,7 @@ impl GappedStore {
         }))
     }
 
-    /// Sets the clock: what is appended from now on is recorded at this time, or at that of the event before it when
+    /// Sets the clock: what is appended from now on is recorded at this time, or at that of the event before it if
     /// that is later.
     pub fn set_clock(&self, time: Timestamp) {
         self.0.state.lock().clock = Some(time);
@@ -172,7 +172,7 @@ impl State {
         Ok(())
     }
 
-    /// The result of the append that wrote these very events where this one wants them; `None`: there is none.
+    /// The result of the append that wrote exactly these events where this one wants them; `None`: there is none.
     fn written_before(&self, append: &Append) -> Result<Option<Receipt>, AppendError> {
         let Some(event) = append.writes.iter().find_map(|write| self.first_in_place(write)) else {
             return Ok(None);
@@ -202,7 +202,7 @@ impl State {
         Ok(same.then(|| Receipt { repeated: true, ..receipt.clone() }))
     }
 
-    /// The first event of the write, if it stands where the write's condition says that it would.
+    /// The first event of the write, if it is where the write's condition would put it.
     fn first_in_place(&self, write: &StreamWrite) -> Option<EventId> {
         let at = match write.expected {
             ExpectedVersion::NoStream => 0,

@@ -1,4 +1,4 @@
-//! Stores that go through another one and change something on the way: they count, delay, refuse, replace.
+//! Stores that go through another one and change something on the way: they count, delay, refuse or replace.
 
 use crate::{
     AppendError, Capabilities, Damage, Delivery, EventStore, Head, LogPage, ReadError, ReadLog, ReadStream,
@@ -10,8 +10,8 @@ use futures::stream;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// An [`EventStore`] over another one. Each method but the first is the one of that trait, and asks the store below where it
-/// is not written anew.
+/// An [`EventStore`] over another one. Apart from the first, its methods are those of that trait, and by default they
+/// ask the store below.
 #[expect(missing_docs, reason = "they stand at the methods of EventStore")]
 #[async_trait]
 pub trait Layer: Send + Sync + 'static {
@@ -96,18 +96,18 @@ impl<L: Layer> EventStore for L {
     }
 }
 
-/// A way to a store behind which another one can be put, as when a server comes back with another history of its log: then
-/// subscriptions say that they were resumed. For tests of consumers.
+/// A store that passes everything on to another one, which can be exchanged, as when a server comes back with another
+/// history of its log: subscriptions then say that they were resumed. For tests of consumers.
 #[derive(Debug)]
 pub struct Rerouted<S>(watch::Sender<Arc<S>>);
 
 impl<S: EventStore> Rerouted<S> {
-    /// A way to `store`.
+    /// Passes everything on to `store`.
     pub fn to(store: S) -> Self {
         Self(watch::Sender::new(Arc::new(store)))
     }
 
-    /// From now on the way leads to `store`.
+    /// From now on passes everything on to `store`.
     pub fn lead_to(&self, store: S) {
         self.0.send_replace(Arc::new(store));
     }

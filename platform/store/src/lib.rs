@@ -8,21 +8,21 @@
 //!   checkpoint 4          the next read is from 5
 //! ```
 //!
-//! What every adapter keeps, and the [conformance] suite checks:
+//! What every adapter guarantees, and the [conformance] suite checks:
 //!
-//! * Sequence numbers strictly increase in commit order; nothing appears below a position that was readable.
-//!   There may be gaps: only `next()` of a position, never "+1 is there".
+//! * Sequence numbers strictly increase in commit order; nothing appears below a position that was readable. There
+//!   may be gaps: use `next()` of a position, and never assume that an event is there.
 //! * An append is all or nothing. Answered means durable; what is not durable is not visible to any reader.
-//! * A repeated request id gets the first result and writes nothing. An id that the store no longer remembers, and whose
-//!   time does not say that it is new, is done only where the append itself would be refused the second time, and else
-//!   refused by name. Under `Exact` and `NoStream` event ids tell a repeat, too; the same ids with other content are an
-//!   error.
-//! * A subscription delivers in order, without gap and without duplicate, first what was there, then what comes. Events
-//!   come at once, progress without events within [`PROGRESS_EVERY`], and not more often.
+//! * A repeated request id gets the first result and writes nothing. An id that the store no longer remembers, and
+//!   whose time does not prove it new, is executed only where the append itself would be refused the second time;
+//!   otherwise it is refused by name. Under `Exact` and `NoStream`, event ids identify a repeat too; the same ids
+//!   with other content are an error.
+//! * A subscription delivers in order, without gap or duplicate: first what is there, then what comes. Events come at
+//!   once; progress without events comes within [`PROGRESS_EVERY`], and not more often.
 //! * Conflict, bad input, unavailable and corrupted are distinct errors.
 //!
-//! Beside it is what consumers of the log have in common: [`ConsumerState`] says what one does and how far behind it is,
-//! and [`SeenLog`] whether the store still holds the log that it has seen.
+//! Beside it stands what all consumers of the log have in common: [`ConsumerState`] says what one does and how far
+//! behind it is, and [`SeenLog`] whether the store still holds the log that it has seen.
 
 mod consumer;
 mod error;

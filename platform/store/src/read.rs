@@ -1,4 +1,4 @@
-//! What is asked of a read, and what it gives: a page, and where the next one begins.
+//! What a read asks for, and what it returns: a page, and where the next one begins.
 
 use crate::Filter;
 use annals_event::{EventBatch, LogId, Opening, Sequence, StreamName, Version};
@@ -22,12 +22,12 @@ pub struct ReadStream {
     pub from: Version,
     /// Which way.
     pub direction: Direction,
-    /// At most so many events; 0 counts as 1. An adapter may give fewer, but at least one if there is one.
+    /// At most this many events; 0 counts as 1. An adapter may return fewer, but at least one if there is one.
     pub events_max: usize,
 }
 
 impl ReadStream {
-    /// How many events a page has when nobody says otherwise.
+    /// How many events a page has by default.
     pub const EVENTS_MAX_DEFAULT: usize = 1_000;
 
     /// Forward from the stream's first event.
@@ -50,7 +50,7 @@ impl ReadStream {
 /// A page of a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StreamPage {
-    /// The events in the order that was asked for.
+    /// The events in the requested order.
     pub events: EventBatch,
     /// The version of the stream's last event when the page was read; `ZERO`: the stream has no events.
     pub version: Version,
@@ -65,16 +65,16 @@ pub struct ReadLog {
     pub from: Sequence,
     /// Only these events.
     pub filter: Filter,
-    /// At most so many events; 0 counts as 1.
+    /// At most this many events; 0 counts as 1.
     pub events_max: usize,
-    /// About so many bytes of records are looked at; at least one event is, if there is one.
+    /// About how many bytes of records are looked at; at least one event is, if there is one.
     pub bytes_max: usize,
 }
 
 impl ReadLog {
-    /// How many events a page has when nobody says otherwise.
+    /// How many events a page has by default.
     pub const EVENTS_MAX_DEFAULT: usize = 10_000;
-    /// How many bytes a page has when nobody says otherwise (1 MiB).
+    /// How many bytes a page has by default (1 MiB).
     pub const BYTES_MAX_DEFAULT: usize = 1 << 20;
 
     /// All events from `from`.
@@ -90,9 +90,9 @@ impl ReadLog {
 /// A page of the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogPage {
-    /// The events that the filter accepted, in order. May be empty though there is more.
+    /// The events that the filter accepted, in order. May be empty although there is more.
     pub events: EventBatch,
-    /// Every event up to here is in this page, in one before, or was not wanted: a checkpoint may move here.
+    /// Every event up to here is in this page, in an earlier one, or was not wanted: a checkpoint may move here.
     /// Never below `from.previous()`.
     pub through: Sequence,
     /// The log's last sequence number when the page was read.
@@ -100,22 +100,22 @@ pub struct LogPage {
 }
 
 impl LogPage {
-    /// Whether the page reaches the end of the log as it was.
+    /// Whether the page reaches the end of the log as it was when the page was read.
     pub fn is_last(&self) -> bool {
         self.through >= self.head
     }
 }
 
-/// Where the log is.
+/// Where the log begins and ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     /// Which log it is.
     pub log_id: LogId,
-    /// The first sequence number that is still there, or the next one to be given when there is none.
+    /// The first sequence number that is still there; if there is none, the next one to be given.
     pub first: Sequence,
     /// The last sequence number; `ZERO`: no event was ever appended.
     pub last: Sequence,
-    /// Which opening of the log it is. Asked for before something is read, it lets what is decided on that be appended to
-    /// the same history alone: see [`Append::only_in`](annals_event::Append::only_in).
+    /// Which opening of the log it is. If it is asked for before something is read, the decision based on that can be
+    /// restricted to the same history: see [`Append::only_in`](annals_event::Append::only_in).
     pub opening: Opening,
 }

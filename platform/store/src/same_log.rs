@@ -1,20 +1,20 @@
-//! Whether a store still holds the log that a consumer came from.
+//! Whether a store still holds the log that a consumer has seen.
 //!
-//! A consumer keeps a [`SeenLog`] beside its own state, and checks it before it goes on from there: when it opens that
-//! state, and each time that it subscribes. A log that was restored from a backup has the same id, and once it has grown
-//! it is as long as before: only the chain value tells it from the one that the consumer has seen.
+//! A consumer keeps a [`SeenLog`] beside its own state, and checks it before going on: when it opens that state, and
+//! each time it subscribes. A log that was restored from a backup has the same id, and once it has grown it is as
+//! long as before: only the chain value tells it apart from the one that the consumer has seen.
 
 use crate::{EventStore, ReadError};
 use annals_event::{Fingerprint, LogId, Opening, Sequence};
 
-/// What a consumer keeps of the log that it has seen.
+/// What a consumer keeps about the log that it has seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeenLog {
     /// Which log it is.
     pub log_id: LogId,
     /// Up to where it was seen.
     pub through: Sequence,
-    /// The chain value there: see [`chain_at`]. `None`: it was not known, and id and length must do.
+    /// The chain value there: see [`chain_at`]. `None`: it was not known, and only id and length are compared.
     pub chain: Option<[u8; 16]>,
 }
 
@@ -23,16 +23,16 @@ pub struct SeenLog {
 #[non_exhaustive]
 pub enum LogMismatch {
     /// The store holds another log.
-    #[error("it was built from log {built_from} and the store holds log {found}: connect to the other one")]
+    #[error("it was built from log {built_from}, but the store holds log {found}: connect to {built_from}")]
     OtherLog {
-        /// Where the consumer came from.
+        /// The log that the consumer has seen.
         built_from: LogId,
-        /// What is there.
+        /// The log that is there.
         found: LogId,
     },
-    /// The log ends before the consumer's place: it was restored from a backup that is older.
+    /// The log ends before the consumer's place: it was restored from an older backup.
     #[error(
-        "it was built from another history of the log: it has seen sequence number {seen} and the log ends at {last}, \
+        "it was built from another history of the log: it has seen sequence number {seen}, but the log ends at {last}, \
          so the log was restored from an older backup"
     )]
     Ahead {
@@ -41,7 +41,7 @@ pub enum LogMismatch {
         /// Where the log ends.
         last: Sequence,
     },
-    /// The log has other events up to the consumer's place: it was restored, and others went on from there.
+    /// The log has other events up to the consumer's place: it was restored, and then continued differently.
     #[error(
         "it was built from another history of the log: up to sequence number {seen} it has seen other events than the log \
          holds, so the log was restored from a backup and went on differently"
@@ -50,7 +50,7 @@ pub enum LogMismatch {
         /// Where the consumer is.
         seen: Sequence,
     },
-    /// It cannot be told.
+    /// The log could not be asked.
     #[error(transparent)]
     Read(#[from] ReadError),
 }
@@ -63,8 +63,8 @@ impl From<Fingerprint> for SeenLog {
 
 /// Whether a consumer that has seen the log up to `seen` may go on with what is in `store`.
 ///
-/// Where the store keeps no fingerprints, or retention dropped the event at `seen`, nothing is left to compare, and id and
-/// length must do. A consumer that is further below the start of the log than right before it cannot go on anyway.
+/// Where the store keeps no fingerprints, or retention dropped the event at `seen`, only id and length are compared.
+/// A consumer whose next event was dropped as well cannot go on anyway.
 pub async fn check_same_log(store: &dyn EventStore, seen: &SeenLog) -> Result<(), LogMismatch> {
     let head = store.head().await?;
     if head.log_id != seen.log_id {
@@ -81,30 +81,30 @@ pub async fn check_same_log(store: &dyn EventStore, seen: &SeenLog) -> Result<()
     }
 }
 
-/// The chain value at `through`, to be kept beside what was made of the log up to there. `None`: the store keeps none,
-/// retention dropped the event meanwhile, or the log does not reach so far.
+/// The chain value at `through`, to be kept beside what was made from the log up to there. `None`: the store keeps
+/// none, retention has dropped the event, or the log does not reach that far.
 pub async fn chain_at(store: &dyn EventStore, through: Sequence) -> Result<Option<[u8; 16]>, ReadError> {
     Ok(fingerprint_at(store, through).await?.map(|fingerprint| fingerprint.chain))
 }
 
-/// The same for what was made of events that were read in `opening`: in another one the log may have others there.
+/// The same for what was made from events that were read in `opening`: in another one the log may have others there.
 ///
 /// # Errors
 ///
-/// [`ReadError::Unavailable`] when the log was opened anew: read again.
+/// [`ReadError::Unavailable`] if the log was reopened: read again.
 pub async fn chain_in(
     store: &dyn EventStore,
     through: Sequence,
     opening: Opening,
 ) -> Result<Option<[u8; 16]>, ReadError> {
     let found = fingerprint_at(store, through).await?;
-    // There is none beyond the head either: of a log that was restored and is shorter.
+    // There is none beyond the head either, as of a log that was restored and is shorter.
     let of = match &found {
         Some(fingerprint) => fingerprint.opening,
         None => store.head().await?.opening,
     };
     if of != opening {
-        return Err(ReadError::Unavailable { reason: "the log was opened anew while it was read".into() });
+        return Err(ReadError::Unavailable { reason: "the log was reopened while it was being read".into() });
     }
     Ok(found.map(|fingerprint| fingerprint.chain))
 }

@@ -4,7 +4,7 @@ use crate::{
 use annals_event::{Append, Fingerprint, MarkName, Receipt, Sequence, Timestamp};
 use async_trait::async_trait;
 
-/// What an adapter can do beyond what all must.
+/// What an adapter can do beyond what every adapter must.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
@@ -23,10 +23,10 @@ impl Capabilities {
     }
 }
 
-/// The shared log, as services see it. The crate's documentation says what every adapter keeps.
+/// The shared log, as services see it. The crate's documentation says what every adapter guarantees.
 ///
-/// All reads see the log as it is when they are answered; an append that was answered before a read was made is
-/// visible to it. Dropping a future never leaves half an append: it is done, or it is not.
+/// All reads see the log as it is when they are answered; an append that was answered before a read began is visible
+/// to it. Dropping a future never leaves half an append: it is either done or not.
 #[async_trait]
 pub trait EventStore: Send + Sync + 'static {
     /// What the adapter can do.
@@ -35,8 +35,8 @@ pub trait EventStore: Send + Sync + 'static {
     /// Writes events and sets marks, all or nothing, and answers when they are durable.
     async fn append(&self, append: Append) -> Result<Receipt, AppendError>;
 
-    /// A page of one stream. A stream that does not exist has no events; that is not an error. Forward from a version
-    /// that retention dropped is [`ReadError::BelowStart`]; backward ends where retention did.
+    /// A page of one stream. A stream that does not exist has no events; that is not an error. Reading forward from a
+    /// version that retention dropped is [`ReadError::BelowStart`]; reading backward ends where retention did.
     async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError>;
 
     /// A page of the log. Beyond the head it is empty.
@@ -48,20 +48,20 @@ pub trait EventStore: Send + Sync + 'static {
     /// Which log it is, and where it begins and ends.
     async fn head(&self) -> Result<Head, ReadError>;
 
-    /// Whether appends are taken and reads answered, as far as that is known without trying: for health checks. An error
-    /// says why they are not. A store that only answers reads, because its log stopped writing, is damaged or has no room on
-    /// its disk, is not ready.
+    /// Whether appends are accepted and reads answered, as far as is known without trying: for health checks. An
+    /// error says why not. A store that only answers reads, because its log stopped writing, is damaged or has no
+    /// room on its disk, is not ready.
     async fn ready(&self) -> Result<(), ReadError> {
         self.head().await.map(drop)
     }
 
-    /// Damage that does not keep appends from being taken, as far as it is known without looking: for health checks.
+    /// Damage despite which appends are accepted, as far as is known without looking: for health checks.
     fn damages(&self) -> Vec<Damage> {
         Vec::new()
     }
 
-    /// What whoever runs the store should know although appends are taken, as far as it is known without looking: for health
-    /// checks. Some appends may be refused for it.
+    /// What an operator should know although appends are accepted, as far as is known without looking: for health
+    /// checks. Some appends may be refused because of it.
     fn warnings(&self) -> Vec<String> {
         Vec::new()
     }
@@ -69,11 +69,11 @@ pub trait EventStore: Send + Sync + 'static {
     /// Where a mark is; `None`: it was never set.
     async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError>;
 
-    /// The first event recorded at `time` or later; when there is none, the place after the last event.
+    /// The first event recorded at `time` or later; if there is none, the place after the last event.
     async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError>;
 
-    /// What tells this history of the log up to `at` from another: see [`check_same_log`](crate::check_same_log). `None`:
-    /// the log does not reach so far, or the store keeps none.
+    /// What tells this history of the log up to `at` apart from another: see
+    /// [`check_same_log`](crate::check_same_log). `None`: the log does not reach that far, or the store keeps none.
     async fn fingerprint(&self, at: Sequence) -> Result<Option<Fingerprint>, ReadError> {
         let _ = at;
         Ok(None)

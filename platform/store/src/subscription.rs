@@ -1,7 +1,7 @@
 //! Catch-up, then live, as one stream of deliveries.
 //!
-//! Events are delivered at once. Progress without events is told at once in the first delivery, and after that now and
-//! then ([`ProgressPace`]): an append costs nothing to those who do not want its events.
+//! Events are delivered at once. Progress without events is told at once in the first delivery and from time to time
+//! after that ([`ProgressPace`]): an append costs nothing to subscribers that do not want its events.
 
 use crate::{Filter, LogPage, ProgressPace, ReadError, ReadLog};
 use annals_event::{EventBatch, Sequence};
@@ -19,7 +19,7 @@ pub struct Subscribe {
 }
 
 impl Subscribe {
-    /// The events behind a checkpoint at `through` that `filter` accepts.
+    /// The events after a checkpoint at `through` that `filter` accepts.
     pub fn after(through: Sequence, filter: Filter) -> Self {
         Self { from: through.next(), filter }
     }
@@ -32,16 +32,16 @@ pub struct Delivery {
     pub events: EventBatch,
     /// Every wanted event up to here was delivered: a checkpoint may move here.
     pub through: Sequence,
-    /// The log's last sequence number when this was read: how far behind the subscriber is.
+    /// The log's last sequence number when this was read; it says how far behind the subscriber is.
     pub head: Sequence,
-    /// The adapter had lost the log before this and found it again by itself. Since then the log may have been restored from a
-    /// backup: whoever keeps a [`SeenLog`](crate::SeenLog) checks it and subscribes anew. True in a first delivery only if
-    /// the log was lost after `subscribe` had answered.
+    /// Before this, the adapter had lost the log and found it again by itself. In the meantime the log may have been
+    /// restored from a backup: a consumer that keeps a [`SeenLog`](crate::SeenLog) checks it and subscribes again.
+    /// True in a first delivery only if the log was lost after `subscribe` had answered.
     pub resumed: bool,
 }
 
 impl Delivery {
-    /// Whether the subscriber has everything that there was when this was read.
+    /// Whether the subscriber has everything that was there when this was read.
     pub fn is_caught_up(&self) -> bool {
         self.through >= self.head
     }
@@ -53,7 +53,7 @@ impl From<LogPage> for Delivery {
     }
 }
 
-/// A running subscription. Dropping it ends it. After an error it is over; subscribe again behind the last
+/// A running subscription. Dropping it ends it. After an error it has ended; subscribe again after the last
 /// `through`.
 pub struct Subscription(BoxStream<'static, Result<Delivery, ReadError>>);
 
@@ -63,11 +63,11 @@ impl Subscription {
         Self(stream.boxed())
     }
 
-    /// A subscription that reads `source` page by page and waits at its head. It reads only when the subscriber
-    /// asks, so that a stalled one costs nothing. For adapters in the log's own process.
+    /// A subscription that reads `source` page by page and waits at its head. It reads only when the subscriber asks,
+    /// so a stalled one costs nothing. For adapters in the log's own process.
     ///
-    /// The first delivery comes at once, also when there is nothing behind the checkpoint yet: it tells a new
-    /// subscriber that it is caught up.
+    /// The first delivery comes at once, even if no event follows the checkpoint yet: it tells a new subscriber that
+    /// it is caught up.
     pub fn following(source: Arc<dyn Follow>, subscribe: Subscribe) -> Self {
         let progress = ProgressPace::default();
         let start = Follower { source, filter: subscribe.filter, from: subscribe.from, progress };
@@ -95,16 +95,18 @@ impl fmt::Debug for Subscription {
     }
 }
 
-/// What [`Subscription::following`] needs of an adapter.
+/// What [`Subscription::following`] needs from an adapter.
 #[async_trait]
 pub trait Follow: Send + Sync {
     /// A page of the log.
     async fn page(&self, read: ReadLog) -> Result<LogPage, ReadError>;
     /// Waits until there is a readable event with a greater sequence number than `through`.
     async fn grown_past(&self, through: Sequence) -> Result<(), ReadError>;
-    /// Waits until there is such an event that `filter` accepts. It may end without one, but not go on when there is one.
+    /// Waits until there is such an event that `filter` accepts. It may return without one, but must not wait once
+    /// there is one.
     ///
-    /// An adapter with many subscribers looks at each event once for all of them; this looks for one.
+    /// An adapter with many subscribers looks at each event once for all of them; the default looks for one
+    /// subscriber.
     async fn wanted_past(&self, through: Sequence, filter: &Filter) -> Result<(), ReadError> {
         let mut read = ReadLog::filtered(through.next(), filter.clone());
         loop {
@@ -142,7 +144,8 @@ impl Follower {
         }
     }
 
-    /// Waits for what there is to deliver: an event, or that progress is due. What passes by until it is due wakes nobody.
+    /// Waits until there is something to deliver: an event, or progress that is due. What is skipped until then wakes
+    /// nobody.
     async fn wait(&self) -> Result<(), ReadError> {
         let through = self.from.previous();
         if self.filter.is_all() {

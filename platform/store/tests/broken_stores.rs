@@ -1,4 +1,4 @@
-//! The suite is only worth what it catches: stores with one bug each, and the case that must fail on it.
+//! The suite is worth only what it catches: stores with one bug each, and the case that must fail on it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use annals_event::{Append, Receipt, RequestId};
@@ -25,7 +25,7 @@ enum Bug {
     SaysNothingOfSkippedEvents,
     ReadsTheLastPageOnly,
     MistakesPlacesForCounts,
-    SubscribesBehindTheHead,
+    SubscribesAfterTheHead,
     DeliversTwiceAfterCatchUp,
     TellsOfEverySkippedEvent,
 }
@@ -90,8 +90,8 @@ impl Layer for Broken {
     }
 
     async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
-        let behind = self.has(Bug::SubscribesBehindTheHead);
-        let from = if behind { self.0.head().await?.last.next() } else { subscribe.from };
+        let after_head = self.has(Bug::SubscribesAfterTheHead);
+        let from = if after_head { self.0.head().await?.last.next() } else { subscribe.from };
         if self.has(Bug::TellsOfEverySkippedEvent) {
             let Subscribe { filter, .. } = subscribe;
             let inner = self.0.subscribe(Subscribe { from, filter: Filter::all() }).await?;
@@ -118,7 +118,7 @@ impl Layer for Broken {
     }
 }
 
-/// Fails unless the case fails on a store with the bug, and passes on the same store without it.
+/// Fails unless the case fails on a store with the bug and passes on the same store without it.
 #[track_caller]
 fn catches<C: Future<Output = ()>>(bug: Bug, case: impl FnOnce(Store) -> C + Clone) {
     conformance::run(async { GappedStore::new() }, case.clone());
@@ -181,11 +181,11 @@ fn reliance_on_dense_numbers_is_caught() {
 
 #[test]
 fn gaps_and_duplicates_of_a_subscription_are_caught() {
-    let case = subscriptions::a_subscriber_resumes_behind_its_last_delivery;
-    catches(Bug::SubscribesBehindTheHead, case);
+    let case = subscriptions::a_subscriber_resumes_after_its_last_delivery;
+    catches(Bug::SubscribesAfterTheHead, case);
     let case = subscriptions::a_subscriber_gets_what_was_there_and_then_what_comes;
-    catches(Bug::SubscribesBehindTheHead, case);
+    catches(Bug::SubscribesAfterTheHead, case);
     catches(Bug::DeliversTwiceAfterCatchUp, case);
     let case = subscriptions::a_subscriber_from_beyond_the_head_gets_only_what_lies_there;
-    catches(Bug::SubscribesBehindTheHead, case);
+    catches(Bug::SubscribesAfterTheHead, case);
 }

@@ -1,4 +1,4 @@
-//! What a consumer says of itself.
+//! What a consumer says about itself.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
@@ -36,7 +36,7 @@ async fn state(
     }
 }
 
-/// The same of a consumer that has stopped.
+/// The same for a consumer that has stopped.
 async fn until(watch: &ConsumerWatch, wanted: impl Fn(&ConsumerState) -> bool) -> ConsumerState {
     loop {
         let state = watch.state();

@@ -27,7 +27,7 @@ async fn append_to(store: &GappedStore, stream: &str) -> Sequence {
     store.append(write).await.unwrap().head
 }
 
-/// A log to which somebody appends whenever the follower looks away, as long as there are appends left.
+/// A log to which somebody appends whenever the follower is not looking, as long as there are appends left.
 struct Busy {
     store: GappedStore,
     after_pages: AtomicUsize,
@@ -164,7 +164,7 @@ async fn progress_is_told_once_it_is_due_even_if_no_event_follows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn behind_the_head_progress_is_told_page_by_page_without_a_wait() {
+async fn during_catch_up_progress_is_told_page_by_page_without_a_wait() {
     let store = GappedStore::new();
     for _ in 0..30 {
         let event = || NewEvent::json(EventType::new("happened").unwrap(), "{}");

@@ -1,4 +1,4 @@
-//! The suite about itself: a case that no adapter runs checks nothing.
+//! The suite checked against itself: a case that no adapter runs checks nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::{fs, path::Path};

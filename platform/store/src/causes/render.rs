@@ -1,13 +1,13 @@
-//! A tree of causes as text for a terminal, in ASCII but for the names.
+//! A tree of causes as text for a terminal, in ASCII except for names.
 
 use super::{Branch, CauseTree, CausedEvent};
 use std::fmt;
 
-/// Deeper events are drawn at this depth, so that a long chain does not run out of the screen.
+/// Deeper events are drawn at this depth, so that a long chain does not run off the screen.
 const DEPTH_DRAWN_MAX: usize = 24;
 
 impl fmt::Display for CauseTree {
-    /// A line an event: type, service, stream and version, sequence number, and milliseconds since the first
+    /// A line for each event: type, service, stream and version, sequence number, and milliseconds since the first
     /// event was recorded. Characters that could change how a terminal shows the rest are escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows = self.rows();
@@ -41,7 +41,7 @@ impl CauseTree {
         self.branches().map(|branch| self.row(&mut open, &branch)).collect()
     }
 
-    /// `open` says for each level above whether more siblings follow there, so that a line is drawn down to them.
+    /// `open` says for each level above whether siblings follow there, so that a line is drawn down to them.
     fn row(&self, open: &mut Vec<bool>, Branch { event, depth, is_last }: &Branch<'_>) -> Row {
         let depth = (*depth).min(DEPTH_DRAWN_MAX);
         open.truncate(depth);

@@ -170,7 +170,7 @@ async fn the_trace_is_shown_as_a_trace_backend_shows_it() {
     assert_eq!(tree.events()[0].trace_id.as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
 }
 
-/// The id's clock: hours before the log's, as it is, and hours after it.
+/// Clocks of the id: hours before the log's, equal to it, and hours after it.
 #[tokio::test]
 async fn ids_of_clocks_that_differ_are_found() {
     const HOUR_MS: u64 = 3_600_000;
@@ -186,7 +186,7 @@ async fn ids_of_clocks_that_differ_are_found() {
     }
 }
 
-/// A store that remembers from where it was read.
+/// A store that remembers where reads began.
 struct Watched(GappedStore, Mutex<Vec<Sequence>>);
 
 #[async_trait]
@@ -199,7 +199,7 @@ impl Layer for Watched {
         self.0.read_log(read).await
     }
     async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, ReadError> {
-        // As if what is there were recorded long ago, and the id were made just now.
+        // As if the events were recorded long ago and the id were made just now.
         assert!(time > Timestamp::from_micros(0));
         Ok(self.0.head().await?.first.plus(3))
     }

@@ -90,7 +90,7 @@ pub async fn of_16_writers_exactly_one_wins_each_version(store: Store) {
     assert_eq!(version(&store, "contested").await, 20);
 }
 
-/// Two who both read the other's empty stream may not both go on: that would be write skew.
+/// Two writers that each read the other's empty stream must not both succeed: that would be write skew.
 pub async fn of_two_appends_that_require_each_others_stream_one_is_refused(store: Store) {
     for round in 0..20 {
         let answers = at_once(2, |index| {

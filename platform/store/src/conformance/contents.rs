@@ -1,4 +1,4 @@
-//! Whatever an event holds comes back as it was, on every way of reading.
+//! Whatever an event holds comes back unchanged, however it is read.
 
 use super::{
     Store,
@@ -35,7 +35,7 @@ const HOSTILE: &[&str] = &[
     "e\u{301}",
 ];
 
-/// Appends `event` to the stream `name` and checks what each way of reading gives.
+/// Appends `event` to the stream `name` and checks what each way of reading returns.
 async fn comes_back(store: &Store, name: &str, event: NewEvent) {
     let receipt = append(store, Append::to(stream(name), Any, vec![event.clone()])).await;
     let by_log = page(store, ReadLog::from(receipt.head)).await.events;

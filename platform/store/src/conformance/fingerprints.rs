@@ -1,4 +1,4 @@
-//! What tells two histories of a log apart. A store that keeps none says so, and passes.
+//! What tells two histories of a log apart. A store without fingerprints says so, and passes.
 
 use super::{
     Store,
@@ -7,7 +7,7 @@ use super::{
 use crate::{LogMismatch, SeenLog, chain_at, check_same_log};
 use annals_event::{Fingerprint, LogId, Sequence};
 
-/// The fingerprints at all events.
+/// The fingerprints at every event.
 async fn all(store: &Store) -> Vec<Option<Fingerprint>> {
     let mut all = Vec::new();
     for event in log(store).await {

@@ -1,4 +1,4 @@
-//! What the cases share: short ways to make appends, and readers that check every page that they get.
+//! What the cases share: short ways to make appends, and readers that check every page.
 
 use super::Store;
 use crate::{Delivery, Filter, LogPage, ReadLog, ReadStream, Subscribe, Subscription};
@@ -29,12 +29,12 @@ pub(super) fn events(count: usize) -> Vec<NewEvent> {
     (0..count).map(|_| event()).collect()
 }
 
-/// An append of `count` events to one stream, on no condition.
+/// An append of `count` events to one stream, without a condition.
 pub(super) fn of(name: &str, count: usize) -> Append {
     Append::to(stream(name), ExpectedVersion::Any, events(count))
 }
 
-/// An append of one event to one stream, on a condition.
+/// An append of one event to one stream, with a condition.
 pub(super) fn expecting(name: &str, expected: ExpectedVersion) -> Append {
     Append::to(stream(name), expected, events(1))
 }
@@ -53,7 +53,7 @@ pub(super) fn append(store: &Store, append: Append) -> impl Future<Output = Rece
     }
 }
 
-/// Fills the log with events of three streams, two categories and two types by turns. Gives the log.
+/// Fills the log with events of three streams, two categories and two types in turn. Returns the log.
 pub(super) async fn fill(store: &Store, count: usize) -> Vec<RecordedEvent> {
     for index in 0..count {
         let name = ["order-1", "order-2", "payment-1"][index % 3];
@@ -82,13 +82,13 @@ pub(super) async fn log_by(store: &Store, read: ReadLog) -> Vec<RecordedEvent> {
     }
 }
 
-/// One page of the log, checked against what every page keeps.
+/// One page of the log, checked against what holds for every page.
 pub(super) async fn page(store: &Store, read: ReadLog) -> LogPage {
     let (from, events_max, filter) = (read.from, read.events_max.max(1), read.filter.clone());
     let page = store.read_log(read).await.unwrap();
     assert!(page.events.len() <= events_max, "the page has more events than asked for");
     assert!(page.through >= from.previous(), "`through` {} lies below {from}", page.through);
-    assert!(page.is_last() || page.through >= from, "the page makes no progress though there is more");
+    assert!(page.is_last() || page.through >= from, "the page makes no progress although there is more");
     check_events(&page.events, from, page.through, &filter);
     page
 }
@@ -99,7 +99,7 @@ fn check_events(events: &EventBatch, from: Sequence, through: Sequence, filter: 
         assert!(event.sequence() > at || at == Sequence::ZERO, "{} does not follow {at}", event.sequence());
         assert!(
             event.sequence() >= from && event.sequence() <= through,
-            "{event:?} is out of {from}..={through}"
+            "{event:?} is outside {from}..={through}"
         );
         assert!(filter.accepts(&event), "{event:?} was not asked for");
         at = event.sequence();
@@ -130,17 +130,17 @@ pub(super) async fn stream_by(store: &Store, read: ReadStream) -> Vec<RecordedEv
         assert!(page.events.iter().all(|event| event.stream() == read.stream.as_str()));
         events.extend(recorded(&page.events));
         let Some(next) = page.next else { return events };
-        assert!(!page.events.is_empty(), "the page is empty though there is more");
+        assert!(!page.events.is_empty(), "the page is empty although there is more");
         read.from = next;
     }
 }
 
-/// Where a stream is.
+/// A stream's version.
 pub(super) async fn version(store: &Store, name: &str) -> u64 {
     store.read_stream(ReadStream::forward(stream(name))).await.unwrap().version.get()
 }
 
-/// What `work` gives for each index of `0..count`, when all begin at the same moment.
+/// What `work` returns for each index of `0..count` when all begin at the same moment.
 pub(super) async fn at_once<T, W>(count: usize, work: impl Fn(usize) -> W) -> Vec<T>
 where
     T: Send + 'static,
@@ -179,7 +179,7 @@ impl Subscriber {
         Self::from(store, Sequence::FIRST, Filter::all()).await
     }
 
-    /// Ends the subscription and makes another one behind what was delivered.
+    /// Ends the subscription and makes another one that begins after what was delivered.
     pub(super) async fn resubscribe(&mut self, store: &Store) {
         let subscribe = Subscribe::after(self.through, self.filter.clone());
         self.subscription = store.subscribe(subscribe).await.unwrap();
@@ -194,7 +194,7 @@ impl Subscriber {
         delivery
     }
 
-    /// Takes deliveries until everything up to `through` was there.
+    /// Takes deliveries until everything up to `through` has arrived.
     pub(super) async fn until(&mut self, through: Sequence) {
         while self.through < through {
             self.next().await;

@@ -1,4 +1,4 @@
-//! Every limit: what is at it passes, what is over it is bad input, and nothing of it is written.
+//! Every limit: what is at it passes; what is over it is bad input, and nothing of it is written.
 
 use super::{
     Store,
@@ -9,7 +9,7 @@ use annals_event::{
     Append, ExpectedVersion::*, InvalidAppend, Metadata, NewEvent, Sequence, Tag, limits as max, record,
 };
 
-/// The reason for which `append` is bad input; checks that it left no trace.
+/// Why `append` is bad input; checks that it left no trace.
 async fn invalid(store: &Store, append: Append) -> InvalidAppend {
     let before = (log(store).await, store.head().await.unwrap());
     let answer = store.append(append.clone()).await;

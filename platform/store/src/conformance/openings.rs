@@ -1,4 +1,4 @@
-//! Appends that are to be done in one opening of the log alone.
+//! Appends that are restricted to one opening of the log.
 
 use super::{
     Store,

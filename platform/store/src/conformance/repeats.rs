@@ -13,13 +13,13 @@ fn again(receipt: &Receipt) -> Receipt {
     Receipt { repeated: true, ..receipt.clone() }
 }
 
-/// The same append as a writer makes it who lost the request id.
+/// The same append as made by a writer that lost the request id.
 fn with_new_request_id(append: &Append) -> Append {
     Append { request_id: RequestId::generate(), ..append.clone() }
 }
 
 pub async fn a_repeated_request_gets_the_first_result_and_writes_nothing(store: Store) {
-    // With a version on one of the streams the events' ids might tell the repeat.
+    // With a version on one of the streams, the events' ids might identify the repeat.
     let write = of("a", 2).write(stream("b"), Any, events(1));
     let receipt = append(&store, write.clone()).await;
     let before = log(&store).await;

@@ -11,7 +11,7 @@ fn sized(read: ReadStream, events_max: usize) -> ReadStream {
     ReadStream { events_max, ..read }
 }
 
-/// A stream of `count` events that lie among those of others.
+/// A stream of `count` events, scattered among those of others.
 async fn scattered(store: &Store, count: usize) -> Vec<EventId> {
     for index in 0..count {
         append(store, of("order-1", 1).write(stream(&format!("order-{}", 10 + index)), Any, events(1))).await;

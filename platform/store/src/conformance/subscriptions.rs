@@ -22,10 +22,7 @@ pub async fn a_new_subscriber_is_told_at_once_that_it_is_caught_up(store: Store)
     assert_eq!(first.through, Sequence::ZERO);
     let head = append(&store, of("a", 3)).await.head;
     let first = Subscriber::from(&store, head.next(), Filter::all()).await.next().await;
-    assert!(
-        first.is_caught_up() && first.events.is_empty(),
-        "also when there is nothing behind its checkpoint"
-    );
+    assert!(first.is_caught_up() && first.events.is_empty(), "even when nothing follows its checkpoint");
     assert_eq!((first.through, first.head), (head, head));
 }
 
@@ -66,7 +63,7 @@ pub async fn a_dropped_wait_loses_nothing(store: Store) {
         }
         let head = append(&store, of("a", 1)).await.head;
         {
-            // Dropped while it may be reading what has just come.
+            // Dropped while it may be reading what has just arrived.
             let mut next = pin!(subscription.next());
             for _ in 0..polls % 3 {
                 if let std::task::Poll::Ready(delivery) = futures::poll!(next.as_mut()) {
@@ -101,7 +98,7 @@ pub async fn a_subscriber_from_beyond_the_head_gets_only_what_lies_there(store: 
     assert_eq!(subscriber.events, wanted);
 }
 
-pub async fn a_subscriber_resumes_behind_its_last_delivery(store: Store) {
+pub async fn a_subscriber_resumes_after_its_last_delivery(store: Store) {
     let mut subscriber = Subscriber::to(&store).await;
     for _ in 0..30 {
         let head = append(&store, of("a", 2)).await.head;
@@ -133,7 +130,7 @@ pub async fn progress_without_events_is_told_now_and_then_only(store: Store) {
     let (mut told, begun) = (0, Instant::now());
     for _ in 0..100 {
         let skipped = append(&store, of("order-1", 1)).await.head;
-        // As many deliveries as come without waiting for them, as a subscriber takes them that has nothing else to do.
+        // As many deliveries as arrive without waiting, as taken by a subscriber that has nothing else to do.
         while let Ok(delivery) = timeout(Duration::from_millis(1), subscriber.next()).await {
             told += 1;
             if delivery.through >= skipped {
@@ -141,7 +138,7 @@ pub async fn progress_without_events_is_told_now_and_then_only(store: Store) {
             }
         }
     }
-    // However slow the store is, it tells no more often. One more at either end.
+    // However slow the store is, it does not tell more often. One more is allowed at either end.
     let allowed = 2 + begun.elapsed().as_millis() / PROGRESS_EVERY.as_millis();
     assert!(told <= allowed, "{told} deliveries without events, {allowed} were due");
     let wanted = append(&store, of("payment-1", 1)).await;
@@ -176,7 +173,7 @@ pub async fn subscribers_that_come_and_go_miss_nothing_and_see_nothing_twice(sto
                 write(&store, &done, index, APPENDS).await;
                 return Vec::new();
             }
-            // Each comes at another moment, and leaves and comes back at another pace.
+            // Each arrives at a different moment, and leaves and returns at a different pace.
             let (late, pace) = ((index - WRITERS) * WRITERS * APPENDS / SUBSCRIBERS, 1 + index - WRITERS);
             done.subscribe().wait_for(|done| *done >= late).await.unwrap();
             follow_to_the_end(&store, WRITERS, pace).await.events

@@ -1,4 +1,4 @@
-//! Where a consumer writes its state, and a view of it from outside.
+//! Where a consumer writes its state, and a view of it for others.
 
 use super::{Activity, ConsumerState, LOG_POLL, in_time};
 use crate::{EventStore, Head, ReadError, ReadLog};
@@ -10,12 +10,12 @@ use std::{
 };
 use tokio::{sync::watch, time};
 
-/// What the consumer says, and what was found about the log beside it.
+/// What the consumer says, and what was found out about the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Told {
-    /// Of what the consumer itself says. Only `since` is that of the activity that is shown.
+    /// As the consumer itself says, except for `since`, which belongs to the activity that is shown.
     state: ConsumerState,
-    /// What the consumer waits for while the log does not answer.
+    /// What the consumer is waiting for while the log does not answer.
     away: Option<Activity>,
 }
 
@@ -31,7 +31,7 @@ impl Told {
         ConsumerState { activity: self.activity(), ..self.state.clone() }
     }
 
-    /// What has stopped does nothing more.
+    /// A consumer that has stopped does nothing more.
     fn set(&mut self, activity: Activity) {
         if !self.state.is_stopped() {
             self.state.activity = activity;
@@ -53,7 +53,7 @@ impl Told {
     }
 }
 
-/// Changes what is told, and wakes whoever waits if that made a difference.
+/// Changes the state, and wakes whoever waits if that made a difference.
 fn update(board: &watch::Sender<Told>, change: impl FnOnce(&mut Told)) {
     board.send_if_modified(|told| {
         let before = told.clone();
@@ -65,11 +65,12 @@ fn update(board: &watch::Sender<Told>, change: impl FnOnce(&mut Told)) {
     });
 }
 
-/// Where a consumer writes its state. It belongs to what runs the consumer: when it is dropped, the consumer has stopped.
+/// Where a consumer writes its state. It belongs to whatever runs the consumer: when it is dropped, the consumer has
+/// stopped.
 #[derive(Debug)]
 pub struct ConsumerBoard {
     told: watch::Sender<Told>,
-    /// As long as the board is there, somebody may ask for a view.
+    /// As long as the board exists, somebody may ask for a view.
     watch: ConsumerWatch,
 }
 
@@ -80,7 +81,7 @@ impl ConsumerBoard {
         Self { told, watch: ConsumerWatch(watch) }
     }
 
-    /// A view of the state from outside.
+    /// A view of the state for others.
     pub fn watch(&self) -> ConsumerWatch {
         self.watch.clone()
     }
@@ -90,23 +91,23 @@ impl ConsumerBoard {
         self.told.borrow().state.position
     }
 
-    /// Says what the consumer does. What has stopped does nothing more.
+    /// Sets what the consumer does. One that has stopped does nothing more.
     pub fn set(&self, activity: Activity) {
         update(&self.told, |told| told.set(activity));
     }
 
-    /// Says where the consumer is, which may be less than before.
+    /// Sets where the consumer is, which may be less than before.
     pub fn place(&self, position: Sequence) {
         update(&self.told, |Told { state, .. }| {
             if position < state.position {
-                // What was known of the events behind is not true of these.
+                // What was known about the events that follow is not true here.
                 state.oldest = None;
             }
             state.position = position;
         });
     }
 
-    /// Says that everything up to `position` is handled, so the consumer runs.
+    /// Notes that everything up to `position` is handled, so the consumer runs.
     pub fn moved(&self, position: Sequence) {
         update(&self.told, |told| {
             told.state.position = position;
@@ -117,13 +118,13 @@ impl ConsumerBoard {
         });
     }
 
-    /// Says that the log goes to `head` at least.
+    /// Notes that the log reaches at least to `head`.
     pub fn heard(&self, head: Sequence) {
         update(&self.told, |told| told.state.head = told.state.head.max(head));
     }
 
-    /// Keeps the log's head and the age true, and notices when the log does not answer. To be run beside the consumer; once
-    /// this is dropped, the state says that they are not known any more.
+    /// Keeps the log's head and the age up to date, and notices when the log does not answer. Run it beside the
+    /// consumer; once it is dropped, the state says that they are no longer known.
     pub async fn follow_log(&self, store: &dyn EventStore) -> Infallible {
         let _followed = Followed(&self.told);
         loop {
@@ -132,9 +133,9 @@ impl ConsumerBoard {
         }
     }
 
-    /// Says that the consumer is over in this process, for a reason that somebody has to mend. What waits for that still
-    /// grows: from now on the log is followed beside nothing, as long as the store and a view of the state are there. It
-    /// keeps neither. To be called within a Tokio runtime.
+    /// Says that the consumer has ended in this process, for a reason that somebody must fix. The events that wait
+    /// for that still increase, so from now on the log is followed in a task of its own, as long as the store and a
+    /// view of the state exist; the task keeps neither alive. Call it within a Tokio runtime.
     pub fn failed(&self, reason: String, store: &Arc<dyn EventStore>) {
         self.set(Activity::Stopped { reason });
         tokio::spawn(follow_for_views(self.told.clone(), Arc::downgrade(store)));
@@ -150,7 +151,7 @@ async fn follow_for_views(told: watch::Sender<Told>, store: Weak<dyn EventStore>
     }
 }
 
-/// The log is asked for its head as long as this is there.
+/// The log is asked for its head as long as this exists.
 struct Followed<'a>(&'a watch::Sender<Told>);
 
 impl Drop for Followed<'_> {
@@ -175,7 +176,7 @@ impl Drop for ConsumerBoard {
     }
 }
 
-/// A view of a consumer's state from outside. Cloning it is cheap.
+/// A view of a consumer's state for others. Cloning it is cheap.
 #[derive(Clone, Debug)]
 pub struct ConsumerWatch(watch::Receiver<Told>);
 
@@ -185,21 +186,21 @@ impl ConsumerWatch {
         self.0.borrow().state()
     }
 
-    /// Waits for a state that `wanted` accepts, or for the consumer's end.
+    /// Waits for a state that `wanted` accepts, or for the end of the consumer.
     pub async fn wait_for(&self, mut wanted: impl FnMut(&ConsumerState) -> bool) -> ConsumerState {
         let mut news = self.0.clone();
         let over = |told: &Told| told.state.is_stopped() || wanted(&told.state());
         let found = news.wait_for(over).await.map(|told| told.state());
-        // A board that is gone has said that the consumer has stopped.
+        // A board that is gone has noted that the consumer has stopped.
         found.unwrap_or_else(|_| self.state())
     }
 }
 
-/// What the log says beside a consumer.
+/// What the log says about a consumer.
 struct Found {
     /// The last sequence number.
     head: Sequence,
-    /// When the first event behind the consumer's position was recorded; `None`: there is none, or it cannot be read.
+    /// When the first event after the consumer's position was recorded; `None`: there is none, or it cannot be read.
     oldest: Option<Timestamp>,
 }
 
@@ -215,7 +216,7 @@ async fn find(store: &dyn EventStore, position: Sequence) -> Result<Found, ReadE
         return Ok(Found { head: last, oldest: None });
     }
     let one = ReadLog { events_max: 1, bytes_max: 1, ..ReadLog::from(position.next().max(first)) };
-    // The head was there. If this event cannot be read, that is for the consumer to find and to say.
+    // The head was read. If this event cannot be, it is for the consumer to find out and to say.
     let page = in_time(store.read_log(one)).await.ok();
     let oldest = page.and_then(|page| page.events.first().map(|event| event.recorded_at()));
     Ok(Found { head: last, oldest })
