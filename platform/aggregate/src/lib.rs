@@ -31,7 +31,6 @@ mod loaded;
 mod reader;
 mod repository;
 mod request;
-mod retry;
 mod snapshot;
 pub mod testing;
 mod upcast;

@@ -1,6 +1,6 @@
 //! Reading a stream into a state: from a snapshot that the log confirms, or from the beginning.
 
-use crate::{Aggregate, LoadError, Loaded, Upcasters, retry, snapshot::SnapshotCache};
+use crate::{Aggregate, LoadError, Loaded, Upcasters, snapshot::SnapshotCache};
 use annals_event::{EventBatch, EventId, LogId, StreamName, Version};
 use annals_store::{EventStore, ReadError, ReadStream, StreamPage};
 use std::sync::Arc;
@@ -88,10 +88,8 @@ impl<A: Aggregate> Reader<A> {
     }
 
     pub(crate) async fn page(&self, read: ReadStream) -> Result<StreamPage, LoadError> {
-        let answer = || self.store.read_stream(read.clone());
-        retry::while_unavailable(answer, ReadError::is_retryable)
-            .await
-            .map_err(|cause| LoadError::Read { stream: read.stream.clone(), cause })
+        let stream = read.stream.clone();
+        self.store.read_stream(read).await.map_err(|cause| LoadError::Read { stream, cause })
     }
 
     async fn load_from_snapshot(
@@ -142,8 +140,8 @@ impl<A: Aggregate> Reader<A> {
     }
 
     async fn log_id(&self, stream: &StreamName) -> Result<LogId, LoadError> {
-        let ask = || retry::while_unavailable(|| self.store.head(), ReadError::is_retryable);
-        let known = self.log_id.get_or_try_init(|| async { ask().await.map(|head| head.log_id) }).await;
+        let ask = || async { self.store.head().await.map(|head| head.log_id) };
+        let known = self.log_id.get_or_try_init(ask).await;
         known.copied().map_err(|cause| LoadError::Read { stream: stream.clone(), cause })
     }
 }

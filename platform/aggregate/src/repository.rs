@@ -3,13 +3,11 @@ use crate::{
     guarded,
     reader::{Current, Reader},
     request::{self, Earlier, Request},
-    retry,
     snapshot::SnapshotCache,
     stream_of,
 };
 use annals_event::{Append, CodecError, Conflict, Metadata, Receipt, Recorded, StreamName, Version};
-use annals_store::{AppendError, EventStore, ReadStream, causes::SERVICE_HEADER};
-use backon::BackoffBuilder;
+use annals_store::{AppendError, Backoff, EventStore, ReadStream, causes::SERVICE_HEADER};
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -114,8 +112,8 @@ impl<A: Aggregate> Repository<A> {
 
     /// Decides on `command` and writes the events that result.
     ///
-    /// When others write at the same time, the decision is made again on what they left. When the store is
-    /// unavailable for a moment, the append is repeated, and never done twice. A request whose id the caller chose
+    /// When others write at the same time, the decision is made again on what they left. A store that is unavailable is
+    /// asked once: its adapter has tried for as long as a call may take. A request whose id the caller chose
     /// ([`Context::request`]) may be repeated as a whole: the repeat writes nothing and gets the first result, as
     /// long as the log remembers the id or the first one's events come after the snapshot that the state is loaded
     /// from. The same id with a command that would have led to other events is an error
@@ -127,19 +125,18 @@ impl<A: Aggregate> Repository<A> {
         context: Context,
     ) -> Result<Executed<A>, ExecuteError<A::Error>> {
         let stream = stream_of::<A>(id).map_err(LoadError::from)?;
-        let mut delays = retry::conflict_delays(self.conflict_retries_max).build();
-        let mut attempts = 0;
+        let (mut backoff, mut attempts) = (Backoff::contention(), 0);
         loop {
             attempts += 1;
             let conflict = match self.attempt(&stream, command.clone(), &context).await? {
                 Attempt::Done(executed) => return Ok(executed),
                 Attempt::Conflict(conflict) => conflict,
             };
-            let Some(delay) = delays.next() else {
+            if attempts > self.conflict_retries_max {
                 return Err(ExecuteError::Contended { attempts, conflict });
-            };
+            }
             tracing::debug!(%conflict, "deciding again");
-            tokio::time::sleep(delay).await;
+            backoff.wait().await;
         }
     }
 
@@ -212,8 +209,7 @@ impl<A: Aggregate> Repository<A> {
     }
 
     async fn append(&self, append: &Append) -> Result<Receipt, AppendError> {
-        let answer = || self.reader.store.append(append.clone());
-        let answered = retry::while_unavailable(answer, AppendError::is_retryable).await;
+        let answered = self.store().append(append.clone()).await;
         if answered.as_ref().is_err_and(|error| !matches!(error, AppendError::Conflict(_))) {
             Span::current().record("otel.status_code", "ERROR");
         }

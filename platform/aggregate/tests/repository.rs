@@ -147,26 +147,40 @@ async fn decisions_are_made_again_only_so_often() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_lost_does_not_double_the_events() {
+async fn an_append_whose_answer_is_lost_is_done_once_when_it_is_requested_again() {
     let store = FaultyStore::new();
     let accounts = Repository::<Account>::new(store.clone());
     accounts.execute("1", open(), Context::new()).await.unwrap();
-    store.next_appends([Fault::Refuse, Fault::LoseAnswer, Fault::Refuse]);
-    let deposited = accounts.execute("1", deposit(5), Context::new()).await.unwrap();
-    assert_eq!(store.appends.load(Ordering::SeqCst), 5);
+    store.next_appends([Fault::Refuse, Fault::LoseAnswer]);
+    let request = || Context::new().request(RequestId::from_name("transfer 8"));
+    for _ in 0..2 {
+        let failed = accounts.execute("1", deposit(5), request()).await;
+        assert!(is_unavailable(&failed), "{failed:?}");
+    }
+    let deposited = accounts.execute("1", deposit(5), request()).await.unwrap();
     assert!(deposited.repeated);
     assert_eq!((deposited.version, balance(&accounts).await), (Version::new(2), 5));
     assert_eq!(deposited.token, store.head().await.unwrap().last);
 }
 
+/// The adapter has tried for as long as the call may take, and the caller may try again: a third would multiply both.
 #[tokio::test(start_paused = true)]
-async fn a_store_that_stays_away_is_an_error_in_the_end() {
+async fn a_store_that_does_not_answer_is_asked_once() {
     let store = FaultyStore::new();
+    let accounts = Repository::<Account>::new(store.clone());
     store.next_appends([Fault::Refuse; 100]);
-    let failed = Repository::<Account>::new(store).execute("1", open(), Context::new()).await;
-    let Err(ExecuteError::Append { cause: AppendError::Unavailable { .. }, .. }) = failed else {
-        panic!("{failed:?}");
-    };
+    let failed = accounts.execute("1", open(), Context::new()).await;
+    assert!(is_unavailable(&failed), "{failed:?}");
+    assert_eq!(store.appends.load(Ordering::SeqCst), 1);
+
+    store.is_away.store(true, Ordering::SeqCst);
+    store.reads.store(0, Ordering::SeqCst);
+    assert!(matches!(accounts.load("1").await, Err(LoadError::Read { .. })));
+    assert_eq!(store.reads.load(Ordering::SeqCst), 1);
+}
+
+fn is_unavailable<T, E: std::error::Error>(executed: &Result<T, ExecuteError<E>>) -> bool {
+    matches!(executed, Err(ExecuteError::Append { cause: AppendError::Unavailable { .. }, .. }))
 }
 
 #[tokio::test]

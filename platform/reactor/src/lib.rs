@@ -29,7 +29,6 @@ mod error;
 mod handle;
 mod plan;
 mod reactor;
-mod retry;
 mod worker;
 
 pub use error::{ReactorError, WaitError};

@@ -2,10 +2,10 @@
 
 mod running;
 
-use crate::{Reactor, ReactorError, ReactorHandle, retry::Delays};
+use crate::{Reactor, ReactorError, ReactorHandle};
 use annals_aggregate::Repository;
 use annals_event::{Event, EventType, InvalidName, MarkName, Opening, Sequence};
-use annals_store::{Activity, ConsumerBoard, EventStore, Filter, ReadError};
+use annals_store::{Activity, Backoff, ConsumerBoard, EventStore, Filter, ReadError};
 use running::Running;
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -111,7 +111,7 @@ impl<R: Reactor> ReactorWorker<R> {
         mark: &MarkName,
         stop: &CancellationToken,
     ) -> Result<Option<(Opening, Option<Sequence>)>, ReactorError> {
-        let mut delays = Delays::unavailable();
+        let mut backoff = Backoff::outage();
         while !stop.is_cancelled() {
             let asked = async {
                 let opening = self.store().head().await?.opening;
@@ -119,18 +119,20 @@ impl<R: Reactor> ReactorWorker<R> {
             };
             match asked.await {
                 Ok(found) => return Ok(Some(found)),
-                Err(error) if error.may_pass() => self.wait_out(&error.into(), &mut delays, stop).await,
+                Err(error) if error.may_pass() => self.wait_out(&error.into(), &mut backoff, stop).await,
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(None)
     }
 
-    /// Waits before the store is asked again.
-    async fn wait_out(&self, error: &ReactorError, delays: &mut Delays, stop: &CancellationToken) {
-        tracing::warn!(reactor = self.reactor.name(), %error, "waiting for the event store");
+    /// Waits before the store is asked again; not when the worker is to stop.
+    async fn wait_out(&self, error: &ReactorError, backoff: &mut Backoff, stop: &CancellationToken) {
+        if !backoff.has_begun() {
+            tracing::warn!(reactor = self.reactor.name(), %error, "waiting for the event store");
+        }
         self.board.set(error.waiting());
-        delays.pause(stop).await;
+        stop.run_until_cancelled(backoff.wait()).await;
     }
 
     fn store(&self) -> &Arc<dyn EventStore> {

@@ -15,20 +15,17 @@ use crate::{Phase, Replay, ReplayId, WorkerError};
 use annals_aggregate::{Aggregate, LoadError, Loaded, Upcasters};
 use annals_event::{Category, EventBatch, EventRef, Sequence, StreamName, Timestamp, Version};
 use annals_store::{
-    Activity, ConsumerBoard, ConsumerState, Delivery, EventStore, Filter, Head, LogMismatch, ReadError,
-    SeenLog, Subscribe, chain_in, check_same_log,
+    Activity, Backoff, ConsumerBoard, ConsumerState, Delivery, EventStore, Filter, Head, LogMismatch,
+    ReadError, SeenLog, Subscribe, chain_in, check_same_log,
 };
 use std::{
     borrow::Cow,
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// How long to wait before the log is followed again after it could not be reached.
-const FOLLOW_RETRY: Duration = Duration::from_millis(500);
 /// Over so many sequence numbers without replays the place in the log is kept, so that following it again begins there.
 const SEEN_EVERY: u64 = 10_000;
 
@@ -165,13 +162,16 @@ impl Directory {
     }
 
     async fn follow_again(&self, followed: &mut Followed) -> Result<(), WorkerError> {
+        let mut backoff = Backoff::outage();
         loop {
-            match self.follow_once(followed).await {
+            match self.follow_once(followed, &mut backoff).await {
                 Ok(()) => {}
                 Err(error) if error.may_pass() => {
-                    tracing::warn!(%error, "the replays cannot be followed; trying again");
+                    if !backoff.has_begun() {
+                        tracing::warn!(%error, "the replays cannot be followed; trying again");
+                    }
                     self.0.board.set(Activity::waiting_for(&error));
-                    tokio::time::sleep(FOLLOW_RETRY).await;
+                    backoff.wait().await;
                 }
                 // Replays that old are over.
                 Err(ReadError::BelowStart { first, .. }) => {
@@ -186,7 +186,7 @@ impl Directory {
     }
 
     /// Follows the log for as long as it is surely the same.
-    async fn follow_once(&self, followed: &mut Followed) -> Result<(), ReadError> {
+    async fn follow_once(&self, followed: &mut Followed, backoff: &mut Backoff) -> Result<(), ReadError> {
         if followed.seen.is_none() && std::mem::replace(&mut followed.begun, true) {
             self.lists().anew = Some(List::new());
         }
@@ -217,6 +217,7 @@ impl Directory {
             }
             self.0.board.moved(delivery.through);
             self.0.board.heard(delivery.head);
+            *backoff = Backoff::outage();
             if delivery.is_caught_up() {
                 self.complete();
             }

@@ -5,8 +5,8 @@
 //!
 //! * Errors are those that the server's own store gave, unchanged. What goes wrong on the way is `Unavailable`.
 //! * An append is repeated with the same request id, never with another, while the server cannot be reached, and
-//!   only until the caller's deadline, [`Options::call_time_max`]: so it is written at most once. A receipt may then say `repeated` for a first call,
-//!   when the answer to an earlier attempt was lost.
+//!   only until the caller's deadline, [`Options::call_time_max`]: so it is written at most once. A receipt may then say
+//!   `repeated` for a first call, when the answer to an earlier attempt was lost.
 //! * A server that cannot be reached, or does not answer, is told in a log line within a second or so, once, and again when it
 //!   is back. Consumers see it by [`annals_store::probe`], and say it in their state.
 //! * A subscription outlives its connection, and says so: it comes back behind its last `through`, so nothing is missed or seen

@@ -10,15 +10,12 @@ pub struct Options {
     pub connect_time_max: Duration,
     /// How long one attempt of a request may take.
     pub request_time_max: Duration,
-    /// How long a server that cannot be reached is tried again, until the caller gets `Unavailable`. Zero: one attempt.
+    /// How long a server that cannot be reached is tried again, with waits as [`Backoff`](annals_store::Backoff) has them,
+    /// until the caller gets `Unavailable`. Zero: one attempt.
     pub retry_time_max: Duration,
     /// How long a call may take, all its attempts together, until the caller gets `Unavailable`: the deadline of whoever
     /// calls. [`GrpcStore::within`](crate::GrpcStore::within) gives a handle with another one.
     pub call_time_max: Duration,
-    /// The wait before the first new attempt; it doubles with each, with a random share so that clients spread.
-    pub retry_delay_min: Duration,
-    /// The longest wait between two attempts.
-    pub retry_delay_max: Duration,
     /// A connection that is silent for so long is asked whether the server is still there.
     pub keepalive_interval: Duration,
     /// How long the server may take to answer that.
@@ -35,8 +32,6 @@ impl Options {
     /// How long a call may take when nobody says otherwise, in milliseconds.
     pub const CALL_MS_MAX_DEFAULT: u64 = 30_000;
 
-    const RETRY_DELAY_MS_MIN_DEFAULT: u64 = 20;
-    const RETRY_DELAY_MS_MAX_DEFAULT: u64 = 2_000;
     const KEEPALIVE_MS_DEFAULT: u64 = 10_000;
 }
 
@@ -47,8 +42,6 @@ impl Default for Options {
             request_time_max: Duration::from_millis(Self::REQUEST_MS_MAX_DEFAULT),
             retry_time_max: Duration::from_millis(Self::RETRY_MS_MAX_DEFAULT),
             call_time_max: Duration::from_millis(Self::CALL_MS_MAX_DEFAULT),
-            retry_delay_min: Duration::from_millis(Self::RETRY_DELAY_MS_MIN_DEFAULT),
-            retry_delay_max: Duration::from_millis(Self::RETRY_DELAY_MS_MAX_DEFAULT),
             keepalive_interval: Duration::from_millis(Self::KEEPALIVE_MS_DEFAULT),
             keepalive_time_max: Duration::from_millis(Self::KEEPALIVE_MS_DEFAULT),
         }

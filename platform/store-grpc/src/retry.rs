@@ -1,14 +1,14 @@
-//! Trying again: with growing waits, for a bounded time, and never past the caller's deadline.
+//! Trying one call again, for a bounded time, and never past the caller's deadline.
 
 use crate::{Options, contact::Contact, options::TIME_MAX};
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use annals_store::Backoff;
 use std::time::Duration;
 use tokio::time::{self, Instant};
 use tonic::Status;
 
 /// The attempts of one request.
 pub(crate) struct Retry {
-    delays: ExponentialBackoff,
+    backoff: Backoff,
     /// No attempt begins later.
     begins_max: Instant,
     /// Nobody waits any longer.
@@ -19,25 +19,19 @@ pub(crate) struct Retry {
 impl Retry {
     /// Attempts that begin now.
     pub(crate) fn new(options: &Options) -> Self {
-        let delays = ExponentialBuilder::new()
-            .with_min_delay(options.retry_delay_min)
-            .with_max_delay(options.retry_delay_max)
-            .without_max_times()
-            .with_jitter()
-            .build();
         let (begun, call_time_max) = (Instant::now(), options.call_time_max);
         let after = |time: Duration| begun + time.min(TIME_MAX);
         let (begins_max, ends) = (after(options.retry_time_max.min(call_time_max)), after(call_time_max));
-        Self { delays, begins_max, ends, call_time_max }
+        Self { backoff: Backoff::outage(), begins_max, ends, call_time_max }
     }
 
     /// Waits for the time of the next attempt; `false` when there is to be none.
     pub(crate) async fn again(&mut self) -> bool {
-        let delay = self.delays.next().unwrap_or(Duration::MAX);
-        if Instant::now().checked_add(delay).is_none_or(|at| at > self.begins_max) {
+        let wait = self.backoff.next_wait();
+        if Instant::now() + wait > self.begins_max {
             return false;
         }
-        time::sleep(delay).await;
+        time::sleep(wait).await;
         true
     }
 

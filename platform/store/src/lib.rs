@@ -20,10 +20,14 @@
 //! * A subscription delivers in order, without gap or duplicate: first what is there, then what comes. Events come at
 //!   once; progress without events comes within [`PROGRESS_EVERY`], and not more often.
 //! * Conflict, bad input, unavailable and corrupted are distinct errors.
+//! * `Unavailable` comes after everything that the adapter itself could try in the time that a call may take. The
+//!   caller does not repeat the call on the spot; a consumer waits as [`Backoff`] says.
 //!
 //! Beside it stands what all consumers of the log have in common: [`ConsumerState`] says what one does and how far
-//! behind it is, and [`SeenLog`] whether the store still holds the log that it has seen.
+//! behind it is, [`SeenLog`] whether the store still holds the log that it has seen, and [`Backoff`] how it waits out
+//! an outage.
 
+mod backoff;
 mod consumer;
 mod error;
 mod filter;
@@ -38,6 +42,7 @@ mod subscription;
 pub mod causes;
 pub mod conformance;
 
+pub use backoff::{Backoff, CONTENTION_WAIT_MAX, CONTENTION_WAIT_MIN, OUTAGE_WAIT_MAX, OUTAGE_WAIT_MIN};
 pub use consumer::{Activity, ConsumerBoard, ConsumerState, ConsumerWatch, LOG_POLL, PROBE_TIME_MAX, probe};
 pub use error::{AppendError, Damage, ReadError};
 pub use filter::{Filter, Matcher};

@@ -97,11 +97,7 @@ pub(crate) fn impatient() -> annals_store_grpc::Options {
     annals_store_grpc::Options { retry_time_max: Duration::ZERO, ..annals_store_grpc::Options::default() }
 }
 
-/// Options of a client that comes back soon.
+/// Options of a client that tries each request again.
 pub(crate) fn patient() -> annals_store_grpc::Options {
-    annals_store_grpc::Options {
-        retry_delay_min: Duration::from_millis(2),
-        retry_delay_max: Duration::from_millis(40),
-        ..annals_store_grpc::Options::default()
-    }
+    annals_store_grpc::Options::default()
 }

@@ -3,7 +3,7 @@ use annals_store::{AppendError, EventStore, GappedStore, Layer, ReadError, ReadS
 use async_trait::async_trait;
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 use tokio::sync::Notify;
 
@@ -27,6 +27,9 @@ pub(crate) struct FaultyStore {
     pub(crate) arrived: Notify,
     pub(crate) go: Notify,
     pub(crate) appends: AtomicUsize,
+    /// Whether reads are not answered.
+    pub(crate) is_away: AtomicBool,
+    pub(crate) reads: AtomicUsize,
     pub(crate) read_events: AtomicUsize,
 }
 
@@ -38,6 +41,8 @@ impl FaultyStore {
             arrived: Notify::new(),
             go: Notify::new(),
             appends: AtomicUsize::new(0),
+            is_away: AtomicBool::new(false),
+            reads: AtomicUsize::new(0),
             read_events: AtomicUsize::new(0),
         })
     }
@@ -83,6 +88,10 @@ impl Layer for FaultyStore {
         }
     }
     async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        if self.is_away.load(Ordering::SeqCst) {
+            return Err(ReadError::Unavailable { reason: "the connection was cut".into() });
+        }
         let page = self.inner.read_stream(read).await?;
         self.read_events.fetch_add(page.events.len(), Ordering::SeqCst);
         Ok(page)

@@ -8,14 +8,11 @@ use crate::{
     generation::GenerationWriter,
 };
 use annals_event::Sequence;
+use annals_store::Backoff;
 use annals_telemetry::Run;
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
-
-const RETRY_DELAY_MIN: Duration = Duration::from_millis(20);
-const RETRY_DELAY_MAX: Duration = Duration::from_secs(5);
 
 /// Tends one generation.
 pub(super) struct Tender {
@@ -113,34 +110,26 @@ impl Tender {
 /// Waits longer after each failure in a row, and says so once.
 pub(super) struct Retry {
     read_model: ModelName,
-    delays: Option<ExponentialBackoff>,
+    backoff: Backoff,
     board: Option<Arc<Board>>,
 }
 
 impl Retry {
     pub(super) fn new(options: &ProjectorOptions, board: Option<Arc<Board>>) -> Self {
-        Self { read_model: options.model.name().clone(), delays: None, board }
+        Self { read_model: options.model.name().clone(), backoff: Backoff::outage(), board }
     }
 
     pub(super) async fn pause(&mut self, error: &GenerationError) {
-        if self.delays.is_none() {
+        if !self.backoff.has_begun() {
             warn!(read_model = %self.read_model, %error, "the read model is not folded now; trying again");
         }
         if let Some(board) = &self.board {
             board.set(error.waiting());
         }
-        let delays = self.delays.get_or_insert_with(|| {
-            ExponentialBuilder::default()
-                .with_min_delay(RETRY_DELAY_MIN)
-                .with_max_delay(RETRY_DELAY_MAX)
-                .without_max_times()
-                .with_jitter()
-                .build()
-        });
-        tokio::time::sleep(delays.next().unwrap_or(RETRY_DELAY_MAX)).await;
+        self.backoff.wait().await;
     }
 
     pub(super) fn reset(&mut self) {
-        self.delays = None;
+        self.backoff = Backoff::outage();
     }
 }

@@ -2,9 +2,9 @@
 //! time that the store is away.
 
 use super::ReactorWorker;
-use crate::{Reactor, ReactorError, plan::plan, retry::Delays};
+use crate::{Reactor, ReactorError, plan::plan};
 use annals_event::{Append, Conflict, EventBatch, MarkName, Opening, Sequence};
-use annals_store::{AppendError, Delivery, Filter, ReadError, Subscribe, Subscription};
+use annals_store::{AppendError, Backoff, Delivery, Filter, ReadError, Subscribe, Subscription};
 use annals_telemetry::{BatchCounts, Run, batch_span, record_batch};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
@@ -49,7 +49,7 @@ impl<R: Reactor> Running<'_, R> {
     /// Follows the log until told to stop, waiting out every time that the store is away. In a log that was restored from a
     /// backup it goes on from the mark that is there, as if it were started again.
     pub(super) async fn follow_on(&mut self) -> Result<(), ReactorError> {
-        let mut delays = Delays::unavailable();
+        let mut backoff = Backoff::outage();
         loop {
             let before = self.position();
             match self.follow().await {
@@ -58,9 +58,9 @@ impl<R: Reactor> Running<'_, R> {
                 }
                 Err(error) if error.is_retryable() => {
                     if self.position() > before {
-                        delays = Delays::unavailable();
+                        backoff = Backoff::outage();
                     }
-                    self.worker.wait_out(&error, &mut delays, &self.stop).await;
+                    self.worker.wait_out(&error, &mut backoff, &self.stop).await;
                 }
                 ended => return ended,
             }
@@ -123,7 +123,7 @@ impl<R: Reactor> Running<'_, R> {
     async fn handle(&mut self, delivery: Delivery) -> Result<(), ReactorError> {
         let Delivery { events, through, head, .. } = delivery;
         self.worker.board.heard(head);
-        let (mut done, mut single, mut delays) = (0, 0_usize, Delays::conflict());
+        let (mut done, mut single, mut backoff) = (0, 0_usize, Backoff::contention());
         let batch_max = self.worker.options.batch_events_max.max(1);
         // Of what does not go together the rest is looked at again: not much more is taken than went together last.
         let mut together = batch_max;
@@ -138,10 +138,12 @@ impl<R: Reactor> Running<'_, R> {
                     (done, single) = (done + handled, single.saturating_sub(handled));
                     let took = if handled < batch.len() { handled } else { together };
                     together = took.saturating_mul(2).clamp(1, batch_max);
-                    delays = Delays::conflict();
+                    backoff = Backoff::contention();
                 }
                 Handled::Refused if batch.len() > 1 => single = batch.len(),
-                Handled::Refused => delays.pause(&self.stop).await,
+                Handled::Refused => {
+                    self.stop.run_until_cancelled(backoff.wait()).await;
+                }
                 Handled::Stopped => return Ok(()),
             }
         }
@@ -196,7 +198,7 @@ impl<R: Reactor> Running<'_, R> {
         let append = append.only_in(self.opening);
         #[cfg(feature = "planted-bugs")]
         let append = self.plant(append, through).await?;
-        let mut delays = Delays::unavailable();
+        let mut backoff = Backoff::outage();
         loop {
             match self.ask(&append).await {
                 Ok(By::Us) => break,
@@ -218,7 +220,7 @@ impl<R: Reactor> Running<'_, R> {
                     if !repeat {
                         return Err(error);
                     }
-                    self.worker.wait_out(&error, &mut delays, &self.stop).await;
+                    self.worker.wait_out(&error, &mut backoff, &self.stop).await;
                 }
             }
         }

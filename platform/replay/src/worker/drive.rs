@@ -13,7 +13,7 @@ use crate::{
     Phase, ReadModelHost, Replay, ReplayCommand, ReplayError, ReplayId, Replays, error::passes_by_itself,
 };
 use annals_aggregate::Context;
-use backon::ExponentialBackoff;
+use annals_store::Backoff;
 use tokio_util::sync::CancellationToken;
 
 /// The worker is to stop before the replay has ended.
@@ -62,14 +62,14 @@ impl Drive<'_> {
     /// The replay, from its own stream: the directory may lag behind. `None`: it cannot be read.
     async fn load(&self) -> Result<Option<Replay>, Shutdown> {
         let id = self.id.to_string();
-        let mut delays = self.options.delays();
+        let mut backoff = Backoff::outage();
         loop {
             match self.replays.repository.load(&id).await {
                 Ok(loaded) => {
                     self.replays.directory.learn(self.id, &loaded);
                     return Ok(Some(loaded.state));
                 }
-                Err(error) if passes_by_itself(&error) => self.pause(&mut delays).await?,
+                Err(error) if passes_by_itself(&error) => self.wait(&mut backoff).await?,
                 Err(error) => {
                     self.replays.directory.cannot_read(self.id, &error);
                     return Ok(None);
@@ -80,7 +80,7 @@ impl Drive<'_> {
 
     async fn record(&self, command: ReplayCommand) -> Result<(), Shutdown> {
         let id = self.id.to_string();
-        let mut delays = self.options.delays();
+        let mut backoff = Backoff::outage();
         loop {
             let executed = self.replays.repository.execute(&id, command.clone(), Context::new()).await;
             match executed.map_err(|error| ReplayError::of(self.id, error)) {
@@ -94,17 +94,17 @@ impl Drive<'_> {
                     return Ok(());
                 }
                 Err(error) => {
-                    tracing::warn!(replay = %self.id, %error, "a step cannot be recorded; trying again");
-                    self.pause(&mut delays).await?;
+                    if !backoff.has_begun() {
+                        tracing::warn!(replay = %self.id, %error, "a step cannot be recorded; trying again");
+                    }
+                    self.wait(&mut backoff).await?;
                 }
             }
         }
     }
 
-    async fn pause(&self, delays: &mut ExponentialBackoff) -> Result<(), Shutdown> {
-        let delay = delays.next().unwrap_or(self.options.retry_max);
-        let slept = self.shutdown.run_until_cancelled(tokio::time::sleep(delay)).await;
-        slept.ok_or(Shutdown)
+    async fn wait(&self, backoff: &mut Backoff) -> Result<(), Shutdown> {
+        self.shutdown.run_until_cancelled(backoff.wait()).await.ok_or(Shutdown)
     }
 }
 

@@ -9,6 +9,7 @@
 use super::drive::Drive;
 use crate::{HostError, Phase, Plan, Replay, ReplayCommand, progress::Meter};
 use annals_event::Sequence;
+use annals_store::Backoff;
 use std::{convert::Infallible, future::Future};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -152,7 +153,7 @@ impl<'a> Step<'a> {
     where
         F: Future<Output = Result<T, HostError>>,
     {
-        let mut delays = self.drive.options.delays();
+        let mut backoff = Backoff::outage();
         loop {
             let reason = match attempt().await {
                 Ok(done) => return Ok(done),
@@ -160,10 +161,10 @@ impl<'a> Step<'a> {
                 Err(HostError::Cancelled) => return Err(self.stopped()),
                 Err(HostError::Unavailable(reason)) => reason,
             };
-            tracing::warn!(replay = %self.drive.id, %reason, "a step of the replay cannot be done; trying again");
-            let delay = delays.next().unwrap_or(self.drive.options.retry_max);
-            let slept = self.work.run_until_cancelled(tokio::time::sleep(delay)).await;
-            slept.ok_or_else(|| self.stopped())?;
+            if !backoff.has_begun() {
+                tracing::warn!(replay = %self.drive.id, %reason, "a step of the replay cannot be done; trying again");
+            }
+            self.work.run_until_cancelled(backoff.wait()).await.ok_or_else(|| self.stopped())?;
         }
     }
 

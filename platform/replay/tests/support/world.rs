@@ -176,8 +176,6 @@ impl Worker {
     pub fn on(store: Arc<dyn EventStore>, generations: impl IntoIterator<Item = Generations>) -> Self {
         let mut options = WorkerOptions::default();
         options.progress_every = Duration::from_millis(1);
-        options.retry_min = Duration::from_millis(1);
-        options.retry_max = Duration::from_millis(20);
         options.standby_every = Duration::from_millis(5);
         let host = |generations| Arc::new(GenerationsHost::new(generations)) as Arc<dyn ReadModelHost>;
         Self { replays: Replays::new(store), hosts: generations.into_iter().map(host).collect(), options }

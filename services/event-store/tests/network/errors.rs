@@ -1,7 +1,7 @@
 //! Every error that a store can give arrives as it was given.
 
 use crate::floods::stranger;
-use crate::support::{Server, client_options, one_event, stream};
+use crate::support::{Server, one_event, stream};
 use annals_event::{
     Append, Conflict, EventId, ExpectedVersion, InvalidAppend, LogId, MarkName, Opening, Receipt, RequestId,
     Sequence, Timestamp, Version,
@@ -77,7 +77,7 @@ async fn failing(append: AppendError, read: ReadError) -> (Server, GrpcStore) {
 async fn counted(append: AppendError, read: ReadError) -> (Server, GrpcStore, Arc<Failing>) {
     let store = Arc::new(Failing { append, read, appends: AtomicUsize::new(0) });
     let server = Server::start(store.clone()).await;
-    let options = Options { retry_time_max: Duration::from_millis(20), ..client_options() };
+    let options = Options { retry_time_max: Duration::from_millis(100), ..Options::default() };
     let client = GrpcStore::connect(&server.url(), options).await.unwrap();
     (server, client, store)
 }
@@ -161,7 +161,7 @@ async fn an_error_in_a_subscription_arrives_unchanged_and_ends_it() {
 #[tokio::test]
 async fn an_address_that_is_none_is_refused_with_an_example() {
     for bad in ["", "127.0.0.1:1", "https://127.0.0.1:1", "not an address", "http://"] {
-        let error = GrpcStore::connect(bad, client_options()).await.unwrap_err();
+        let error = GrpcStore::connect(bad, Options::default()).await.unwrap_err();
         assert!(matches!(&error, ConnectError::Address { .. }), "{bad:?}: {error}");
         assert!(error.to_string().contains("it looks like http://127.0.0.1:"));
     }
@@ -172,7 +172,7 @@ async fn a_server_that_is_not_there_is_named() {
     let server = Server::start(Arc::new(GappedStore::new())).await;
     let url = server.url();
     server.stop().await;
-    let options = Options { retry_time_max: Duration::from_millis(20), ..client_options() };
+    let options = Options { retry_time_max: Duration::from_millis(100), ..Options::default() };
     let error = GrpcStore::connect(&url, options).await.unwrap_err().to_string();
     assert!(error.starts_with(&format!("cannot use the event store at {url}: ")), "{error}");
 }

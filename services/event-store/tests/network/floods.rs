@@ -1,6 +1,6 @@
 //! Those who send too much, too little or nonsense are let go, and disturb nobody else.
 
-use crate::support::{Server, client_options, event, one_event, stream};
+use crate::support::{Server, event, one_event, stream};
 use annals_event::{Append, ExpectedVersion, NewEvent, Sequence, limits::PAYLOAD_BYTES_MAX};
 use annals_event_store::{Limits, Options};
 use annals_service::HttpLimits;
@@ -280,7 +280,7 @@ async fn there_are_only_so_many_subscriptions_and_one_that_ends_makes_room() {
     assert_eq!(third.code(), Code::ResourceExhausted);
     drop(first);
     // The client tries again until the server has noticed.
-    let patient = GrpcStore::connect(&server.url(), client_options()).await.unwrap();
+    let patient = GrpcStore::connect(&server.url(), annals_store_grpc::Options::default()).await.unwrap();
     let mut subscription =
         patient.subscribe(Subscribe { from: Sequence::FIRST, filter: Filter::all() }).await.unwrap();
     assert!(subscription.next().await.unwrap().is_caught_up());

@@ -1,6 +1,6 @@
 //! The server is stopped, killed and replaced while clients append and read.
 
-use crate::support::{Server, client_options, event, one_event, stream};
+use crate::support::{Server, event, one_event, stream};
 use annals_event::{Append, ExpectedVersion, Receipt, Sequence};
 use annals_store::{
     AppendError, EventStore, Filter, GappedStore, Layer, ReadError, ReadLog, ReadStream, Subscribe,
@@ -135,7 +135,7 @@ async fn a_server_that_stops_answers_what_is_under_way_and_ends_subscriptions() 
     let slow = Slow::over(&store);
     let (written, leave) = (Arc::clone(&slow.written), Arc::clone(&slow.leave));
     let server = Server::start_to_restart(Arc::new(slow)).await;
-    let options = Options { retry_time_max: Duration::from_millis(20), ..client_options() };
+    let options = Options { retry_time_max: Duration::from_millis(20), ..Options::default() };
     let client = GrpcStore::connect(&server.url(), options).await.unwrap();
     let mut subscription = client.subscribe(from_the_start()).await.unwrap();
     assert!(subscription.next().await.unwrap().events.is_empty());
@@ -174,7 +174,7 @@ async fn a_call_ends_at_its_callers_deadline_while_the_server_is_silent() {
 #[tokio::test]
 async fn a_server_that_stays_away_is_unavailable_in_bounded_time() {
     let server = Server::start_to_restart(Arc::new(GappedStore::new())).await;
-    let options = Options { retry_time_max: Duration::from_millis(50), ..client_options() };
+    let options = Options { retry_time_max: Duration::from_millis(50), ..Options::default() };
     let client = GrpcStore::connect(&server.url(), options).await.unwrap();
     let mut subscription = client.subscribe(from_the_start()).await.unwrap();
     subscription.next().await.unwrap();
@@ -210,8 +210,6 @@ async fn a_client_may_wait_for_as_long_as_times_can_be() {
         request_time_max: forever,
         retry_time_max: forever,
         call_time_max: forever,
-        retry_delay_min: forever,
-        retry_delay_max: forever,
         keepalive_interval: forever,
         keepalive_time_max: forever,
     };

@@ -5,7 +5,7 @@ use annals_event_store::{Limits, Options, Service};
 use annals_store::EventStore;
 use annals_store_grpc::GrpcStore;
 use annals_tests::lasting_address;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -41,7 +41,7 @@ impl Server {
     }
 
     pub(crate) async fn client(&self) -> GrpcStore {
-        GrpcStore::connect(&self.url(), client_options()).await.unwrap()
+        GrpcStore::connect(&self.url(), annals_store_grpc::Options::default()).await.unwrap()
     }
 
     /// Ends in order, as at a signal.
@@ -60,15 +60,6 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.running.abort();
-    }
-}
-
-/// Waits that are short enough for tests and long enough for a restart on a busy machine.
-pub(crate) fn client_options() -> annals_store_grpc::Options {
-    annals_store_grpc::Options {
-        retry_delay_min: Duration::from_millis(2),
-        retry_delay_max: Duration::from_millis(20),
-        ..annals_store_grpc::Options::default()
     }
 }
 

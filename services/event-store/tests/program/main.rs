@@ -25,7 +25,7 @@ use std::{
     path::Path,
     process::{Output, Stdio},
 };
-use support::{client_options, one_event, stream};
+use support::{one_event, stream};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
@@ -57,7 +57,7 @@ impl Program {
     }
 
     async fn client(&self) -> GrpcStore {
-        GrpcStore::connect(&self.url, client_options()).await.unwrap()
+        GrpcStore::connect(&self.url, annals_store_grpc::Options::default()).await.unwrap()
     }
 
     fn listen(&self) -> String {

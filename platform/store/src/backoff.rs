@@ -1,0 +1,89 @@
+//! The one retry policy: how long to wait before a store, or a database, is tried again.
+//!
+//! Two wait, and nobody between them:
+//!
+//! * An adapter tries a call again while it cannot reach its store, within the time that the call may take. Then, or at once
+//!   where trying again changes nothing, it answers `Unavailable`.
+//! * A consumer waits out an outage for as long as it runs, and says so in its state.
+//!
+//! A call in between is made once: its caller has a deadline, and may come back with the same request id.
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use std::time::Duration;
+
+/// The first wait for a store that cannot be used.
+pub const OUTAGE_WAIT_MIN: Duration = Duration::from_millis(20);
+/// The longest one, without the random share.
+pub const OUTAGE_WAIT_MAX: Duration = Duration::from_secs(2);
+/// The first wait after others wrote to the same stream.
+pub const CONTENTION_WAIT_MIN: Duration = Duration::from_millis(1);
+/// The longest one, without the random share.
+pub const CONTENTION_WAIT_MAX: Duration = Duration::from_millis(50);
+
+/// The waits between attempts, without end. Each is twice the one before, up to a bound; a random share of up to as much again
+/// keeps those who wait at the same time from coming back together.
+#[derive(Debug)]
+pub struct Backoff {
+    waits: ExponentialBackoff,
+    max: Duration,
+    begun: bool,
+}
+
+impl Backoff {
+    /// While a store cannot be used.
+    pub fn outage() -> Self {
+        Self::between(OUTAGE_WAIT_MIN, OUTAGE_WAIT_MAX)
+    }
+
+    /// While others write to the same stream.
+    pub fn contention() -> Self {
+        Self::between(CONTENTION_WAIT_MIN, CONTENTION_WAIT_MAX)
+    }
+
+    fn between(min: Duration, max: Duration) -> Self {
+        let waits = ExponentialBuilder::new().with_min_delay(min).with_max_delay(max);
+        Self { waits: waits.without_max_times().with_jitter().build(), max, begun: false }
+    }
+
+    /// Whether there was a wait: who logs an outage does so before the first.
+    pub fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// The next wait.
+    pub fn next_wait(&mut self) -> Duration {
+        self.begun = true;
+        self.waits.next().unwrap_or(self.max)
+    }
+
+    /// Waits. Dropping the future ends that.
+    pub async fn wait(&mut self) {
+        tokio::time::sleep(self.next_wait()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_a_bound_and_are_spread() {
+        for (mut backoff, min, max) in [
+            (Backoff::outage(), OUTAGE_WAIT_MIN, OUTAGE_WAIT_MAX),
+            (Backoff::contention(), CONTENTION_WAIT_MIN, CONTENTION_WAIT_MAX),
+        ] {
+            assert!(!backoff.has_begun());
+            for doubled in 0..40 {
+                let least = min.saturating_mul(1 << doubled.min(20)).min(max);
+                let wait = backoff.next_wait();
+                assert!((least..=2 * least).contains(&wait), "{wait:?} after {doubled} waits");
+            }
+            assert!(backoff.has_begun());
+        }
+        let [one, other] = [Backoff::outage(), Backoff::outage()].map(|mut backoff| {
+            let waits = std::iter::repeat_with(|| backoff.next_wait());
+            waits.take(20).collect::<Vec<_>>()
+        });
+        assert_ne!(one, other);
+    }
+}
