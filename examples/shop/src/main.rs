@@ -5,9 +5,8 @@ use annals_shop::options::Options;
 use clap::Parser;
 use std::process::ExitCode;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match annals_shop::run::run(Options::parse()).await {
+fn main() -> ExitCode {
+    match annals_shop::run::run(Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("annals-shop: {}", sentence(error.as_ref()));

@@ -9,7 +9,8 @@ use annals::service::{Ending, sentence};
 use annals::telemetry;
 use anyhow::{Result, bail};
 
-/// Runs the program.
+/// Runs the program to its end, on a runtime of its own: in a binary's crate all that is asynchronous would be compiled anew.
+#[tokio::main]
 pub async fn run(options: Options) -> Result<()> {
     let telemetry = telemetry::init(telemetry_options())?;
     let ending = Ending::new();
