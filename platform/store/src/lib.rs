@@ -8,7 +8,7 @@
 //!   checkpoint 4          the next read is from 5
 //! ```
 //!
-//! What every adapter guarantees, and the [conformance] suite checks:
+//! What every adapter guarantees, and the suite in `conformance` (a feature of that name) checks:
 //!
 //! * Sequence numbers strictly increase in commit order; nothing appears below a position that was readable. There
 //!   may be gaps: use `next()` of a position, and never assume that an event is there.
@@ -40,6 +40,7 @@ mod store;
 mod subscription;
 
 pub mod causes;
+#[cfg(feature = "conformance")]
 pub mod conformance;
 
 pub use backoff::{Backoff, CONTENTION_WAIT_MAX, CONTENTION_WAIT_MIN, OUTAGE_WAIT_MAX, OUTAGE_WAIT_MIN};
