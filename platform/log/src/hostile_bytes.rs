@@ -6,13 +6,11 @@
 use crate::files::{BASE, CHECKPOINT};
 use crate::format::{
     AppendPayload, Base, Checkpoint, FRAME_HEADER_BYTES, FrameHeader, IndexOf, LogSecret, LogTag, Position,
-    SEGMENT_HEADER_BYTES, SegmentHeader, SegmentIndex, VersionRange,
+    SEGMENT_HEADER_BYTES, SegmentHeader, SegmentIndex, SegmentNumber, VersionRange,
 };
-use crate::num::SegmentNumber;
 use crate::num::{array_at, crc32c, from_u32, put, u32_at, u64_at};
-use crate::read::State;
 use crate::sim::{SimClock, SimDisk, SimEntropy};
-use crate::state::{Chain, Heads, Records};
+use crate::state::{Decided, Records};
 use crate::{Environment, Options, Retention, Writer};
 use annals_event::{Append, EventBatch, EventType, ExpectedVersion, LogId, MarkName, NewEvent, Sequence};
 use annals_event::{StreamName, Version};
@@ -149,34 +147,22 @@ fn decode_index(mut bytes: Vec<u8>) {
     let _ = index.waypoint(|waypoint| waypoint.first <= Sequence::new(50));
 }
 
-fn state_of(log: LogId) -> (Heads, State) {
-    let first = SegmentHeader {
-        number: SegmentNumber::FIRST,
-        log_id: log,
-        secret: LogSecret([8; 32]),
-        base: Position::new(0),
-        capacity_bytes: SEGMENT_BYTES,
-        first: Sequence::FIRST,
-        chain: Chain::default(),
-        recorded_before: 0,
-    };
-    (Heads::new(), State::at_start_of(first, &Options::default()))
+fn nothing_decided() -> Decided {
+    Decided::nothing(LogSecret([8; 32]).request_hasher(), Options::default().requests)
 }
 
 fn decode_checkpoint(mut bytes: Vec<u8>) {
     seal_end(&mut bytes);
     let Some(checkpoint) = Checkpoint::parse(bytes.into()) else { return };
     let _ = checkpoint.heads().count();
-    let (heads, mut state) = state_of(checkpoint.log);
-    let _ = checkpoint.restore(&heads, &mut state.marks, &mut state.window);
+    let _ = checkpoint.restore(&mut nothing_decided());
 }
 
 fn decode_base(mut bytes: Vec<u8>) {
     seal(&mut bytes, 0, 108, 108);
     seal_end(&mut bytes);
     let Ok(base) = Base::parse(bytes.into()) else { return };
-    let (heads, mut state) = state_of(base.start.log);
-    if base.restore(&heads, &mut state.marks, &mut state.window).is_some() {
+    if base.restore(&mut nothing_decided()).is_some() {
         let contents = base.contents().unwrap();
         assert!(Base::parse(contents.encode().into()).is_ok());
     }

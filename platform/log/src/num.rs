@@ -1,10 +1,6 @@
 //! Numbers in bytes, little-endian, and conversions that saturate instead of truncating. Reading beyond the end
 //! gives zeros: every structure that is read this way carries a checksum that was verified before.
 
-/// A segment's number, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct SegmentNumber(pub(crate) u32);
-
 const _: () = assert!(usize::BITS == 64, "positions in a log do not fit into a smaller usize");
 
 pub(crate) fn array_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {

@@ -3,8 +3,7 @@
 //! What always holds: it is made in small steps. Under no lock that an append or a reader waits for is more copied than a few
 //! thousand entries, however many there are.
 
-use crate::format::{CheckpointBuilder, LogEnd};
-use crate::num::SegmentNumber;
+use crate::format::{CheckpointBuilder, LogEnd, SegmentNumber};
 use crate::read::Shared;
 use annals_event::{MarkName, Sequence};
 use std::ops::Bound;
@@ -31,7 +30,7 @@ pub(crate) fn encode(shared: &Shared) -> Option<Encoded> {
         if state.active_segment()?.number != replay_from {
             return None;
         }
-        (state.end, state.window.requests())
+        (state.end, state.decided.window.requests())
     };
     let bytes = builder.finish(shared.log_id, replay_from, end.position, &requests);
     Some(Encoded { bytes, replay_from, end })
@@ -43,7 +42,7 @@ fn add_marks(shared: &Shared, builder: &mut CheckpointBuilder) {
     loop {
         let step: Vec<(MarkName, Sequence)> = {
             let state = shared.state.read();
-            let marks = state.marks.range((last, Bound::Unbounded)).take(STEP_MARKS);
+            let marks = state.decided.marks.range((last, Bound::Unbounded)).take(STEP_MARKS);
             marks.map(|(mark, value)| (mark.clone(), *value)).collect()
         };
         step.iter().for_each(|(mark, value)| builder.add_mark(mark, *value));

@@ -18,9 +18,8 @@ use crate::error::{Corruption, MaintenanceError, OpenError, ReadError};
 use crate::files::{BASE, replace_file};
 use crate::format::{
     AppendPayload, BASE_NOT_THIS_LOGS, BASE_NOT_WELL_FORMED, Base, BaseContents, FRAMES_AT, FoundBase,
-    FrameHeader, Kind, LogStart, SegmentHeader, damaged_base, records_in,
+    FrameHeader, Kind, LogStart, SegmentHeader, SegmentNumber, damaged_base, records_in,
 };
-use crate::num::SegmentNumber;
 use crate::open::remove_segments;
 use crate::options::planted;
 use crate::read::{Readable, Reader, Shared, Spot, Wanted, each_frame};

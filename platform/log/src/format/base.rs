@@ -14,9 +14,10 @@ use crate::files::{BASE, open_error, read_file};
 use crate::format::frame::{MARK_BYTES_MAX, Position, put_mark};
 use crate::format::secret::LogSecret;
 use crate::format::segment::SegmentHeader;
-use crate::num::SegmentNumber;
+use crate::format::segment::SegmentNumber;
+use crate::format::trail::Trail;
 use crate::num::{array_at, crc32c, i64_at, put, to_u64, to_usize, u32_at, u64_at, u128_at};
-use crate::state::{Chain, Head, Heads, Marks, Requests, StreamHash, Window, request_bytes};
+use crate::state::{Chain, Decided, Head, Marks, Requests, StreamHash, request_bytes};
 use annals_event::{LogId, MarkName, Sequence, Version};
 use bytes::Bytes;
 use std::io;
@@ -212,17 +213,18 @@ impl Base {
     /// The heads, as if their last events were in the last of the dropped segments: which it was matters to nobody.
     pub(crate) fn heads<'c>(&self, contents: &'c BaseContents) -> impl Iterator<Item = Head> + use<'c> {
         let segment = SegmentNumber(self.start.segment.0.saturating_sub(1));
-        let head = move |&(stream, version)| Head { stream, version, segment, previous_segment: 0 };
+        let note = Trail { segment, previous: 0 }.note();
+        let head = move |&(stream, version)| Head { stream, version, note };
         contents.heads.iter().map(head)
     }
 
-    /// Brings heads, marks and window to the base's; `None` when it is not well-formed.
-    pub(crate) fn restore(&self, heads: &Heads, marks: &mut Marks, window: &mut Window) -> Option<()> {
+    /// Brings what is decided to the base's; `None` when it is not well-formed.
+    pub(crate) fn restore(&self, decided: &mut Decided) -> Option<()> {
         let contents = self.contents()?;
-        heads.reserve(contents.heads.len());
-        self.heads(&contents).for_each(|head| heads.restore(head));
-        marks.extend(contents.marks);
-        window.restore(contents.requests);
+        decided.heads.reserve(contents.heads.len());
+        self.heads(&contents).for_each(|head| decided.heads.restore(head));
+        decided.marks.extend(contents.marks);
+        decided.window.restore(contents.requests);
         Some(())
     }
 }
@@ -353,12 +355,11 @@ mod tests {
             recorded_before: start().recorded_before,
         };
         assert_eq!(LogStart::of(&segment), start());
-        let (heads, mut marks) = (Heads::new(), Marks::new());
-        let mut window = Window::new(segment.secret.request_hasher(), 100);
-        base.restore(&heads, &mut marks, &mut window).unwrap();
-        assert_eq!(heads.version(StreamHash(6)), Version::new(6));
-        assert_eq!(marks.len(), 1);
-        assert_eq!(window.get(RequestId::from_bytes([8; 16])), Some(Sequence::new(8)));
+        let mut decided = Decided::nothing(segment.secret.request_hasher(), 100);
+        base.restore(&mut decided).unwrap();
+        assert_eq!(decided.heads.version(StreamHash(6)), Version::new(6));
+        assert_eq!(decided.marks.len(), 1);
+        assert_eq!(decided.window.get(RequestId::from_bytes([8; 16])), Some(Sequence::new(8)));
     }
 
     #[test]

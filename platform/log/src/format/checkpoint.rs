@@ -9,9 +9,10 @@
 //!   from the start of that segment brings everything to the log's end.
 
 use crate::format::frame::{MARK_BYTES_MAX, Position, put_mark};
-use crate::num::SegmentNumber;
+use crate::format::segment::SegmentNumber;
+use crate::format::trail::Trail;
 use crate::num::{array_at, crc32c, i64_at, put, to_u64, to_usize, u32_at, u64_at, u128_at};
-use crate::state::{Head, Heads, Marks, Requests, StreamHash, Window, request_bytes};
+use crate::state::{Decided, Head, Heads, Requests, StreamHash, request_bytes};
 use annals_event::{LogId, MarkName, Sequence, Version};
 use bytes::Bytes;
 
@@ -86,16 +87,17 @@ pub(crate) fn heads_bytes(heads: &Heads) -> u64 {
 fn put_head(head: &Head, out: &mut Vec<u8>) {
     out.extend_from_slice(&head.stream.0.to_le_bytes());
     out.extend_from_slice(&head.version.get().to_le_bytes());
-    out.extend_from_slice(&head.segment.0.to_le_bytes());
-    out.extend_from_slice(&head.previous_segment.to_le_bytes());
+    let trail = Trail::of(head);
+    out.extend_from_slice(&trail.segment.0.to_le_bytes());
+    out.extend_from_slice(&trail.previous.to_le_bytes());
 }
 
 fn head_at(bytes: &[u8], at: usize) -> Head {
+    let trail = Trail { segment: SegmentNumber(u32_at(bytes, at + 24)), previous: u32_at(bytes, at + 28) };
     Head {
         stream: StreamHash(u128_at(bytes, at)),
         version: Version::new(u64_at(bytes, at + 16)),
-        segment: SegmentNumber(u32_at(bytes, at + 24)),
-        previous_segment: u32_at(bytes, at + 28),
+        note: trail.note(),
     }
 }
 
@@ -133,25 +135,25 @@ impl Checkpoint {
     }
 
     /// Brings heads, marks and window to the checkpoint's; `None` when it is not well-formed.
-    pub(crate) fn restore(&self, heads: &Heads, marks: &mut Marks, window: &mut Window) -> Option<()> {
+    pub(crate) fn restore(&self, decided: &mut Decided) -> Option<()> {
         let bytes = &self.bytes;
         let head_count = to_usize(u64_at(bytes, 40));
         let marks_at = HEADER_BYTES.checked_add(head_count.checked_mul(HEAD_BYTES)?)?;
         bytes.get(HEADER_BYTES..marks_at)?;
-        heads.reserve(head_count);
+        decided.heads.reserve(head_count);
         for at in (HEADER_BYTES..marks_at).step_by(HEAD_BYTES) {
-            heads.restore(head_at(bytes, at));
+            decided.heads.restore(head_at(bytes, at));
         }
         let mut at = marks_at;
         for _ in 0..u64_at(bytes, 48) {
             let length = usize::from(*bytes.get(at)?);
             let name = bytes.get(at + 1..at + 1 + length)?;
             let mark = MarkName::new(std::str::from_utf8(name).ok()?).ok()?;
-            marks.insert(mark, Sequence::new(u64_at(bytes, at + 1 + length)));
+            decided.marks.insert(mark, Sequence::new(u64_at(bytes, at + 1 + length)));
             at += 1 + length + 8;
         }
         let table = bytes.get(at..bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
-        window.restore(Requests::parse(table, u64_at(bytes, 56), i64_at(bytes, 64))?);
+        decided.window.restore(Requests::parse(table, u64_at(bytes, 56), i64_at(bytes, 64))?);
         Some(())
     }
 }

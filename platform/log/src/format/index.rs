@@ -9,7 +9,7 @@
 //!   file with another link does not hold.
 //! * A posting carries the checksum of its record, so a single record is verified without its frame.
 
-use crate::num::SegmentNumber;
+use crate::format::segment::SegmentNumber;
 use crate::num::{array_at, crc32c, from_u32, i64_at, put, to_u32, to_u64, u32_at, u64_at, u128_at};
 use crate::state::{Chain, StreamHash};
 use annals_event::{LogId, Sequence, Version};

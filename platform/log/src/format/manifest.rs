@@ -7,7 +7,7 @@
 use crate::disk::Disk;
 use crate::files::{BASE, MANIFEST, is_known, read_file};
 use crate::format::frame::Position;
-use crate::num::SegmentNumber;
+use crate::format::segment::SegmentNumber;
 use crate::num::{crc32c, to_u64, to_usize};
 use annals_event::{LogId, Sequence, Timestamp};
 use std::{fmt::Write, io, ops::ControlFlow};

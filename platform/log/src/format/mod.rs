@@ -13,6 +13,7 @@ mod records;
 mod scan;
 mod secret;
 mod segment;
+mod trail;
 
 pub(crate) use base::{
     BASE_NOT_THIS_LOGS, BASE_NOT_WELL_FORMED, Base, BaseContents, FoundBase, LogStart, base_bytes_max,
@@ -36,4 +37,7 @@ pub(crate) use scan::{
     Extent, Scanned, Scanner, content_end, content_start, first_header, first_header_anywhere, last_synced_to,
 };
 pub(crate) use secret::{LogSecret, SECRET_BYTES};
-pub(crate) use segment::{BadHeader, FRAMES_AT, SEGMENT_FORMAT, SEGMENT_HEADER_BYTES, SegmentHeader};
+pub(crate) use segment::{
+    BadHeader, FRAMES_AT, SEGMENT_FORMAT, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentNumber,
+};
+pub(crate) use trail::{Trail, advance};

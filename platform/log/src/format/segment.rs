@@ -9,7 +9,7 @@
 
 use crate::format::frame::Position;
 use crate::format::secret::LogSecret;
-use crate::num::{SegmentNumber, array_at, crc32c, i64_at, put, u32_at, u64_at, u128_at};
+use crate::num::{array_at, crc32c, i64_at, put, u32_at, u64_at, u128_at};
 use crate::state::Chain;
 use annals_event::{LogId, Sequence};
 
@@ -20,6 +20,10 @@ pub(crate) const SEGMENT_FORMAT: u32 = 2;
 const MAGIC: [u8; 8] = *b"AnnalSeg";
 const CHECKSUM_AT: usize = 508;
 const SUFFIX: &str = ".segment";
+
+/// A segment's number, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SegmentNumber(pub(crate) u32);
 
 impl SegmentNumber {
     pub(crate) const FIRST: Self = Self(1);

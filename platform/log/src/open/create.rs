@@ -5,13 +5,12 @@
 use crate::disk::Environment;
 use crate::error::OpenError;
 use crate::files::{PREPARED, open_error};
-use crate::format::{LogSecret, Position, SegmentHeader};
-use crate::num::SegmentNumber;
+use crate::format::{LogSecret, Position, SegmentHeader, SegmentNumber};
 use crate::open::prepare::{Preparation, PreparedFile, write_segment_header};
 use crate::open::recovery::Recovered;
 use crate::options::Options;
 use crate::read::State;
-use crate::state::{Chain, Heads};
+use crate::state::Chain;
 use annals_event::{LogId, Sequence};
 use std::io;
 
@@ -62,5 +61,5 @@ pub(crate) fn create(environment: &Environment, options: &Options) -> Result<Rec
         .and_then(|()| disk.sync_dir());
     named.map_err(|error| open_error(disk, &name, error))?;
     let state = State::at_start_of(segment, options);
-    Ok(Recovered { heads: Heads::new(), state, file, closed: false, checkpointed: 0, segment })
+    Ok(Recovered { state, file, closed: false, checkpointed: 0, segment })
 }

@@ -8,9 +8,8 @@ use crate::error::{Corruption, OpenError};
 use crate::files::{BASE, CHECKPOINT, is_known, open_error, remove_if_there};
 use crate::format::{
     BASE_NOT_THIS_LOGS, BadHeader, Base, FRAME_HEADER_BYTES, FoundBase, LogStart, SEGMENT_FORMAT,
-    SEGMENT_HEADER_BYTES, SegmentHeader, damaged_base,
+    SEGMENT_HEADER_BYTES, SegmentHeader, SegmentNumber, damaged_base,
 };
-use crate::num::SegmentNumber;
 use crate::num::to_u64;
 use crate::open::restored::backup_manifest;
 use std::{io, path::Path};

@@ -15,9 +15,8 @@ use crate::files::{CHECKPOINT, open_error, read_file};
 use crate::format::{
     ActiveIndex, AppendPayload, BASE_NOT_WELL_FORMED, Base, Checkpoint, Extent, FRAME_HEADER_BYTES,
     FRAMES_AT, FrameHeader, GROUP_BYTES_MAX, IndexedRecord, Kind, LogTag, Position, Scanned, Scanner,
-    SegmentHeader, damaged_base, last_synced_to, records_in,
+    SegmentHeader, SegmentNumber, damaged_base, last_synced_to, records_in,
 };
-use crate::num::SegmentNumber;
 use crate::num::to_u64;
 use crate::open::folder::{LogFiles, check_new, missing_segment, read_files, remove_segments};
 use crate::open::repair;
@@ -28,7 +27,6 @@ use std::{collections::HashSet, sync::Arc};
 
 /// A log as it was found, and mended.
 pub(crate) struct Recovered {
-    pub(crate) heads: Heads,
     pub(crate) state: State,
     pub(crate) segment: SegmentHeader,
     /// The active segment's file.
@@ -85,7 +83,6 @@ enum Indexes {
 
 /// How a replay ended.
 struct Replayed {
-    heads: Heads,
     state: State,
     file: Arc<dyn DiskFile>,
     closed: bool,
@@ -158,10 +155,10 @@ impl<'a> Recovery<'a> {
             // Not being able to harms nothing: the base says what counts.
             remove_segments(&*self.environment.disk, &self.leftovers);
         }
-        let Replayed { heads, state, file, closed, .. } = replayed;
+        let Replayed { state, file, closed, .. } = replayed;
         let missing = || OpenError::Corrupted(missing_segment(self.environment, SegmentNumber::FIRST));
         let segment = *state.active_segment().ok_or_else(missing)?;
-        Ok(Recovered { heads, state, segment, file, closed, checkpointed })
+        Ok(Recovered { state, segment, file, closed, checkpointed })
     }
 
     fn read_checkpoint(&self) -> Option<Checkpoint> {
@@ -180,7 +177,6 @@ impl<'a> Recovery<'a> {
         durable_to: Position,
         indexes: Indexes,
     ) -> Result<Replayed, OpenError> {
-        let heads = Heads::new();
         let start = checkpoint.and_then(|checkpoint| self.index_of(checkpoint.replay_from)).unwrap_or(0);
         let missing = || OpenError::Corrupted(missing_segment(self.environment, SegmentNumber::FIRST));
         let first = *self.segments.get(start).ok_or_else(missing)?;
@@ -188,22 +184,20 @@ impl<'a> Recovery<'a> {
         state.segments = Arc::new(self.segments.iter().take(start + 1).copied().collect());
         state.corruption = self.check_footers(start)?;
         match (checkpoint, &self.base) {
-            (Some(checkpoint), _)
-                if checkpoint.restore(&heads, &mut state.marks, &mut state.window).is_none() =>
-            {
+            (Some(checkpoint), _) if checkpoint.restore(&mut state.decided).is_none() => {
                 return self.replay(None, durable_to, indexes);
             }
-            (None, Some(base)) if base.restore(&heads, &mut state.marks, &mut state.window).is_none() => {
+            (None, Some(base)) if base.restore(&mut state.decided).is_none() => {
                 state.corruption = Some(damaged_base(&*self.environment.disk, 0, BASE_NOT_WELL_FORMED));
             }
             _ => {}
         }
         if planted!(self.options, RequestsForgotten) {
-            state.window = Window::new(first.secret.request_hasher(), self.options.requests);
+            state.decided.window = Window::new(first.secret.request_hasher(), self.options.requests);
         }
         let file = self.open(first.number)?;
         let synced_to = first.frames();
-        let mut replayed = Replayed { heads, state, file, closed: false, synced_to, is_fresh: true };
+        let mut replayed = Replayed { state, file, closed: false, synced_to, is_fresh: true };
         for at in start..self.segments.len() {
             if replayed.state.corruption.is_some() {
                 break;
@@ -353,18 +347,18 @@ impl<'a> Recovery<'a> {
         offset: u64,
         replayed: &mut Replayed,
     ) -> Result<(), &'static str> {
-        let Replayed { heads, state, .. } = replayed;
+        let state = &mut replayed.state;
         let chained = header.previous == state.end.chain || planted!(self.options, ChainNotChecked);
         if !chained || header.first != state.end.next {
             return Err("the frame does not follow the one before it");
         }
         if header.kind != Kind::Footer {
-            let records = self.records_of(header, payload, offset, heads)?;
+            let records = self.records_of(header, payload, offset, &state.decided.heads)?;
             if header.kind == Kind::Append {
                 let parsed = AppendPayload::parse(payload).and_then(|payload| payload.marks());
-                state.marks.extend(parsed.ok_or("the frame's marks are not well-formed")?);
+                state.decided.marks.extend(parsed.ok_or("the frame's marks are not well-formed")?);
             }
-            state.apply(heads, header, &records);
+            state.apply(header, &records);
             replayed.is_fresh = false;
             replayed.closed = header.kind == Kind::Close;
         }

@@ -10,8 +10,7 @@
 use crate::disk::Disk;
 use crate::error::OpenError;
 use crate::files::{MANIFEST, UNFINISHED, open_error, remove_if_there};
-use crate::format::{Extent, Lack, Manifest, Position, SegmentHeader};
-use crate::num::SegmentNumber;
+use crate::format::{Extent, Lack, Manifest, Position, SegmentHeader, SegmentNumber};
 use crate::open::repair;
 use crate::read::State;
 use std::io;

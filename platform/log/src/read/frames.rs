@@ -1,8 +1,7 @@
 //! Going over the durable frames of one segment, each verified.
 
 use crate::error::ReadError;
-use crate::format::{Extent, FrameHeader, Scanned, Scanner};
-use crate::num::SegmentNumber;
+use crate::format::{Extent, FrameHeader, Scanned, Scanner, SegmentNumber};
 use crate::read::reader::{Readable, Reader};
 use std::ops::ControlFlow;
 

@@ -1,7 +1,6 @@
 //! Indexes of sealed segments in memory, the most recently used ones, in a bounded number of bytes.
 
-use crate::format::SegmentIndex;
-use crate::num::SegmentNumber;
+use crate::format::{SegmentIndex, SegmentNumber};
 use crate::read::recency::Recency;
 use parking_lot::Mutex;
 use std::sync::Arc;

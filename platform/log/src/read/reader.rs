@@ -5,8 +5,7 @@
 
 use crate::error::{Corruption, ReadError};
 use crate::files::read_error;
-use crate::format::{FRAMES_AT, SegmentHeader, Waypoint};
-use crate::num::SegmentNumber;
+use crate::format::{FRAMES_AT, SegmentHeader, SegmentNumber, Waypoint};
 use crate::num::{to_u64, to_usize};
 use crate::read::blocks;
 use crate::read::fingerprint;
@@ -140,7 +139,7 @@ impl Reader {
 
     /// Where the mark is; `None`: it was never set.
     pub fn mark(&self, mark: &MarkName) -> Option<Sequence> {
-        self.shared.state.read().marks.get(mark).copied()
+        self.shared.state.read().decided.marks.get(mark).copied()
     }
 
     /// What tells this history of the log up to `at` from another; `None`: the log does not reach so far.

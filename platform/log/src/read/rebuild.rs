@@ -10,10 +10,10 @@
 use crate::error::ReadError;
 use crate::files::{read_file, replace_file};
 use crate::format::{
-    ActiveIndex, AppendPayload, FRAMES_AT, IndexOf, Kind, SegmentHeader, SegmentIndex, Waypoint, records_in,
-    runs,
+    ActiveIndex, AppendPayload, FRAMES_AT, IndexOf, Kind, SegmentHeader, SegmentIndex, SegmentNumber,
+    Waypoint, records_in, runs,
 };
-use crate::num::{SegmentNumber, to_u32};
+use crate::num::to_u32;
 use crate::options::planted;
 use crate::read::frames::{Spot, Wanted, each_frame};
 use crate::read::reader::{Readable, Reader};

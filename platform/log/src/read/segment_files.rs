@@ -1,7 +1,7 @@
 //! Open handles of segments, the most recently used ones.
 
 use crate::disk::{Disk, DiskFile, FileId};
-use crate::num::SegmentNumber;
+use crate::format::SegmentNumber;
 use crate::read::recency::Recency;
 use parking_lot::Mutex;
 use std::{io, sync::Arc};

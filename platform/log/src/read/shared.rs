@@ -10,9 +10,8 @@ use crate::disk::Environment;
 use crate::error::Corruption;
 use crate::format::{
     ActiveIndex, FRAME_HEADER_BYTES, FrameHeader, IndexOf, IndexedRecord, LogEnd, LogTag, SegmentHeader,
-    Waypoint, base_bytes_max, runs,
+    SegmentNumber, Waypoint, advance, base_bytes_max, runs,
 };
-use crate::num::SegmentNumber;
 use crate::num::to_u64;
 use crate::options::Options;
 use crate::read::chains::Chains;
@@ -28,7 +27,7 @@ use crate::read::sealed::{SealedIndex, Unwritten, unwritten_bytes};
 use crate::read::segment_files::SegmentFiles;
 use crate::read::tail::Tail;
 use crate::read::waiters::Waiters;
-use crate::state::{Heads, Marks, Request, StreamHasher, Window};
+use crate::state::{Decided, Heads, Request, StreamHasher};
 use crate::stats::Counters;
 use annals_event::{LogId, Opening, Sequence};
 use parking_lot::{Mutex, RwLock};
@@ -41,8 +40,7 @@ pub(crate) struct State {
     pub(crate) active: ActiveIndex,
     /// Indexes of sealed segments whose files are not written yet.
     pub(crate) unindexed: Vec<Arc<Unwritten>>,
-    pub(crate) marks: Marks,
-    pub(crate) window: Window,
+    pub(crate) decided: Decided,
     pub(crate) tail: Tail,
     pub(crate) chains: Chains,
     /// The damage that ends the readable part of the log.
@@ -57,8 +55,7 @@ impl State {
             segments: Arc::new(vec![first]),
             active: ActiveIndex::default(),
             unindexed: Vec::new(),
-            marks: Marks::new(),
-            window: Window::new(first.secret.request_hasher(), options.requests),
+            decided: Decided::nothing(first.secret.request_hasher(), options.requests),
             tail: Tail::new(options.tail_bytes_max),
             chains: Chains::default(),
             corruption: None,
@@ -74,13 +71,13 @@ impl State {
     }
 
     /// Takes in a frame.
-    pub(crate) fn apply(&mut self, heads: &Heads, frame: &FrameHeader, records: &[IndexedRecord]) {
+    pub(crate) fn apply(&mut self, frame: &FrameHeader, records: &[IndexedRecord]) {
         let Some(segment) = self.segments.last() else { return };
         let end = self.end.after(frame);
         let offset = u32::try_from(frame.position.since(segment.base)).unwrap_or(u32::MAX);
         for run in runs(records) {
             if let Some(last) = run.last() {
-                let previous = heads.advance(last.stream, last.version, segment.number);
+                let previous = advance(&self.decided.heads, last.stream, last.version, segment.number);
                 self.active.add(run, previous);
             }
         }
@@ -89,7 +86,7 @@ impl State {
             self.chains.push(frame.next(), end.chain);
         }
         if frame.kind == crate::format::Kind::Append {
-            self.window.push(Request { id: frame.request_id, first: frame.first }, frame.recorded_at);
+            self.decided.window.push(Request { id: frame.request_id, first: frame.first }, frame.recorded_at);
         }
         self.end = end;
     }
@@ -142,7 +139,8 @@ pub(crate) struct Shared {
     pub(crate) opening: Opening,
     pub(crate) tag: LogTag,
     pub(crate) hasher: StreamHasher,
-    pub(crate) heads: Heads,
+    /// Those that are decided on: one stream's can be asked for without a lock on the state.
+    pub(crate) heads: Arc<Heads>,
     pub(crate) state: RwLock<State>,
     pub(crate) files: SegmentFiles,
     pub(crate) indexes: IndexCache,
@@ -173,7 +171,7 @@ impl Shared {
     pub(crate) fn base_bytes(&self) -> u64 {
         let (marks, request_bytes) = {
             let state = self.state.read();
-            (state.marks.len(), state.window.encoded_len())
+            (state.decided.marks.len(), state.decided.window.encoded_len())
         };
         base_bytes_max(self.heads.len(), marks, request_bytes)
     }

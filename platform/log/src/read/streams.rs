@@ -5,8 +5,7 @@
 
 use crate::disk::DiskFile;
 use crate::error::ReadError;
-use crate::format::{Posting, StreamPostings, VersionRange};
-use crate::num::SegmentNumber;
+use crate::format::{Posting, SegmentNumber, StreamPostings, Trail, VersionRange};
 use crate::num::{crc32c, from_u32, to_u32, to_u64};
 use crate::options::planted;
 use crate::read::reader::{Direction, Readable, Reader, StreamRead, first_of, readable_at};
@@ -82,7 +81,7 @@ fn find(
     if count == 0 || from > to {
         return Ok(None);
     }
-    match (step(&state, hash, range, head.segment), read.direction) {
+    match (step(&state, hash, range, Trail::of(&head).segment), read.direction) {
         (Some(step), _) => Ok(Some((range, step))),
         (None, Direction::Forward) => Err(ReadError::BelowStart { first: first_of(&state) }),
         (None, Direction::Backward) => Ok(None),

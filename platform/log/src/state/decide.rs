@@ -10,10 +10,10 @@
 use crate::error::AppendError;
 use crate::options::{Options, planted};
 use crate::state::changes::Changes;
-use crate::state::heads::{Heads, StreamHash};
-use crate::state::marks::Marks;
+use crate::state::decided::Decided;
+use crate::state::heads::StreamHash;
 use crate::state::pending::Pending;
-use crate::state::window::{Doubt, Window};
+use crate::state::window::Doubt;
 use annals_event::{Conflict, Opening, Sequence, Version};
 use std::time::Duration;
 
@@ -35,9 +35,7 @@ pub(crate) enum Original {
 
 /// What an append is decided on.
 pub(crate) struct Known<'a> {
-    pub(crate) heads: &'a Heads,
-    pub(crate) marks: &'a Marks,
-    pub(crate) window: &'a Window,
+    pub(crate) decided: &'a Decided,
     /// By the appends before it in its group.
     pub(crate) changes: &'a Changes,
     pub(crate) opening: Opening,
@@ -49,11 +47,11 @@ pub(crate) struct Known<'a> {
 impl Known<'_> {
     pub(crate) fn decide(&self, pending: &Pending) -> Decision {
         let id = pending.request_id;
-        if let Some(first) = self.changes.request(id).or_else(|| self.window.get(id)) {
+        if let Some(first) = self.changes.request(id).or_else(|| self.decided.window.get(id)) {
             return Decision::LookUp(Original::At(first));
         }
         if !pending.is_protected()
-            && let Err(doubt) = self.window.judge(id, self.now)
+            && let Err(doubt) = self.decided.window.judge(id, self.now)
         {
             return Decision::Refuse(doubted(pending, doubt));
         }
@@ -77,7 +75,8 @@ impl Known<'_> {
             }
         }
         for update in &pending.marks {
-            let actual = self.changes.mark(&update.mark).or_else(|| self.marks.get(&update.mark).copied());
+            let actual =
+                self.changes.mark(&update.mark).or_else(|| self.decided.marks.get(&update.mark).copied());
             if actual != update.expected {
                 let (mark, expected) = (update.mark.clone(), update.expected);
                 return Some(Conflict::Mark { mark, expected, actual });
@@ -101,7 +100,7 @@ impl Known<'_> {
     fn version(&self, stream: StreamHash) -> Version {
         let in_group = self.changes.version(stream);
         let in_group = in_group.filter(|_| !planted!(self.options, ConditionsIgnoreGroup));
-        in_group.unwrap_or_else(|| self.heads.version(stream))
+        in_group.unwrap_or_else(|| self.decided.heads.version(stream))
     }
 }
 

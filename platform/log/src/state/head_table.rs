@@ -7,15 +7,13 @@
 //! * Memory comes in chunks of one size, which the table gives back one by one while it grows: neither growing nor what
 //!   the allocator makes of it takes a second table.
 
-use crate::num::SegmentNumber;
 use crate::num::{to_u64, to_usize};
-use crate::state::heads::{Head, StreamHash};
+use crate::state::heads::{Head, Note, StreamHash};
 use annals_event::Version;
 
 /// 4 KiB.
 const CHUNK_HEADS: usize = 128;
-const EMPTY: Head =
-    Head { stream: StreamHash(0), version: Version::ZERO, segment: SegmentNumber(0), previous_segment: 0 };
+const EMPTY: Head = Head { stream: StreamHash(0), version: Version::ZERO, note: Note([0; 2]) };
 const HOMES_MIN: usize = 8;
 
 type Chunk = Box<[Head]>;

@@ -3,7 +3,6 @@
 //! What always holds: a stream's hash is 128 bits of a hash that is keyed by the log's secret, so nobody can choose
 //! names that meet; and a head is only ever moved forward.
 
-use crate::num::SegmentNumber;
 use crate::state::head_table::HeadTable;
 use annals_event::{StreamName, Version};
 use parking_lot::RwLock;
@@ -39,15 +38,16 @@ impl StreamHasher {
     }
 }
 
+/// What the ledger keeps beside a head, in its own words: nothing here reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Note(pub(crate) [u32; 2]);
+
 /// Where one stream is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) stream: StreamHash,
     pub(crate) version: Version,
-    /// The segment with the last event.
-    pub(crate) segment: SegmentNumber,
-    /// The newest segment before that one with events of the stream; 0: none.
-    pub(crate) previous_segment: u32,
+    pub(crate) note: Note,
 }
 
 /// Shards, so that whoever looks at one head waits for few others; and a table that grows is a small one.
@@ -75,21 +75,29 @@ impl Heads {
         self.get(stream).map_or(Version::ZERO, |head| head.version)
     }
 
-    /// Moves the stream to `version`, whose event is in `segment`; returns the newest segment before that one
-    /// with events of the stream. Moving to where the stream was before changes nothing.
-    pub(crate) fn advance(&self, stream: StreamHash, version: Version, segment: SegmentNumber) -> u32 {
-        let Some(shard) = self.shard(stream) else { return 0 };
-        let mut shard = shard.write();
-        let Some(head) = shard.get_mut(stream) else {
-            shard.put(Head { stream, version, segment, previous_segment: 0 });
-            self.streams.fetch_add(1, Ordering::Relaxed);
-            return 0;
+    /// Moves the stream to `version`, unless it is there or further, and asks `note` for the ledger's note on it, given
+    /// the head if there is one; returns the head.
+    pub(crate) fn advance(
+        &self,
+        stream: StreamHash,
+        version: Version,
+        note: impl FnOnce(Option<&Head>) -> Note,
+    ) -> Head {
+        let moved = |head: Option<&Head>| Head {
+            stream,
+            version: head.map_or(version, |head| head.version.max(version)),
+            note: note(head),
         };
-        if head.segment < segment {
-            (head.previous_segment, head.segment) = (head.segment.0, segment);
+        let Some(shard) = self.shard(stream) else { return moved(None) };
+        let mut shard = shard.write();
+        if let Some(head) = shard.get_mut(stream) {
+            *head = moved(Some(head));
+            return *head;
         }
-        head.version = head.version.max(version);
-        head.previous_segment
+        let head = moved(None);
+        shard.put(head);
+        self.streams.fetch_add(1, Ordering::Relaxed);
+        head
     }
 
     /// Puts a head that was read from a checkpoint.
@@ -145,24 +153,21 @@ fn high(stream: StreamHash) -> u64 {
 mod tests {
     use super::*;
 
-    fn segment(n: u32) -> SegmentNumber {
-        SegmentNumber(n)
-    }
-
     #[test]
-    fn a_head_moves_forward_only_and_remembers_the_segment_before() {
+    fn a_head_moves_forward_only_and_each_stream_is_counted_once() {
         let (heads, stream) = (Heads::new(), StreamHash(7));
         assert_eq!(heads.version(stream), Version::ZERO);
-        assert_eq!(heads.advance(stream, Version::new(1), segment(1)), 0);
-        assert_eq!(heads.advance(stream, Version::new(2), segment(1)), 0);
-        assert_eq!(heads.advance(stream, Version::new(3), segment(4)), 1);
-        assert_eq!(heads.advance(stream, Version::new(2), segment(4)), 1, "replayed: as it was");
-        assert_eq!(heads.version(stream), Version::new(3));
-        assert_eq!(heads.advance(stream, Version::new(4), segment(5)), 4);
+        let noted = [(1, 1), (3, 2), (2, 3), (4, 4)].map(|(version, count)| {
+            let moved = heads.advance(stream, Version::new(version), |head| {
+                Note(head.map_or([1, 0], |Head { note: Note([held, _]), .. }| [held + 1, 0]))
+            });
+            assert_eq!(moved.note, Note([count, 0]), "the note is handed over each time");
+            heads.get(stream)
+        });
+        assert_eq!(noted.map(|head| head.unwrap().version.get()), [1, 3, 3, 4]);
         for (stream, streams) in [(7, 1), (8, 2), (8, 2)] {
-            let (stream, version) = (StreamHash(stream), Version::new(4));
-            heads.restore(Head { stream, version, segment: segment(5), previous_segment: 0 });
-            assert_eq!(heads.len(), streams, "each is counted once");
+            heads.restore(Head { stream: StreamHash(stream), version: Version::new(4), note: Note([5, 0]) });
+            assert_eq!(heads.len(), streams);
         }
     }
 

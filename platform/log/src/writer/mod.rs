@@ -20,9 +20,10 @@ use crate::care::{
 use crate::disk::{DiskFile, Environment};
 use crate::error::{AppendError, Corruption, MaintenanceError, OpenError};
 use crate::files::{maintenance_error, open_error};
-use crate::format::{FRAME_HEADER_BYTES, GROUP_BYTES_MAX, Kind, Position, SegmentHeader, mark_frame};
+use crate::format::{
+    FRAME_HEADER_BYTES, GROUP_BYTES_MAX, Kind, Position, SegmentHeader, SegmentNumber, mark_frame,
+};
 use crate::num;
-use crate::num::SegmentNumber;
 use crate::num::{to_u64, to_usize};
 use crate::open::{
     Locked, Preparation, Prepared, Recovered, backup_manifest, become_log, create, lock_folder,
@@ -85,7 +86,7 @@ impl Writer {
     }
 
     fn start(environment: Environment, options: Options, recovered: Recovered, locked: Locked) -> Self {
-        let Recovered { heads, state, file, closed, checkpointed, segment } = recovered;
+        let Recovered { state, file, closed, checkpointed, segment } = recovered;
         let (log_id, secret) = (segment.log_id, segment.secret);
         let tag = secret.frame_tag();
         let disk = environment.disk.clone();
@@ -102,7 +103,7 @@ impl Writer {
             opening: locked.opening,
             tag,
             hasher: secret.stream_hasher(),
-            heads,
+            heads: state.decided.heads.clone(),
             state: RwLock::new(state),
             files,
             indexes,
@@ -252,9 +253,7 @@ impl Writer {
             return Decision::Refuse(AppendError::ReadOnly { corruption: corruption.clone() });
         }
         let known = Known {
-            heads: &self.shared.heads,
-            marks: &state.marks,
-            window: &state.window,
+            decided: &state.decided,
             changes: &self.group.changes,
             opening: self.shared.opening,
             now: now.max(self.group.end.recorded_at),
@@ -374,10 +373,10 @@ impl Writer {
             for frame in &group.frames {
                 let of_frame = num::from_u32(frame.events).min(records.len());
                 let (here, rest) = records.split_at(of_frame);
-                state.apply(&self.shared.heads, frame, here);
+                state.apply(frame, here);
                 records = rest;
             }
-            state.marks.extend(group.changes.take_marks());
+            state.decided.marks.extend(group.changes.take_marks());
             let given_up = if group.records.is_empty() { Vec::new() } else { state.tail.push(recent) };
             (state.head(), given_up)
         };
@@ -396,7 +395,7 @@ impl Writer {
         let encoded = mark.encode();
         self.file.write_at(&encoded, offset)?;
         self.file.sync_data()?;
-        self.shared.state.write().apply(&self.shared.heads, &mark, &[]);
+        self.shared.state.write().apply(&mark, &[]);
         self.closed = true;
         Ok(())
     }

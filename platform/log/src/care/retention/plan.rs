@@ -58,7 +58,7 @@ fn overdue(age_max: Duration) -> Duration {
 /// The holds that are marks.
 fn marked(state: &State) -> impl Iterator<Item = Sequence> {
     let is_hold = |mark: &MarkName| mark.as_str().starts_with(Hold::MARK_PREFIX);
-    state.marks.iter().filter(move |(mark, _)| is_hold(mark)).map(|(_, from)| *from)
+    state.decided.marks.iter().filter(move |(mark, _)| is_hold(mark)).map(|(_, from)| *from)
 }
 
 /// How many of the first segments may go.

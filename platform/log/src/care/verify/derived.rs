@@ -1,9 +1,9 @@
 //! Comparing the files that are derived from the segments with the segments.
 
 use super::walk::Damaged;
-use crate::format::{ActiveIndex, Checkpoint, IndexOf, SegmentIndex, VersionRange};
+use crate::format::{ActiveIndex, Checkpoint, IndexOf, SegmentIndex, Trail, VersionRange};
 use crate::num::to_u64;
-use crate::state::Heads;
+use crate::state::{Head, Heads};
 use annals_event::Version;
 use bytes::Bytes;
 
@@ -50,9 +50,10 @@ fn first_difference(bytes: &[u8], due: &[u8]) -> Option<usize> {
 
 /// Compares a whole checkpoint with where the streams are at the log's end: it may be older, never ahead.
 pub(super) fn compare_checkpoint(checkpoint: &Checkpoint, heads: &Heads) -> Option<Damaged> {
-    let is_ahead = |head: &crate::state::Head| {
-        let now = heads.get(head.stream);
-        now.is_none_or(|now| now.version < head.version || now.segment < head.segment)
+    let is_ahead = |head: &Head| {
+        let is_lower =
+            |now: Head| now.version < head.version || Trail::of(&now).segment < Trail::of(head).segment;
+        heads.get(head.stream).is_none_or(is_lower)
     };
     let ahead = checkpoint.heads().find(|(_, head)| is_ahead(head));
     ahead.map(|(offset, _)| (to_u64(offset), "the checkpoint has a stream further than the log"))

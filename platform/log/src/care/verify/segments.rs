@@ -9,10 +9,9 @@ use crate::error::Corruption;
 use crate::files::{BASE, CHECKPOINT};
 use crate::format::{
     BASE_NOT_THIS_LOGS, BadHeader, Checkpoint, Extent, FRAME_HEADER_BYTES, FRAMES_AT, LogEnd, LogSecret,
-    LogStart, LogTag, Position, SECRET_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader, first_header_anywhere,
-    last_synced_to,
+    LogStart, LogTag, Position, SECRET_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentNumber,
+    first_header_anywhere, last_synced_to,
 };
-use crate::num::SegmentNumber;
 use crate::num::to_u64;
 use crate::read::{Reader, footer_offset};
 use crate::state::{Heads, StreamHasher};

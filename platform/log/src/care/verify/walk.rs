@@ -7,7 +7,7 @@ use super::VerifyProgress;
 use crate::disk::DiskFile;
 use crate::format::{
     ActiveIndex, AppendPayload, Extent, FRAME_HEADER_BYTES, FRAMES_AT, FrameHeader, Kind, LogEnd, LogTag,
-    Position, Scanned, Scanner, SegmentHeader, Waypoint, content_end, content_start, first_header,
+    Position, Scanned, Scanner, SegmentHeader, Waypoint, advance, content_end, content_start, first_header,
     last_synced_to, records_in, runs,
 };
 use crate::num::{to_u32, to_u64, to_usize};
@@ -183,7 +183,7 @@ impl Walker<'_, '_> {
             let previous_segment = match (self.heads, run) {
                 (Some(heads), [first, .., last] | [first @ last]) => {
                     fits &= heads.version(first.stream).next() == first.version;
-                    heads.advance(last.stream, last.version, walked.segment.number)
+                    advance(heads, last.stream, last.version, walked.segment.number)
                 }
                 _ => 0,
             };

@@ -1,5 +1,4 @@
-use crate::format::{FrameHeader, Kind, LogSecret, LogTag, Position, SECRET_BYTES};
-use crate::num::SegmentNumber;
+use crate::format::{FrameHeader, Kind, LogSecret, LogTag, Position, SECRET_BYTES, SegmentNumber};
 use crate::num::to_u64;
 use crate::sim::{SimClock, SimDisk, SimEntropy};
 use crate::state::Chain;

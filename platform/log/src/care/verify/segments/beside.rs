@@ -6,9 +6,9 @@ use crate::care::verify::{Finding, Harm, VerifyError};
 use crate::error::OpenError;
 use crate::files::{BASE, CHECKPOINT, MANIFEST, UNFINISHED, read_file};
 use crate::format::{
-    ActiveIndex, Base, Checkpoint, FoundBase, IndexOf, Lack, LogStart, Manifest, SegmentIndex, is_primary,
+    ActiveIndex, Base, Checkpoint, FoundBase, IndexOf, Lack, LogStart, Manifest, SegmentIndex, SegmentNumber,
+    is_primary,
 };
-use crate::num::SegmentNumber;
 use crate::num::to_u64;
 use crate::state::Chain;
 
