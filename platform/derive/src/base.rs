@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Path, Result, meta::ParseNestedMeta};
 
-/// A module with everything that generated code names.
+/// A module with everything that generated code uses.
 pub(crate) struct Base(TokenStream);
 
 impl Base {

@@ -1,4 +1,4 @@
-//! `#[derive(Event)]`: the enum is read into [`Variant`]s and written from them.
+//! `#[derive(Event)]`: the enum is read into [`Variant`]s, from which the code is generated.
 
 mod expand;
 mod variant;
@@ -11,7 +11,7 @@ use variant::Variant;
 
 pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let Data::Enum(data) = &input.data else {
-        let wrong = "events are an enum with a variant an event type; wrap the struct in a variant";
+        let wrong = "events are an enum with one variant for each event type; put the struct into a variant";
         return Err(Error::new_spanned(&input.ident, wrong));
     };
     if !input.generics.params.is_empty() {
@@ -34,7 +34,7 @@ fn base_of(input: &DeriveInput) -> Result<Base> {
     Ok(base.unwrap_or_default())
 }
 
-/// All variants, or the errors of all that are wrong.
+/// All variants, or the errors of all invalid ones.
 fn variants_of(data: &DataEnum) -> Result<Vec<Variant<'_>>> {
     let mut variants = Vec::new();
     let mut errors: Option<Error> = None;

@@ -1,9 +1,9 @@
-//! Derive macros for events and tables. Use them through the crate `annals`, which has everything that the generated
-//! code needs.
+//! Derive macros for events and tables. Use them through the crate `annals`, which has everything that generated code
+//! needs.
 //!
-//! * A derive saves typing; it never decides what is stored. Types, versions and table names stand in the source.
-//! * The generated code names nothing but paths below `::annals::__private`, or below `__private` of the crate that
-//!   `#[event(crate = ...)]` or `#[table(crate = ...)]` names: for crates that lie below `annals`.
+//! * A derive saves typing; it never decides what is stored. Types, versions and table names are in the source.
+//! * Generated code uses only paths below `::annals::__private`, or below `__private` of the crate that
+//!   `#[event(crate = ...)]` or `#[table(crate = ...)]` names: for crates that `annals` depends on.
 
 mod base;
 mod event;
@@ -16,7 +16,7 @@ mod refusals;
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
 
-/// Makes an enum the events of a service: each variant is an event type.
+/// Makes an enum the events of a service; each variant is an event type.
 ///
 /// ```ignore
 /// #[derive(annals::Event)]
@@ -30,9 +30,9 @@ use syn::{DeriveInput, parse_macro_input};
 /// }
 /// ```
 ///
-/// The payload is JSON: an object of the fields, the one value that the variant holds, or `{}`. Fields' and variants'
-/// `#[serde(...)]` attributes count; fields that the enum does not know are passed over when an event is read. Each
-/// field's type, or the one value's, needs `Serialize` and `Deserialize`; the enum itself does not.
+/// The payload is JSON: an object of the fields, the one value that the variant holds, or `{}`. The `#[serde(...)]`
+/// attributes of fields and variants apply; fields that the enum does not know are ignored when an event is read. The
+/// type of each field, or of the one value, needs `Serialize` and `Deserialize`; the enum itself does not.
 ///
 /// A new field that may be missing needs `#[serde(default)]` and no new version. Raise the version, and add an upcaster,
 /// when what is stored would be misread: a field gets another name, type, unit or meaning, or a new one cannot be missing.
@@ -57,8 +57,8 @@ pub fn derive_event(input: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// Each field is a column, of the field's name unless `column` says otherwise. The key is the type of the `key` field, or
-/// a tuple of several, in the order of the fields.
+/// Each field is a column, named after the field unless `column` says otherwise. The key is the `key` field's value,
+/// or a tuple if there are several, in the order of the fields.
 #[proc_macro_derive(Table, attributes(table))]
 pub fn derive_table(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

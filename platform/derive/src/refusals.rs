@@ -1,4 +1,4 @@
-//! What the derives refuse, and what they say.
+//! What the derives refuse, and with which words.
 
 use crate::{event, table};
 use proc_macro2::TokenStream;
@@ -6,12 +6,12 @@ use syn::DeriveInput;
 
 type Derive = fn(&DeriveInput) -> syn::Result<TokenStream>;
 
-/// A derive, what it is used on, and everything that it says.
+/// A derive, what it is applied to, and all of its errors.
 const REFUSED: [(Derive, &str, &[&str]); 14] = [
     (
         event::derive,
         "struct Placed { order_id: String }",
-        &["events are an enum with a variant an event type; wrap the struct in a variant"],
+        &["events are an enum with one variant for each event type; put the struct into a variant"],
     ),
     (
         event::derive,
@@ -44,9 +44,9 @@ const REFUSED: [(Derive, &str, &[&str]); 14] = [
         }"#,
         &[
             "an event type needs a name, e.g. \"order.placed\"",
-            "versions begin with 1",
+            "versions begin at 1",
             "expected `type = \"...\"` or `version = 1`",
-            "this is said twice",
+            "this is given twice",
         ],
     ),
     (
@@ -57,8 +57,8 @@ const REFUSED: [(Derive, &str, &[&str]); 14] = [
             #[event(type = "order.shipped")] Shipped,
         }"#,
         &[
-            "variant `Paid` needs #[event(type = \"...\", version = 1)]: both are stored, so both are said here",
-            "variant `Shipped` needs #[event(type = \"...\", version = 1)]: both are stored, so both are said here",
+            "variant `Paid` needs #[event(type = \"...\", version = 1)]: both are stored, so both must be given",
+            "variant `Shipped` needs #[event(type = \"...\", version = 1)]: both are stored, so both must be given",
         ],
     ),
     (
@@ -79,7 +79,7 @@ const REFUSED: [(Derive, &str, &[&str]); 14] = [
     (
         table::derive,
         r#"#[table(name = "stock")] struct Stock { #[table(key)] article: String, #[table(column = "article")] items: u64 }"#,
-        &["column \"article\" stands in the table twice"],
+        &["column \"article\" appears twice in the table"],
     ),
     (
         table::derive,

@@ -2,11 +2,11 @@
 
 use syn::{Error, LitStr, Result};
 
-/// As `annals_event::limits::EVENT_TYPE_BYTES_MAX`.
+/// The same as `annals_event::limits::EVENT_TYPE_BYTES_MAX`.
 const EVENT_TYPE_BYTES_MAX: usize = 128;
-/// PostgreSQL's limit of an identifier.
+/// PostgreSQL's limit for identifiers.
 const IDENTIFIER_BYTES_MAX: usize = 63;
-/// Names that begin so are the platform's own.
+/// Names with this prefix are the platform's own.
 const RESERVED_PREFIX: &str = "annals_";
 
 pub(crate) fn check_event_type(name: &LitStr) -> Result<()> {

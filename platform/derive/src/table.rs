@@ -1,4 +1,4 @@
-//! `#[derive(Table)]`: the struct is read into a name and [`Column`]s and written from them.
+//! `#[derive(Table)]`: the struct is read into a name and [`Column`]s, from which the code is generated.
 
 mod column;
 mod expand;
@@ -9,7 +9,7 @@ use proc_macro2::TokenStream;
 use std::collections::HashSet;
 use syn::{Data, DataStruct, DeriveInput, Error, Fields, LitStr, Result};
 
-/// `TableKey` is implemented for tuples of up to so many.
+/// `TableKey` is implemented for tuples of up to this many.
 const KEY_COLUMNS_MAX: usize = 4;
 
 pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
@@ -46,7 +46,7 @@ impl Said {
                     return Err(meta.error("expected `name = \"...\"`"));
                 }
                 match name.replace(meta.value()?.parse()?) {
-                    Some(_) => Err(meta.error("this is said twice")),
+                    Some(_) => Err(meta.error("this is given twice")),
                     None => Ok(()),
                 }
             })?;
@@ -69,7 +69,7 @@ fn refuse_duplicates(columns: &[Column<'_>]) -> Result<()> {
     let mut seen = HashSet::new();
     match columns.iter().find(|column| !seen.insert(column.name.value())) {
         Some(column) => {
-            let wrong = format!("column {:?} stands in the table twice", column.name.value());
+            let wrong = format!("column {:?} appears twice in the table", column.name.value());
             Err(Error::new(column.name.span(), wrong))
         }
         None => Ok(()),

@@ -143,20 +143,20 @@ pub mod prelude {
     };
     pub use crate::reactor::{Reaction, Reactor};
     pub use crate::store::EventStore;
-    // How whatever runs is told to stop.
+    // How anything that runs is told to stop.
     pub use tokio_util::sync::CancellationToken;
-    // The derives have the traits' names.
+    // The derives have the same names as the traits.
     pub use annals_derive::{Event, Table};
 }
 
-/// What generated code names. Not for people: it changes without notice.
+/// What generated code uses. Not part of the API: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
     pub use annals_event::__private::*;
     pub use annals_projection::__private::*;
 }
 
-/// A derive that is used wrongly does not compile. What each says is tested where it is said.
+/// A derive that is used wrongly does not compile. The error messages are tested in the derives' own crate.
 ///
 /// ```
 /// #[derive(annals::Event)]

@@ -1,4 +1,4 @@
-//! What `execute` takes is loaded as it was; what could not be read back is refused.
+//! What `execute` accepts is loaded unchanged; what could not be read back is refused.
 #![allow(clippy::unwrap_used, clippy::cast_precision_loss, reason = "tests")]
 
 use annals::aggregate::Executed;
@@ -98,7 +98,7 @@ fn sensors(store: &GappedStore) -> Repository<Sensor> {
     Repository::new(Arc::new(store.clone())).upcasters(Upcasters::new().add("sensor.wide", 1, with_unit))
 }
 
-/// `[[...0...]]`, so many arrays deep.
+/// `[[...0...]]`, this many arrays deep.
 fn tree(depth: usize) -> serde_json::Value {
     (0..depth).fold(serde_json::Value::from(0), |inner, _| serde_json::Value::Array(vec![inner]))
 }
@@ -107,7 +107,7 @@ fn wide(amount: u128, delta: i128, real: f64) -> Measured {
     Measured::Wide { amount, delta, real, unit: "mm".into() }
 }
 
-/// Executes the command on a sensor of its own, and gives back what is loaded.
+/// Executes the command on a sensor of its own, and returns what is loaded.
 async fn stored(measured: Measured) -> Vec<Measured> {
     let sensors = sensors(&GappedStore::new());
     sensors.execute("1", measured, Context::new()).await.unwrap();
@@ -171,7 +171,7 @@ fn mixed(seed: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// So many finite numbers with random bits, and those at the edges.
+/// This many finite numbers with random bits, and those at the edges.
 fn reals(count: u64) -> Vec<f64> {
     let edges = [
         0.999_999_999_999_999_9,
@@ -199,7 +199,7 @@ async fn every_finite_number_comes_back_with_the_same_bits() {
         let back = stored(Measured::Reals { values: values.to_vec() }).await;
         let [Measured::Reals { values: back }] = back.as_slice() else { panic!("{back:?}") };
         let differ = values.iter().zip(back).filter(|(a, b)| a.to_bits() != b.to_bits()).count();
-        assert_eq!((differ, back.len()), (0, values.len()), "numbers that came back otherwise");
+        assert_eq!((differ, back.len()), (0, values.len()), "numbers that came back changed");
         seen += back.len();
     }
     assert!(seen > 99_000, "{seen}");
@@ -212,7 +212,7 @@ async fn the_ends_of_128_bits_come_back() {
     }
 }
 
-/// A measurement of the first version, which had no unit.
+/// A measurement in the first version, which had no unit.
 async fn write_first_version(store: &GappedStore, json: String) {
     let event = NewEvent::json(EventType::new("sensor.wide").unwrap(), json);
     let stream = StreamName::new("sensor-1").unwrap();

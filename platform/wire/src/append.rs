@@ -1,4 +1,4 @@
-//! Appends and what comes of them.
+//! Appends and their results.
 
 use crate::{
     InvalidMessage,
@@ -96,7 +96,7 @@ impl TryFrom<v1::StreamWrite> for StreamWrite {
     fn try_from(write: v1::StreamWrite) -> Result<Self, InvalidMessage> {
         let mut events: Vec<NewEvent> = all(write.events)?;
         for event in &mut events {
-            // As in a header: what is not well-formed is as good as absent.
+            // As in a header, what is malformed counts as absent.
             let trace = event.metadata.trace.take();
             event.metadata.trace = trace.map(|trace| {
                 let state = [trace.state.clone()];

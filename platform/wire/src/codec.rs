@@ -1,4 +1,4 @@
-//! The codec of the generated code: prost's, which counts before it decodes, and measures before it encodes.
+//! The codec of the generated code: prost's, except that it counts before it decodes and measures before it encodes.
 
 use crate::{
     count::{self, TooMany},
@@ -15,15 +15,15 @@ use tonic::{
 };
 use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
 
-/// Encodes `T` and decodes `U`. A request that repeats an element more often than it may is refused, with the error
-/// that it would get if it were decoded, before anything is.
+/// Encodes `T` and decodes `U`. A request that repeats an element too often is refused before anything is decoded,
+/// with the error that it would get if it were.
 #[derive(Clone, Debug)]
 pub struct CountingCodec<T, U>(PhantomData<(T, U)>);
 
-/// A message is handed on before the next one is asked for: what was asked for ahead would wait in memory with a
-/// subscriber that takes nothing.
+/// A message is handed on before the next one is asked for: one that was asked for ahead would wait in memory when a
+/// subscriber takes nothing.
 const YIELD_BYTES: usize = 1;
-/// The first room for small messages.
+/// The initial room for small messages.
 const BUFFER_BYTES: usize = 8 << 10;
 
 impl<T, U> Default for CountingCodec<T, U> {
@@ -51,8 +51,8 @@ where
     }
 }
 
-/// Makes room for the message, and for no more, then encodes. A buffer that grows as it is written to ends up to twice
-/// as large as the message, and waits like that for a subscriber that takes nothing.
+/// Makes room for exactly the message, then encodes it. A buffer that grows while it is written ends up to twice as
+/// large as the message, and stays so while a subscriber takes nothing.
 #[derive(Clone, Debug)]
 pub struct MeasuringEncoder<T>(ProstEncoder<T>);
 
@@ -104,7 +104,7 @@ mod tests {
     use std::{pin::pin, task};
     use tonic::codec::{EncodeBody, SingleMessageCompressionOverride::Disable};
 
-    /// What waits to be sent while the messages are.
+    /// What waits to be sent while the messages do.
     fn encoded(message: v1::SubscribeResponse) -> BytesMut {
         let encoder = CountingCodec::<v1::SubscribeResponse, v1::SubscribeRequest>::default().encoder();
         let messages = tokio_stream::once(Ok(message));
@@ -129,6 +129,6 @@ mod tests {
         let event = v1::RecordedEvent { event: Some(event), ..Default::default() };
         let waiting = encoded(v1::SubscribeResponse { events: vec![event], through: 1, head: 1 });
         let spare = waiting.capacity() - waiting.len();
-        assert!(spare < 16 << 10, "{spare} bytes to spare behind {}", waiting.len());
+        assert!(spare < 16 << 10, "{spare} bytes to spare after {}", waiting.len());
     }
 }

@@ -1,4 +1,4 @@
-//! How often a message repeats an element, told from its bytes without decoding it.
+//! How often a message repeats an element, read from its bytes without decoding it.
 //!
 //! An empty element takes two bytes of a message and hundreds in memory, so a message within its size limit could
 //! decode to gigabytes. Only elements of requests are counted: a server trusts nobody.
@@ -13,7 +13,7 @@ use prost::{
     encoding::{WireType, decode_key, decode_varint},
 };
 
-/// Elements of a message that may not be there more than `max` times.
+/// Elements of a message that must not occur more than `max` times.
 struct Bound {
     message: &'static str,
     /// The numbers of the fields that lead to the element.
@@ -47,7 +47,7 @@ const BOUNDS: [Bound; 9] = [
     Bound { message: SUBSCRIBE, path: &[2, 3], what: "event types", max: FILTER_NAMES_MAX },
 ];
 
-/// Refuses the bytes of a message of this name that repeats an element more often than it may.
+/// Refuses a message of this name that repeats an element too often.
 pub(crate) fn check(message: &'static str, bytes: &[u8]) -> Result<(), TooMany> {
     for &Bound { path, what, max, .. } in BOUNDS.iter().filter(|bound| bound.message == message) {
         let actual = count(bytes, path);
@@ -64,7 +64,7 @@ fn count(bytes: &[u8], path: &[u32]) -> usize {
 }
 
 /// The fields of a message that have a length, with their numbers. Ends where the message ends or is damaged: a
-/// decoder comes no further either.
+/// decoder gets no further either.
 struct Elements<'a>(&'a [u8]);
 
 impl<'a> Iterator for Elements<'a> {
@@ -87,7 +87,7 @@ impl<'a> Iterator for Elements<'a> {
                     let length = usize::try_from(decode_varint(&mut self.0).ok()?).ok()?;
                     return Some((number, self.take(length)?));
                 }
-                // What stands in a group is counted as if it stood outside: rather too much than too little.
+                // The contents of a group are counted as if they stood outside it: too high a count does no harm.
                 WireType::StartGroup | WireType::EndGroup => {}
             }
         }
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_split_or_truncated_message_is_counted_as_a_decoder_reads_it() {
         let half = append(1, 6_000, 0).encode_to_vec();
-        // A field that is not known: a group around a number.
+        // An unknown field: a group around a number.
         let group = [0x7b, 0x08, 0x01, 0x7c];
         let bytes = [&half[..], &group, &half, &[0xff]].concat();
         assert_eq!(check(APPEND, &bytes).map_err(|many| many.actual), Err(12_000));

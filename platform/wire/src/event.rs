@@ -45,7 +45,7 @@ impl TryFrom<v1::NewEvent> for NewEvent {
 impl TryFrom<EventRef<'_>> for v1::RecordedEvent {
     type Error = DecodeError;
 
-    /// Fails when the stored metadata or tags are damaged. The payload shares the batch's buffer.
+    /// Fails if the stored metadata or tags are damaged. The payload shares the batch's buffer.
     fn try_from(event: EventRef<'_>) -> Result<Self, DecodeError> {
         let appended = v1::NewEvent {
             id: id_bytes(event.id().as_bytes()),
@@ -80,7 +80,7 @@ impl TryFrom<v1::RecordedEvent> for RecordedEvent {
     }
 }
 
-/// The batch of these events, in their order.
+/// The batch of these events, in this order.
 pub fn event_batch(events: Vec<v1::RecordedEvent>) -> Result<EventBatch, InvalidMessage> {
     let record = |cause| InvalidMessage::Record { field: "events", cause };
     let mut builder = EventBatchBuilder::default();
@@ -151,7 +151,7 @@ pub(crate) fn id_bytes(id: &[u8; 16]) -> Bytes {
     Bytes::copy_from_slice(id)
 }
 
-/// Empty: none.
+/// Empty bytes: none.
 pub(crate) fn optional_id(field: &'static str, bytes: &[u8]) -> Result<Option<[u8; 16]>, InvalidMessage> {
     if bytes.is_empty() { Ok(None) } else { exactly(field, bytes).map(Some) }
 }
@@ -164,7 +164,7 @@ fn tag_texts(tags: &[Tag]) -> Vec<String> {
     tags.iter().map(|tag| tag.as_str().to_owned()).collect()
 }
 
-/// JSON, the usual one, travels as nothing.
+/// JSON, the usual type, travels as an empty text.
 fn content_type_text(content_type: &str) -> String {
     if content_type == ContentType::JSON.as_str() { String::new() } else { content_type.to_owned() }
 }

@@ -20,7 +20,7 @@ pub enum InvalidMessage {
         /// How long it must be.
         bytes_wanted: usize,
     },
-    /// A name that is none.
+    /// An invalid name.
     #[error("field `{field}`: {cause}")]
     Name {
         /// The field.
@@ -28,8 +28,8 @@ pub enum InvalidMessage {
         /// What is wrong with it.
         cause: InvalidName,
     },
-    /// A number that means nothing there.
-    #[error("field `{field}` is {value}, which it cannot be")]
+    /// A number that has no meaning there.
+    #[error("field `{field}` cannot be {value}")]
     OutOfRange {
         /// The field.
         field: &'static str,
@@ -46,7 +46,7 @@ pub enum InvalidMessage {
         /// How many there may be.
         max: usize,
     },
-    /// An event that cannot be a record.
+    /// An event that does not fit a record.
     #[error("field `{field}`: {cause}")]
     Record {
         /// The field.

@@ -5,9 +5,9 @@
 //! What always holds:
 //!
 //! * Whatever a message says, converting it gives a valid value or an [`InvalidMessage`] that names the field.
-//! * Converting there and back changes nothing; the encoded form of a value never changes (fixed bytes are
-//!   pinned by tests).
-//! * A request that repeats an element more often than it may is refused before it is decoded (see [`codec`]).
+//! * Converting there and back changes nothing. The encoded form of a value never changes, which tests with fixed
+//!   bytes ensure.
+//! * A request that repeats an element too often is refused before it is decoded (see [`codec`]).
 //! * An error arrives as the same error: it travels as a typed detail beside the gRPC status (see [`status`]).
 
 mod append;
@@ -36,5 +36,5 @@ pub mod v1 {
 pub use event::event_batch;
 pub use invalid::InvalidMessage;
 
-/// The request header with the UUID of the log that the caller means. Who holds another log refuses.
+/// The request header with the UUID of the log that the caller means. A server that holds another log refuses.
 pub const LOG_ID_HEADER: &str = "annals-log-id";

@@ -1,4 +1,4 @@
-//! How large messages may be. Both ends set these, since neither trusts the other.
+//! How large messages may be. Both ends enforce these limits, since neither trusts the other.
 
 use annals_event::limits::{
     APPEND_BYTES_MAX, APPEND_EVENTS_MAX, APPEND_MARKS_MAX, APPEND_STREAMS_MAX, EVENT_TAGS_MAX,
@@ -15,13 +15,13 @@ pub const REQUEST_BYTES_MAX: usize = APPEND_BYTES_MAX
     + APPEND_STREAMS_MAX * (STREAM_NAME_BYTES_MAX + CONDITION_BYTES)
     + APPEND_MARKS_MAX * (MARK_NAME_BYTES_MAX + CONDITION_BYTES);
 
-/// About so many bytes of events are sent in one message; a single event may be larger.
+/// About how many bytes of events are sent in one message; a single event may be larger.
 pub const PAGE_BYTES_MAX: usize = 1 << 20;
 
 /// The largest response: a page and one largest event.
 pub const RESPONSE_BYTES_MAX: usize = 2 * PAGE_BYTES_MAX + 2 * (PAYLOAD_BYTES_MAX + METADATA_BYTES_MAX);
 
-/// Most categories, and most event types, in one filter.
+/// Most categories in one filter, and most event types.
 pub const FILTER_NAMES_MAX: usize = 1_000;
 
 /// Most tags on all events of one append together.

@@ -1,7 +1,7 @@
-//! Reads, pages, subscriptions, and where the log is.
+//! Reads, pages, subscriptions, and where the log begins and ends.
 //!
-//! Requests convert both ways; answers are made from parts by the server, which cuts pages to size, and
-//! converted whole by the client.
+//! Requests convert both ways. Answers are assembled from parts by the server, which cuts pages to size, and
+//! converted as a whole by the client.
 
 use crate::{
     InvalidMessage,
@@ -49,7 +49,7 @@ fn at_most(field: &'static str, count: usize) -> Result<(), InvalidMessage> {
     if count > max { Err(InvalidMessage::TooMany { field, count, max }) } else { Ok(()) }
 }
 
-/// A filter that wants everything travels as none.
+/// A filter that accepts everything travels as no filter.
 fn filter_message(filter: Filter) -> Option<v1::Filter> {
     (!filter.is_all()).then(|| filter.into())
 }
@@ -58,7 +58,8 @@ fn filter(message: Option<v1::Filter>) -> Result<Filter, InvalidMessage> {
     message.map(Filter::try_from).transpose().map(Option::unwrap_or_default)
 }
 
-/// A limit on the wire: 0 stands for the default there, so the least is 1; more than fits is as much as fits.
+/// A limit on the wire, where 0 means the default: so 0 becomes 1, and a value that does not fit becomes the largest
+/// that does.
 fn limit_message(limit: usize) -> u32 {
     u32::try_from(limit.max(1)).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,4 @@
-//! Every error crosses the wire unchanged, and a stranger's status is taken by its code.
+//! Every error crosses the wire unchanged, and a foreign status is judged by its code.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use annals_event::{

@@ -1,4 +1,4 @@
-//! Fixed bytes: what is on the wire today must be understood, and said, by every later release of `annals.v1`.
+//! Fixed bytes: what is on the wire today must be understood and produced by every later release of `annals.v1`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use annals_event::{

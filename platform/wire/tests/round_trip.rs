@@ -1,4 +1,4 @@
-//! Every value goes over the wire and comes back the same, and every message is a value or a named error.
+//! Every value crosses the wire and back unchanged, and every message is a value or a named error.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,5 +1,5 @@
-//! For each variant with fields, a struct that borrows them to be written and one that owns them to be read: serde does
-//! the rest. Bindings have names that no field has.
+//! Each variant with fields gets one struct that borrows them, for writing, and one that owns them, for reading;
+//! serde does the rest. Bindings have names that no field has.
 
 use super::variant::{Payload, Variant, serde_attributes};
 use crate::base::Base;
@@ -14,7 +14,7 @@ pub(crate) fn implementation(name: &Ident, base: &Base, variants: &[Variant<'_>]
     let structs = variants.iter().map(|variant| structs(variant, base));
     let encode_arms = variants.iter().map(encode_arm);
     let decode_arms = variants.iter().map(decode_arm);
-    // An enum without variants is matched through the reference, which has none of its own.
+    // An enum without variants is matched through the reference, since it has no variant to match.
     quote! {
         const _: () = {
             use #base as __annals;

@@ -1,7 +1,7 @@
 use crate::stored_name;
 use syn::{Attribute, Error, Field, Fields, Ident, LitInt, LitStr, Result, meta::ParseNestedMeta};
 
-/// A variant with what its attribute says.
+/// A variant and what its attributes say.
 pub(crate) struct Variant<'a> {
     pub(crate) ident: &'a Ident,
     pub(crate) event_type: LitStr,
@@ -15,7 +15,7 @@ pub(crate) struct Variant<'a> {
 pub(crate) enum Payload<'a> {
     /// `{}`.
     Empty,
-    /// The value of the only, unnamed field.
+    /// The value of the single unnamed field.
     Value(&'a Field),
     /// An object of the named fields.
     Object(Vec<&'a Field>),
@@ -69,7 +69,7 @@ fn read_attribute(variant: &syn::Variant) -> Result<(LitStr, u32)> {
     let Said { event_type: Some(event_type), version: Some(version) } = said else {
         let name = &variant.ident;
         let wrong = format!(
-            "variant `{name}` needs #[event(type = \"...\", version = 1)]: both are stored, so both are said here"
+            "variant `{name}` needs #[event(type = \"...\", version = 1)]: both are stored, so both must be given"
         );
         return Err(Error::new(name.span(), wrong));
     };
@@ -91,12 +91,12 @@ impl Said {
 }
 
 fn refuse_twice(meta: &ParseNestedMeta<'_>, twice: bool) -> Result<()> {
-    if twice { Err(meta.error("this is said twice")) } else { Ok(()) }
+    if twice { Err(meta.error("this is given twice")) } else { Ok(()) }
 }
 
 fn version(literal: &LitInt) -> Result<u32> {
     match literal.base10_parse()? {
-        0 => Err(Error::new(literal.span(), "versions begin with 1")),
+        0 => Err(Error::new(literal.span(), "versions begin at 1")),
         version => Ok(version),
     }
 }

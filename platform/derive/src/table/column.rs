@@ -1,7 +1,7 @@
 use crate::stored_name;
 use syn::{Error, Field, Ident, LitStr, Result, Type, ext::IdentExt, meta::ParseNestedMeta};
 
-/// A field with what its attribute says.
+/// A field and what its attribute says.
 pub(crate) struct Column<'a> {
     pub(crate) field: &'a Ident,
     pub(crate) ty: &'a Type,
@@ -9,7 +9,7 @@ pub(crate) struct Column<'a> {
     pub(crate) role: Role,
 }
 
-/// What a column is there for, besides its value.
+/// What a column is for, besides its value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Plain,
@@ -39,7 +39,7 @@ impl<'a> Column<'a> {
     }
 }
 
-/// Told from the name alone, for a better message than the compiler's.
+/// Judged by the name alone, for a better message than the compiler's.
 fn is_option(ty: &Type) -> bool {
     let Type::Path(path) = ty else { return false };
     path.path.segments.last().is_some_and(|segment| segment.ident == "Option")
@@ -52,7 +52,7 @@ fn read_one(meta: &ParseNestedMeta<'_>, role: &mut Role, name: &mut Option<LitSt
         Role::Indexed
     } else if meta.path.is_ident("column") {
         return match name.replace(meta.value()?.parse()?) {
-            Some(_) => Err(meta.error("this is said twice")),
+            Some(_) => Err(meta.error("this is given twice")),
             None => Ok(()),
         };
     } else {
