@@ -1,4 +1,4 @@
-//! The way of an append into the log's queue and of its answer back.
+//! An append's way into the log's queue, and its answer's way back.
 
 use crate::{error, readers::Readers};
 use annals_event::{Append, Receipt};
@@ -7,14 +7,14 @@ use annals_store::AppendError;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-/// What an append weighs besides its records: more than the log reckons, so that the log's queue never overflows
-/// while there is room here.
+/// What an append weighs besides its records: more than the log itself reckons, so that the log's queue never
+/// overflows while there is room here.
 const APPEND_BYTES: usize = 512;
 /// What each write, requirement and mark of an append weighs besides its records.
 const PART_BYTES: usize = 512;
 
-/// Room for the appends that are not answered yet. Whoever finds none waits for an answer to make some, in the
-/// order of coming.
+/// Room for the appends that are not answered yet. An append that finds none waits, in order of arrival, until an
+/// answer makes some.
 pub(crate) struct Room {
     appends: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
@@ -27,7 +27,7 @@ pub(crate) struct Room {
 /// again costs the others nothing.
 const LOOK_UP_THREADS_MAX: usize = 2;
 
-/// An append's part of the room; given back when it is dropped.
+/// An append's part of the room; dropping it gives it back.
 struct Place {
     _append: OwnedSemaphorePermit,
     _bytes: OwnedSemaphorePermit,
@@ -43,14 +43,14 @@ impl Room {
         Self { appends, bytes, bytes_max, look_ups: Readers::at_most(LOOK_UP_THREADS_MAX) }
     }
 
-    /// Appends when there is room, and waits for the answer.
+    /// Appends once there is room, and waits for the answer.
     pub(crate) async fn append(&self, log: &Log, append: Append) -> Result<Receipt, AppendError> {
         let place = self.take(weight_bytes(&append)).await?;
         let (answer, answered) = oneshot::channel();
         let submitted = log.submit(append, move |result| {
-            // What is to be looked up keeps its place.
+            // An append whose original is to be looked up keeps its place.
             let place = matches!(result, Answer::LookUp(_)).then_some(place);
-            // Nobody listens when the caller gave up; the append is done all the same.
+            // Nobody listens if the caller gave up; the append is done all the same.
             let _ = answer.send((result, place));
         });
         submitted.map_err(refusal)?;
@@ -59,7 +59,7 @@ impl Room {
         let result = match answer {
             Answer::Ready(result) => result,
             Answer::LookUp(look_up) => {
-                // The place goes along: a caller who gives up does not make room for another one.
+                // The place goes along: a caller that gives up does not make room for another one.
                 let run = move || (look_up.run(), place);
                 self.look_ups.run(run).await.ok_or_else(ended)?.0
             }
@@ -84,7 +84,7 @@ fn weight_bytes(append: &Append) -> usize {
 fn refusal(error: SubmitError) -> AppendError {
     match error {
         SubmitError::Refused(refused) => error::append(refused),
-        // Only when others fill the queue of the same log past this store.
+        // Happens only if others fill the log's queue without going through this store.
         full => error::unavailable(full),
     }
 }

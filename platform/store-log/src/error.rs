@@ -8,9 +8,9 @@ use annals_store::{AppendError, Damage, ReadError};
 use std::fmt::Display;
 use tokio::task::JoinError;
 
-/// Why the log did not close in order. What was answered is safe all the same; the next opening recovers the rest.
+/// Why the log was not closed cleanly. What was answered is safe all the same; the next opening recovers the rest.
 #[derive(Debug, thiserror::Error)]
-#[error("the log did not close in order, the next start recovers it: {reason}")]
+#[error("the log was not closed cleanly; the next start recovers it: {reason}")]
 pub struct CloseError {
     reason: String,
 }
@@ -56,13 +56,13 @@ pub(crate) fn append(error: LogAppendError) -> AppendError {
     }
 }
 
-/// Why nothing new will come of the log, if it stopped writing.
+/// Why the log will have nothing new, if it stopped writing.
 pub(crate) fn stopped(log: &Log) -> Option<ReadError> {
     let reason = log.stopped()?;
     Some(ReadError::Unavailable { reason: LogAppendError::Poisoned { reason }.to_string() })
 }
 
-/// Why appends are refused for want of room, if they are.
+/// Why appends are refused for lack of room, if they are.
 pub(crate) fn without_room(log: &Log) -> Option<ReadError> {
     let reason = log.shortage()?;
     Some(ReadError::Unavailable { reason: LogAppendError::NoSpace { reason }.to_string() })

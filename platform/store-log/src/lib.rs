@@ -2,12 +2,12 @@
 //!
 //! What always holds:
 //!
-//! * No call blocks the runtime's threads: appends wait for the log's writer asynchronously, and reads that may
-//!   touch the disk run on threads that may block. What the log has in memory is answered at once.
+//! * No call blocks the runtime's threads: appends wait for the log's writer asynchronously, and reads that may touch
+//!   the disk run on threads of their own. What the log has in memory is answered at once.
 //! * Memory is bounded: appends wait for room before they enter the log's queue; reads that may touch the disk share
 //!   a few threads; a subscriber has at most one page in memory, and only while it asks for one.
 //! * An append costs nothing to subscribers that do not want its events, and its writer wakes one thread for all of them.
-//! * An append whose future was dropped is done, or it is not; nothing in between.
+//! * An append whose future is dropped is either done or not; there is nothing in between.
 //! * Errors keep their meaning: conflict, bad input, reused request id, unavailable, and corrupted with file and
 //!   offset.
 

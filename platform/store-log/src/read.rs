@@ -7,7 +7,7 @@ use annals_store::{Direction, Filter, Follow, LogPage, ReadError, ReadLog, ReadS
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
-/// What reads the log, page by page.
+/// Reads the log page by page.
 pub(crate) struct Pages {
     log: Log,
     readers: Readers,
@@ -20,7 +20,7 @@ impl Pages {
         Self { log, readers: Readers::new(), watch }
     }
 
-    /// A page of the log: from memory at once, or else from the disk.
+    /// A page of the log: from memory at once, otherwise from the disk.
     pub(crate) async fn of_log(&self, read: ReadLog) -> Result<LogPage, ReadError> {
         let (from, budget) = asked(&read);
         let failed = move |failed| error::read(failed, from);
@@ -51,7 +51,8 @@ impl Pages {
         .await
     }
 
-    /// What tells this history of the log from another: of the newest events from memory, of others from the disk.
+    /// What tells this history of the log apart from another: from memory for the newest events, otherwise from the
+    /// disk.
     pub(crate) async fn fingerprint(&self, at: Sequence) -> Result<Option<Fingerprint>, ReadError> {
         if let Some(recent) = self.log.recent_fingerprint(at) {
             return Ok(Some(recent));
@@ -64,7 +65,7 @@ impl Pages {
             .await
     }
 
-    /// Runs `read` where it may wait for the disk.
+    /// Runs `read` on a thread that may wait for the disk.
     async fn blocking<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Log) -> Result<T, ReadError> + Send + 'static,
@@ -103,7 +104,7 @@ impl Follow for Pages {
         drop(wait);
         match head {
             Ok(head) if head > through => Ok(()),
-            // The log wakes everybody when its head will not move again.
+            // The log wakes everybody once its head will not move again.
             _ => Err(self.ended()),
         }
     }
@@ -113,7 +114,7 @@ impl Follow for Pages {
             Ok(None) => Ok(()),
             Ok(Some(wait)) => wait.woken().await.then_some(()).ok_or_else(|| self.ended()),
             Err(error) => {
-                tracing::warn!(%error, "there is no thread to watch the log; subscribers wake at every append");
+                tracing::warn!(%error, "no thread could be started to watch the log; subscribers wake at every append");
                 self.grown_past(through).await
             }
         }
@@ -125,7 +126,7 @@ fn asked(read: &ReadLog) -> (Sequence, ReadBudget) {
     (read.from.max(Sequence::FIRST), budget)
 }
 
-/// `head` must have been read after the block, so that it does not lie below it.
+/// `head` must have been read after the block, so that it is not below it.
 fn log_page(read: &ReadLog, block: ReadBlock, head: Sequence) -> LogPage {
     let seen = block.events.last().map_or(Sequence::ZERO, |event| event.sequence());
     let events = match read.filter.is_all() {

@@ -2,8 +2,8 @@
 //!
 //! What always holds:
 //!
-//! * There are at most so many threads, however many reads wait; each read takes memory only while one runs it.
-//! * A read that waits needs nobody to poll it. A subscriber that stalls is not polled, and must not keep a place that
+//! * The number of threads is bounded, however many reads wait; a read takes memory only while a thread runs it.
+//! * A waiting read needs nobody to poll it. A subscriber that stalls does not poll, and must not keep a place that
 //!   others wait for.
 
 use parking_lot::{Condvar, Mutex};
@@ -15,13 +15,13 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// Threads, at least; more where there are many cores.
+/// The least number of threads; there are more on a machine with many cores.
 const THREADS_MIN: usize = 4;
 const THREADS_A_CORE: usize = 2;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Runs reads, as many at once as there are threads. Dropping it ends the threads once what waits is read.
+/// Runs reads, as many at once as there are threads. Dropping it ends the threads once all waiting reads are done.
 pub(crate) struct Readers {
     queue: Arc<Queue>,
     threads_max: usize,
@@ -42,7 +42,7 @@ struct Waiting {
 }
 
 impl Readers {
-    /// As many as this machine has use for.
+    /// As many threads as this machine has use for.
     pub(crate) fn new() -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Self::at_most(THREADS_MIN.max(cores.saturating_mul(THREADS_A_CORE)))
@@ -52,8 +52,8 @@ impl Readers {
         Self { queue: Arc::default(), threads_max }
     }
 
-    /// What `read` gives; `None`: it panicked, or there is no thread for it. Reads begin in the order of coming, and
-    /// those for which nobody waits any more are left out.
+    /// What `read` returns; `None`: it panicked, or no thread could be started. Reads begin in order of arrival;
+    /// those for which nobody waits any more are skipped.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         read: impl FnOnce() -> T + Send + 'static,
@@ -61,7 +61,7 @@ impl Readers {
         let (answer, answered) = oneshot::channel();
         self.push(Box::new(move || {
             if !answer.is_closed() {
-                // Nobody listens when the caller gave up meanwhile.
+                // Nobody listens if the caller gave up in the meantime.
                 let _ = answer.send(read());
             }
         }));
@@ -80,10 +80,10 @@ impl Readers {
         match spawned {
             Ok(_) => waiting.threads += 1,
             Err(error) if waiting.threads == 0 => {
-                tracing::warn!(%error, "there is no thread to read the log on");
+                tracing::warn!(%error, "no thread could be started to read the log");
                 waiting.jobs.clear();
             }
-            // The others will come to it.
+            // The other threads will get to it.
             Err(_) => {}
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-/// Drops what a log need not keep any more, as soon as that is worth it.
+/// Drops what a log need not keep any more, as soon as it is worth it.
 pub struct Retainer {
     store: LogStore,
     retention: Retention,
@@ -14,21 +14,21 @@ pub struct Retainer {
 }
 
 impl Retainer {
-    /// How often it looks when nobody says otherwise.
+    /// How often it looks by default.
     pub const EVERY_DEFAULT: Duration = Duration::from_secs(60);
 
-    /// Keeps of the log in `store` what `retention` says.
+    /// Keeps as much of the log in `store` as `retention` says.
     pub fn new(store: LogStore, retention: Retention) -> Self {
         Self { store, retention, every: Self::EVERY_DEFAULT }
     }
 
-    /// The same, looking this often.
+    /// The same, looking at this interval.
     #[must_use]
     pub fn every(self, every: Duration) -> Self {
         Self { every, ..self }
     }
 
-    /// Runs until `shutdown`. What fails is logged and tried again.
+    /// Runs until `shutdown`. A failure is logged and tried again.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut failed_before = false;
         loop {
@@ -44,7 +44,7 @@ impl Retainer {
         }
     }
 
-    /// Said once, not every minute for days.
+    /// Reported once, not every minute for days.
     fn report(&self, error: &RetainError, failed_before: bool) {
         if !failed_before {
             error!(%error, "the log grows beyond its retention");

@@ -16,8 +16,8 @@ use std::{
 
 /// The embedded log as an [`EventStore`]. Cloning it gives another handle to the same log.
 ///
-/// [`LogStore::close`] ends it in order. Without that the last handle closes the log when it is dropped, which
-/// blocks the thread that drops it.
+/// [`LogStore::close`] closes it cleanly. Without that, dropping the last handle closes the log, which blocks the
+/// thread that drops it.
 #[derive(Clone)]
 pub struct LogStore {
     log: Log,
@@ -26,7 +26,7 @@ pub struct LogStore {
 }
 
 impl LogStore {
-    /// Opens the log in `folder`, making both when they are missing; recovers it when it was not closed.
+    /// Opens the log in `folder`, creating both if they are missing, and recovers it if it was not closed.
     pub async fn open(folder: impl Into<PathBuf>, options: Options) -> Result<Self, OpenError> {
         let (folder, settings) = (folder.into(), options.clone());
         let opening = tokio::task::spawn_blocking(move || Log::open(&folder, settings));
@@ -34,7 +34,7 @@ impl LogStore {
         Ok(Self::from_log(log, &options))
     }
 
-    /// The store over a log that is open already, with the options that it was opened with.
+    /// The store over a log that is already open, with the options that it was opened with.
     pub fn from_log(log: Log, options: &Options) -> Self {
         let (room, pages) = (Arc::new(append::Room::of(options)), Arc::new(Pages::new(log.clone())));
         Self { log, room, pages }
@@ -45,24 +45,25 @@ impl LogStore {
         self.log.stats()
     }
 
-    /// What the log makes of the machine's clock: whether that jumped, went back or stands still.
+    /// How the log judges the machine's clock: whether it jumped, went back or stands still.
     pub fn clock(&self) -> ClockStatus {
         self.log.clock()
     }
 
-    /// The room on the log's disk, and whether appends are refused for want of it.
+    /// The room on the log's disk, and whether appends are refused for lack of it.
     pub async fn room(&self) -> Room {
         let log = self.log.clone();
         let looking = tokio::task::spawn_blocking(move || log.room());
         looking.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))
     }
 
-    /// Why nothing is written any more, and what to do; `None`: appends are taken, unless the log is damaged. Reads go on.
+    /// Why nothing is written any more, and what to do; `None`: appends are accepted, unless the log is damaged.
+    /// Reads go on.
     pub fn stopped(&self) -> Option<String> {
         self.log.stopped().map(|reason| reason.to_string())
     }
 
-    /// The damage for which the log takes no writes; `None`: it is sound as far as it was read.
+    /// The damage because of which the log accepts no writes; `None`: it is sound as far as it was read.
     pub fn damage(&self) -> Option<Damage> {
         self.log.corruption().map(error::damage)
     }
@@ -74,37 +75,37 @@ impl LogStore {
         retaining.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))
     }
 
-    /// The same for what runs in the background: waits until it is worth it.
+    /// The same for background use: waits until it is worth it.
     pub async fn retain_when_due(&self, retention: Retention) -> Result<Retained, RetainError> {
         let log = self.log.clone();
         let retaining = tokio::task::spawn_blocking(move || log.retain_when_due(retention));
         retaining.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))
     }
 
-    /// Copies all that is durable now to `folder`, which must be missing or empty, and verifies the copy.
+    /// Copies everything that is durable now to `folder`, which must be missing or empty, and verifies the copy.
     pub async fn backup(&self, folder: impl Into<PathBuf>) -> Result<Backup, BackupError> {
         let (log, folder) = (self.log.clone(), folder.into());
         let copying = tokio::task::spawn_blocking(move || log.backup(&folder));
         copying.await.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))
     }
 
-    /// Refuses a folder for backups that is within the log's own, before there is a backup to be made.
+    /// Refuses a folder for backups that is inside the log's own, before any backup is made.
     pub fn check_backup_folder(&self, folder: &Path) -> Result<(), BackupError> {
         self.log.check_backup_folder(folder)
     }
 
-    /// What verifying in the background did and found since the log was opened.
+    /// What background verification has done and found since the log was opened.
     pub fn scrub_status(&self) -> ScrubStatus {
         self.log.scrub_status()
     }
 
-    /// Keeps the events from `from` on, as long as the hold is there.
+    /// Keeps the events from `from` on for as long as the hold exists.
     pub fn hold(&self, from: Sequence) -> Result<Hold, ReadError> {
         self.log.hold(from).map_err(|failed| error::read(failed, from))
     }
 
-    /// Writes what waits, and what makes the next opening fast. Later appends are refused and subscriptions at
-    /// the head end; other reads go on as long as a handle is there.
+    /// Writes what is waiting, and what makes the next opening fast. Later appends are refused and subscriptions at
+    /// the head end; other reads go on as long as a handle exists.
     pub async fn close(&self) -> Result<(), CloseError> {
         let log = self.log.clone();
         let closing = tokio::task::spawn_blocking(move || log.close());
@@ -144,12 +145,12 @@ impl EventStore for LogStore {
         error::stopped(&self.log).or_else(|| error::without_room(&self.log)).map_or(Ok(()), Err)
     }
 
-    /// What verifying in the background found.
+    /// What background verification found.
     fn damages(&self) -> Vec<Damage> {
         self.log.scrub_status().damages.into_iter().map(error::damage).collect()
     }
 
-    /// What the log makes of the machine's clock.
+    /// How the log judges the machine's clock.
     fn warnings(&self) -> Vec<String> {
         self.log.clock().warning.iter().map(ToString::to_string).collect()
     }

@@ -1,11 +1,14 @@
-//! One look at what is new in the log for all who wait for some of it.
+//! One look at what is new in the log, on behalf of everybody who waits for some of it.
 //!
 //! What always holds:
 //!
 //! * The log's writer wakes one thread, however many wait; that thread wakes those for whom there is an event.
-//! * What a look costs follows the new events and how many different filters wait, and not how many names are in these.
-//! * No event is overlooked: one that was readable before a waiter came ends its wait at once, a later one is looked at.
-//! * Nothing is read from the disk: when what is new is not in memory any more, all are woken and look for themselves.
+//! * The cost of a look grows with the new events and the number of different filters, not with the number of names
+//!   in them.
+//! * No event is missed: one that was readable before a waiter came ends its wait at once, and a later one is looked
+//!   at.
+//! * Nothing is read from the disk: if what is new is no longer in memory, everybody is woken and looks for
+//!   themselves.
 //! * A watch does not keep the log from being closed, and ends with the last handle to the store.
 
 use annals_event::Sequence;
@@ -23,10 +26,10 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// How much of what is new is looked at in one piece.
+/// How much of what is new is looked at in one go.
 const LOOK: ReadBudget = ReadBudget { bytes_max: 1 << 20, events_max: 10_000 };
 
-/// Ends the waits of those who want an event that has come.
+/// Ends the wait of everybody who wants an event that has come.
 pub(crate) struct Watch(Arc<Shared>);
 
 struct Shared {
@@ -38,15 +41,15 @@ struct Shared {
 struct State {
     next_id: u64,
     waiting: Waiting,
-    /// Up to here all was looked at, or is being looked at. Means nothing while nothing is asked of the log.
+    /// Everything up to here was looked at or is being looked at. Means nothing while nothing is asked of the log.
     looked: Sequence,
-    /// The log was asked to say when there is more than what was looked at.
+    /// The log has been asked to say when there is more than what was looked at.
     asked: Option<HeadWait>,
-    /// To the thread that looks; `None`: there is none yet.
+    /// To the thread that looks; `None`: it was not started yet.
     signals: Option<Sender<Signal>>,
 }
 
-/// Who waits, by what they want: of 500 who want the same an event is compared with one.
+/// Those who wait, by what they want: with 500 waiters for the same filter, an event is compared once.
 type Waiting = HashMap<Arc<Filter>, Waiters>;
 
 /// Those who want the same.
@@ -77,7 +80,7 @@ impl Watch {
 
     /// A wait for an event past `through` that `filter` accepts; `None`: there may be one already.
     pub(crate) fn wait(&self, through: Sequence, filter: &Filter) -> io::Result<Option<Wait>> {
-        // What is in proportion to the filter is done before others wait for the lock.
+        // Work in proportion to the filter is done before taking the lock, for which others wait.
         let (filter, wanted) = (Arc::new(filter.clone()), filter.matcher());
         let mut state = self.0.state.lock();
         let signals = match &state.signals {
@@ -101,7 +104,7 @@ impl Watch {
 }
 
 impl Wait {
-    /// Waits until there may be such an event; `false`: there will be none, since the log has ended.
+    /// Waits until there may be such an event; `false`: there will be none, because the log has ended.
     pub(crate) async fn woken(mut self) -> bool {
         (&mut self.woken).await.is_ok()
     }
@@ -109,7 +112,7 @@ impl Wait {
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        // First this, then the lock: who is being looked for at this moment is not put back.
+        // First this, then the lock: a waiter for whom the thread is looking right now is not put back.
         self.woken.close();
         let mut state = self.watch.state.lock();
         if let Some(waiters) = state.waiting.get_mut(&self.filter) {
@@ -121,7 +124,7 @@ impl Drop for Wait {
     }
 }
 
-/// Begins the thread that looks.
+/// Starts the thread that looks.
 fn start(shared: &Arc<Shared>) -> io::Result<Sender<Signal>> {
     let (signals, received) = mpsc::channel();
     let shared = Arc::downgrade(shared);
@@ -166,7 +169,7 @@ impl Shared {
             waiters.wakes.retain(|_, wake| !wake.is_closed());
             !waiters.wakes.is_empty()
         });
-        // Those who came meanwhile are fewer.
+        // Of the two, those who came in the meantime are fewer.
         for (filter, came) in std::mem::replace(&mut state.waiting, waiting) {
             match state.waiting.entry(filter) {
                 Entry::Occupied(mut waiters) => waiters.get_mut().wakes.extend(came.wakes),
@@ -175,7 +178,7 @@ impl Shared {
         }
     }
 
-    /// Wakes, and takes out of `waiting`, those for whom there is an event from `from` on.
+    /// Wakes and removes from `waiting` those for whom there is an event from `from` on.
     fn wake(&self, waiting: &mut Waiting, from: Sequence) {
         let mut from = from;
         while !waiting.is_empty() {
@@ -193,7 +196,7 @@ impl Shared {
         }
     }
 
-    /// Lets all go: there will be nothing more.
+    /// Wakes everybody: there will be nothing more.
     fn end(&self) {
         let mut state = self.state.lock();
         let (waiting, asked) = (std::mem::take(&mut state.waiting), state.asked.take());
@@ -205,13 +208,13 @@ impl Shared {
 impl Waiters {
     fn wake(self) {
         for wake in self.wakes.into_values() {
-            // Nobody listens when the wait was given up meanwhile.
+            // Nobody listens if the wait was given up in the meantime.
             let _ = wake.send(());
         }
     }
 }
 
-/// Tells the thread that looks what becomes of the wait for the head.
+/// Tells the thread that looks how the wait for the head ended.
 struct Signaller(Option<Sender<Signal>>);
 
 impl Signaller {
@@ -224,7 +227,7 @@ impl Signaller {
 }
 
 impl Drop for Signaller {
-    /// The log drops the call when its head will not move again.
+    /// The log drops the callback once its head will not move again.
     fn drop(&mut self) {
         if let Some(signals) = self.0.take() {
             let _ = signals.send(Signal::Ended);

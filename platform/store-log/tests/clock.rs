@@ -55,7 +55,7 @@ async fn while_the_logs_time_catches_up_it_is_said_which_appends_are_refused() {
     let warnings = store.warnings();
     assert!(warnings[0].contains("(Any, Exists) are refused until then"), "{warnings:?}");
 
-    // An hour later they meet.
+    // An hour later they agree.
     clock.by.store(-HOUR, Relaxed);
     clock.passed.store(u64::try_from(HOUR).unwrap(), Relaxed);
     drop(store.warnings());

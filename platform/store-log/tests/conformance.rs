@@ -21,7 +21,7 @@ mod on_a_folder {
     });
 }
 
-/// Nothing of the newest events is kept in memory, so that every read goes to the segments.
+/// None of the newest events are kept in memory, so that every read goes to the segments.
 mod on_a_folder_without_memory {
     use super::*;
 

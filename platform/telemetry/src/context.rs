@@ -1,4 +1,4 @@
-//! Between [`TraceContext`], as events store it, and OpenTelemetry's `SpanContext`.
+//! Conversions between [`TraceContext`], as events store it, and OpenTelemetry's `SpanContext`.
 
 use annals_event::TraceContext;
 use opentelemetry::Context;
@@ -7,12 +7,12 @@ use std::str::FromStr;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-/// The context of the span that is entered here; `None` when there is none, or [`init`](crate::init) was not called.
+/// The context of the current span; `None` if there is none or [`init`](crate::init) was not called.
 pub fn current_context() -> Option<TraceContext> {
     context_of(&Span::current()).or_else(|| from_span_context(Context::current().span().span_context()))
 }
 
-/// The context of `span`; `None` when it is disabled, or [`init`](crate::init) was not called.
+/// The context of `span`; `None` if it is disabled or [`init`](crate::init) was not called.
 ///
 /// Asking starts the span: its parent can no longer be set.
 pub fn context_of(span: &Span) -> Option<TraceContext> {
@@ -29,7 +29,7 @@ pub fn from_span_context(context: &SpanContext) -> Option<TraceContext> {
     })
 }
 
-/// The context as OpenTelemetry has it, of a span elsewhere. A `tracestate` that is not one is left out.
+/// The context as OpenTelemetry's, marked as remote. A malformed `tracestate` is left out.
 pub fn to_span_context(context: &TraceContext) -> SpanContext {
     SpanContext::new(
         TraceId::from_bytes(context.trace_id),

@@ -2,14 +2,14 @@
 //!
 //! What always holds:
 //!
-//! * Once [`init`] has been called, every span at level `INFO` has a valid trace and span id, also when nothing is
+//! * Once [`init`] has been called, every span at level `INFO` has a valid trace and span id, even if nothing is
 //!   exported or sampled: [`current_context`] always has something to store in an event.
-//! * A consumer's span *links* to the context of the event that it handles and never has it as its parent, so that
-//!   a replay cannot stretch or re-parent an old trace.
+//! * A consumer's span *links* to the context of the event that it handles and never has it as its parent, so a
+//!   replay cannot stretch or re-parent an old trace.
 //! * Log lines go to standard error, never to standard output.
 //! * An empty `tracestate` is neither stored nor sent.
 //!
-//! HTTP and gRPC are served by closures that look up or set headers by one name, so that this crate needs neither.
+//! HTTP and gRPC headers are read and set through closures, so that this crate needs neither.
 
 mod context;
 pub mod names;

@@ -1,5 +1,5 @@
-//! Names of spans' attributes, in one place. Those of the semantic conventions keep their names; the platform's own
-//! begin with `annals.`.
+//! Names of the spans' attributes, in one place. Those of the semantic conventions keep their names; the platform's
+//! own begin with `annals.`.
 
 pub use opentelemetry_semantic_conventions::attribute::{
     HTTP_REQUEST_METHOD, HTTP_RESPONSE_STATUS_CODE, HTTP_ROUTE, MESSAGING_BATCH_MESSAGE_COUNT,
@@ -13,7 +13,7 @@ pub const SYSTEM: &str = "annals";
 
 /// Operation of a span that appends events to the log.
 pub const APPEND: &str = "append";
-/// Operation of a span in which one event is made, to be appended together with others.
+/// Operation of a span that makes one event, to be appended together with others.
 pub const CREATE: &str = "create";
 /// Operation of a span that handles one event.
 pub const PROCESS: &str = "process";

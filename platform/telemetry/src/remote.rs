@@ -8,9 +8,9 @@ use opentelemetry::{Context, trace::TraceContextExt};
 use tracing::{Span, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-/// The first HTTP status that is the server's fault.
+/// The first HTTP status that means a server error.
 const SERVER_ERROR: u16 = 500;
-/// The names of gRPC's status codes; each stands at the place of its number.
+/// The names of gRPC's status codes, each at the index of its number.
 const RPC_STATUS_CODES: [&str; 17] = [
     "OK",
     "CANCELLED",
@@ -30,12 +30,12 @@ const RPC_STATUS_CODES: [&str; 17] = [
     "DATA_LOSS",
     "UNAUTHENTICATED",
 ];
-/// The gRPC status codes that are the server's fault: UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and
-/// DATA_LOSS.
+/// The gRPC status codes that mean a server error: UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE
+/// and DATA_LOSS.
 const RPC_SERVER_ERRORS: [i32; 6] = [2, 4, 12, 13, 14, 15];
 
-/// The context in a request's headers, whose values are looked up by their lower-case name: all of them, since a second one
-/// counts. What is not well-formed is as good as absent.
+/// The context in a request's headers. Their values are looked up by lower-case name, all of them, since a second one
+/// matters. What is malformed counts as absent.
 pub fn extract<I: IntoIterator<Item: AsRef<[u8]>>>(
     headers: impl Fn(&'static str) -> I,
 ) -> Option<TraceContext> {
@@ -57,7 +57,7 @@ pub fn inject_current(set: impl FnMut(&'static str, &str)) {
     }
 }
 
-/// SERVER: an HTTP request on `route`, the pattern and not the path. Child of the caller's span, if the headers
+/// SERVER: an HTTP request to `route`, the pattern rather than the path. Child of the caller's span, if the headers
 /// name one. [`record_status`] adds the outcome.
 pub fn server_span<I: IntoIterator<Item: AsRef<[u8]>>>(
     method: &str,
@@ -78,7 +78,7 @@ pub fn server_span<I: IntoIterator<Item: AsRef<[u8]>>>(
     under_caller(span, headers)
 }
 
-/// CLIENT: an HTTP request to `route` of another service. Set its headers with [`inject_current`] within it.
+/// CLIENT: an HTTP request to `route` of another service. Set its headers with [`inject_current`] inside it.
 pub fn client_span(method: &str, route: &str) -> Span {
     let method = known_method(method);
     info_span!(
@@ -92,7 +92,7 @@ pub fn client_span(method: &str, route: &str) -> Span {
     )
 }
 
-/// Says on a [`server_span`] or [`client_span`] which HTTP status the request got.
+/// Records on a [`server_span`] or [`client_span`] which HTTP status the request got.
 pub fn record_status(span: &Span, status: u16) {
     span.record(names::HTTP_RESPONSE_STATUS_CODE, i64::from(status));
     if status >= SERVER_ERROR {
@@ -119,7 +119,7 @@ pub fn rpc_server_span<I: IntoIterator<Item: AsRef<[u8]>>>(
     under_caller(span, metadata)
 }
 
-/// CLIENT: a gRPC call of `method`. Set its metadata with [`inject_current`] within it.
+/// CLIENT: a gRPC call of `method`. Set its metadata with [`inject_current`] inside it.
 pub fn rpc_client_span(method: &str) -> Span {
     info_span!(
         "rpc",
@@ -132,7 +132,7 @@ pub fn rpc_client_span(method: &str) -> Span {
     )
 }
 
-/// Says on an [`rpc_server_span`] or [`rpc_client_span`] how the call ended, by its gRPC status code.
+/// Records on an [`rpc_server_span`] or [`rpc_client_span`] how the call ended, by its gRPC status code.
 pub fn record_rpc_status(span: &Span, code: i32) {
     let name = usize::try_from(code).ok().and_then(|code| RPC_STATUS_CODES.get(code)).copied();
     span.record(names::RPC_RESPONSE_STATUS_CODE, name.unwrap_or("UNKNOWN"));
@@ -145,13 +145,13 @@ fn under_caller<I: IntoIterator<Item: AsRef<[u8]>>>(span: Span, headers: impl Fn
     if !span.is_disabled()
         && let Some(caller) = extract(headers)
     {
-        // Fails only where there is no OpenTelemetry layer, and then there is nobody to miss the parent.
+        // Fails only if there is no OpenTelemetry layer, and then nobody misses the parent.
         let _ = span.set_parent(Context::new().with_remote_span_context(to_span_context(&caller)));
     }
     span
 }
 
-/// The method, or `_OTHER`: span names must not be chosen by a stranger.
+/// The method, or `_OTHER`: strangers must not choose span names.
 fn known_method(method: &str) -> &str {
     match method {
         "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "CONNECT" | "OPTIONS" | "TRACE" | "PATCH" => method,

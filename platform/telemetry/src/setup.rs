@@ -1,4 +1,4 @@
-//! Set-up of logging and tracing, once a process.
+//! Sets up logging and tracing, once per process.
 
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
@@ -21,13 +21,13 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-/// Spans that may wait for export; more are dropped, so that a slow collector slows nobody.
+/// How many spans may wait for export; more are dropped, so that a slow collector delays nobody.
 const QUEUED_SPANS_MAX: usize = 65_536;
-/// Spans that are exported in one message.
+/// How many spans are exported in one message.
 const EXPORTED_SPANS_MAX: usize = 2_048;
-/// How long the last export may take at shutdown when nobody says otherwise.
+/// How long the last export may take at shutdown, by default.
 const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(5);
-/// What carries the exported spans must make none of its own: they would be exported for ever.
+/// What carries the exported spans must create none itself: they would be exported for ever.
 const SILENT: [&str; 6] = ["h2", "hyper", "hyper_util", "tonic", "tower", "opentelemetry"];
 
 /// What [`init`] sets up.
@@ -35,22 +35,23 @@ const SILENT: [&str; 6] = ["h2", "hyper", "hyper_util", "tonic", "tower", "opent
 pub struct Options {
     /// The service's name in traces.
     pub service_name: String,
-    /// Where spans go, by OTLP over gRPC, e.g. `http://127.0.0.1:4317`. `None`: nowhere, but every span still has
-    /// its ids.
+    /// Where spans go, by OTLP over gRPC, e.g. `http://127.0.0.1:4317`. `None`: nowhere; every span still has its
+    /// ids.
     pub otlp_endpoint: Option<String>,
     /// Which log lines are written to standard error, as in `RUST_LOG`.
     pub log_filter: String,
     /// Which spans exist, as `level` or `target=level`, separated by commas. With less than `info`, events carry no
-    /// trace context; `debug` adds a span an event to replays.
+    /// trace context; `debug` adds a span for each event of a replay.
     pub span_filter: String,
-    /// The share of traces begun here that are exported, 0 to 1. A trace begun elsewhere keeps that side's word.
+    /// The share of traces begun here that are exported, 0 to 1. A trace begun elsewhere follows that side's
+    /// decision.
     pub sample_ratio: f64,
 }
 
 impl Options {
-    /// What is logged when nobody says otherwise.
+    /// What is logged by default.
     pub const LOG_FILTER_DEFAULT: &str = "warn,annals=info";
-    /// Which spans exist when nobody says otherwise.
+    /// Which spans exist by default.
     pub const SPAN_FILTER_DEFAULT: &str = "info";
 
     /// Warnings to standard error, no export.
@@ -64,8 +65,8 @@ impl Options {
         }
     }
 
-    /// The same, changed by `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_SERVICE_NAME`, `RUST_LOG` and `ANNALS_SPANS`
-    /// (the span filter). An empty variable is as good as none.
+    /// The same, changed by `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_SERVICE_NAME`, `RUST_LOG` and `ANNALS_SPANS` (the
+    /// span filter). An empty variable counts as unset.
     pub fn from_env(service_name: impl Into<String>) -> Self {
         let defaults = Self::new(service_name);
         let variable = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
@@ -83,10 +84,10 @@ impl Options {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InitError {
-    /// Somebody did it before, in this process.
+    /// It was already done in this process.
     #[error("logging and tracing are already set up in this process; call init once, in main")]
     AlreadyInitialised,
-    /// The filter of log lines is not one.
+    /// The filter of log lines is malformed.
     #[error("log filter {filter:?} is not of the form level or target=level, separated by commas: {reason}")]
     LogFilter {
         /// The filter.
@@ -94,7 +95,7 @@ pub enum InitError {
         /// What is wrong with it.
         reason: ParseError,
     },
-    /// The filter of spans is not one.
+    /// The filter of spans is malformed.
     #[error("span filter {filter:?} is not of the form level or target=level, separated by commas: {reason}")]
     SpanFilter {
         /// The filter.
@@ -103,7 +104,7 @@ pub enum InitError {
         reason: ParseError,
     },
     /// The exporter needs a tokio runtime.
-    #[error("an OTLP endpoint is configured: call init within a tokio runtime")]
+    #[error("an OTLP endpoint is configured, which needs a tokio runtime: call init within one")]
     NoRuntime,
     /// The exporter refuses its configuration.
     #[error("cannot export spans to {endpoint:?}: {reason}")]
@@ -137,7 +138,7 @@ pub fn init(options: Options) -> Result<Telemetry, InitError> {
     let logs = fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        // Spans are for the trace; a log line that repeats all their fields is not readable.
+        // Spans are for the trace; a log line that repeated all their fields would be unreadable.
         .with_filter(log_filter.and(filter_fn(|metadata| metadata.is_event())));
     let spans = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer("annals"))
@@ -165,7 +166,7 @@ fn span_filter(filter: &str) -> Result<Targets, InitError> {
 fn provider(options: &Options) -> Result<SdkTracerProvider, InitError> {
     let resource = Resource::builder().with_service_name(options.service_name.clone()).build();
     let builder = SdkTracerProvider::builder().with_resource(resource);
-    // Without an endpoint ids are still made, and a caller's `sampled` is passed on, but nothing else is collected.
+    // Without an endpoint, ids are still made and a caller's `sampled` is passed on, but nothing else is collected.
     let (builder, own_traces) = match &options.otlp_endpoint {
         Some(endpoint) => (exporting(builder, endpoint)?, Sampler::TraceIdRatioBased(options.sample_ratio)),
         None => (builder, Sampler::AlwaysOff),
@@ -190,7 +191,7 @@ fn exporting(builder: TracerProviderBuilder, endpoint: &str) -> Result<TracerPro
 }
 
 impl Telemetry {
-    /// Exports what is waiting, within 5 seconds, and stops. Spans made later go nowhere.
+    /// Exports what is waiting, within 5 seconds, and stops. Later spans go nowhere.
     pub async fn shutdown(self) -> Result<(), ShutdownError> {
         self.shutdown_within(SHUTDOWN_TIME_MAX).await
     }
@@ -199,7 +200,7 @@ impl Telemetry {
     pub async fn shutdown_within(self, time_max: Duration) -> Result<(), ShutdownError> {
         let provider = self.provider;
         let flush = move || provider.shutdown_with_timeout(time_max);
-        // The exporter needs this runtime's threads: waiting for it on one of them could wait for ever.
+        // The exporter needs this runtime's threads: waiting for it on one of them could last for ever.
         let flushed: Result<(), OTelSdkError> = match tokio::task::spawn_blocking(flush).await {
             Ok(flushed) => flushed,
             Err(error) => return Err(ShutdownError { reason: error.to_string() }),

@@ -8,7 +8,7 @@ use opentelemetry::{Context, trace::TraceContextExt};
 use tracing::{Span, debug_span, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-/// What a span says of the event that it handles.
+/// What a span says about the event that it handles.
 pub trait Traced {
     /// The event's id.
     fn id(&self) -> EventId;
@@ -31,7 +31,7 @@ pub enum Run {
     Replay,
 }
 
-/// What a batch came to, for [`record_batch`].
+/// What a batch did, for [`record_batch`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BatchCounts {
     /// Events that the batch handled.
@@ -56,8 +56,8 @@ pub fn append_span(destination: &str) -> Span {
     )
 }
 
-/// PRODUCER: events are made for the category `destination`, to be appended in one go with those of other spans.
-/// Its context belongs in each of them.
+/// PRODUCER: events are made for the category `destination`, to be appended together with those of other spans. Its
+/// context belongs in each of them.
 pub fn create_span(destination: &str) -> Span {
     info_span!(
         "create",
@@ -70,7 +70,7 @@ pub fn create_span(destination: &str) -> Span {
     )
 }
 
-/// The root span of a batch of `consumer`. [`record_batch`] adds what it came to.
+/// The root span of a batch of `consumer`. [`record_batch`] adds what the batch did.
 pub fn batch_span(consumer: &str, run: Run) -> Span {
     info_span!(
         parent: None,
@@ -86,23 +86,23 @@ pub fn batch_span(consumer: &str, run: Run) -> Span {
     )
 }
 
-/// Says on a [`batch_span`] what the batch came to.
+/// Records on a [`batch_span`] what the batch did.
 pub fn record_batch(batch: &Span, counts: BatchCounts) {
     batch.record(names::MESSAGING_BATCH_MESSAGE_COUNT, number(counts.events));
     batch.record(names::BATCH_OUTPUTS, number(counts.outputs));
     batch.record(names::THROUGH, number(counts.through.get()));
 }
 
-/// The only integer that OpenTelemetry knows; every other one would be exported as text.
+/// The only integer type of OpenTelemetry; every other one would be exported as text.
 fn number(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 
-/// CONSUMER: `consumer` handles `event`. Call it within the batch's span. Links to the context in which the event
-/// was made.
+/// CONSUMER: `consumer` handles `event`. Call it inside the batch's span. Links to the context in which the event was
+/// made.
 ///
-/// It costs next to nothing when it would go nowhere: when the batch's span is not sampled, or in a replay unless
-/// the span filter lets `DEBUG` through, the span is a disabled one and the event's metadata is not decoded.
+/// It costs next to nothing if the span would go nowhere. When the batch's span is not sampled, or in a replay unless
+/// the span filter lets `DEBUG` through, the span is disabled and the event's metadata is not decoded.
 pub fn process_span(consumer: &str, event: &impl Traced, run: Run) -> Span {
     if !batch_is_recorded() {
         return Span::none();
@@ -119,7 +119,7 @@ pub fn process_span(consumer: &str, event: &impl Traced, run: Run) -> Span {
     span
 }
 
-/// Whether a child of the current span would be recorded. Without a current span: whatever the filters say.
+/// Whether a child of the current span would be recorded. Without a current span, the filters decide.
 fn batch_is_recorded() -> bool {
     let context = Context::current();
     let span = context.span();

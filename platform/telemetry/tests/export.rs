@@ -87,7 +87,7 @@ fn recorded(sequence: u64, trace: Option<TraceContext>) -> EventBatch {
     batch.build().unwrap()
 }
 
-/// The caller's request appends an event; gives the context that is stored in it.
+/// The caller's request appends an event; returns the context that is stored in it.
 fn request() -> TraceContext {
     let request = server_span("POST", "/orders", |name| (name == "traceparent").then_some(CALLER));
     let stored = request.in_scope(|| append_span("order").in_scope(current_context)).unwrap();

@@ -1,4 +1,4 @@
-//! Spans of a replay: one a batch, and one an event only where somebody asks for them.
+//! Spans of a replay: one for each batch, and one for each event only where somebody asks for them.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use annals_event::{EventBatchBuilder, EventType, NewEvent, Sequence, StreamName, Timestamp, Version};

@@ -5,7 +5,7 @@ use futures::{FutureExt, future::join_all};
 use std::{iter, time::Duration};
 use tempfile::TempDir;
 
-/// After so long a test says that what it waits for does not come.
+/// After this long a test concludes that what it waits for does not come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 struct World {
@@ -110,7 +110,7 @@ async fn each_of_many_appends_is_seen_by_those_who_come_and_go_meanwhile() {
             }
         }
     });
-    // As a follower does: reads, and waits where it found nothing. A wake that is lost would hang here.
+    // Does what a follower does: reads, and waits where it found nothing. A lost wake-up would hang here.
     let (mut seen, mut from) = (0, Sequence::FIRST);
     while seen < 250 {
         let block = world.log.read(from, LOOK).unwrap();

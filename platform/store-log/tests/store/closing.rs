@@ -1,4 +1,4 @@
-//! The end of a store, wanted or not.
+//! The end of a store, intended or not.
 
 use super::support::{append, log, open, small_segments, write};
 use annals_event::Sequence;

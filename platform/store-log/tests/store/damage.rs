@@ -16,7 +16,7 @@ fn segments(folder: &Path) -> Vec<PathBuf> {
     segments
 }
 
-/// Changes one bit in the middle of the file; gives its place.
+/// Flips one bit in the middle of the file; returns its place.
 fn damage(file: &Path) -> u64 {
     let mut bytes = fs::read(file).unwrap();
     let middle = bytes.len() / 2;
@@ -49,7 +49,7 @@ async fn damage_in_a_sealed_segment_is_named_and_what_lies_below_is_read() {
     assert!(damage.offset.is_some_and(|offset| offset <= place), "{damage}");
 
     let last = below.last().unwrap().sequence;
-    let mut behind = store.subscribe(Subscribe::after(last, Filter::all())).await.unwrap();
-    let told = behind.next().await.unwrap_err();
+    let mut at_the_end = store.subscribe(Subscribe::after(last, Filter::all())).await.unwrap();
+    let told = at_the_end.next().await.unwrap_err();
     assert!(matches!(told, ReadError::Corrupted(_)), "{told}");
 }

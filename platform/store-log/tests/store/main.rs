@@ -1,4 +1,4 @@
-//! What the store over the embedded log keeps beyond the conformance suite.
+//! What the store over the embedded log guarantees beyond the conformance suite.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod closing;

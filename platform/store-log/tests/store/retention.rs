@@ -1,4 +1,4 @@
-//! A log whose oldest events were dropped, as a store.
+//! A log whose oldest events were dropped, seen as a store.
 
 use super::support::{append, open, stream, write};
 use annals_event::{Sequence, Version};
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 const NOTHING: Retention = Retention { age_max: None, bytes_max: Some(0) };
 
-/// A stream that will be dropped as a whole, and one of which the end stays.
+/// A stream that will be dropped entirely, and one whose end stays.
 async fn filled(store: &LogStore) -> annals_event::Append {
     let first = write("old-1", 2, 100);
     append(store, first.clone()).await;
@@ -43,8 +43,8 @@ async fn what_was_dropped_is_said_to_be_gone_and_what_is_left_is_read() {
     let backward = ReadStream { direction: Direction::Backward, ..ReadStream::backward(stream("old-1")) };
     let page = store.read_stream(backward).await.unwrap();
     assert_eq!((page.events.len(), page.version, page.next), (0, Version::new(2), None));
-    let behind = ReadStream::forward(stream("old-1")).from(Version::new(3));
-    assert_eq!(store.read_stream(behind).await.unwrap().version, Version::new(2));
+    let beyond = ReadStream::forward(stream("old-1")).from(Version::new(3));
+    assert_eq!(store.read_stream(beyond).await.unwrap().version, Version::new(2));
 
     let request_id = dropped.request_id;
     assert_eq!(store.append(dropped).await, Err(AppendError::OriginalDropped { request_id }));
