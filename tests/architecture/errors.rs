@@ -1,4 +1,5 @@
-//! An error that tells its cause does not give it as its source as well: who prints the chain would tell it twice.
+//! An error whose message includes its cause does not return it as its source too: a printed chain would show it
+//! twice.
 
 use super::{WORKSPACE, assert_none};
 use annals_aggregate::{ExecuteError, LoadError};
@@ -12,7 +13,7 @@ use annals_store_log::{LogStore, Options};
 use annals_tests::SourceFile;
 use std::{convert::Infallible, error::Error};
 
-/// Lines that make a field the source of an error whose sentence holds it.
+/// Lines that make a field the source of an error whose message includes it.
 fn told_twice(file: &SourceFile) -> Vec<String> {
     let (mut tells, mut found) = (false, Vec::new());
     for (number, line) in file.code() {
@@ -30,7 +31,7 @@ fn an_error_that_tells_its_cause_does_not_give_it_as_its_source() {
     let folders = ["platform", "services", "examples"];
     let files = folders.iter().flat_map(|folder| WORKSPACE.files(folder, ".rs").unwrap());
     let found = files.flat_map(|file| told_twice(&file)).collect();
-    assert_none(found, "a cause that is told twice; name its field `cause`, and write `From` by hand");
+    assert_none(found, "a cause that is shown twice; name its field `cause`, and write `From` by hand");
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ fn assert_none(offences: Vec<String>, rule: &str) {
     assert!(offences.is_empty(), "{rule}:\n{}", offences.join("\n"));
 }
 
-/// The sources of every platform crate but those named.
+/// The sources of every platform crate except those named.
 fn platform_sources_but(workspace: &Workspace, exempt: &[&str]) -> Vec<SourceFile> {
     let files = workspace.files("platform", ".rs").unwrap();
     let in_src = |path: &Path| path.components().nth(2).is_some_and(|part| part.as_os_str() == "src");
@@ -54,7 +54,7 @@ fn dependencies_point_down_only() {
         if !package.folder.starts_with("platform") {
             continue;
         }
-        let own = layer(name).unwrap_or_else(|| panic!("{name} stands in no layer: add it to LAYERS"));
+        let own = layer(name).unwrap_or_else(|| panic!("{name} is in no layer: add it to LAYERS"));
         for dependency in package.dependencies.iter().filter(|name| name.starts_with("annals")) {
             let below = layer(dependency).is_some_and(|layer| layer < own);
             assert!(below, "{name} depends on {dependency}, which is not in a layer below it");
@@ -73,7 +73,7 @@ fn the_bottom_knows_nothing_of_the_async_runtime_the_network_or_sql() {
     }
 }
 
-/// The crates whose rooms form no circle.
+/// The crates whose rooms form no cycle.
 const ROOMY: &[&str] = &[
     "platform/log/src",
     "platform/store/src",
@@ -172,7 +172,7 @@ fn derives_emit_only_paths_of_the_private_facade() {
     let breaks = |line: &str| {
         line.match_indices("::annals").any(|(at, path)| !line[at + path.len()..].starts_with("::__private"))
     };
-    assert_none(offences(&files, breaks), "a path beside ::annals::__private");
+    assert_none(offences(&files, breaks), "a path outside ::annals::__private");
 }
 
 #[test]

@@ -4,12 +4,12 @@ use crate::shop::{SHOP, Shop, totals};
 use annals_tests::Random;
 use std::time::Duration;
 
-/// How often the shop is killed when `ANNALS_KILLS` does not say otherwise.
+/// How often the shop is killed, unless `ANNALS_KILLS` says otherwise.
 const KILLS: u64 = 12;
 /// Purchases that are new to each run, so that each has something to do.
 const PURCHASES_A_RUN: usize = 50;
-/// The longest a run goes on at first, in milliseconds. It grows when runs are killed and shrinks when they end
-/// before, so that on any machine kills fall into every part of a run.
+/// How long a run may go on at first, in milliseconds. It grows when runs are killed and shrinks when they end first,
+/// so that on any machine kills hit every part of a run.
 const LIMIT_MS: u64 = 1_500;
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The report of the main job, a second run, other files, and what is said of bad input.
+//! The report of the main job, a second run, other files, and the reply to bad input.
 
 use crate::shop::{SHOP, Shop, totals};
 use serde_json::Value;
@@ -77,7 +77,7 @@ fn the_committed_purchases_have_their_totals_and_take_little_memory() {
     assert!((1..MEMORY_BYTES_MAX).contains(&memory_bytes), "{memory_bytes} bytes");
 }
 
-/// Runs the shop with these arguments; gives what it said in the one line that it may say.
+/// Runs the shop with these arguments; returns the single line that it may print.
 fn refused(arguments: &[&str]) -> String {
     let output = SHOP.run(arguments).unwrap();
     assert!(!output.status.success());

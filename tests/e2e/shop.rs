@@ -1,4 +1,4 @@
-//! The shop on a folder of its own.
+//! The shop, in a folder of its own.
 
 use annals_tests::{Program, Tables, live_tables};
 use serde_json::Value;
@@ -59,7 +59,7 @@ impl Shop {
     }
 }
 
-/// What may not change from run to run.
+/// What must not change from run to run.
 pub(crate) fn totals(report: &Value) -> [u64; 4] {
     ["orders", "customers", "items", "revenue_cents"].map(|key| report[key].as_u64().unwrap())
 }

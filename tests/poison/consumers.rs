@@ -1,4 +1,4 @@
-//! All consumers of one log, at work at the same time.
+//! All consumers of one log, working at the same time.
 
 use crate::{
     PATIENCE, assert_causes,
@@ -31,10 +31,10 @@ use tempfile::TempDir;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-/// How often one looks what a projector does.
+/// How often to look at what a projector does.
 const POLL: Duration = Duration::from_millis(1);
 
-/// What a consumer came to.
+/// What a consumer did.
 #[derive(Debug)]
 pub struct Outcome {
     /// How many of its events it has handled.
@@ -51,7 +51,7 @@ fn handle(then: Then) -> Result<(), ApplyError> {
     }
 }
 
-/// A row an event, by SQL.
+/// One row for each event, by SQL.
 struct Seen<const C: usize>;
 
 #[async_trait]
@@ -154,7 +154,7 @@ impl Event for Counted {
     }
 }
 
-/// What the reactor gives its commands to.
+/// What the reactor sends its commands to.
 #[derive(Clone, Debug, Default)]
 struct Counter(u64);
 
@@ -265,7 +265,7 @@ impl All {
         Generations::new(self.catalog.clone(), sql_model::<C>(), self.store.clone())
     }
 
-    /// What the slot's consumer came to, once it has reached `head` or stopped.
+    /// What the slot's consumer did by the time it reached `head` or stopped.
     pub async fn outcome(&self, slot: usize, head: Sequence) -> Outcome {
         match slot {
             PROJECTOR | TABLE_PROJECTOR => self.projected(slot, head).await,
@@ -299,7 +299,7 @@ impl All {
         Outcome { handled, error: folded.err().map(|error| error.to_string()) }
     }
 
-    /// How far it came before an error cannot be seen: it leaves nothing behind.
+    /// How far it came before an error cannot be seen: it leaves no trace.
     async fn inspected(&self, head: Sequence) -> Outcome {
         match self.generations::<SANDBOX>().as_of(head, FoldControl::default()).await {
             Ok((inspection, _)) => {
@@ -316,7 +316,7 @@ impl All {
         Outcome { handled: counter.0, error: error.map(|_| self.reactor.state().activity.to_string()) }
     }
 
-    /// What came before the event can be read at its version.
+    /// What came before the event can still be read at its version.
     async fn loaded(&self) -> Outcome {
         let accounts = Repository::<Account>::new(self.store.clone());
         accounts.execute("2", (), Context::new()).await.unwrap();
@@ -330,15 +330,14 @@ impl All {
         }
     }
 
-    /// The others: a replay is carried out, a subscriber over the network gets every event, and
-    /// causes are found.
+    /// The rest: a replay is carried out, a subscriber over the network gets every event, and causes are found.
     pub async fn assert_the_rest_goes_on(&self, store: &dyn EventStore, head: Sequence, poisoned: Sequence) {
         let id = ReplayId::generate();
         let request =
             ReplayRequest { mode: ReplayMode::Promote, ..ReplayRequest::new(SLOTS[TABLE_PROJECTOR]) };
         self.replays.request(id, request, Context::new()).await.unwrap();
         let replay = within("a replay", self.replays.settled(id)).await.replay;
-        // What stops its projector stops its candidate, too.
+        // What stops its projector also stops its candidate.
         match self.projected(TABLE_PROJECTOR, head).await.error {
             None => assert_eq!(replay.phase, Phase::Promoted, "{replay:?}"),
             Some(_) => {
@@ -369,7 +368,7 @@ impl All {
         self.replays.list().into_iter().filter(unreadable).count()
     }
 
-    /// No task of a consumer panicked: that would have been the process's if it had been its main task.
+    /// No task of a consumer panicked, which in a program's main task would have ended the process.
     pub async fn stop(mut self) {
         self.stop.cancel();
         while let Some(ended) = within("the end of a consumer", self.tasks.join_next()).await {
@@ -379,7 +378,7 @@ impl All {
     }
 }
 
-/// A snapshot of the read model of [`SNAPSHOT`] with the events that are there.
+/// A snapshot of the read model of [`SNAPSHOT`] with the events that exist now.
 async fn snapshot(catalog: &Catalog, store: &Arc<dyn EventStore>) -> String {
     let model = sql_model::<SNAPSHOT>();
     let options = ProjectorOptions::new(catalog.clone(), model.clone(), store.clone());

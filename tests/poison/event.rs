@@ -1,4 +1,4 @@
-//! Events that do to whoever handles them what they say, and those that cannot even be decoded.
+//! Events that do to whoever handles them what they say, and some that cannot even be decoded.
 
 use annals_event::{
     Append, CodecError, Event, EventId, EventType, ExpectedVersion, NewEvent, Sequence, StreamName,
@@ -28,10 +28,10 @@ const TYPES: [&str; 7] = [
     "aggregate.happened",
 ];
 
-/// How many good events each consumer gets before a poison event, and as many behind it.
+/// How many good events each consumer gets before a poison event, and how many after it.
 pub const EVENTS: u64 = 5;
 
-/// The tag of an event that the log of an older release has with schema version 0.
+/// The tag of an event that has schema version 0 in the log of an older release.
 pub const WITHOUT_VERSION: &str = "no-version";
 
 /// What is wrong with an event.
@@ -55,7 +55,7 @@ impl Kind {
         Self::Panicking,
     ];
 
-    /// A type that a consumer does not know is none of its events, and a fact is never refused by an aggregate.
+    /// A type that a consumer does not know is not one of its events, and an aggregate never refuses a fact.
     pub fn is_passed_over_by(self, slot: usize) -> bool {
         self == Self::UnknownType || (self == Self::Refused && slot == AGGREGATE)
     }
@@ -136,7 +136,7 @@ pub async fn poison(store: &dyn EventStore, kind: Kind, slot: usize) -> Sequence
     write(store, slot, vec![poison]).await
 }
 
-/// Events on streams of replays, of which nobody here can make anything.
+/// Events on streams of replays that nobody here understands.
 pub fn platform_poisons() -> Vec<Append> {
     let unknown_mode = r#"{"read_model":"projector","from":1,"mode":"sandbox"}"#;
     let old = event("replay.requested", r#"{"read_model":"projector","from":1,"mode":"build"}"#);

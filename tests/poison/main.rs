@@ -1,5 +1,6 @@
-//! One stored event that a consumer cannot handle is that consumer's problem with that event: no process ends, and every
-//! other consumer goes on. Each consumer of the log meets each kind of such an event, while all others run beside it.
+//! A stored event that a consumer cannot handle is that consumer's problem with that event: no process ends, and
+//! every other consumer goes on. Each consumer of the log meets each kind of such an event while all others run
+//! beside it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -24,7 +25,7 @@ use std::{sync::Arc, time::Duration};
 /// How long a test waits for what must come. Long enough for a busy machine; nothing is decided by it.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What must come, or the test fails.
+/// What must come, otherwise the test fails.
 async fn within<T>(what: impl std::fmt::Display, coming: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, coming).await.unwrap_or_else(|_| panic!("{what} in time"))
 }
@@ -34,7 +35,7 @@ async fn log(folder: &tempfile::TempDir) -> Arc<dyn EventStore> {
     Arc::new(OldLog(Arc::new(log)))
 }
 
-/// What the consumer of the slot must have come to. Its error names the event.
+/// What the consumer of the slot must have done. Its error names the event.
 fn assert_outcome(outcome: &Outcome, kind: Kind, slot: usize, poisoned: Sequence) {
     let what = format!("{kind:?} at {}: {outcome:?}", SLOTS[slot]);
     if kind.is_passed_over_by(slot) {
@@ -42,10 +43,10 @@ fn assert_outcome(outcome: &Outcome, kind: Kind, slot: usize, poisoned: Sequence
         return;
     }
     let error = outcome.error.as_deref().unwrap_or_else(|| panic!("it went on: {what}"));
-    // A candidate is thrown away: it need not have the events of the batch that cannot be applied.
+    // A candidate is discarded, so it need not have the events of the batch that cannot be applied.
     let is_candidate = [CANDIDATE, SNAPSHOT].contains(&slot);
     let whole = outcome.handled == EVENTS || (is_candidate && outcome.handled < EVENTS);
-    assert!(whole, "all before it is handled, and nothing behind it: {what}");
+    assert!(whole, "everything before it is handled, and nothing after it: {what}");
     let version = format!("version {}", EVENTS + 1);
     assert!(error.contains(&poisoned.to_string()) || error.contains(&version), "{what}");
 }
@@ -93,7 +94,8 @@ async fn every_consumer_meets_every_kind_of_poison_and_the_others_go_on() {
     println!("{met} poison events of {} kinds at {} consumers judged", Kind::ALL.len(), consumers.len());
 }
 
-/// Of each kind, on a stream of the platform's own: the list of replays, their worker, and those that read every event.
+/// One of each kind on a stream of the platform's own: for the list of replays, their worker, and consumers of every
+/// event.
 #[tokio::test(flavor = "multi_thread")]
 async fn poison_on_the_platforms_own_streams_is_passed_over_by_all() {
     let poisons = event::platform_poisons();

@@ -1,4 +1,4 @@
-//! A log of an older release, which did not check schema versions: events that are tagged so have the version 0.
+//! A log of an older release, which did not check schema versions: events with the tag have version 0.
 
 use crate::event::WITHOUT_VERSION;
 use annals_event::{EventBatch, EventBatchBuilder};

@@ -1,5 +1,5 @@
-//! What the whole-system suites share: the workspace as files and as a graph of crates, its programs as
-//! processes, and what is in read models on disk.
+//! What the whole-system suites share: the workspace as files and as a graph of crates, its programs as processes,
+//! and the contents of read models on disk.
 
 mod program;
 mod random;

@@ -1,4 +1,4 @@
-//! A program of the workspace as a process: started, read from, killed, ended by its id.
+//! A program of the workspace as a process: started, read from, killed or ended by its id.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -14,7 +14,7 @@ use std::{
 pub struct Program(PathBuf);
 
 impl Program {
-    /// Builds `package`'s program in the profile of the running test, or finds it built.
+    /// Builds `package`'s program in the profile of the running test, unless it is already built.
     pub fn build(package: &str) -> Result<Self> {
         let test = std::env::current_exe()?;
         let profile = test.ancestors().nth(2).context("the test is in no target folder")?;
@@ -28,7 +28,7 @@ impl Program {
         Ok(Self(profile.join(package)))
     }
 
-    /// The program there, which is built already.
+    /// The program at this path, already built.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self(path.into())
     }
@@ -45,26 +45,26 @@ impl Program {
         Ok(self.command(arguments).output()?)
     }
 
-    /// Runs it to its end, which must be a good one, and reads its standard output as JSON.
+    /// Runs it to its end, which must be a success, and reads its standard output as JSON.
     pub fn report(&self, arguments: &[impl AsRef<OsStr>]) -> Result<Value> {
         let output = self.run(arguments)?;
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         ensure!(output.status.success(), "{} ended with {}: {told}", self.0.display(), output.status);
-        serde_json::from_slice(&output.stdout).with_context(|| format!("the report is no JSON: {told}"))
+        serde_json::from_slice(&output.stdout).with_context(|| format!("the report is not JSON: {told}"))
     }
 
-    /// Starts it. What it says on standard output is kept for [`Running::report`], so it must be short.
+    /// Starts it. Its standard output is kept for [`Running::report`], so it must be short.
     pub fn start(&self, arguments: &[impl AsRef<OsStr>]) -> Result<Running> {
         Ok(Running(self.command(arguments).stderr(Stdio::null()).spawn()?))
     }
 }
 
-/// A running program. It is killed when this is dropped.
+/// A running program, killed when this is dropped.
 #[derive(Debug)]
 pub struct Running(pub(crate) Child);
 
 impl Running {
-    /// Kills it with SIGKILL, if it still runs, and says whether it did.
+    /// Kills it with SIGKILL if it is still running, and returns whether it was.
     pub fn kill(&mut self) -> Result<bool> {
         let running = self.0.try_wait()?.is_none();
         if running {
@@ -74,12 +74,12 @@ impl Running {
         Ok(running)
     }
 
-    /// The most memory that it has had, in bytes, as the system counts it.
+    /// The most memory that it has used, in bytes, as the system counts it.
     pub fn memory_bytes_max(&self) -> Result<u64> {
         memory_bytes_max(&PathBuf::from(format!("/proc/{}/status", self.0.id())))
     }
 
-    /// Waits for its end, which must be a good one, and reads its standard output as JSON.
+    /// Waits for its end, which must be a success, and reads its standard output as JSON.
     pub fn report(&mut self) -> Result<Value> {
         let mut said = String::new();
         self.0.stdout.take().context("the report was read before")?.read_to_string(&mut said)?;

@@ -1,4 +1,4 @@
-//! Random choices that can be made again: a test prints its seed.
+//! Random choices that can be repeated: a test prints its seed.
 
 /// A stream of random numbers (splitmix64, <https://prng.di.unimi.it/splitmix64.c>).
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! The rooms of a crate, its top-level modules, and which of them use which.
+//! The rooms of a crate, which are its top-level modules, and which of them use which.
 
 use crate::{SourceFile, Workspace};
 use anyhow::{Context, Result};
@@ -7,12 +7,12 @@ use std::{
     path::Path,
 };
 
-/// Which rooms of a crate use which, tests left out.
+/// Which rooms of a crate use which; tests do not count.
 #[derive(Debug)]
 pub struct Rooms(BTreeMap<String, BTreeSet<String>>);
 
 impl Rooms {
-    /// Of the crate whose sources are in this folder, relative to the root.
+    /// The rooms of the crate whose sources are in this folder, relative to the root.
     pub fn of(workspace: &Workspace, folder: &str) -> Result<Self> {
         let files = workspace.files(folder, ".rs")?;
         let room = |file: &SourceFile| room_of(&file.path, Path::new(folder));
@@ -30,7 +30,7 @@ impl Rooms {
         Ok(Self(rooms))
     }
 
-    /// Rooms from which a way of uses leads back to them, each with that way.
+    /// Rooms that use themselves through others, each with the way back to it.
     pub fn circles(&self) -> Vec<String> {
         self.0.keys().filter_map(|room| self.way_back(room)).map(|way| way.join(" -> ")).collect()
     }
@@ -114,7 +114,7 @@ fn name_at_start(path: &str) -> String {
     path.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
 }
 
-/// What the root hands on, and from which room.
+/// What the root re-exports, and from which room.
 fn exports(lib: &str, rooms: &BTreeSet<String>) -> BTreeMap<String, String> {
     let statements = lib.split(';').filter_map(|statement| statement.split_once("use "));
     let mut exported = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! A program that serves until it is told to stop, as a process: each line that it says is kept.
+//! A program that serves until it is told to stop, as a process whose every line of output is kept.
 
 use crate::{Program, Running};
 use anyhow::{Context, Result, bail, ensure};
@@ -16,10 +16,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a server may take to say what is waited for. Long enough for a busy machine; nothing is decided by it.
+/// How long to wait for a server to say something. Long enough for a busy machine; nothing is decided by it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A running server. It is killed when this is dropped.
+/// A running server, killed when this is dropped.
 #[derive(Debug)]
 pub struct Server {
     running: Running,
@@ -35,7 +35,7 @@ impl Program {
 }
 
 impl Server {
-    /// Starts `command`, whose standard output and error are caught.
+    /// Starts `command`, whose standard output and error are captured.
     pub fn start(mut command: Command) -> Result<Self> {
         let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
         let (said, saying) = mpsc::channel();
@@ -44,7 +44,7 @@ impl Server {
         Ok(Self { running: Running(child), saying, said: Vec::new() })
     }
 
-    /// The rest of the first line that begins like this, once it is said.
+    /// The rest of the first line that begins like this, as soon as there is one.
     pub fn line(&mut self, begin: &str) -> Result<String> {
         let until = Instant::now() + PATIENCE;
         let mut looked_at = 0;
@@ -65,7 +65,7 @@ impl Server {
         Ok(())
     }
 
-    /// Waits for its end: how it ended, and all that it said.
+    /// Waits for its end; returns how it ended, and everything that it said.
     pub fn ended(mut self) -> Result<(ExitStatus, Vec<String>)> {
         let until = Instant::now() + PATIENCE;
         while self.hear(until)? {}
@@ -80,7 +80,7 @@ impl Server {
         Ok(())
     }
 
-    /// Whether it said another line; `false`: it says no more.
+    /// Whether it said another line; `false`: there will be no more.
     fn hear(&mut self, until: Instant) -> Result<bool> {
         match self.saying.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(line) => self.said.push(line),
@@ -91,7 +91,7 @@ impl Server {
     }
 }
 
-/// Passes on what is said there, line by line, until nobody can say more.
+/// Passes on what is said there, line by line, until the end.
 fn listen_to(output: impl Read + Send + 'static, said: Sender<String>) {
     thread::spawn(move || {
         let lines = BufReader::new(output).lines();
@@ -99,8 +99,8 @@ fn listen_to(output: impl Read + Send + 'static, said: Sender<String>) {
     });
 }
 
-/// A free address whose port the system gives to nobody. Ports that it does give, to who asks for port 0 and to
-/// each outgoing connection, may be gone when a server wants its own back.
+/// A free address whose port the system does not hand out. Ports that it does hand out, for port 0 and for outgoing
+/// connections, may be gone when a server wants its own back.
 pub fn lasting_address() -> SocketAddr {
     const PORTS: Range<u16> = 20_000..30_000;
     static TAKEN: AtomicU32 = AtomicU32::new(0);

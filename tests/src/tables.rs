@@ -1,4 +1,4 @@
-//! The rows of live generations, read from their files by nothing but SQL.
+//! The rows of live generations, read from their files with nothing but SQL.
 
 use anyhow::Result;
 use sqlx::{
@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, path::Path};
 /// The rows of each table of each read model, as text, in order.
 pub type Tables = BTreeMap<String, Vec<String>>;
 
-/// Columns that say when or where something was done, not what.
+/// Columns that say when or where something was done, rather than what.
 const INCIDENTAL: [&str; 1] = ["annals_sequence"];
 
 /// Reads all tables of all live generations of the catalog in `folder`.

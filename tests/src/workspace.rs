@@ -1,4 +1,4 @@
-//! The workspace as its own build sees it.
+//! The workspace as cargo sees it.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-/// The crates of the workspace and the packages that they build on.
+/// The crates of the workspace and the packages that they depend on.
 #[derive(Debug)]
 pub struct Workspace {
     /// The folder with the root manifest.
@@ -25,7 +25,7 @@ pub struct Workspace {
 pub struct Package {
     /// Its folder, relative to the root, e.g. `platform/event`.
     pub folder: PathBuf,
-    /// The names of the packages that it depends on directly, tests and build scripts not counted.
+    /// The names of the packages that it depends on directly, except for tests and build scripts.
     pub dependencies: BTreeSet<String>,
     id: String,
 }
@@ -35,12 +35,12 @@ pub struct Package {
 pub struct SourceFile {
     /// Its path, relative to the root.
     pub path: PathBuf,
-    /// What it says.
+    /// Its contents.
     pub text: String,
 }
 
 impl Workspace {
-    /// Asks cargo, for the machine that it runs on: packages of other systems need not be there.
+    /// Asks cargo, for this machine only: packages for other systems need not be installed.
     pub fn load() -> Result<Self> {
         let root =
             Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("tests/ has no parent")?.to_path_buf();
@@ -59,7 +59,7 @@ impl Workspace {
         Ok(Self { root, packages, graph: graph.context("a node without an id")? })
     }
 
-    /// The names of all packages that end up in a build of `package`, itself included.
+    /// The names of all packages that are part of a build of `package`, itself included.
     pub fn closure(&self, package: &Package) -> BTreeSet<String> {
         let mut open = vec![package.id.clone()];
         let mut seen = BTreeSet::new();
@@ -109,9 +109,9 @@ impl Package {
 }
 
 impl SourceFile {
-    /// The file's code without its unit tests and without comment lines, line by line with line numbers.
+    /// The lines of the file's code, with line numbers, without its unit tests and without comment lines.
     pub fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        // Tests in a file of their own are named there only; those in the file itself are its end.
+        // Tests in files of their own are only named here; those in the file itself are at its end.
         let own_tests = self.text.match_indices("#[cfg(test)]\n").find(|(at, attribute)| {
             let item = self.text[at + attribute.len()..].lines().find(|line| !line.starts_with("#["));
             item.is_some_and(|item| item.contains("mod ") && item.ends_with('{'))
@@ -139,7 +139,7 @@ fn node(node: &Value) -> Option<(String, Vec<String>)> {
     Some((field(node, "id").as_str()?.to_owned(), ids.map(str::to_owned).collect()))
 }
 
-/// `null` when there is none.
+/// `null` if there is none.
 fn field<'v>(value: &'v Value, key: &str) -> &'v Value {
     value.get(key).unwrap_or(&Value::Null)
 }

@@ -1,7 +1,7 @@
 //! Annals in one file: an aggregate, a table, a question to it, and the table rebuilt from the log.
 //!
-//! `cargo run -p annals-quickstart [-- FOLDER]`; without a folder it works in one that is gone afterwards.
-#![expect(clippy::print_stdout, reason = "a program that tells what it does")]
+//! `cargo run -p annals-quickstart [-- FOLDER]`; without a folder it uses a temporary one.
+#![expect(clippy::print_stdout, reason = "a program that says what it does")]
 
 use annals::prelude::*;
 use annals::replay::{GenerationsHost, ReplayId, ReplayRequest, ReplayWorker, Replays, WorkerOptions};
@@ -9,7 +9,7 @@ use annals::store_log::{LogStore, Options};
 use anyhow::{Context as _, Result, ensure};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-/// What happens to an account. Types and versions are stored as they stand here; Rust's names may change.
+/// What happens to an account. The types and versions are stored as written here; the Rust names may change.
 #[derive(Event)]
 enum Entry {
     #[event(type = "account.deposited", version = 1)]
@@ -56,7 +56,7 @@ impl Aggregate for Account {
     }
 }
 
-/// A row of the table that questions are answered from.
+/// A row of the table that answers questions.
 #[derive(Clone, PartialEq, Table)]
 #[table(name = "funds")]
 struct Funds {
@@ -130,14 +130,14 @@ async fn spend(accounts: &Repository<Account>, funds: &ProjectorHandle) -> Resul
     if let Err(ExecuteError::Rejected(reason)) = refused {
         println!("She asks for too much and is refused: {reason}.");
     }
-    // The table is a moment behind the log. Who waits for the token sees what the command did.
+    // The table is a moment behind the log. Waiting for the token shows what the command did.
     let mut reader = funds.wait_for(spent.token, Duration::from_secs(10)).await?;
     let alice: Funds = reader.get(&"alice".to_owned()).await?.context("Alice has no row")?;
     println!("The table says that {} has {} cents.", alice.account, alice.cents);
     Ok(())
 }
 
-/// Builds the table anew from the first event on, while the old one answers; compares the two; swaps them.
+/// Builds the table again from the first event on, while the old one answers; compares the two; swaps them.
 async fn rebuild(replays: &Replays, funds: &ProjectorHandle) -> Result<()> {
     let id = ReplayId::generate();
     replays.request(id, ReplayRequest::new("funds"), Context::new().actor("quickstart")).await?;

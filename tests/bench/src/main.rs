@@ -1,5 +1,5 @@
-//! Whole-system benches. Every figure stands beside a baseline that was taken in the same run, on the same disk:
-//! the ratio is what may be compared between machines and days.
+//! Whole-system benches. Every figure is shown beside a baseline that was measured in the same run on the same disk;
+//! only the ratio may be compared between machines and days.
 
 mod log;
 mod measure;
@@ -21,16 +21,16 @@ struct Options {
 enum Bench {
     /// The embedded log, through the `EventStore` interface, against write and fdatasync of the same bytes.
     Log(log::Options),
-    /// Fills a log and waits to be killed, or closes it. What `log` starts as a process of its own.
+    /// Fills a log and waits to be killed, or closes it. Started by `log` as a process of its own.
     #[command(hide = true)]
     Fill(log::Fill),
-    /// Opens a log and prints how long it took and how much memory it has. What `log` starts.
+    /// Opens a log and prints how long it took and how much memory it takes. Started by `log`.
     #[command(hide = true)]
     Open {
         /// The log's folder.
         folder: PathBuf,
     },
-    /// Folds the few events that a read model wants of a log, and prints how much memory that took. What `log` starts.
+    /// Folds the few events of a log that a read model wants, and prints how much memory that took. Started by `log`.
     #[command(hide = true)]
     Fold {
         /// The log's folder.

@@ -1,8 +1,8 @@
-//! Times, and what is made of them.
+//! Times and what is computed from them.
 
 use std::time::{Duration, Instant};
 
-/// The durations of many like steps, sorted.
+/// The durations of many equal steps, sorted.
 pub(crate) struct Latencies(Vec<Duration>);
 
 impl Latencies {
@@ -24,14 +24,14 @@ impl Latencies {
     }
 }
 
-/// Runs `step` and says how long it took.
+/// Runs `step` and returns how long it took.
 pub(crate) async fn timed<T>(step: impl Future<Output = T>) -> (T, Duration) {
     let begun = Instant::now();
     let done = step.await;
     (done, begun.elapsed())
 }
 
-/// `count` in `time`, a second.
+/// `count` in `time`, per second.
 pub(crate) fn rate(count: usize, time: Duration) -> f64 {
     lossy(count) / time.as_secs_f64()
 }

@@ -1,4 +1,4 @@
-//! Figures as they are printed: a line each as they come, and all as JSON in the end.
+//! Figures as they are printed: each on its own line as it comes, and all as JSON at the end.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ struct Figure {
     name: &'static str,
     value: f64,
     unit: &'static str,
-    /// The machine's own figure for the same work, in the same unit; none: nothing to compare with.
+    /// The machine's own figure for the same work, in the same unit; `None`: there is nothing to compare with.
     baseline: Option<f64>,
     /// `value` divided by `baseline`.
     ratio: Option<f64>,

@@ -1,10 +1,10 @@
-//! The score card: what each line found, as a table and as JSON.
+//! The score card: what was found for each line, as a table and as JSON.
 
 use crate::lines::{How, LINES, Line};
 use serde::Serialize;
 use std::fmt::Write;
 
-/// How many violations of a line are kept word for word.
+/// How many violations of a line are quoted.
 pub(crate) const VIOLATIONS_SHOWN_MAX: usize = 20;
 
 /// What a judge found.
@@ -33,7 +33,7 @@ pub(crate) struct Count {
     pub(crate) what: String,
 }
 
-/// Broken promises: all are counted, the first ones are told.
+/// Broken promises: all are counted, the first ones are quoted.
 #[derive(Clone, Default)]
 pub(crate) struct Violations {
     pub(crate) count: u64,
@@ -64,9 +64,9 @@ impl Violations {
 
 /// Why a line was not judged.
 pub(crate) enum Unjudged {
-    /// The machine lacks what it takes.
+    /// The machine lacks something that it needs.
     Skipped(String),
-    /// The judge itself did not get through.
+    /// The judge itself could not finish.
     Failed(anyhow::Error),
 }
 
@@ -94,13 +94,13 @@ pub(crate) struct Row {
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Verdict {
-    /// No violation.
+    /// No violation was found.
     Kept,
     /// At least one violation.
     Broken,
-    /// The machine lacks what it takes.
+    /// The machine lacks something that it needs.
     Skipped,
-    /// The judge did not get through.
+    /// The judge could not finish.
     Failed,
     /// Nobody judges it yet.
     NotClaimed,
@@ -129,7 +129,7 @@ impl Row {
         Self::of(line, verdict, finding, seconds, how)
     }
 
-    /// A line that no judge here stands for.
+    /// A line without a judge here.
     pub(crate) fn unjudged(line: &Line) -> Self {
         let (verdict, how) = match line.how {
             How::Here => (Verdict::Failed, "it has a judge and was not run"),
@@ -154,7 +154,7 @@ impl Row {
         }
     }
 
-    /// Whether the card may be shown with pride.
+    /// Whether no promise was broken and everything that must be judged was.
     pub(crate) const fn is_good(&self, may_skip: bool) -> bool {
         match self.verdict {
             Verdict::Kept | Verdict::NotClaimed => true,
@@ -187,7 +187,7 @@ fn grouped(number: u64) -> String {
     grouped
 }
 
-/// The card as a Markdown table, with what is to be said about single lines below it.
+/// The card as a Markdown table, with notes on single lines below it.
 pub(crate) fn table(rows: &[Row]) -> String {
     let mut text = String::from(
         "| # | promise | target | run | violations | verdict | s | how |\n|---|---|---|---|---|---|---|---|\n",

@@ -1,4 +1,5 @@
-//! Lives of a log: a server starts, the judge looks at what is there, clients append, the server dies; again and again.
+//! Lives of a log: a server starts, the judge looks at what is there, clients append, the server dies; again and
+//! again.
 
 use crate::{
     card::{Finding, Violations},
@@ -18,12 +19,12 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a cycle may take, so that a server that hangs is noticed.
 const CYCLE_TIME_MAX: Duration = Duration::from_secs(60);
-/// How often the judge looks whether it is time for the end.
+/// How often the judge checks whether it is time for the end.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// Where servers live and how they die.
 pub(crate) trait Ground {
-    /// Starts a server on what the last one left.
+    /// Starts a server on what the previous one left.
     async fn start(&mut self) -> Result<Server>;
     /// Ends it in the middle of everything.
     async fn crash(&mut self, server: Server) -> Result<()>;
@@ -35,13 +36,13 @@ pub(crate) struct Plan {
     pub(crate) clients: u64,
     pub(crate) mix: Mix,
     pub(crate) payload: Payload,
-    /// The server dies after so many answers at most, and at least none.
+    /// The server dies after at most this many answers, possibly none.
     pub(crate) answers_max: u64,
-    /// And so much later at most.
+    /// And after at most this much more time.
     pub(crate) delay_ms_max: u64,
 }
 
-/// One log through `cycles` deaths. Ends early when something is wrong: what comes after says nothing new.
+/// One log through `cycles` deaths. Ends early if something is wrong: nothing after that would tell more.
 pub(crate) async fn live(
     ground: &mut impl Ground,
     plan: Plan,
@@ -67,7 +68,7 @@ pub(crate) async fn live(
     Ok((Tally { deaths, ..tally }, violations))
 }
 
-/// Starts a server on what the last one left. That it does not start is a broken promise.
+/// Starts a server on what the previous one left. Not starting is a broken promise.
 async fn start(ground: &mut impl Ground, judge: &Judge) -> Option<Server> {
     let started = ground.start().await;
     started.inspect_err(|error| judge.accuse(format!("no start after {}: {error:#}", judge.head()))).ok()
@@ -99,7 +100,7 @@ async fn cycle(ground: &mut impl Ground, plan: Plan, judge: &Arc<Judge>, random:
     Ok(())
 }
 
-/// Clients at work, and somebody who reads what they write.
+/// Clients at work, and a reader of what they write.
 fn clients(
     store: &GrpcStore,
     plan: Plan,

@@ -1,5 +1,5 @@
-//! Disks made for one trial: an ext4 file system in a loop device whose power can be cut, and file systems in memory
-//! that are too small. Made with mkfs, losetup and mount, as root; taken away when they are dropped.
+//! Disks made for one trial: an ext4 file system on a loop device whose power can be cut, and file systems in memory
+//! that are too small. They are made with mkfs, losetup and mount, as root, and removed when they are dropped.
 
 use crate::{card::Unjudged, ground::in_memory};
 use anyhow::{Context, Result, ensure};
@@ -12,19 +12,19 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// The loop device's size. Its image is a file in memory with holes.
+/// The loop device's size. Its image is a sparse file in memory.
 const DISK_BYTES: u64 = 192 << 20;
 /// `FS_IOC_SHUTDOWN`, which is `_IOR('X', 125, __u32)`.
 const FS_IOC_SHUTDOWN: libc::c_ulong = 0x8004_587D;
-/// Neither data nor journal are flushed: what was not synced is lost, as when the power goes.
+/// Neither data nor journal is flushed: what was not synced is lost, as in a power cut.
 const NO_LOG_FLUSH: u32 = 2;
 
-/// Says why the line is skipped unless this is root and has these programs.
+/// Says why the line is skipped, unless this is root and these programs exist.
 pub(crate) fn need(programs: &[&str]) -> Result<(), Unjudged> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let is_root = status.lines().any(|line| line.starts_with("Uid:\t0\t"));
     if !is_root && programs != ["strace"] {
-        return Err(Unjudged::Skipped("no root: mounting a disk takes it".into()));
+        return Err(Unjudged::Skipped("not root, which mounting a disk needs".into()));
     }
     let missing = programs.iter().find(|program| !is_installed(program));
     missing.map_or(Ok(()), |program| Err(Unjudged::Skipped(format!("no {program} on this machine"))))
@@ -36,7 +36,7 @@ fn is_installed(program: &str) -> bool {
     folders.map(|folder| folder.join(program)).any(|file| file.is_file())
 }
 
-/// Runs a program to its end and gives what it printed.
+/// Runs a program to its end and returns what it printed.
 fn run(program: &str, arguments: &[&str]) -> Result<String> {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
     let output = output.with_context(|| format!("cannot run {program}"))?;
@@ -49,7 +49,7 @@ fn text(path: &Path) -> Result<&str> {
     path.to_str().context("the path is not text")
 }
 
-/// A place where something is mounted.
+/// A mount point in use.
 struct Mount(PathBuf);
 
 impl Mount {
@@ -68,7 +68,7 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        // A server that is just ending may still hold it: then it goes as soon as it can.
+        // A server that is just ending may still hold it; then it goes as soon as possible.
         let at = self.0.to_string_lossy().into_owned();
         if run("umount", &[&at]).or_else(|_| run("umount", &["-l", &at])).is_err() {
             eprintln!("{at} stays mounted");
@@ -89,7 +89,7 @@ impl Drop for Device {
 
 /// A disk whose power can be cut.
 pub(crate) struct PowerDisk {
-    // In the order in which they must go.
+    // In the order in which they must be dropped.
     mount: Option<Mount>,
     device: Device,
     folder: TempDir,
@@ -134,7 +134,7 @@ impl PowerDisk {
         if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()).context("FS_IOC_SHUTDOWN") }
     }
 
-    /// Brings the power back. Nobody may use the disk.
+    /// Brings the power back. Nobody may be using the disk.
     pub(crate) fn restore(&mut self) -> Result<()> {
         if let Some(mount) = self.mount.take() {
             mount.unmount()?;
@@ -159,7 +159,7 @@ impl Room {
     }
 }
 
-/// A disk in memory that has little room, until it is given more.
+/// A disk in memory that has little room until it is given more.
 pub(crate) struct SmallDisk {
     mount: Mount,
     _folder: TempDir,
@@ -183,7 +183,7 @@ impl SmallDisk {
         run("mount", &["-o", &options, text(&self.mount.0)?]).map(|_| ())
     }
 
-    /// Takes room away until this much is left. The program may take some of it while it is reckoned.
+    /// Takes room away until this much is left. The program may take some of it during the calculation.
     pub(crate) fn shrink_to_free(&self, bytes: u64) -> Result<()> {
         const TRIES: usize = 20;
         let shrink = || self.resize(Room { bytes: self.used_bytes()? + bytes, ..Room::AMPLE });
@@ -209,7 +209,7 @@ impl SmallDisk {
         Ok((now.f_blocks - now.f_bfree) * now.f_frsize)
     }
 
-    /// Takes away all room that is left.
+    /// Takes away all the room that is left.
     pub(crate) fn fill_up(&self) -> Result<Filler> {
         let filler = self.mount.0.join("filler");
         let mut file = File::create(&filler)?;
@@ -219,7 +219,7 @@ impl SmallDisk {
     }
 }
 
-/// A file that takes all the room; removing it gives it back.
+/// A file that takes all the room; removing it gives the room back.
 pub(crate) struct Filler(PathBuf);
 
 impl Filler {

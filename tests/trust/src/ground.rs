@@ -9,16 +9,16 @@ use std::{
 use tempfile::TempDir;
 use tokio::process::Command;
 
-/// Where files are in memory, on Linux.
+/// Where files are kept in memory, on Linux.
 const MEMORY: &str = "/dev/shm";
 
-/// A folder in memory where the machine has that, else on its disk. Gone when it is dropped.
+/// A folder in memory if the machine has that, otherwise on its disk. Removed when it is dropped.
 pub(crate) fn in_memory() -> Result<TempDir> {
     let memory = Path::new(MEMORY);
     if memory.is_dir() { named(memory) } else { on_disk() }
 }
 
-/// A folder on the machine's disk. Gone when it is dropped.
+/// A folder on the machine's disk. Removed when it is dropped.
 pub(crate) fn on_disk() -> Result<TempDir> {
     named(&env::temp_dir())
 }
@@ -33,7 +33,7 @@ fn named(parent: &Path) -> Result<TempDir> {
 pub(crate) struct Program(PathBuf);
 
 impl Program {
-    /// Builds it as this program was built.
+    /// Builds it in the same way as this program was built.
     pub(crate) async fn build() -> Result<Self> {
         let own = env::current_exe()?;
         let folder = own.parent().context("this program is in no folder")?;
@@ -46,7 +46,7 @@ impl Program {
         Self::at(&folder.join("annals-event-store"))
     }
 
-    /// A program that is there.
+    /// A program that already exists.
     pub(crate) fn at(file: &Path) -> Result<Self> {
         let file = file.canonicalize().with_context(|| format!("no program at {}", file.display()))?;
         Ok(Self(file))
@@ -76,7 +76,7 @@ pub(crate) fn own_program() -> Result<Command> {
     Ok(command)
 }
 
-/// Only errors are said, and no spans are sent anywhere.
+/// Only errors are printed, and no spans are sent anywhere.
 pub(crate) fn quiet(command: &mut Command) {
     command.env("RUST_LOG", "error").env_remove("OTEL_EXPORTER_OTLP_ENDPOINT");
 }

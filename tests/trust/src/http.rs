@@ -1,4 +1,4 @@
-//! One question over plain HTTP/1, for what a server tells people.
+//! A single plain HTTP/1 request, for what a server tells people.
 
 use anyhow::{Context, Result};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::{
 /// How long an answer may take.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// What a server said.
+/// What a server answered.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: String,

@@ -10,9 +10,9 @@ use tokio::task::JoinSet;
 const PAYLOAD_BYTES: usize = 1_000;
 /// How many events a bulk append has.
 const BULK_EVENTS: u64 = 1_000;
-/// How many bulk appends are under way at once.
+/// How many bulk appends are in progress at once.
 const BULK_APPENDS: u64 = 4;
-/// Over so many streams the events are spread.
+/// Over how many streams the events are spread.
 const STREAMS: u64 = 1_000;
 
 fn event(payload_bytes: usize) -> Result<NewEvent> {
@@ -24,7 +24,7 @@ fn append(stream: u64, events: u64) -> Result<Append> {
     Ok(Append::to(StreamName::new(format!("order-{}", stream % STREAMS))?, ExpectedVersion::Any, events?))
 }
 
-/// Fills a log with about so many bytes of events; gives how many events those are.
+/// Fills a log with about this many bytes of events; returns how many events those are.
 pub(crate) async fn fill(store: &GrpcStore, bytes: u64) -> Result<u64> {
     let appends = bytes.div_ceil(BULK_EVENTS * u64::try_from(PAYLOAD_BYTES)?);
     let mut fillers = JoinSet::new();
@@ -43,7 +43,7 @@ pub(crate) async fn fill(store: &GrpcStore, bytes: u64) -> Result<u64> {
     Ok(appends * BULK_EVENTS)
 }
 
-/// Appends so many events of the largest size, one by one.
+/// Appends this many events of the largest size, one by one.
 pub(crate) async fn fill_with_large(store: &GrpcStore, events: u64) -> Result<()> {
     for number in 0..events {
         let stream = StreamName::new(format!("large-{number}"))?;
@@ -53,7 +53,7 @@ pub(crate) async fn fill_with_large(store: &GrpcStore, events: u64) -> Result<()
     Ok(())
 }
 
-/// How many single appends `clients` clients make in a second, over about this time.
+/// How many single appends per second `clients` clients make over about this time.
 pub(crate) async fn rate(store: &GrpcStore, clients: u64, time: Duration) -> Result<f64> {
     let (begun, mut running) = (Instant::now(), JoinSet::new());
     for client in 0..clients {

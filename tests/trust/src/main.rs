@@ -1,7 +1,7 @@
 //! The score card: outside judges of real processes, real disks and real power cuts. Each line is a promise with a
-//! target; a judge remembers what was answered and says what of it is not so.
+//! target; a judge remembers what was answered and reports what does not hold.
 //!
-//! The gate is for every change, the card for a release. Both end with a failure when a promise is broken.
+//! The gate is for every change, the card for a release. Both fail if a promise is broken.
 
 mod card;
 mod cycles;
@@ -33,7 +33,7 @@ use tokio::{
 
 /// Judges what Annals promises, and prints the score card.
 ///
-/// Where root, loop devices, strace or libfaketime are missing, the lines that take them are skipped and say so. With
+/// Lines that need root, loop devices, strace or libfaketime are skipped where those are missing, and say so. With
 /// ANNALS_MAY_NOT_SKIP=1 that is a failure.
 #[derive(Parser)]
 #[command(version, max_term_width = 110)]
@@ -48,7 +48,7 @@ enum Command {
     Gate(Wanted),
     /// The full score card, in some hours.
     Card(Wanted),
-    /// Serves a log with small segments. What the power cuts start as a process of its own.
+    /// Serves a log with small segments. Started for power cuts as a process of its own.
     #[command(hide = true)]
     Serve(Serve),
 }
@@ -63,11 +63,11 @@ struct Wanted {
     #[arg(long)]
     json: bool,
 
-    /// What is drawn is drawn from this; when a process dies is the machine's business
+    /// Seed of all random draws; when a process dies still depends on the machine
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 
-    /// The event store's program that is judged; it is built when none is named
+    /// The event store's program to be judged; built unless it is named
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
 }

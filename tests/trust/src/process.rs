@@ -10,12 +10,12 @@ use tokio::{
     time::timeout,
 };
 
-/// How long a server may take until it serves.
+/// How long a server may take before it serves.
 const START_TIME_MAX: Duration = Duration::from_secs(60);
 /// How much of what a server says on standard error is kept.
 const SAID_BYTES_MAX: usize = 16 << 10;
 
-/// A server in a process of its own. It is killed when this is dropped.
+/// A server in a process of its own, killed when this is dropped.
 pub(crate) struct Server {
     child: Child,
     url: String,
@@ -23,7 +23,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Runs `command` until it says where it listens. What it says when it does not is the error.
+    /// Runs `command` until it says where it listens. If it does not, what it says is the error.
     pub(crate) async fn start(mut command: Command) -> Result<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
@@ -71,7 +71,7 @@ impl Server {
         Ok(self.child.kill().await?)
     }
 
-    /// How much memory the process has for itself (anonymous pages), in bytes.
+    /// How much memory the process has to itself (anonymous pages), in bytes.
     pub(crate) fn memory_bytes(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id()?))?;
         let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
@@ -80,7 +80,7 @@ impl Server {
     }
 }
 
-/// Collects what a server says, as far as there is room for it, until it ends.
+/// Collects what a server says, up to a limit, until it ends.
 async fn listen_to(mut stderr: ChildStderr, said: Arc<Mutex<String>>) {
     let mut part = vec![0; 4 << 10];
     while let Ok(count @ 1..) = stderr.read(&mut part).await {

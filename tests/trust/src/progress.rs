@@ -1,4 +1,4 @@
-//! How far a line is, said now and then on standard error while it is judged.
+//! How far a line has come, reported from time to time on standard error while it is judged.
 
 use parking_lot::Mutex;
 use std::{
@@ -9,17 +9,17 @@ use tokio::time::sleep;
 
 const SAY_EVERY: Duration = Duration::from_secs(15);
 
-/// What the line that is being judged last said about itself.
+/// What the line that is being judged last reported.
 #[derive(Clone, Default)]
 pub(crate) struct Progress(Arc<Mutex<String>>);
 
 impl Progress {
-    /// How far the line is.
+    /// Sets how far the line has come.
     pub(crate) fn set(&self, far: impl Into<String>) {
         *self.0.lock() = far.into();
     }
 
-    /// Says how far line `number` is, for as long as it is polled.
+    /// Reports how far line `number` has come, for as long as it is polled.
     pub(crate) async fn keep_saying<T>(&self, number: u8) -> T {
         self.set("");
         let begun = Instant::now();

@@ -1,4 +1,4 @@
-//! Draws from a seed. The same seed draws the same; when a process dies is still the machine's business.
+//! Random draws from a seed. The same seed draws the same; when a process dies still depends on the machine.
 
 /// A generator (splitmix64).
 #[derive(Clone, Debug)]

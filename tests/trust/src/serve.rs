@@ -9,7 +9,7 @@ use clap::Args;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-/// After so many sealed segments there is a checkpoint.
+/// A checkpoint is written after this many sealed segments.
 const CHECKPOINT_SEGMENTS: u32 = 2;
 
 /// What this program starts as a process of its own.
@@ -51,7 +51,7 @@ impl Serve {
     }
 }
 
-/// Builds a bug in, to prove that the judge catches it: `ANNALS_PLANT` names it.
+/// Plants a bug to prove that the judge catches it: `ANNALS_PLANT` names it.
 #[cfg(feature = "planted-bugs")]
 fn plant(options: &mut annals_store_log::Options) -> Result<()> {
     use annals_log::PlantedBug::{

@@ -1,5 +1,5 @@
-//! Clients of the log, drawn from a seed: one stream and several, with conditions that hold and that do not, marks,
-//! requests that are made twice, again, and with another's id.
+//! Clients of the log, drawn from a seed: appends to one stream and to several, with conditions that hold and that do
+//! not, marks, repeated requests, and requests with the id of another.
 
 use crate::{
     judge::{Heard, Judge},
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) enum Mix {
     /// Everything that an append can be.
     Varied,
-    /// Appends with an expected version on streams that all clients want.
+    /// Appends with an expected version to streams that all clients want.
     Conditional,
 }
 
@@ -55,7 +55,7 @@ impl Client {
 
     /// Appends until the server is gone or `stop`.
     pub(crate) async fn run(mut self, store: GrpcStore, stop: CancellationToken) -> Result<()> {
-        // First of all what nobody answered.
+        // First of all, what nobody answered.
         while let Some(append) = self.judge.take_unanswered() {
             if self.send(&store, &append).await == Heard::Nothing {
                 return Ok(());
@@ -142,7 +142,7 @@ impl Client {
         Ok(append.write(stream, expected, self.events()?))
     }
 
-    /// Two or three streams, and one that is only looked at.
+    /// Two or three streams, and one that is only checked.
     fn write_many(&mut self, mut append: Append) -> Result<Append> {
         let first = self.random.below(self.streams());
         for at in 0..2 + self.random.below(2) {
@@ -163,7 +163,7 @@ impl Client {
         self.write_any(append)
     }
 
-    /// What must be refused, unless others are quick.
+    /// What must be refused, unless others are faster.
     fn refused(&mut self, append: Append) -> Result<Append> {
         let stream = self.shared_stream()?;
         let expected = match self.judge.version(&stream) {
@@ -213,7 +213,7 @@ impl Client {
     }
 }
 
-/// Reads what comes, and remembers it, until the server is gone.
+/// Reads and remembers what comes until the server is gone.
 pub(crate) async fn watch(store: GrpcStore, judge: Arc<Judge>) -> Result<()> {
     let subscribe = Subscribe::after(judge.head(), Filter::all());
     let Ok(mut subscription) = store.subscribe(subscribe).await else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! One client that appends one thing after the other and hears why not, for judges of disks that fail.
+//! One client that appends again and again and hears why it cannot, for judges of failing disks.
 
 use crate::{judge::Judge, random::Random};
 use annals_event::{Append, EventId, EventType, ExpectedVersion, NewEvent, StreamName};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// Streams that it writes to.
 const STREAMS: u64 = 10;
 
-/// Whose streams an append writes to: a log that is short of room tells them apart.
+/// Whose streams an append writes to: a log that lacks room tells them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Whose {
     Users,
@@ -28,7 +28,7 @@ impl Writer {
         Self { judge, random, payload_bytes }
     }
 
-    /// Appends one event. `Err`: why that is not known to be done.
+    /// Appends one event. `Err`: why it is not known to be done.
     pub(crate) async fn append(&mut self, store: &GrpcStore, whose: Whose) -> Result<Result<(), String>> {
         let append = Arc::new(self.draw(whose)?);
         let asked = self.judge.ask(&append);
@@ -41,7 +41,7 @@ impl Writer {
         })
     }
 
-    /// Appends until it cannot, at most so often; gives how many appends were made and why no more were.
+    /// Appends until refused, at most this many times; returns how many appends were made and why there were no more.
     pub(crate) async fn append_until_refused(
         &mut self,
         store: &GrpcStore,

@@ -16,7 +16,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 const CLIENTS: usize = 64;
 
-/// How much is done of each.
+/// How much of each is done.
 pub(crate) struct Sizes {
     pub(crate) single: usize,
     pub(crate) each_of_64: usize,
@@ -83,7 +83,7 @@ pub(crate) async fn run(report: &mut Report, folder: &Path, sizes: &Sizes) -> Re
     for (names, conditional) in [(&MANY, false), (&MANY_CONDITIONAL, true)] {
         let (times, spent) = timed(clients(&store, &load, sizes.each_of_64, conditional)).await;
         latencies(report, names, &Latencies::new(times?), Some(&disk));
-        // At best every sync carries an event of each client.
+        // At best every sync carries one event of each client.
         let best = lossy(CLIENTS) / (disk_p50 / 1e6);
         report.add(names.rate, "events/s", rate(CLIENTS * sizes.each_of_64, spent), Some(best));
     }
@@ -118,7 +118,7 @@ const THOUSANDS: Batches = Batches {
 };
 
 impl Batches {
-    /// `events` in batches of this size: the disk's own writes of the same bytes first.
+    /// `events` in batches of this size, after the disk's own writes of the same bytes.
     async fn run(
         &self,
         report: &mut Report,
@@ -227,7 +227,7 @@ async fn clients(
     Ok(times)
 }
 
-/// How long one client waits for all of its batches. Making them is not the log's work, as it is not the disk's.
+/// How long one client waits for all of its batches. Making them counts neither for the log nor for the disk.
 async fn batched(
     store: &Arc<dyn EventStore>,
     load: &Load,

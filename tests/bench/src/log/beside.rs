@@ -1,5 +1,6 @@
-//! What one client's appends take beside others: a client that is refused, a log that goes on in a new segment, subscribers
-//! to whom nothing happens. Each beside the same appends alone, in turns, so that both see the same machine.
+//! How long one client's appends take beside others: a client that is refused, a log that moves on to a new segment,
+//! subscribers to whom nothing happens. Each is measured in turns with the same appends alone, so that both see the
+//! same machine.
 
 use super::load::{self, Load};
 use crate::{
@@ -20,7 +21,7 @@ use std::{
 };
 use tokio::task::{AbortHandle, JoinSet};
 
-/// How much is done of each.
+/// How much of each is done.
 pub(crate) struct Sizes {
     /// Appends that are measured, of each kind.
     pub(crate) appends: usize,
@@ -32,16 +33,16 @@ pub(crate) struct Sizes {
     pub(crate) subscribers: usize,
 }
 
-/// In so many turns the appends are measured alone and beside others.
+/// In how many turns the appends are measured alone and beside others.
 const TURNS: usize = 10;
 /// Streams of the log whose indexes do not fit.
 const STREAMS: usize = 20_000;
 const APPEND_EVENTS: usize = 1_000;
-/// What indexes may take there: less than one does.
+/// What indexes may take there: less than a single one does.
 const INDEX_CACHE_BYTES: usize = 64 << 10;
 /// How large the segments are that are filled: the default.
 const SEGMENT_BYTES: u64 = 64 << 20;
-/// So large that none is full.
+/// So large that none gets full.
 const SEGMENT_BYTES_ENDLESS: u64 = 2 << 30;
 
 struct Names {
@@ -107,7 +108,8 @@ async fn times(store: &LogStore, load: &Load, stream: &StreamName, count: usize)
     Ok(times)
 }
 
-/// One client asks for a stream that is there long since, again and again, on a log whose indexes do not fit into memory.
+/// One client tries again and again to create a stream that has long existed, on a log whose indexes do not fit into
+/// memory.
 async fn beside_refused(report: &mut Report, folder: &Path, sizes: &Sizes) -> Result<()> {
     let mut options = Options::default();
     options.index_cache_bytes_max = INDEX_CACHE_BYTES;
@@ -133,12 +135,12 @@ async fn refused(store: LogStore, load: Load, turn: usize) -> Result<()> {
     for n in 0.. {
         let stream = load::stream((turn + n * 7_919) % STREAMS)?;
         let answer = store.append(load.append(&stream, 1, ExpectedVersion::NoStream)).await;
-        ensure!(answer.is_err(), "a stream that is there was made anew");
+        ensure!(answer.is_err(), "a stream that exists was created again");
     }
     bail!("it never ends")
 }
 
-/// Another client fills segment after segment; alone: one that is never full.
+/// Another client fills segment after segment, as opposed to one that is never full.
 async fn beside_rotations(report: &mut Report, folder: &Path, sizes: &Sizes) -> Result<()> {
     let with = |bytes| Options::with_segment_bytes(bytes);
     let load = Load::new()?;
@@ -157,7 +159,7 @@ async fn beside_rotations(report: &mut Report, folder: &Path, sizes: &Sizes) -> 
     Ok(())
 }
 
-/// Single appends for as long as another client takes to append so many bytes.
+/// Single appends for as long as another client takes to append this many bytes.
 async fn beside_filler(store: &LogStore, load: &Load, bytes: u64) -> Result<Vec<Duration>> {
     const FILLER_EVENTS: usize = 100;
     let filler = tokio::spawn({
@@ -202,7 +204,7 @@ async fn beside_idle(report: &mut Report, folder: &Path, sizes: &Sizes) -> Resul
         }
         both.beside.extend(times(&store, &load, &own, count).await?);
         deliveries += counted.load(Ordering::Relaxed);
-        // It ends the tasks.
+        // This ends the tasks.
         drop(idle);
     }
     both.tell(report, &IDLE);

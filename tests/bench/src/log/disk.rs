@@ -11,13 +11,13 @@ use std::{
 /// How a file takes new bytes.
 #[derive(Clone, Copy)]
 pub(crate) enum Shape {
-    /// Filled with zeros before: its blocks and its length are there.
+    /// Filled with zeros before: its blocks and its length exist.
     Preallocated,
     /// Each write makes it longer.
     Extending,
 }
 
-/// Times of `count` writes of `bytes` each, one behind the other, each followed by fdatasync.
+/// Times of `count` writes of `bytes` each, one after the other, each followed by fdatasync.
 pub(crate) fn writes(folder: &Path, shape: Shape, bytes: usize, count: usize) -> Result<Vec<Duration>> {
     let path = folder.join("disk");
     let file = OpenOptions::new().create(true).truncate(true).write(true).open(&path)?;

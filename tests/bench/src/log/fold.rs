@@ -1,4 +1,4 @@
-//! The memory of a read model that wants few events of many, while it catches up; in a process of its own.
+//! The memory of a read model that wants few events of many while it catches up, in a process of its own.
 
 use super::load::Load;
 use crate::{measure::lossy, report::Report};
@@ -19,7 +19,7 @@ pub(crate) struct Sizes {
     pub(crate) events: usize,
 }
 
-/// One event in so many is wanted.
+/// One event in this many is wanted.
 const WANTED_EVERY: usize = 1_000;
 const APPEND_EVENTS: usize = 1_000;
 const STREAMS: usize = 10_000;
@@ -120,7 +120,7 @@ pub(crate) async fn fold_and_tell(folder: &Path) -> Result<()> {
     Ok(log.close().await?)
 }
 
-/// How much memory this process has for itself (anonymous pages).
+/// How much memory this process has to itself (anonymous pages).
 fn memory_bytes() -> Result<usize> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));

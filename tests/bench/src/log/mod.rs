@@ -1,4 +1,4 @@
-//! The embedded log against the disk that it stands on.
+//! The embedded log compared with the disk that it is on.
 
 mod append;
 mod beside;

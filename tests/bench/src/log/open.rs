@@ -1,5 +1,5 @@
-//! Opening a log after a clean stop and after a kill, and the memory that an open one takes; each in a process of
-//! its own.
+//! Opening a log after a clean stop and after a kill, and the memory that an open log takes, each in a process of its
+//! own.
 
 use super::load::Load;
 use crate::{measure::lossy, report::Report};
@@ -98,7 +98,7 @@ pub(crate) fn run(report: &mut Report, folder: &Path, sizes: &Sizes) -> Result<(
     Ok(())
 }
 
-/// Fills a log in a process of its own, and lets that end or kills it.
+/// Fills a log in a process of its own, which then ends or is killed.
 fn fill(folder: &Path, events: usize, streams: usize, close: bool) -> Result<()> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("fill").arg(folder).arg(format!("--events={events}")).arg(format!("--streams={streams}"));

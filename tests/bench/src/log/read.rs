@@ -55,7 +55,7 @@ pub(crate) async fn run(report: &mut Report, folder: &Path, sizes: &Sizes) -> Re
     Ok(())
 }
 
-/// Events a second if reading were nothing but copying the files' bytes out of the page cache.
+/// Events a second if reading were only copying the files' bytes out of the page cache.
 fn raw_rate(folder: &Path, events: usize) -> Result<f64> {
     let mut block = vec![0; PAGE_BYTES];
     let mut spent = std::time::Duration::ZERO;
@@ -72,7 +72,7 @@ fn raw_rate(folder: &Path, events: usize) -> Result<f64> {
     Ok(rate(events, spent))
 }
 
-/// How long it takes to read as many bytes at as many places, as far from each other, and nothing else.
+/// How long it takes only to read as many bytes at as many places, equally far apart.
 fn scattered(folder: &Path, sizes: &Sizes) -> Result<Latencies> {
     const RECORD_BYTES: usize = 384;
     let mut files = Vec::new();
@@ -137,7 +137,7 @@ fn fully_decoded(batch: &EventBatch) -> Result<()> {
     Ok(())
 }
 
-/// Streams of 100 events among all others.
+/// Streams of 100 events, scattered among all others.
 async fn streams(store: &LogStore, sizes: &Sizes) -> Result<Latencies> {
     let mut times = Vec::new();
     for n in 0..sizes.stream_reads {

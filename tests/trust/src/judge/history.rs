@@ -1,8 +1,8 @@
-//! What a stream or a mark went through since the last restart, and whether a refusal tells the truth about it.
+//! The values of a stream or a mark since the last restart, and whether a refusal tells the truth about them.
 
 use super::{NEVER, Tick};
 
-/// The values that something had, in their order, each with the append that brought it.
+/// The values that something had, in order, each with the append that brought it.
 pub(super) struct History<T> {
     steps: Vec<Step<T>>,
 }
@@ -13,7 +13,7 @@ struct Step<T> {
     answered: Tick,
 }
 
-/// A refusal's word: that this was the value at some moment between two others.
+/// What a refusal claims: that this was the value at some moment between two others.
 pub(super) struct Claim<T> {
     pub(super) value: T,
     pub(super) asked: Tick,
@@ -31,7 +31,7 @@ impl<T: PartialEq> History<T> {
         self.steps.push(Step { value, asked, answered });
     }
 
-    /// What is wrong with the claim, if anything is.
+    /// What is wrong with the claim, if anything.
     pub(super) fn refutes(&self, claim: &Claim<T>) -> Option<&'static str> {
         let Some(at) = self.steps.iter().position(|step| step.value == claim.value) else {
             return Some("rests on what is not there");
@@ -39,7 +39,7 @@ impl<T: PartialEq> History<T> {
         let began = self.steps.get(at).map_or(NEVER, |step| step.asked);
         let ended = self.steps.get(at + 1).map_or(NEVER, |step| step.answered);
         if began > claim.answered {
-            Some("speaks of what was not asked for yet")
+            Some("rests on what was not asked for yet")
         } else if ended < claim.asked {
             Some("rests on what was over before it was asked")
         } else {
@@ -48,13 +48,13 @@ impl<T: PartialEq> History<T> {
     }
 }
 
-/// Whether no append stands behind one that was only asked for after it had been answered. `appends` are those in
-/// the log, in its order, as the moments of question and answer.
+/// Whether no append comes after one that was asked for only after it had been answered. `appends` are those in the
+/// log, in its order, as the moments of question and answer.
 pub(super) fn is_in_order_of_time(appends: &[(Tick, Tick)]) -> bool {
-    let mut earliest_answer_behind = NEVER;
+    let mut earliest_later_answer = NEVER;
     appends.iter().rev().all(|&(asked, answered)| {
-        let fits = earliest_answer_behind >= asked;
-        earliest_answer_behind = earliest_answer_behind.min(answered);
+        let fits = earliest_later_answer >= asked;
+        earliest_later_answer = earliest_later_answer.min(answered);
         fits
     })
 }
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn an_append_behind_a_later_one_is_noticed() {
+    fn an_append_that_follows_a_later_one_is_noticed() {
         assert!(is_in_order_of_time(&[(1, 4), (2, 3), (5, NEVER), (5, 6)]));
         assert!(!is_in_order_of_time(&[(1, 4), (5, 6), (2, 3)]));
     }

@@ -1,12 +1,12 @@
-//! The judge. It remembers what was asked, what was answered and what readers saw, and says after each restart of a
-//! server whether the log kept its word. It never looks at the server's files. What it holds the log to:
+//! The judge. It remembers what was asked, what was answered and what readers saw, and after each restart of a server
+//! says whether the log kept its word. It never looks at the server's files. What it holds the log to:
 //!
-//! * what was acknowledged is there, unchanged, at its place, in the order of time;
-//! * nothing else is there, but appends that were never answered: each whole and once, and what was not there after
-//!   a restart does not come later by itself;
-//! * each append that is there met its conditions where it stands;
+//! * what was acknowledged is there, unchanged, in its place, in the order of time;
+//! * nothing else is there, except appends that were never answered, each whole and once; what was missing after a
+//!   restart does not appear later by itself;
+//! * each append that is there met its conditions at its place;
 //! * what a refusal rests on is there;
-//! * what a reader saw stays;
+//! * what a reader saw stays there;
 //! * a repeated request gets the first answer.
 
 mod history;
@@ -24,15 +24,15 @@ use std::{
     sync::Arc,
 };
 
-/// How many settled appends are kept, to be repeated. Fewer than the requests that a log remembers.
+/// How many settled appends are kept for repeats: fewer than the requests that a log remembers.
 const SETTLED_MAX: usize = 50_000;
 
-/// A moment of the judge's own clock: it ticks with each question and each answer, so it orders them.
+/// A moment on the judge's own clock, which ticks with each question and each answer and so puts them in order.
 type Tick = u64;
 /// The moment of an answer that never came.
 const NEVER: Tick = Tick::MAX;
 
-/// What an event is, place and time included.
+/// A digest of everything about an event, including place and time.
 type Digest = u128;
 
 /// Shared by all clients of one log.
@@ -46,12 +46,12 @@ pub(crate) struct Asked {
     tick: Tick,
 }
 
-/// What became of a request, as far as its client must know to go on.
+/// What became of a request, as far as its client needs to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
     /// An answer, whatever it says.
     Answer,
-    /// Nothing: the append was done, or it was not.
+    /// Nothing: the append was either done or not.
     Nothing,
 }
 
@@ -60,12 +60,12 @@ pub(crate) struct Memory {
     clock: Tick,
     /// Every event that was there at the last restart.
     log: Vec<Digest>,
-    /// Where the events of each stream stand in the log.
+    /// The places of each stream's events in the log.
     streams: HashMap<StreamName, Vec<u64>>,
     marks: HashMap<MarkName, Sequence>,
-    /// The last event's time.
+    /// The time of the last event.
     recorded_at: i64,
-    /// What was asked since the last restart, and what the last one left open.
+    /// What was asked since the last restart, and what was left open at it.
     open: HashMap<RequestId, Call>,
     by_event: HashMap<EventId, RequestId>,
     /// What readers saw since the last restart.
@@ -73,9 +73,9 @@ pub(crate) struct Memory {
     settled: HashMap<RequestId, Settled>,
     /// The same, oldest first.
     settled_order: VecDeque<RequestId>,
-    /// Appends whose clients heard nothing, to be asked again.
+    /// Appends whose clients heard nothing, to be repeated.
     unanswered: VecDeque<Arc<Append>>,
-    /// The versions and marks that the answers since the last restart speak of.
+    /// The versions and marks in the answers since the last restart.
     hints: HashMap<StreamName, u64>,
     mark_hints: HashMap<MarkName, Sequence>,
     tally: Tally,
@@ -137,7 +137,7 @@ impl Judge {
         Self { memory: Mutex::default() }
     }
 
-    /// Takes note of a request before it is sent.
+    /// Notes a request before it is sent.
     pub(crate) fn ask(&self, append: &Arc<Append>) -> Asked {
         let mut memory = self.memory.lock();
         memory.clock += 1;
@@ -153,7 +153,7 @@ impl Judge {
         Asked { request, tick }
     }
 
-    /// Takes note of what the client heard.
+    /// Notes what the client heard.
     pub(crate) fn hear(&self, asked: &Asked, answer: &Result<Receipt, AppendError>) -> Heard {
         let mut memory = self.memory.lock();
         memory.clock += 1;
@@ -167,7 +167,7 @@ impl Judge {
         Heard::Answer
     }
 
-    /// Takes note of the answer to a request id that was used before for other content.
+    /// Notes the answer to a request id that was used before for other content.
     pub(crate) fn hear_of_reuse(&self, answer: &Result<Receipt, AppendError>) -> Heard {
         let mut memory = self.memory.lock();
         match answer {
@@ -181,13 +181,13 @@ impl Judge {
         Heard::Answer
     }
 
-    /// Takes note of events that a reader saw.
+    /// Notes events that a reader saw.
     pub(crate) fn saw(&self, events: &EventBatch) {
         let mut memory = self.memory.lock();
         events.iter().for_each(|event| memory.saw(&event));
     }
 
-    /// How many answers there were so far.
+    /// How many answers there have been so far.
     pub(crate) fn answers(&self) -> u64 {
         self.memory.lock().tally.answered
     }
@@ -229,12 +229,12 @@ impl Judge {
         (memory.tally, memory.violations)
     }
 
-    /// Adds something that was found wrong by somebody else who looks at the same log.
+    /// Adds something wrong that was found by another observer of the same log.
     pub(crate) fn accuse(&self, violation: impl Into<String>) {
         self.memory.lock().violations.add(violation);
     }
 
-    /// Whether anything was found wrong.
+    /// Whether nothing was found wrong.
     pub(crate) fn is_content(&self) -> bool {
         self.memory.lock().violations.count == 0
     }
@@ -273,7 +273,7 @@ impl Memory {
         }
     }
 
-    /// What a client knows from a receipt.
+    /// What a client learns from a receipt.
     fn learn(&mut self, append: &Append, receipt: &Receipt) {
         for (write, version) in append.writes.iter().zip(&receipt.versions) {
             let known = self.hints.entry(write.stream.clone()).or_default();

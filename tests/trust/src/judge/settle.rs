@@ -1,4 +1,4 @@
-//! After a restart: what is in the log is compared with what was asked, answered and seen.
+//! After a restart, what is in the log is compared with what was asked, answered and seen.
 
 use super::{
     Answer, Call, Digest, Judge, Memory, SETTLED_MAX, Settled, Tick, count, digest,
@@ -15,7 +15,7 @@ use std::{
     sync::Arc,
 };
 
-/// How many events from before the last restart are read again after each.
+/// How many events from before the last restart are read again after each restart.
 const READ_AGAIN: u64 = 200;
 /// How many streams are read on their own after each restart.
 const STREAMS_READ: usize = 3;
@@ -28,7 +28,7 @@ pub(super) struct Found {
 }
 
 impl Judge {
-    /// Reads what is new since the last restart, and some of what is older, and judges it. Nobody may be writing.
+    /// Reads what is new since the last restart and some of what is older, and judges it. Nobody may be writing.
     pub(crate) async fn settle(&self, store: &dyn EventStore) -> Result<()> {
         let from = self.head().get().saturating_sub(READ_AGAIN);
         self.settle_from(store, Sequence::new(from).next()).await
@@ -96,7 +96,7 @@ impl Judge {
     }
 }
 
-/// An append of the log, in the making.
+/// An append of the log, while it is being read.
 struct Run<'a> {
     events: &'a [EventRef<'a>],
     call: Call,
@@ -147,7 +147,7 @@ impl Memory {
         touched.into_iter().take(STREAMS_READ).collect()
     }
 
-    /// Takes in the events behind the last restart's head, append by append.
+    /// Takes in the events after the last restart's head, append by append.
     fn take_in(&mut self, mut events: &[EventRef<'_>], story: &mut Story) {
         while let Some(first) = events.first() {
             let request = self.by_event.get(&first.id()).copied();
@@ -222,7 +222,7 @@ impl Memory {
         Version::new(self.streams.get(stream).map_or(0, |events| count(events.len())))
     }
 
-    /// Takes an event for the next one of the log.
+    /// Takes an event as the next one of the log.
     fn push(&mut self, event: &EventRef<'_>) {
         let (sequence, next) = (event.sequence().get(), self.head() + 1);
         self.violations.must(sequence == next, || format!("event {event:?} stands where {next} should"));
@@ -283,7 +283,7 @@ impl Memory {
         self.settled.insert(append.request_id, Settled { append, range, versions, receipt });
     }
 
-    /// What was asked and is not there.
+    /// What was asked for and is not there.
     fn judge_rest(&mut self, story: &mut Story) {
         for (request, call) in std::mem::take(&mut self.open) {
             for event in call.append.writes.iter().flat_map(|write| &write.events) {
@@ -324,7 +324,7 @@ impl Memory {
     }
 }
 
-/// What happened since the last restart, as the log tells it.
+/// What happened since the last restart, according to the log.
 #[derive(Default)]
 struct Story {
     order: Vec<(Tick, Tick)>,
@@ -333,7 +333,7 @@ struct Story {
 }
 
 impl Story {
-    /// An append was taken in by `memory`.
+    /// `memory` has taken in an append.
     fn tell(&mut self, memory: &Memory, call: &Call) {
         let (asked, answered) = (call.asked, call.answered);
         self.order.push((asked, answered));
@@ -354,7 +354,7 @@ impl Story {
         }
     }
 
-    /// What is wrong with a refusal, if anything is.
+    /// What is wrong with a refusal, if anything.
     fn refutes(&self, memory: &Memory, conflict: &Conflict, call: &Call) -> Option<&'static str> {
         let (asked, answered) = (call.asked, call.answered);
         match conflict {

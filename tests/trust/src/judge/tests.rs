@@ -1,4 +1,4 @@
-//! The judge is judged: a log that keeps its word is found sound, and each way to break it is named.
+//! The judge is judged: a log that keeps its word is found sound, and each way of breaking it is named.
 
 use super::settle::Found;
 use super::{Heard, Judge};
@@ -21,7 +21,7 @@ fn append(name: &str, expected: ExpectedVersion, events: usize) -> Arc<Append> {
     Arc::new(Append::to(stream(name), expected, (0..events).map(|_| event()).collect()))
 }
 
-/// The events of these appends, one after the other, all of one stream.
+/// The events of these appends, in order, all of one stream.
 fn log(appends: &[&Arc<Append>]) -> EventBatch {
     let mut log = EventBatchBuilder::default();
     let writes = appends.iter().flat_map(|append| &append.writes);

@@ -1,5 +1,5 @@
-//! Line 11: 50 subscribers from the first event to the live end, while they hang up at random moments and the server
-//! is killed. Whatever is delivered is the next event that was asked for, and is the same event for everybody.
+//! Line 11: 50 subscribers follow the log from the first event to the live end, while they hang up at random moments
+//! and the server is killed. Each delivery continues where the last one ended, and is the same for everybody.
 
 mod subscriber;
 
@@ -29,7 +29,7 @@ const WRITERS: u64 = 4;
 /// The category that every third subscriber wants.
 const WANTED: &str = "order";
 const APPEND_EVENTS_MAX: u64 = 12;
-/// How long it may take for so many events to reach everybody.
+/// How long it may take for all these events to reach everybody.
 const TIME_MAX: Duration = Duration::from_secs(3_600);
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
@@ -71,7 +71,7 @@ async fn deliver(run: &Run) -> Result<Finding> {
     Ok(finding)
 }
 
-/// Appends until the share is written; comes again with the same request while the server is away.
+/// Appends until the share is written; repeats the request while the server is away.
 async fn write(
     store: GrpcStore,
     writer: u64,
@@ -112,7 +112,7 @@ struct Killer {
 }
 
 impl Killer {
-    /// Kills the server each time another share of the events is there, until all writers are done.
+    /// Kills the server each time another share of the events is written, until all writers are done.
     async fn kill_often(
         &self,
         mut server: Server,
@@ -139,7 +139,7 @@ impl Killer {
     }
 }
 
-/// What every subscriber got is what the log has for it, once.
+/// Each subscriber got exactly what the log has for it, once.
 async fn compare(
     store: &GrpcStore,
     judge: Arc<Judge>,

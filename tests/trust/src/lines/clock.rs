@@ -1,5 +1,5 @@
 //! Line 25: the clock of a server is moved while it serves, and between two of its lives. Order, request ids and
-//! retention are not affected, appends go on, and the server says that its clock is not to be believed.
+//! retention are not affected, appends go on, and the server says that its clock is not to be trusted.
 
 use super::Run;
 use crate::{
@@ -26,13 +26,13 @@ use tokio::time::sleep;
 /// Small ones, so that there is something to drop.
 const SEGMENT_BYTES: &str = "65536";
 const PAYLOAD_BYTES: usize = 2_000;
-/// What a clock that is right drops nothing of.
+/// With a correct clock, this retention drops nothing.
 const RETAIN_SECONDS: &str = "86400";
 const RETAIN_EVERY_MS: &str = "20";
 /// Long enough for retention to look many times.
 const PAUSE: Duration = Duration::from_millis(300);
 const APPENDS: u64 = 100;
-/// Where distributions put it: in a folder of this name, here or one folder deeper.
+/// Where distributions install it: in a folder of this name, or one folder deeper.
 const LIBRARY_ROOTS: &[&str] = &["/usr/lib", "/usr/lib64"];
 const LIBRARY_FOLDER: &str = "faketime";
 const LIBRARY: &str = "libfaketimeMT.so.1";
@@ -48,7 +48,7 @@ enum Jump {
 impl Jump {
     const ALL: [Self; 3] = [Self::Forward, Self::Back, Self::Stuck];
 
-    /// As libfaketime reads it.
+    /// In libfaketime's notation.
     const fn as_told(self) -> &'static str {
         match self {
             Self::Forward => "+20y",
@@ -59,7 +59,7 @@ impl Jump {
     }
 }
 
-/// What the clock says in truth.
+/// The correct clock.
 const RIGHT: &str = "+0";
 
 pub(super) async fn judge(run: &Run) -> Result<Finding, Unjudged> {
@@ -101,7 +101,7 @@ impl Clocked {
     }
 
     fn set(&self, told: &str) -> Result<()> {
-        // Put in its place as a whole: the server may read it at any moment.
+        // Replaced as a whole: the server may read it at any moment.
         let draft = self.folder.path().join("clock.new");
         fs::write(&draft, told)?;
         Ok(fs::rename(draft, self.clock())?)
@@ -132,7 +132,7 @@ async fn jump_while_it_serves(library: &Path, jump: Jump, random: &mut Random) -
             judge.accuse(format!("nobody is told that the clock is wrong: {}", stats.body));
         }
     }
-    // The clock stays as it is over a restart, then it is right again.
+    // The clock stays as it is over a restart; then it is correct again.
     server.kill().await?;
     let server = log.start().await?;
     goes_on(&server, &mut writer, &judge, &repeated, jump).await?;
@@ -146,7 +146,7 @@ async fn jump_while_it_serves(library: &Path, jump: Jump, random: &mut Random) -
     Ok(Arc::into_inner(judge).context("a client is still there")?.finish().1)
 }
 
-/// Some appends, of which one is to be repeated later.
+/// Some appends, one of which is to be repeated later.
 async fn before(server: &Server, writer: &mut Writer, judge: &Arc<Judge>) -> Result<Append> {
     let store = server.client().await?;
     let event = NewEvent::json(EventType::new("happened")?, b"{}".as_slice());
@@ -163,7 +163,7 @@ async fn append_some(writer: &mut Writer, store: &annals_store_grpc::GrpcStore) 
     Ok(writer.append_until_refused(store, Whose::Users, APPENDS).await?.1)
 }
 
-/// Appends are taken, a repeat is known, nothing was dropped.
+/// Appends are accepted, a repeat is recognised, nothing was dropped.
 async fn goes_on(
     server: &Server,
     writer: &mut Writer,
@@ -175,7 +175,7 @@ async fn goes_on(
     if let Some(reason) = append_some(writer, &store).await? {
         judge.accuse(format!("with {jump:?} an append is refused: {reason}"));
     }
-    // A request made now by a client whose clock is right, and one that was made before.
+    // A request made now by a client whose clock is correct, and one that was made before.
     let event = NewEvent::json(EventType::new("happened")?, b"{}".as_slice());
     let now = Append::to(StreamName::new("now-1")?, ExpectedVersion::Any, vec![event]);
     for (append, known) in [(&now, false), (repeated, true)] {

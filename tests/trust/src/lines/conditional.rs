@@ -1,5 +1,5 @@
-//! Line 10: appends with an expected version by 32 clients that want the same streams, with kills. Each stream is
-//! checked against the order of time: who won, who lost against whom, and who never heard.
+//! Line 10: appends with an expected version by 32 clients that compete for the same streams, with kills. Each stream
+//! is checked against the order of time: who won, who lost against whom, and who never heard.
 
 use super::Run;
 use crate::{

@@ -17,9 +17,9 @@ use anyhow::{Context, Result};
 use std::{path::Path, sync::Arc};
 use tokio::process::Command;
 
-/// What the log says once a write or sync on the way of an append has failed.
+/// What the log says once a write or sync of an append has failed.
 const STOPPED: &str = "stopped writing";
-/// What it says when it lacks room, and goes on when there is some.
+/// What it says while it lacks room, before it goes on.
 const NO_ROOM: &str = "no room";
 const APPENDS_MAX: u64 = 60;
 const PAYLOAD_BYTES: usize = 40_000;
@@ -39,7 +39,7 @@ const FAULTS: [Fault; 4] = [
     Fault { call: "fsync", error: "EIO" },
 ];
 
-/// What came of the trials.
+/// The results of the trials.
 #[derive(Default)]
 struct Trials {
     run: u64,
@@ -119,7 +119,7 @@ async fn stays_stopped(
     Ok(())
 }
 
-/// The program with strace beside it: it stays this process's child, so it can be killed by its id.
+/// The program under strace: it stays a child of this process, so it can be killed by its id.
 fn under_strace(run: &Run, data: &Path, fault: Fault, at: u64) -> Command {
     let Fault { call, error } = fault;
     let plain = run.program.command(data);

@@ -1,5 +1,5 @@
-//! Line 17: strangers open connections and say nothing, or little, or too much, and never end what they begin. The
-//! server's memory stays within a bound, and a client that keeps the rules goes on.
+//! Line 17: strangers open connections and send nothing, too little or too much, and never finish what they begin.
+//! The server's memory stays within a bound, and a client that keeps the rules goes on.
 
 mod strangers;
 
@@ -17,14 +17,14 @@ use std::time::Duration;
 use strangers::Flood;
 use tokio::time::{Instant, sleep, timeout};
 
-/// How much the server's memory may grow with any of the floods: the budget for bodies, what HTTP/2 may have ready for each
+/// How much the server's memory may grow in any of the floods: the budget for bodies, what HTTP/2 may buffer for each
 /// connection, and what the allocator keeps.
 const GROWTH_BYTES_MAX: u64 = 256 << 20;
-/// How long an append of a client that keeps the rules may take at most, whatever else happens.
+/// How long an append of a client that keeps the rules may take, whatever else happens.
 const APPEND_TIME_MAX: Duration = Duration::from_secs(20);
 /// How often the memory is looked at.
 const SAMPLE_EVERY: Duration = Duration::from_millis(20);
-/// How often its p99 may be what it was without.
+/// How many times its p99 without a flood the p99 may be.
 const P99_RATIO_MAX: f64 = 2.0;
 
 pub(super) async fn judge(run: &Run) -> Result<Finding> {
@@ -45,7 +45,7 @@ pub(super) async fn judge(run: &Run) -> Result<Finding> {
         let beside = beside?;
         drop(strangers);
         let grown = most_bytes?.saturating_sub(before_bytes);
-        // And when they are gone.
+        // And once they are gone.
         well(&store, time / 4, flood, &mut finding.violations).await?;
         server.kill().await?;
         finding.violations.must(grown <= GROWTH_BYTES_MAX, || format!("{flood:?}: it grew by {grown} bytes"));

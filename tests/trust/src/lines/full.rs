@@ -1,9 +1,9 @@
-//! Line 9: no space, no inodes, no file handles. The error is clear, reads go on, the program starts on the full disk,
-//! and appends are taken again without a restart once there is room.
+//! Line 9: no space, no inodes, no file handles. The error is clear, reads go on, the program starts on the full
+//! disk, and appends are accepted again without a restart once there is room.
 //!
-//! Disks end in two ways: at the reserve that the log keeps free for the platform's own appends, and, where it keeps
-//! none or hardly any, at their last byte. The program also dies there and starts again, with something else in what
-//! room it had.
+//! Disks fill up in two ways: to the reserve that the log keeps free for the platform's own appends, or, where it
+//! keeps little or none, to their last byte. The program also dies there and starts again, after something else has
+//! used some of the room that it had.
 
 mod handles;
 mod trial;
@@ -27,7 +27,7 @@ const PAGE_BYTES: u64 = 4 << 10;
 /// The smallest disk that is tried: a log does not fit on it.
 const DISK_BYTES_MIN: u64 = MIB / 2;
 
-/// How the trials end, as they were meant to, and how many were made.
+/// How the trials ended, as intended, and how many there were.
 #[derive(Default)]
 struct Trials {
     low: u64,
@@ -37,7 +37,7 @@ struct Trials {
     handles: u64,
 }
 
-/// A log that keeps so much free, on a disk with so much room.
+/// A log that keeps this much free, on a disk with this much room.
 #[derive(Clone, Copy, Debug)]
 struct Setup {
     reserve_bytes: u64,
@@ -51,7 +51,7 @@ impl Setup {
         Server::start(command).await
     }
 
-    /// Whether a disk ends at the reserve, and not at its last byte.
+    /// Whether the disk fills up to the reserve rather than to its last byte.
     const fn has_reserve(self) -> bool {
         self.reserve_bytes >= MIB
     }
@@ -78,7 +78,7 @@ pub(super) async fn judge(run: &Run) -> Result<Finding, Unjudged> {
     Ok(finding)
 }
 
-/// Disks that end within each of the first segments and between them, with every kind of reserve.
+/// Disks that fill up within each of the first segments and between them, with every kind of reserve.
 fn setups(run: &Run, random: &mut Random) -> impl Iterator<Item = Setup> {
     let disks = run.effort.pick(8, 60);
     let mut random = random.fork();
@@ -87,11 +87,11 @@ fn setups(run: &Run, random: &mut Random) -> impl Iterator<Item = Setup> {
         let beyond = beyond + random.below(MIB / 2 / PAGE_BYTES) * PAGE_BYTES;
         let reserve = MIB + random.below(4 * MIB / PAGE_BYTES) * PAGE_BYTES;
         let reserves = [annals_store_log::Options::default().reserve_bytes, reserve, 64 * KIB, 0];
-        // The small ones more often: they are where a disk really is full.
+        // The small ones more often: only there a disk is really full.
         let picked = [step % 2, 2 + step % 2].map(|at| usize::try_from(at).unwrap_or(0));
         picked.map(|at| {
             let reserve_bytes = reserves.get(at).copied().unwrap_or(0);
-            // Now and then there is not even the reserve.
+            // Sometimes there is not even the reserve.
             let bytes = if step % 5 == 4 { beyond } else { reserve_bytes + beyond };
             Setup { reserve_bytes, room: Room { bytes, ..Room::AMPLE } }
         })
@@ -115,7 +115,7 @@ async fn fill(
     let Ok(server) = setup.start(run, &data).await else {
         trials.too_small += 1;
         disk.resize(Room::AMPLE)?;
-        // Whatever was left behind, with room it starts.
+        // Whatever it left there, it starts once it has room.
         setup.start(run, &data).await?.kill().await?;
         return Ok(Violations::default());
     };
@@ -148,7 +148,7 @@ async fn fill_twice(
     }
     disk.resize(Room::AMPLE)?;
     trial.resumes(&store).await?;
-    // Full again, and now the program dies too, and something else takes what it leaves.
+    // Full again; now the program dies too, and something else takes what it leaves.
     disk.shrink_to_free(setup.reserve_bytes + MIB)?;
     if setup.has_reserve() {
         trial.until_low(&store, disk, setup).await?

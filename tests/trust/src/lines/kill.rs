@@ -10,7 +10,7 @@ use crate::{
 };
 use anyhow::Result;
 
-/// How often one log sees its server die: long enough for rotations.
+/// How often one log sees its server die: often enough for rotations.
 const KILLS_A_LIFE: u64 = 150;
 
 const PLAN: Plan = Plan {

@@ -1,4 +1,4 @@
-//! The lines of the score card: what is promised, what is aimed at, and who judges.
+//! The lines of the score card: what is promised, what the target is, and who judges.
 
 mod catch_up;
 mod clock;
@@ -25,7 +25,7 @@ use tokio::sync::OnceCell;
 /// How much is run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effort {
-    /// In a few minutes, for every change.
+    /// A few minutes, for every change.
     Gate,
     /// As much as the target says.
     Card,
@@ -55,9 +55,9 @@ pub(crate) struct Run {
     /// Only these lines; none: all.
     pub(crate) wanted: Vec<u8>,
     pub(crate) program: Program,
-    /// What the engine's own suite said, once it was run.
+    /// What the engine's own suite said, once it has run.
     pub(crate) suite: OnceCell<Suite>,
-    /// How far the line is that is being judged.
+    /// How far the current line has come.
     pub(crate) progress: Progress,
 }
 
@@ -67,7 +67,7 @@ impl Run {
         self.wanted.is_empty() || self.wanted.contains(&line)
     }
 
-    /// Draws for a line; the same in every run with the same seed.
+    /// Random draws for a line; the same in every run with the same seed.
     pub(crate) fn random(&self, line: u8) -> Random {
         Random::new(self.seed ^ u64::from(line) << 56)
     }
@@ -133,7 +133,7 @@ pub(crate) const LINES: &[Line] = &[
     },
     Line {
         number: 4,
-        promise: "torn tail at every byte; zeros, garbage and stale bytes behind it",
+        promise: "torn tail at every byte; zeros, garbage and stale bytes after it",
         target: "all positions, exactly what was acknowledged",
         how: How::Here,
     },

@@ -1,6 +1,6 @@
-//! Line 26: the folder of a log is deleted, replaced by one that was restored, or made read-only while a server holds it.
-//! The server notices within seconds, says so, and from then on answers no append as durable. What it answered before is
-//! there where the disk still has it.
+//! Line 26: the folder of a log is deleted, replaced by a restored one, or made read-only while a server holds it.
+//! The server notices within seconds, says so, and from then on acknowledges no append. What it acknowledged before
+//! is there if the disk still has it.
 
 use super::Run;
 use crate::{
@@ -26,7 +26,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// Within this time the server must notice.
+/// The server must notice within this time.
 const NOTICE_TIME_MAX: Duration = Duration::from_secs(5);
 /// How long appends are tried after that.
 const AFTERWARDS: Duration = Duration::from_secs(1);
@@ -106,7 +106,7 @@ async fn change_under_it(run: &Run, change: Change, random: &mut Random) -> Resu
     Ok(violations)
 }
 
-/// Appends until the server has noticed, and some time longer.
+/// Appends until the server has noticed, and for some time after.
 async fn notices(
     server: &Server,
     writer: &mut Writer,
@@ -155,8 +155,8 @@ fn copy_folder(from: &Path, to: &PathBuf) -> Result<()> {
     Ok(())
 }
 
-/// A folder and its files that take no writes any more: appends end with a reason, reads go on, and all that was answered
-/// is there when they take writes again.
+/// A folder and its files become unwritable: appends end with a reason, reads go on, and everything acknowledged is
+/// there once they are writable again.
 async fn read_only(run: &Run, random: &mut Random) -> Result<Violations, Unjudged> {
     crate::disk::need(&["chattr"])?;
     let disk = PowerDisk::make()?;
@@ -192,7 +192,7 @@ async fn made_read_only(run: &Run, disk: &PowerDisk, random: &mut Random) -> Res
     Ok(Arc::into_inner(judge).context("a client is still there")?.finish().1)
 }
 
-/// A folder that takes no writes, until it is dropped.
+/// A folder that cannot be written to until this is dropped.
 struct Writes(Option<PathBuf>);
 
 impl Writes {
@@ -212,7 +212,7 @@ impl Writes {
 impl Drop for Writes {
     fn drop(&mut self) {
         if let Some(folder) = self.0.take() {
-            // Else the disk could not be taken away.
+            // Otherwise the disk could not be removed.
             let _ = std::process::Command::new("chattr").args(["-R", "-i"]).arg(folder).status();
         }
     }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// From the start of the process to its first answer.
 const OPEN_TIME_MAX: Duration = Duration::from_secs(1);
 const MIB: u64 = 1 << 20;
-/// Clients that append when it is killed.
+/// Clients that are appending when it is killed.
 const CLIENTS: u64 = 8;
 const LOAD_TIME: Duration = Duration::from_millis(300);
 

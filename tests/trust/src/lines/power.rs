@@ -1,5 +1,5 @@
 //! Line 2: power cuts under load. The file system of a loop device is shut down without a flush, so what was not
-//! synced is gone; segments are small, so that cuts meet rotations, index and checkpoint writes.
+//! synced is gone; segments are small, so that cuts hit rotations, index and checkpoint writes.
 
 use super::Run;
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 };
 use anyhow::Result;
 
-/// How often one disk loses its power before there is a new one.
+/// How often one disk loses power before a new one is made.
 const CUTS_A_LIFE: u64 = 30;
 const SEGMENT_BYTES: u64 = 64 << 10;
 

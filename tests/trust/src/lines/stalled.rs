@@ -1,6 +1,6 @@
-//! Line 18: 100 subscribers with a backlog that take one delivery and then nothing. The server keeps little for them,
-//! and appends go on as fast as without. What appends alone add to the server's memory in the same time is measured
-//! before, and does not count. The same with events of the largest size, of which two may wait for each subscriber.
+//! Line 18: 100 subscribers with a backlog take one delivery and then nothing. The server keeps little for them, and
+//! appends go on as fast as without them. What appends alone add to the server's memory in the same time is measured
+//! first and does not count. The same with events of the largest size, of which two may wait for each subscriber.
 
 use super::{Effort, Run};
 use crate::{
@@ -19,11 +19,11 @@ const SUBSCRIBERS: u64 = 100;
 const CLIENTS: u64 = 16;
 /// How much the server's memory may grow.
 const GROWTH_BYTES_MAX: u64 = 64 << 20;
-/// How long the server has until it has sent all that it can.
+/// How long the server has to send all that it can.
 const SETTLING_TIME: Duration = Duration::from_secs(1);
 /// How many events of the largest size there are for other subscribers.
 const LARGE_EVENTS: u64 = 64;
-/// How much the server's memory may grow with each of those that stalls.
+/// How much the server's memory may grow for each of those that stall.
 const LARGE_GROWTH_BYTES_MAX: u64 = (2 << 20) + (512 << 10);
 /// The least share of the append rate that must be left.
 const RATE_SHARE_MIN: f64 = 0.9;
@@ -86,7 +86,7 @@ async fn stall_at_large_events(run: &Run) -> Result<u64> {
     fill_with_large(&server.client_with(patient()).await?, LARGE_EVENTS).await?;
     let before = server.memory_bytes()?;
     let stalled = stall(&server).await?;
-    // Until it has sent what the subscribers' windows take.
+    // Until it has sent what the subscribers' windows hold.
     sleep(SETTLING_TIME).await;
     let after = server.memory_bytes()?;
     drop(stalled);

@@ -1,17 +1,17 @@
 //! Lines 3 to 7 and 15, and parts of 8 and 9: what needs the engine in process, on a simulated disk or over damaged
-//! bytes. The engine's own suite judges them; here it is run and read. It runs once for all lines. Line 15 counts the bugs
-//! that are planted in read models and reactors, too; lines 14, 16 and 22 are suites of their own: replays that are killed,
-//! fuzzing, and poison events.
+//! bytes. The engine's own suite judges them; here it is run, once for all lines, and its output is read. Line 15
+//! also counts the bugs planted in read models and reactors. Lines 14, 16 and 22 are suites of their own: replays
+//! that are killed, fuzzing, and poison events.
 
 use super::Run;
 use crate::{card::Finding, ground::cargo};
 use anyhow::{Context, Result, ensure};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The line of the planted bugs, and how many are to be caught.
+/// The line of the planted bugs, and how many must be caught.
 const PLANTED: (u8, u64) = (15, 25);
 
-/// Where bugs are planted beside the engine: the package, its suite, and how the names of the tests begin.
+/// Where else bugs are planted: the package, its suite, and how the names of the tests begin.
 const PLANTED_ELSEWHERE: &[(&str, &str, &str)] =
     &[("annals-projection", "planted_bugs", ""), ("annals-reactor", "exactly_once", "planted_bug")];
 
@@ -25,7 +25,7 @@ const POISON: &[(&str, &[&str])] = &[
 const IMAGES_GATE: u64 = 100_000;
 const IMAGES_CARD: u64 = 1_000_000;
 
-/// Which tests stand for a line: those whose name begins so.
+/// Which tests belong to a line: those whose name begins like this.
 const TESTS: &[(u8, &[&str])] = &[
     (3, &["crashes::"]),
     (4, &["torn::"]),
@@ -56,7 +56,7 @@ const REPLAY_KILLS_CARD: u64 = 25;
 /// Line 14: processes that carry out a replay are killed in each phase of it.
 pub(super) async fn replays(run: &Run) -> Result<Finding> {
     let kills = run.effort.pick(REPLAY_KILLS_GATE, REPLAY_KILLS_CARD).to_string();
-    // As `cargo test` builds it: the read models' database takes long to build once more.
+    // As `cargo test` builds it: building the read models' database a second time takes long.
     let tests = ["test", "-p", "annals-replay", "--test", "processes", "--test", "endings"];
     let names = ["a_process_that_is_killed", "a_replay_that_is_cancelled"];
     let suite = Suite::of(&tests, &names, &[("ANNALS_KILLS", &kills)]).await?;
@@ -67,7 +67,8 @@ pub(super) async fn replays(run: &Run) -> Result<Finding> {
     Ok(finding)
 }
 
-/// Line 22: every consumer of the log meets an event of each kind that it cannot handle, and so do those of the shop.
+/// Line 22: every consumer of the log, including those of the shop, meets an event of each kind that it cannot
+/// handle.
 pub(super) async fn poison() -> Result<Finding> {
     let mut finding = Finding::default();
     for (package, names) in POISON {
@@ -79,7 +80,7 @@ pub(super) async fn poison() -> Result<Finding> {
     Ok(finding)
 }
 
-/// Line 16: fuzz targets, with inputs that are drawn.
+/// Line 16: fuzz targets with random inputs.
 pub(super) async fn fuzzing(run: &Run) -> Result<Finding> {
     let time_ms = run.effort.pick(FUZZING_MS_GATE, FUZZING_MS_CARD).to_string();
     let tests = ["test", "--release", "-p", "annals-log", "--lib", "--test", "fuzz"];
@@ -96,7 +97,7 @@ pub(super) async fn fuzzing(run: &Run) -> Result<Finding> {
 pub(crate) struct Suite {
     /// The tests, and whether they passed.
     tests: BTreeMap<String, bool>,
-    /// What each printed.
+    /// What each of them printed.
     printed: BTreeMap<String, Vec<String>>,
 }
 
@@ -122,7 +123,7 @@ pub(super) async fn finding(run: &Run, line: u8) -> Result<Finding> {
 }
 
 impl Suite {
-    /// The engine's own, as far as the lines that are wanted need it.
+    /// The engine's own suite, as far as the wanted lines need it.
     async fn of_engine(run: &Run) -> Result<Self> {
         let images = run.effort.pick(IMAGES_GATE, IMAGES_CARD).to_string();
         let tests = ["test", "--release", "-p", "annals-log", "--test", "crash"];
@@ -131,7 +132,7 @@ impl Suite {
         Self::of(&tests, &names, &[("ANNALS_CRASH_IMAGES", &images)]).await
     }
 
-    /// Builds tests as cargo's arguments say, and runs those with these in their names.
+    /// Builds tests as cargo's arguments say, and runs those with these names.
     async fn of(tests: &[&str], names: &[&str], variables: &[(&str, &str)]) -> Result<Self> {
         let built = cargo().args(tests).args(["--quiet", "--no-run"]).status().await?;
         ensure!(built.success(), "cargo {} does not build", tests.join(" "));
@@ -142,7 +143,7 @@ impl Suite {
         Ok(Self::read(&String::from_utf8_lossy(&output.stdout)))
     }
 
-    /// Reads what a run of tests prints: a line a test, then what each printed.
+    /// Reads the output of a run of tests: a line for each test, then what each printed.
     fn read(output: &str) -> Self {
         let (mut tests, mut printed) = (BTreeMap::new(), BTreeMap::<String, Vec<String>>::new());
         let mut speaker: Option<String> = None;
@@ -185,7 +186,7 @@ impl Suite {
         Ok(finding)
     }
 
-    /// How many planted bugs the tests say that they caught.
+    /// How many planted bugs the tests report as caught.
     fn caught(&self) -> u64 {
         let passed = self.printed.iter().filter(|(test, _)| self.tests.get(*test) == Some(&true));
         let bugs = passed.flat_map(|(_, said)| said).filter_map(|line| line.split_once(" is caught: "));

@@ -1,4 +1,4 @@
-//! One subscriber that hangs up at random moments and comes back behind what it has.
+//! A subscriber that hangs up at random moments and comes back to continue after what it has.
 
 use crate::{judge::Judge, process::patient, random::Random};
 use annals_event::{Category, Sequence};
@@ -8,9 +8,9 @@ use anyhow::Result;
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, time::sleep};
 
-/// After so many deliveries at most it hangs up.
+/// It hangs up after at most this many deliveries.
 const DELIVERIES_MAX: u64 = 60;
-/// Now and then it takes so long over a delivery.
+/// Now and then a delivery takes it up to this long.
 const DAWDLE_MS_MAX: u64 = 15;
 
 pub(super) struct Subscriber {
@@ -57,7 +57,7 @@ impl Subscriber {
 
     /// Takes everything up to the end, once that is known.
     pub(super) async fn run(mut self, end: watch::Receiver<Option<Sequence>>) -> Result<Delivered> {
-        // A connection of its own each time, now and then; else a new subscription on the same.
+        // Sometimes on a connection of its own, otherwise as a new subscription on the same one.
         let mut store = GrpcStore::connect(&self.url, patient()).await?;
         while let Hung::Up = self.listen(&store, end.clone()).await? {
             self.delivered.hang_ups += 1;
@@ -89,7 +89,7 @@ impl Subscriber {
                 Ok(delivery) => self.take(&delivery),
                 Err(ReadError::Unavailable { .. }) => return Ok(Hung::Up),
                 Err(other) => {
-                    self.judge.accuse(format!("a subscriber behind {} heard: {other}", self.through));
+                    self.judge.accuse(format!("a subscriber at {} heard: {other}", self.through));
                     return Ok(Hung::AtTheEnd);
                 }
             }
@@ -104,7 +104,7 @@ impl Subscriber {
         let mut last = self.through;
         for event in delivery.events.iter() {
             if event.sequence() <= last {
-                self.judge.accuse(format!("event {event:?} was delivered behind {last}"));
+                self.judge.accuse(format!("event {event:?} was delivered after {last}"));
             }
             last = event.sequence();
             self.delivered.sequences.push(last.get());

@@ -1,4 +1,4 @@
-//! Those who send too much, too little or nonsense, for as long as they are let.
+//! Strangers who send too much, too little or nonsense, for as long as they are allowed to.
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -20,13 +20,13 @@ pub(super) enum Flood {
     SlowHeaders,
     /// A byte of a body now and then.
     SlowBodies,
-    /// Requests that are given up as soon as they are made.
+    /// Requests that are cancelled as soon as they are made.
     Resets,
     /// Headers that have no end.
     GiantHeaders,
-    /// Messages that say that they are 4 GiB.
+    /// Messages that claim to be 4 GiB.
     GiantLengths,
-    /// As many messages of the largest size as a connection may have, all but their last bytes.
+    /// As many messages of the largest size as a connection may have, each without its last bytes.
     Unfinished,
 }
 
@@ -38,19 +38,19 @@ const GIANT: u64 = 20;
 const UNFINISHED: u64 = 3;
 /// How many messages one connection leaves unfinished.
 const MESSAGES: u64 = 256;
-/// How large they say that they are: less than the largest.
+/// How large they claim to be: less than the largest.
 const MESSAGE_BYTES: u32 = 8 << 20;
 const CHUNK_BYTES: usize = 16 << 10;
 /// How long a slow one waits before each byte.
 const SLOWNESS: Duration = Duration::from_millis(100);
-/// How long the server may take to let a connection speak HTTP/2.
+/// How long the server may take to accept a connection as HTTP/2.
 const GREETING_TIME_MAX: Duration = Duration::from_secs(5);
-/// Between two tries of a stranger who was let go. Strangers that take all of a machine with two cores would show that
-/// machine's limits and not the server's.
+/// Between two attempts of a stranger who was disconnected. Strangers that take all of a machine with two cores would
+/// show that machine's limits, not the server's.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Between two bursts of what one stranger sends.
 const BURST_PAUSE: Duration = Duration::from_millis(10);
-/// How many requests are given up in a burst.
+/// How many requests are cancelled in a burst.
 const RESETS: u64 = 10;
 
 impl Flood {
@@ -74,14 +74,14 @@ impl Flood {
         }
     }
 
-    /// Begins it; dropping what is returned ends it.
+    /// Begins the flood; dropping what is returned ends it.
     pub(super) fn begin(self, address: &str) -> JoinSet<()> {
         let mut strangers = JoinSet::new();
         for _ in 0..self.connections() {
             let address = address.to_owned();
             strangers.spawn(async move {
                 loop {
-                    // That the server lets go of a stranger is as it should be: here comes the next one.
+                    // The server may disconnect a stranger; then the next one comes.
                     let _ = self.once(&address).await;
                     sleep(PAUSE).await;
                 }
@@ -137,7 +137,7 @@ async fn speak(address: &str) -> Result<(h2::client::SendRequest<Bytes>, JoinSet
     let (sender, connection) = greeted.context("no greeting")??;
     let mut driving = JoinSet::new();
     driving.spawn(async move {
-        // It ends with an error when the server lets go.
+        // It ends with an error when the server disconnects.
         let _ = connection.await;
     });
     Ok((sender, driving))
@@ -177,7 +177,7 @@ async fn unfinished(address: &str) -> Result<()> {
         sender = sender.ready().await?;
         let (answer, stream) = sender.send_request(append(address)?, false)?;
         messages.spawn(async move {
-            // As much as the server takes, but never the last bytes.
+            // As much as the server accepts, but never the last bytes.
             let _ = send_most(stream).await;
             let _ = answer.await;
         });

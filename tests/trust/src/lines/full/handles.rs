@@ -1,4 +1,4 @@
-//! A process that may open only a few more files, then none.
+//! A process that may open only a few more files, and then none.
 
 use super::trial::Trial;
 use crate::{
@@ -8,10 +8,10 @@ use anyhow::{Context, Result, ensure};
 use std::fs;
 use tokio::process::Command;
 
-/// Appends while there are handles, so that everything that is open for long is.
+/// Appends while there are handles, so that everything that stays open is open.
 const APPENDS_BEFORE: u64 = 3;
 
-/// The process may open `spare` more files, then none.
+/// The process may open `spare` more files, and then none.
 pub(super) async fn without_handles(run: &Run, spare: u64, random: &mut Random) -> Result<Violations> {
     let folder = in_memory()?;
     let server = Server::start(run.program.command(folder.path())).await?;

@@ -1,4 +1,4 @@
-//! What a log must do while it lacks room, and when it has some again.
+//! What a log must do while it lacks room, and once it has some again.
 
 use super::{PAGE_BYTES, Setup};
 use crate::{
@@ -18,16 +18,16 @@ const PAYLOAD_BYTES: usize = 30_000;
 /// More than any of the disks takes.
 const APPENDS_MAX: u64 = 5_000;
 const APPENDS_AFTERWARDS: u64 = 100;
-/// How soon appends must be taken again.
+/// How soon appends must be accepted again.
 const RESUME_TIME_MAX: Duration = Duration::from_secs(10);
 const TRY_EVERY: Duration = Duration::from_millis(5);
 /// What the log says when it lacks room of any kind.
 const NO_ROOM: &str = "no room";
 /// What it says at the reserve.
 const RESERVED: &str = "are kept in reserve";
-/// What part of the reserve the platform's own appends leave free.
+/// One part in this many of the reserve is what the platform's own appends leave free.
 const PLATFORM_SHARE: u64 = 4;
-/// What the platform's first append takes at most where the users' appends have stopped: a small segment.
+/// The most that the platform's first append takes where the users' appends have stopped: a small segment.
 const PLATFORM_BYTES: u64 = 128 << 10;
 
 pub(super) struct Trial {
@@ -47,7 +47,7 @@ impl Trial {
         self.until_refused(store, Whose::Users, NO_ROOM).await.map(drop)
     }
 
-    /// Appends until only the reserve is left, then until the platform has its part of that.
+    /// Appends until only the reserve is left, then until the platform has used its part of it.
     pub(super) async fn until_low(
         &mut self,
         store: &GrpcStore,
@@ -71,7 +71,7 @@ impl Trial {
         Ok(())
     }
 
-    /// Whoever appended left so much free. Indexes and checkpoints do not ask, and are small.
+    /// Whoever appended left this much free. Indexes and checkpoints do not ask, and are small.
     fn leaves(&self, made: u64, disk: &SmallDisk, kept_bytes: u64) -> Result<()> {
         let free = disk.free_bytes()?;
         if made > 0 && free + 16 * PAGE_BYTES < kept_bytes {
@@ -81,7 +81,7 @@ impl Trial {
         Ok(())
     }
 
-    /// Appends until that is refused, with these words, and reads on; gives how many appends were made.
+    /// Appends until refused with these words, and then reads; returns how many appends were made.
     async fn until_refused(&mut self, store: &GrpcStore, whose: Whose, words: &str) -> Result<u64> {
         let (made, reason) = self.writer.append_until_refused(store, whose, APPENDS_MAX).await?;
         let reason = reason.with_context(|| format!("{} never ended", self.what))?;
@@ -94,7 +94,7 @@ impl Trial {
         Ok(made)
     }
 
-    /// Appends are taken again soon.
+    /// Appends are accepted again soon.
     pub(super) async fn resumes(&mut self, store: &GrpcStore) -> Result<()> {
         let deadline = Instant::now() + RESUME_TIME_MAX;
         while let Err(reason) = self.writer.append(store, Whose::Users).await? {
@@ -111,7 +111,7 @@ impl Trial {
         Ok(())
     }
 
-    /// Nothing is lost after another start, which is `server`.
+    /// Nothing is lost after another start, that of `server`.
     pub(super) async fn end(self, server: Server) -> Result<Violations> {
         self.judge.settle_all(&server.client().await?).await?;
         server.kill().await?;
