@@ -1,6 +1,6 @@
 //! Annals on the wire: the code generated from `proto/`, and its conversions to and from the platform's own
-//! types. The only home of generated code. It is kept in `src/generated`, so that nobody who builds Annals builds a
-//! compiler of protos first; `tests/generated.rs` holds it equal to the protos, and writes it anew.
+//! types. The only home of generated code. It is kept in `src/generated`, so that building Annals does not build a
+//! compiler of protos first; `tests/generated.rs` checks that it matches the protos, and regenerates it.
 //!
 //! What always holds:
 //!

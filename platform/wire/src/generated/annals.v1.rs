@@ -2,7 +2,7 @@
 /// An event that is to be appended.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NewEvent {
-    /// UUID, 16 bytes; v7 is recommended. The writer chooses it, so that a repeat is recognised.
+    /// UUID, 16 bytes; v7 is recommended. Chosen by the writer, so that a repeat is recognised.
     #[prost(bytes = "bytes", tag = "1")]
     pub id: ::prost::bytes::Bytes,
     /// What kind of fact it is, e.g. "order.placed". 1 to 128 bytes.
@@ -17,7 +17,7 @@ pub struct NewEvent {
     /// The fact. At most 1 MiB.
     #[prost(bytes = "bytes", tag = "5")]
     pub payload: ::prost::bytes::Bytes,
-    /// What is known about it besides. Not set: nothing. At most 16 KiB when stored.
+    /// What else is known about it. Not set: nothing. At most 16 KiB when stored.
     #[prost(message, optional, tag = "6")]
     pub metadata: ::core::option::Option<Metadata>,
     /// Free words of the form key:value, 3 to 255 bytes each, at most 32.
@@ -46,7 +46,7 @@ pub struct RecordedEvent {
     /// Its place in the stream: from 1, dense.
     #[prost(uint64, tag = "3")]
     pub version: u64,
-    /// When the log recorded it; never before the event with the sequence number below.
+    /// When the log recorded it; never earlier than the event before it.
     #[prost(int64, tag = "4")]
     pub recorded_at_us: i64,
     /// What was appended.
@@ -84,7 +84,7 @@ pub struct Metadata {
     /// The id of the key that protects the data subject's fields.
     #[prost(string, optional, tag = "6")]
     pub subject_key: ::core::option::Option<::prost::alloc::string::String>,
-    /// Free words of the services.
+    /// Whatever else services want to note.
     #[prost(btree_map = "string, string", tag = "7")]
     pub headers: ::prost::alloc::collections::BTreeMap<
         ::prost::alloc::string::String,
@@ -127,7 +127,7 @@ impl ::prost::Name for TraceContext {
         "/annals.v1.TraceContext".into()
     }
 }
-/// What an append requires of a stream. It must be said: nothing set is an error.
+/// What an append requires of a stream. It must be set.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ExpectedVersion {
     #[prost(oneof = "expected_version::Kind", tags = "1, 2")]
@@ -203,10 +203,10 @@ impl ::prost::Name for ExpectedVersion {
 /// least one event or mark. No stream, mark or event id twice.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AppendRequest {
-    /// UUID, 16 bytes. One of the last 1,048,576 is answered with the first result, also across a restart; the
-    /// same id with other content is an error. An older one, or one that carries no time (no UUID v7) once that many
-    /// came, is done only if `exact`, STATE_NO_STREAM or a mark that moves on keeps the append from being done twice.
-    /// Make UUIDs v7 by a clock that is at most five seconds ahead of the server's.
+    /// UUID, 16 bytes. A repeat of one of the last 1,048,576 is answered with the first result, even after a restart;
+    /// the same id with other content is an error. An id that is older than those, or that is no UUID v7 and so carries
+    /// no time, is accepted only if `exact`, STATE_NO_STREAM or a mark that moves on keeps the append from being done
+    /// twice. Make UUIDs v7 with a clock that is at most five seconds ahead of the server's.
     #[prost(bytes = "bytes", tag = "1")]
     pub request_id: ::prost::bytes::Bytes,
     /// Events get sequence numbers in this order.
@@ -218,8 +218,8 @@ pub struct AppendRequest {
     /// Marks to set.
     #[prost(message, repeated, tag = "4")]
     pub marks: ::prost::alloc::vec::Vec<MarkUpdate>,
-    /// 16 bytes, from HeadResponse: the opening of the log in which what the append was decided on was read. In another
-    /// one the append is refused, unless it is a repeat. Empty: any will do.
+    /// 16 bytes, from HeadResponse: the opening of the log that the decision was based on. In any other opening the
+    /// append is refused, unless it is a repeat. Empty: any opening will do.
     #[prost(bytes = "bytes", tag = "5")]
     pub opening: ::prost::bytes::Bytes,
 }
@@ -338,11 +338,11 @@ impl ::prost::Name for SequenceRange {
         "/annals.v1.SequenceRange".into()
     }
 }
-/// Each part narrows; an empty part asks for nothing in particular. At most 1,000 categories and 1,000 types.
+/// Each part narrows the choice; an empty part accepts everything. At most 1,000 categories and 1,000 types.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Filter {
-    /// Events of streams of any of these categories: a stream's name up to its first "-". One with a "-" is refused, since
-    /// no stream is of it.
+    /// Events of streams of any of these categories: a stream's name up to its first "-". One with a "-" is refused,
+    /// since no stream would be in it.
     #[prost(string, repeated, tag = "1")]
     pub categories: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Events of this stream.
@@ -371,7 +371,7 @@ pub struct ReadStreamRequest {
     pub from: u64,
     #[prost(enumeration = "read_stream_request::Direction", tag = "3")]
     pub direction: i32,
-    /// At most so many events; 0: 1,000. The server may give fewer, but at least one if there is one.
+    /// At most this many events; 0: 1,000. The server may return fewer, but at least one if there is one.
     #[prost(uint32, tag = "4")]
     pub events_max: u32,
 }
@@ -432,7 +432,7 @@ impl ::prost::Name for ReadStreamRequest {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ReadStreamResponse {
-    /// In the order that was asked for.
+    /// In the requested order.
     #[prost(message, repeated, tag = "1")]
     pub events: ::prost::alloc::vec::Vec<RecordedEvent>,
     /// The version of the stream's last event; 0: the stream has no events.
@@ -460,10 +460,10 @@ pub struct ReadLogRequest {
     /// Not set: every event.
     #[prost(message, optional, tag = "2")]
     pub filter: ::core::option::Option<Filter>,
-    /// At most so many events; 0: 10,000. The server may give fewer.
+    /// At most this many events; 0: 10,000. The server may return fewer.
     #[prost(uint32, tag = "3")]
     pub events_max: u32,
-    /// About so many bytes are looked at; 0: 1 MiB. The server may look at fewer, but at least at one event.
+    /// About how many bytes are looked at; 0: 1 MiB. The server may look at fewer, but at least at one event.
     #[prost(uint32, tag = "4")]
     pub bytes_max: u32,
 }
@@ -479,11 +479,11 @@ impl ::prost::Name for ReadLogRequest {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ReadLogResponse {
-    /// The events that the filter accepted, in order. May be empty though there is more.
+    /// The events that the filter accepted, in order. May be empty although there is more.
     #[prost(message, repeated, tag = "1")]
     pub events: ::prost::alloc::vec::Vec<RecordedEvent>,
     /// Every event up to here is in this page or was not wanted: a checkpoint may move here, and the next page
-    /// begins behind it. Never below `from` - 1.
+    /// begins after it. Never below `from` - 1.
     #[prost(uint64, tag = "2")]
     pub through: u64,
     /// The log's last sequence number; the page is the last one when `through` has reached it.
@@ -558,17 +558,17 @@ pub struct HeadResponse {
     /// UUID, 16 bytes. Made when the log is created: a position means nothing in another log.
     #[prost(bytes = "bytes", tag = "1")]
     pub log_id: ::prost::bytes::Bytes,
-    /// The first sequence number that is still there, or the next one to be given when there is none.
+    /// The first sequence number that is still there; if there is none, the next one to be given.
     #[prost(uint64, tag = "2")]
     pub first: u64,
     /// The last sequence number; 0: no event was ever appended.
     #[prost(uint64, tag = "3")]
     pub last: u64,
-    /// Why no appends are taken now, for health checks; empty: they are taken.
+    /// Why no appends are accepted now, for health checks; empty: they are accepted.
     #[prost(string, tag = "4")]
     pub not_ready: ::prost::alloc::string::String,
-    /// UUID, 16 bytes. Another one each time that the server opens the log: within one nothing that was appended goes
-    /// away, and before the next one the log may have been restored from a backup.
+    /// UUID, 16 bytes. A new one each time the server opens the log: within one opening nothing that was appended goes
+    /// away; before the next, the log may have been restored from a backup.
     #[prost(bytes = "bytes", tag = "5")]
     pub opening: ::prost::bytes::Bytes,
 }
@@ -630,7 +630,7 @@ impl ::prost::Name for SequenceAtRequest {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SequenceAtResponse {
-    /// The first event recorded at the time or later; when there is none, the place after the last event.
+    /// The first event recorded at that time or later; if there is none, the place after the last event.
     #[prost(uint64, tag = "1")]
     pub sequence: u64,
 }
@@ -662,7 +662,7 @@ impl ::prost::Name for GetFingerprintRequest {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetFingerprintResponse {
-    /// Not set: the log does not reach so far, or the store keeps none.
+    /// Not set: the log does not reach that far, or the store keeps none.
     #[prost(message, optional, tag = "1")]
     pub fingerprint: ::core::option::Option<Fingerprint>,
 }
@@ -676,8 +676,8 @@ impl ::prost::Name for GetFingerprintResponse {
         "/annals.v1.GetFingerprintResponse".into()
     }
 }
-/// What a log was like up to a place. A consumer that keeps the one of its checkpoint notices when it comes back to
-/// another log, or to the same one restored from a backup.
+/// What a log was like up to a place. A consumer that keeps the one at its checkpoint notices when it comes back to
+/// another log, or to the same log restored from a backup and continued differently.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Fingerprint {
     /// UUID, 16 bytes.
@@ -688,7 +688,7 @@ pub struct Fingerprint {
     /// 16 bytes: a digest of all appends up to the one with the event at `sequence`.
     #[prost(bytes = "bytes", tag = "3")]
     pub chain: ::prost::bytes::Bytes,
-    /// UUID, 16 bytes: the opening of the log that said so, as in HeadResponse. No part of what tells histories apart.
+    /// UUID, 16 bytes: the opening that answered, as in HeadResponse. It plays no part in telling histories apart.
     #[prost(bytes = "bytes", tag = "4")]
     pub opening: ::prost::bytes::Bytes,
 }
@@ -789,7 +789,7 @@ impl ::prost::Name for ErrorDetail {
         "/annals.v1.ErrorDetail".into()
     }
 }
-/// A stream has another version than the append expected.
+/// A stream is not at the version that the append expected.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StreamConflict {
     #[prost(string, tag = "1")]
@@ -810,7 +810,7 @@ impl ::prost::Name for StreamConflict {
         "/annals.v1.StreamConflict".into()
     }
 }
-/// A mark is elsewhere than the append expected.
+/// A mark is not where the append expected it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MarkConflict {
     #[prost(string, tag = "1")]
@@ -832,7 +832,7 @@ impl ::prost::Name for MarkConflict {
         "/annals.v1.MarkConflict".into()
     }
 }
-/// The log was opened anew since what the append was decided on was read.
+/// The log was reopened after what the append was decided on was read.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OpeningConflict {
     #[prost(bytes = "bytes", tag = "1")]
@@ -876,7 +876,7 @@ pub struct InvalidAppend {
 }
 /// Nested message and enum types in `InvalidAppend`.
 pub mod invalid_append {
-    /// A number or a size over its limit.
+    /// A count or a size over its limit.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct OverLimit {
         /// What there is too much of.
@@ -905,13 +905,13 @@ pub mod invalid_append {
         /// The write to this stream has no events.
         #[prost(string, tag = "2")]
         EmptyWrite(::prost::alloc::string::String),
-        /// This stream stands in it twice.
+        /// This stream appears twice.
         #[prost(string, tag = "3")]
         RepeatedStream(::prost::alloc::string::String),
-        /// This mark stands in it twice.
+        /// This mark appears twice.
         #[prost(string, tag = "4")]
         RepeatedMark(::prost::alloc::string::String),
-        /// This event id (16 bytes) stands in it twice.
+        /// This event id (16 bytes) appears twice.
         #[prost(bytes, tag = "5")]
         RepeatedEventId(::prost::bytes::Bytes),
         /// Too many of something.
@@ -971,8 +971,8 @@ impl ::prost::Name for RequestIdReused {
         "/annals.v1.RequestIdReused".into()
     }
 }
-/// Whether the append was done before cannot be said, and no exact version or mark keeps it from being done twice.
-/// Look for its events; only if they are not there append them with a new request id.
+/// It is not known whether the append was done before, and no exact version or mark keeps it from being done twice.
+/// Look for its events, and append them with a new request id only if they are not there.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RequestUnjudged {
     #[prost(bytes = "bytes", tag = "1")]
@@ -992,7 +992,7 @@ impl ::prost::Name for RequestUnjudged {
     }
 }
 /// The request id (UUID v7) was made too far ahead of the log's time, and no exact version or mark keeps the append
-/// from being done twice. Set the clocks of client and server right; after a jump of the server's clock the log catches up.
+/// from being done twice. Correct the clocks of client and server; after a jump of the server's clock the log catches up.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RequestAhead {
     #[prost(bytes = "bytes", tag = "1")]
@@ -1010,7 +1010,7 @@ impl ::prost::Name for RequestAhead {
         "/annals.v1.RequestAhead".into()
     }
 }
-/// The append's own events are there, where it wants them, with other content.
+/// The append's own event ids are already where it wants to put them, with other content.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EventIdReused {
     #[prost(bytes = "bytes", tag = "1")]
@@ -1058,7 +1058,7 @@ impl ::prost::Name for Unavailable {
         "/annals.v1.Unavailable".into()
     }
 }
-/// Retention dropped what was asked for.
+/// Retention dropped what was requested.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BelowStart {
     /// 0: events of a stream.
@@ -1084,7 +1084,7 @@ pub struct Damage {
     /// The file, or the part of a remote store.
     #[prost(string, tag = "1")]
     pub place: ::prost::alloc::string::String,
-    /// The byte at which it begins, where that is known.
+    /// The byte at which the damage begins, if known.
     #[prost(uint64, optional, tag = "2")]
     pub offset: ::core::option::Option<u64>,
     #[prost(string, tag = "3")]
@@ -1202,8 +1202,8 @@ pub mod event_store_client {
                 .insert(GrpcMethod::new("annals.v1.EventStore", "Append"));
             self.inner.unary(req, path, codec).await
         }
-        /// A page of one stream. A stream that does not exist has no events; that is not an error. Forward from a version that
-        /// retention dropped is OUT_OF_RANGE; backward ends where retention did.
+        /// A page of one stream. A stream that does not exist has no events; that is not an error. Reading forward from a
+        /// version that retention dropped is OUT_OF_RANGE; reading backward ends where retention did.
         pub async fn read_stream(
             &mut self,
             request: impl tonic::IntoRequest<super::ReadStreamRequest>,
@@ -1254,8 +1254,8 @@ pub mod event_store_client {
             self.inner.unary(req, path, codec).await
         }
         /// All events from a sequence number: those that are there, then those that come. The first message comes at
-        /// once, also when there is nothing to deliver. The server reads on only as fast as the caller does. It ends
-        /// a subscription only with an error; subscribe again behind the last `through`.
+        /// once, even if there is nothing to deliver. The server reads only as fast as the caller does. It ends a
+        /// subscription only with an error; subscribe again after the last `through`.
         pub async fn subscribe(
             &mut self,
             request: impl tonic::IntoRequest<super::SubscribeRequest>,
@@ -1351,7 +1351,7 @@ pub mod event_store_client {
                 .insert(GrpcMethod::new("annals.v1.EventStore", "SequenceAt"));
             self.inner.unary(req, path, codec).await
         }
-        /// What tells this history of the log from another.
+        /// What tells this history of the log apart from another.
         pub async fn get_fingerprint(
             &mut self,
             request: impl tonic::IntoRequest<super::GetFingerprintRequest>,
@@ -1376,7 +1376,7 @@ pub mod event_store_client {
                 .insert(GrpcMethod::new("annals.v1.EventStore", "GetFingerprint"));
             self.inner.unary(req, path, codec).await
         }
-        /// What the store behind the service can do. Does not change while the server runs.
+        /// What the service's store can do. Does not change while the server runs.
         pub async fn get_capabilities(
             &mut self,
             request: impl tonic::IntoRequest<super::GetCapabilitiesRequest>,
@@ -1421,8 +1421,8 @@ pub mod event_store_server {
             &self,
             request: tonic::Request<super::AppendRequest>,
         ) -> std::result::Result<tonic::Response<super::AppendResponse>, tonic::Status>;
-        /// A page of one stream. A stream that does not exist has no events; that is not an error. Forward from a version that
-        /// retention dropped is OUT_OF_RANGE; backward ends where retention did.
+        /// A page of one stream. A stream that does not exist has no events; that is not an error. Reading forward from a
+        /// version that retention dropped is OUT_OF_RANGE; reading backward ends where retention did.
         async fn read_stream(
             &self,
             request: tonic::Request<super::ReadStreamRequest>,
@@ -1442,8 +1442,8 @@ pub mod event_store_server {
             + std::marker::Send
             + 'static;
         /// All events from a sequence number: those that are there, then those that come. The first message comes at
-        /// once, also when there is nothing to deliver. The server reads on only as fast as the caller does. It ends
-        /// a subscription only with an error; subscribe again behind the last `through`.
+        /// once, even if there is nothing to deliver. The server reads only as fast as the caller does. It ends a
+        /// subscription only with an error; subscribe again after the last `through`.
         async fn subscribe(
             &self,
             request: tonic::Request<super::SubscribeRequest>,
@@ -1466,7 +1466,7 @@ pub mod event_store_server {
             tonic::Response<super::SequenceAtResponse>,
             tonic::Status,
         >;
-        /// What tells this history of the log from another.
+        /// What tells this history of the log apart from another.
         async fn get_fingerprint(
             &self,
             request: tonic::Request<super::GetFingerprintRequest>,
@@ -1474,7 +1474,7 @@ pub mod event_store_server {
             tonic::Response<super::GetFingerprintResponse>,
             tonic::Status,
         >;
-        /// What the store behind the service can do. Does not change while the server runs.
+        /// What the service's store can do. Does not change while the server runs.
         async fn get_capabilities(
             &self,
             request: tonic::Request<super::GetCapabilitiesRequest>,
