@@ -1,8 +1,7 @@
 //! The generated code is that of the protos. After a change of the protos, write it anew with
 //! `ANNALS_GENERATE=1 cargo test -p annals-wire --test generated`.
 
-use std::path::Path;
-use std::{env, fs};
+use std::{env, error::Error, fs, path::Path};
 
 const PROTO_DIR: &str = "../../proto";
 const PROTOS: [&str; 1] = ["annals/v1/event_store.proto"];
@@ -11,7 +10,7 @@ const GENERATED: &str = "src/generated/annals.v1.rs";
 #[test]
 fn the_generated_code_is_that_of_the_protos() {
     let dir = tempfile::tempdir().unwrap();
-    generate(dir.path());
+    generate(dir.path()).unwrap();
     let generated = fs::read_to_string(dir.path().join("annals.v1.rs")).unwrap();
     if env::var_os("ANNALS_GENERATE").is_some() {
         fs::write(GENERATED, &generated).unwrap();
@@ -24,8 +23,8 @@ fn the_generated_code_is_that_of_the_protos() {
 }
 
 /// Compiles the protos, without a `protoc` of the system.
-fn generate(out_dir: &Path) {
-    let descriptors = protox::compile(PROTOS, [PROTO_DIR]).unwrap();
+fn generate(out_dir: &Path) -> Result<(), Box<dyn Error>> {
+    let descriptors = protox::compile(PROTOS, [PROTO_DIR])?;
     let mut config = tonic_prost_build::Config::new();
     config.enable_type_names();
     tonic_prost_build::configure()
@@ -34,6 +33,6 @@ fn generate(out_dir: &Path) {
         .build_transport(false)
         .codec_path("crate::codec::CountingCodec")
         .out_dir(out_dir)
-        .compile_fds_with_config(descriptors, config)
-        .unwrap();
+        .compile_fds_with_config(descriptors, config)?;
+    Ok(())
 }
