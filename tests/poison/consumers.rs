@@ -13,14 +13,11 @@ use annals_event::{CodecError, Event, Recorded, Sequence};
 use annals_event_store::{Options as ServerOptions, Service};
 use annals_projection::{
     ApplyError, Catalog, Cells, Column, FoldControl, GenerationId, Generations, Origin, Projector,
-    ProjectorHandle, ProjectorOptions, ReadModel, SqlProjection, SqlTable, SqlTransaction, Table, TableError,
-    TableProjection, TableSchema, Until, Value, cell,
+    ProjectorHandle, ProjectorOptions, ReadModel, SnapshotName, SqlProjection, SqlTable, SqlTransaction,
+    Table, TableError, TableProjection, TableSchema, Until, Value, cell,
 };
 use annals_reactor::{Options as ReactorOptions, Reaction, Reactor, ReactorHandle, ReactorWorker};
-use annals_replay::{
-    GenerationsHost, Phase, ReadModelHost, ReplayId, ReplayMode, ReplayRequest, ReplayWorker, Replays,
-    WorkerOptions,
-};
+use annals_replay::{Phase, ReplayId, ReplayMode, ReplayRequest, ReplayWorker, Replays, WorkerOptions};
 use annals_store::{Activity, EventStore, Filter, Subscribe};
 use annals_store_grpc::GrpcStore;
 use async_trait::async_trait;
@@ -216,7 +213,7 @@ pub struct All {
     catalog: Catalog,
     projectors: [(usize, ProjectorHandle); 2],
     reactor: ReactorHandle,
-    snapshot: String,
+    snapshot: SnapshotName,
     replays: Replays,
     remote: GrpcStore,
     serving: JoinHandle<()>,
@@ -244,12 +241,9 @@ impl All {
         tasks.spawn(async move { drop(worker.run(stopped).await) });
         let replays = Replays::new(store.clone());
         let hosted = [sql_model::<PROJECTOR>(), table_model()];
-        let host = |model| {
-            let generations = Generations::new(catalog.clone(), model, store.clone());
-            Arc::new(GenerationsHost::new(generations)) as Arc<dyn ReadModelHost>
-        };
-        let hosts = hosted.map(host).into_iter().collect();
-        let worker = ReplayWorker::new(replays.clone(), hosts, WorkerOptions::default());
+        let generations = |model| Generations::new(catalog.clone(), model, store.clone());
+        let generations = hosted.map(generations).to_vec();
+        let worker = ReplayWorker::new(replays.clone(), generations, WorkerOptions::default());
         let stopped = stop.clone();
         tasks.spawn(async move { worker.run(stopped).await.unwrap() });
         let service = Service::bind(ServerOptions::loopback(), store.clone()).await.unwrap();
@@ -270,7 +264,7 @@ impl All {
         match slot {
             PROJECTOR | TABLE_PROJECTOR => self.projected(slot, head).await,
             CANDIDATE => self.folded::<CANDIDATE>(Origin::Empty).await,
-            SNAPSHOT => self.folded::<SNAPSHOT>(Origin::Snapshot(self.snapshot.parse().unwrap())).await,
+            SNAPSHOT => self.folded::<SNAPSHOT>(Origin::Snapshot(self.snapshot)).await,
             SANDBOX => self.inspected(head).await,
             REACTOR => self.reacted(head).await,
             _ => self.loaded().await,
@@ -379,7 +373,7 @@ impl All {
 }
 
 /// A snapshot of the read model of [`SNAPSHOT`] with the events that exist now.
-async fn snapshot(catalog: &Catalog, store: &Arc<dyn EventStore>) -> String {
+async fn snapshot(catalog: &Catalog, store: &Arc<dyn EventStore>) -> SnapshotName {
     let model = sql_model::<SNAPSHOT>();
     let options = ProjectorOptions::new(catalog.clone(), model.clone(), store.clone());
     let (projector, stop) = (Projector::open(options).await.unwrap(), CancellationToken::new());

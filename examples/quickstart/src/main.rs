@@ -4,7 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a program that says what it does")]
 
 use annals::prelude::*;
-use annals::replay::{GenerationsHost, ReplayId, ReplayRequest, ReplayWorker, Replays, WorkerOptions};
+use annals::replay::{ReplayId, ReplayRequest, ReplayWorker, Replays, WorkerOptions};
 use annals::store_log::{LogStore, Options};
 use anyhow::{Context as _, Result, ensure};
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -100,11 +100,11 @@ async fn main() -> Result<()> {
     let model = ReadModel::builder("funds")?.fold_version(1).table(FundsByAccount).build()?;
     let catalog = Catalog::open(folder.join("read-models")).await?;
     let options = ProjectorOptions::new(catalog, model, store.clone());
-    let host = GenerationsHost::new(options.generations());
+    let generations = options.generations();
     let projector = Projector::open(options).await?;
     let funds = projector.handle();
     let replays = Replays::new(store.clone());
-    let worker = ReplayWorker::new(replays.clone(), vec![Arc::new(host)], WorkerOptions::default());
+    let worker = ReplayWorker::new(replays.clone(), vec![generations], WorkerOptions::default());
 
     // Both run until `stop`; the first that fails ends the program.
     let stop = CancellationToken::new();
@@ -146,7 +146,7 @@ async fn rebuild(replays: &Replays, funds: &ProjectorHandle) -> Result<()> {
     println!("A replay folds {} events into a second table; {found}.", found.complete_events);
     replays.promote(id, Context::new().actor("quickstart")).await?;
     let promoted = replays.settled(id).await.replay;
-    let live = funds.reader().await?.generation().to_string();
+    let live = funds.reader().await?.generation();
     ensure!(promoted.candidate == Some(live), "the replay is {}", promoted.phase);
     println!("It is {}: readers see the table that it built.", promoted.phase);
     Ok(())

@@ -9,14 +9,13 @@ use crate::store::Store;
 use crate::tasks::Tasks;
 use crate::{payments, shipping};
 use annals::event::Sequence;
-use annals::projection::Catalog;
+use annals::projection::{Catalog, Generations};
 use annals::reactor::ReactorHandle;
-use annals::replay::{ReadModelHost, ReplayWorker, Replays, WorkerOptions};
+use annals::replay::{ReplayWorker, Replays, WorkerOptions};
 use annals::service::{Ending, HttpLimits, HttpServer, finish};
 use anyhow::Result;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a request may take when its caller does not say, well above [`WAIT_TIMEOUT`](crate::orders::queries::WAIT_TIMEOUT).
@@ -72,7 +71,7 @@ pub async fn start(options: &Options) -> Result<(Shop, Running)> {
         (shipping::SERVICE, shipping.reactor),
     ];
     let rows_of_another_log = orders.queries.have_rows_of_another_log(head.log_id).await;
-    let (queries, replays) = (orders.queries, replay(&store, orders.hosts, &mut working));
+    let (queries, replays) = (orders.queries, replay(&store, orders.generations, &mut working));
     let health = Health {
         store: store.events(),
         queries: queries.clone(),
@@ -102,10 +101,10 @@ pub async fn start(options: &Options) -> Result<(Shop, Running)> {
 }
 
 /// Carries out replays of these read models.
-fn replay(store: &Store, hosts: Vec<Arc<dyn ReadModelHost>>, tasks: &mut Tasks) -> Replays {
+fn replay(store: &Store, generations: Vec<Generations>, tasks: &mut Tasks) -> Replays {
     let replays = Replays::new(store.events());
     let (following, worker) =
-        (replays.clone(), ReplayWorker::new(replays.clone(), hosts, WorkerOptions::default()));
+        (replays.clone(), ReplayWorker::new(replays.clone(), generations, WorkerOptions::default()));
     tasks.spawn("the list of replays", async move |stop| following.run(stop).await);
     tasks.spawn("the replay worker", |stop| worker.run(stop));
     replays

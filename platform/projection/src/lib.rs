@@ -57,8 +57,8 @@ pub use error::{EventError, FoldError, GenerationError, ModelError, SnapshotErro
 pub use fold::Tally;
 pub use generation::{GenerationId, GenerationStatus};
 pub use generations::{
-    CompareOptions, Comparison, Completeness, FoldControl, FoldOutcome, FoldStopped, Generations, Inspection,
-    Lease, Origin, PlanFacts, Promotion, Rollback, RowDifference, TableComparison, Until,
+    Completeness, Difference, FoldControl, FoldOutcome, FoldStopped, Generations, Inspection, Lease, Origin,
+    Plan, PlannedSnapshot, Promotion, Rollback, RowSample, Until,
 };
 pub use identifier::{InvalidIdentifier, ModelName};
 pub use model::{FoldVersion, ReadModel, ReadModelBuilder, SchemaHash};
@@ -67,7 +67,9 @@ pub use planted::{PlantedBug, plant};
 pub use projection::{ApplyError, SqlProjection, SqlTable, SqlTransaction, TableProjection};
 pub use projector::{OnError, Projector, ProjectorError, ProjectorHandle, ProjectorOptions};
 pub use reader::{Reader, ReaderError, Readers, WaitError};
-pub use snapshot::{Refusal, SnapshotChoice, SnapshotFolder, SnapshotManifest, SnapshotName, SnapshotPolicy};
+pub use snapshot::{
+    PassedOver, SnapshotChoice, SnapshotFolder, SnapshotManifest, SnapshotName, SnapshotPolicy,
+};
 pub use table::{Cells, Column, SEQUENCE_COLUMN, Table, TableError, TableKey, TableSchema, cell};
 pub use value::{ColumnKind, ColumnType, KeyColumn, Value, ValueError};
 

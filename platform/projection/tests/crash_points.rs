@@ -4,7 +4,7 @@
 
 mod support;
 
-use annals_projection::{FoldControl, GenerationId, Origin, Projector, ReadModel, SnapshotName, Until};
+use annals_projection::{FoldControl, GenerationId, Origin, Projector, ReadModel, Until};
 use annals_store::EventStore;
 use fail::FailScenario;
 use support::{PATIENCE, Running, World, append, fresh_fold, gets_to, model, rows, sales};
@@ -33,6 +33,7 @@ async fn a_read_model_resumed_after_any_crash_point_equals_a_fresh_fold() {
     a_restore_stopped_at("snapshot-restored").await;
     for point in ["promote-begun", "live-fenced", "candidate-complete", "pointer-moved"] {
         a_promotion_stopped_at(point).await;
+        a_rollback_stopped_at(point).await;
     }
     scenario.teardown();
 }
@@ -78,7 +79,7 @@ async fn a_snapshot_stopped_at(point: &str) {
     fail::remove(point);
     assert_eq!(generations.snapshots().list().unwrap(), [], "half a snapshot is none");
     let taken = generations.take_snapshot().await.unwrap();
-    generations.snapshots().verify(taken.name.parse().unwrap()).await.unwrap();
+    generations.snapshots().verify(taken.name).await.unwrap();
     assert_equals_a_fresh_fold(&world, &running, &model, point).await;
     running.stop().await;
 }
@@ -89,7 +90,7 @@ async fn a_restore_stopped_at(point: &str) {
     let running = world.start(&model).await;
     running.handle.wait_for(head, PATIENCE).await.unwrap();
     let generations = world.generations(&model).await;
-    let name: SnapshotName = generations.take_snapshot().await.unwrap().name.parse().unwrap();
+    let name = generations.take_snapshot().await.unwrap().name;
     append(&world.store, &sales(100, 30)).await;
     let id = GenerationId::generate();
     fail::cfg(point, "return").unwrap();
@@ -113,17 +114,38 @@ async fn a_promotion_stopped_at(point: &str) {
     let id = GenerationId::generate();
     generations.create(id, Origin::Empty).await.unwrap();
     fail::cfg(point, "return").unwrap();
-    generations.promote(id).await.unwrap_err();
+    let promoted = generations.promote(id).await;
     fail::remove(point);
 
     // Whichever of the two is live, the projector goes on with it, and nothing is missing.
     let moved = point == "pointer-moved";
+    assert_eq!(promoted.is_ok(), moved, "an error says that the candidate is not live");
     assert_eq!(generations.live().await.unwrap().generation, if moved { id } else { old });
     append(&world.store, &sales(50, 30)).await;
     assert_equals_a_fresh_fold(&world, &running, &model, point).await;
 
     let promotion = generations.promote(id).await.unwrap();
     assert_eq!((promotion.repeated, promotion.replaced), (moved, Some(old)));
+    append(&world.store, &sales(50, 30)).await;
+    assert_equals_a_fresh_fold(&world, &running, &model, point).await;
+    running.stop().await;
+}
+
+async fn a_rollback_stopped_at(point: &str) {
+    let (world, model) = (World::new(), model());
+    let head = append(&world.store, &sales(300, 30)).await;
+    let running = world.start(&model).await;
+    running.handle.wait_for(head, PATIENCE).await.unwrap();
+    let generations = world.generations(&model).await;
+    let (old, id) = (generations.live().await.unwrap().generation, GenerationId::generate());
+    generations.create(id, Origin::Empty).await.unwrap();
+    generations.promote(id).await.unwrap();
+    fail::cfg(point, "return").unwrap();
+    let rolled_back = generations.rollback(old).await;
+    fail::remove(point);
+    let live = generations.live().await.unwrap().generation;
+    assert_eq!(live, if point == "pointer-moved" { old } else { id });
+    assert_eq!(rolled_back.is_ok(), live == old, "an error says that it is not live");
     append(&world.store, &sales(50, 30)).await;
     assert_equals_a_fresh_fold(&world, &running, &model, point).await;
     running.stop().await;

@@ -6,8 +6,8 @@ mod support;
 
 use annals_event::Sequence;
 use annals_projection::{
-    CompareOptions, FoldControl, FoldError, FoldStopped, GenerationError, GenerationId, GenerationState,
-    Origin, Until, Value,
+    Difference, FoldControl, FoldError, FoldStopped, GenerationError, GenerationId, GenerationState, Origin,
+    RowSample, Until,
 };
 use annals_store::{Activity, EventStore};
 use sqlx::{Connection, SqliteConnection};
@@ -40,10 +40,13 @@ async fn a_replay_from_the_start_gives_the_same_rows_and_the_projector_goes_on()
     let complete = generations.completeness(id).await.unwrap();
     assert!(complete.is_complete());
     assert_eq!(complete.expected.count, 3_000);
-    let comparison = generations.compare(id, CompareOptions::default()).await.unwrap().unwrap();
-    assert!(comparison.is_equal(), "{comparison:?}");
-    assert_eq!(comparison.at, token);
-    assert!(comparison.tables[0].same > 100);
+    let difference = generations.verify(id, FoldControl::default()).await.unwrap().unwrap();
+    assert!(difference.is_none(), "{difference:?}");
+    assert_eq!(
+        (difference.sequence, difference.complete_events, difference.log_events),
+        (token, 3_000, 3_000)
+    );
+    assert!(difference.same > 100);
 
     let promotion = generations.promote(id).await.unwrap();
     assert_eq!((promotion.replaced, promotion.repeated), (Some(old), false));
@@ -85,16 +88,17 @@ async fn a_wrong_fold_shows_as_exactly_the_wrong_rows() {
     let id = GenerationId::generate();
     generations.create(id, Origin::Empty).await.unwrap();
     generations.fold_to(id, Until::Head, FoldControl::default()).await.unwrap();
-    let comparison = generations.compare(id, CompareOptions::default()).await.unwrap().unwrap();
-    assert!(!comparison.is_equal());
-    let accounts = comparison.tables.iter().find(|table| table.table == "account").unwrap();
-    assert_eq!((accounts.added, accounts.removed, accounts.changed), (0, 0, 2));
-    assert_eq!(accounts.samples[0].key, [("customer".to_owned(), Value::Text("ann".to_owned()))]);
-    assert_eq!(accounts.samples[0].live, Some(vec![("cents".to_owned(), Value::Integer(201))]));
-    assert_eq!(accounts.samples[0].candidate, Some(vec![("cents".to_owned(), Value::Integer(101))]));
-    assert_eq!(accounts.samples[1].key, [("customer".to_owned(), Value::Text("c3".to_owned()))]);
-    let items = comparison.tables.iter().find(|table| table.table == "item").unwrap();
-    assert_eq!((items.added, items.removed, items.changed, items.same), (0, 0, 0, 4));
+    let difference = generations.verify(id, FoldControl::default()).await.unwrap().unwrap();
+    assert_eq!((difference.added, difference.removed, difference.changed), (0, 0, 2));
+    let sample = |customer: &str, live: i64, candidate: i64| RowSample {
+        table: "account".to_owned(),
+        key: format!("customer='{customer}'"),
+        live: Some(format!("cents={live}")),
+        candidate: Some(format!("cents={candidate}")),
+    };
+    assert_eq!(difference.samples[0], sample("ann", 201, 101));
+    assert_eq!(difference.samples.len(), 2);
+    assert_eq!(difference.samples[1].key, "customer='c3'");
     running.stop().await;
 }
 
@@ -122,11 +126,10 @@ async fn rows_that_only_one_side_has_are_found_and_the_samples_are_bounded() {
     ] {
         sqlx::query(statement).execute(&mut connection).await.unwrap();
     }
-    let comparison = generations.compare(id, CompareOptions::default()).await.unwrap().unwrap();
-    let accounts = comparison.tables.iter().find(|table| table.table == "account").unwrap();
-    assert_eq!((accounts.added, accounts.removed, accounts.changed), (1, 30, 1));
-    assert_eq!(accounts.samples.len(), CompareOptions::SAMPLES_MAX_DEFAULT);
-    assert!(accounts.samples.iter().all(|sample| sample.candidate.is_none()));
+    let difference = generations.verify(id, FoldControl::default()).await.unwrap().unwrap();
+    assert_eq!((difference.added, difference.removed, difference.changed), (1, 30, 1));
+    assert_eq!(difference.samples.len(), Difference::SAMPLES_OF_TABLE_MAX);
+    assert!(difference.samples.iter().all(|sample| sample.table == "account" && sample.candidate.is_none()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -317,7 +320,7 @@ async fn whether_a_candidate_can_be_folded_on_is_found_out_on_a_copy() {
     let broken = append(&world.store, &[Till::Broken]).await;
     let (generations, id) = (world.generations(&model).await, GenerationId::generate());
     generations.create(id, Origin::Empty).await.unwrap();
-    generations.compare(id, CompareOptions::default()).await.unwrap();
+    generations.verify(id, FoldControl::default()).await.unwrap();
 
     let rehearse = async |through| generations.rehearse(id, through, FoldControl::default()).await;
     assert_eq!(rehearse(fine).await.unwrap(), FoldStopped::Reached);

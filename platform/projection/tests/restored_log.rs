@@ -6,8 +6,8 @@ mod support;
 
 use annals_event::{Fingerprint, Sequence};
 use annals_projection::{
-    Catalog, CompareOptions, FoldControl, FoldError, GenerationError, GenerationId, GenerationStatus,
-    Generations, Origin, ProjectorOptions, SnapshotError, SnapshotPolicy, Until, WaitError,
+    Catalog, FoldControl, FoldError, GenerationError, GenerationId, GenerationStatus, Generations, Origin,
+    ProjectorOptions, SnapshotError, SnapshotPolicy, Until, WaitError,
 };
 use annals_store::{
     Activity, EventStore, Layer, LogMismatch, ReadError, Rerouted, Subscribe, Subscription, chain_at,
@@ -90,9 +90,8 @@ impl Deployment {
         generations.create(id, origin).await.unwrap();
         let until = Until::Sequence(generations.live_reach().await.unwrap());
         generations.fold_to(id, until, FoldControl::default()).await.unwrap();
-        let comparison = generations.compare(id, CompareOptions::default()).await.unwrap().unwrap();
-        assert!(!comparison.is_equal(), "what the backup did not have shows");
-        assert!(generations.completeness(id).await.unwrap().is_complete());
+        let difference = generations.verify(id, FoldControl::default()).await.unwrap().unwrap();
+        assert!(!difference.is_none(), "what the backup did not have shows");
         generations.promote(id).await.unwrap();
         id
     }
@@ -286,24 +285,24 @@ async fn a_snapshot_of_another_history_is_refused_and_an_older_sound_one_used() 
     deployment.log = open(&deployment.folder, "later").await;
     append(&*deployment.log, &[sold("other", "lp", 3)]).await;
     let generations = deployment.generations().await;
-    let refusal = async || generations.plan(Sequence::MAX).await.unwrap().refused.remove(0).reason;
+    let refusal = async || generations.plan(Sequence::MAX).await.unwrap().passed_over.remove(0).reason;
     assert!(refusal().await.contains("the log ends at 101"), "{}", refusal().await);
 
     append(&*deployment.log, &sales(60, 5)).await;
     let plan = generations.plan(Sequence::MAX).await.unwrap();
-    assert_eq!(plan.snapshot.as_ref(), Some(&good));
-    assert_eq!(plan.refused[0].name.to_string(), bad.name);
-    assert!(plan.refused[0].reason.contains("another history"), "{}", plan.refused[0].reason);
+    assert_eq!(plan.snapshot.as_ref().map(|snapshot| snapshot.name), Some(good.name));
+    assert_eq!(plan.passed_over[0].name, bad.name);
+    assert!(plan.passed_over[0].reason.contains("another history"), "{}", plan.passed_over[0].reason);
 
-    let (id, name) = (GenerationId::generate(), bad.name.parse().unwrap());
-    let forced = generations.create(id, Origin::Snapshot(name)).await.unwrap_err();
+    let id = GenerationId::generate();
+    let forced = generations.create(id, Origin::Snapshot(bad.name)).await.unwrap_err();
     let GenerationError::Snapshot(SnapshotError::Refused { name, reason }) = forced else {
         panic!("{forced}")
     };
-    assert_eq!(name, bad.name);
+    assert_eq!(name, bad.name.to_string());
     assert!(reason.contains("another history"), "{reason}");
 
-    deployment.replay(Origin::Snapshot(good.name.parse().unwrap())).await;
+    deployment.replay(Origin::Snapshot(good.name)).await;
     deployment.fold().await;
     let (served, _) = generations.as_of(Sequence::new(161), FoldControl::default()).await.unwrap();
     assert_eq!(rows(&mut served.reader().await.unwrap()).await, deployment.fresh_rows().await);

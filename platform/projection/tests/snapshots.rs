@@ -6,15 +6,15 @@ mod support;
 
 use annals_event::Sequence;
 use annals_projection::{
-    FoldControl, FoldStopped, GenerationError, GenerationId, Generations, Origin, SnapshotManifest,
-    SnapshotName, SnapshotPolicy, Until,
+    FoldControl, FoldStopped, GenerationError, GenerationId, Generations, Origin, PlannedSnapshot,
+    SnapshotManifest, SnapshotPolicy, Until,
 };
 use annals_store::EventStore;
 use std::{fs, path::PathBuf};
 use support::{Accounts, PATIENCE, Running, World, append, fresh_fold, model, model_with, rows, sales};
 
-fn name(manifest: &SnapshotManifest) -> SnapshotName {
-    manifest.name.parse().unwrap()
+fn begins_with(manifest: &SnapshotManifest) -> Option<PlannedSnapshot> {
+    Some(PlannedSnapshot { name: manifest.name, sequence: manifest.checkpoint() })
 }
 
 fn files(world: &World, manifest: &SnapshotManifest) -> [PathBuf; 2] {
@@ -46,7 +46,7 @@ async fn a_generation_restored_from_a_snapshot_and_folded_equals_a_fresh_fold() 
     let running = fold_all(&world, &model).await;
 
     let id = GenerationId::generate();
-    let created = generations.create(id, Origin::Snapshot(name(&snapshot))).await.unwrap();
+    let created = generations.create(id, Origin::Snapshot(snapshot.name)).await.unwrap();
     assert_eq!(created.checkpoint, snapshot.checkpoint());
     let again = generations.create(id, Origin::Empty).await.unwrap();
     assert_eq!(again.checkpoint, snapshot.checkpoint(), "making it twice does nothing");
@@ -68,8 +68,8 @@ async fn a_snapshot_with_a_flipped_bit_is_refused_and_the_one_before_it_is_used(
     let older = snapshot_after(&world, &generations, 200).await;
     let newer = snapshot_after(&world, &generations, 60).await;
     let plan = generations.plan(Sequence::MAX).await.unwrap();
-    assert_eq!(plan.snapshot.as_ref(), Some(&newer));
-    assert!(plan.refused.is_empty());
+    assert_eq!(plan.snapshot, begins_with(&newer));
+    assert!(plan.passed_over.is_empty());
 
     for file in files(&world, &newer) {
         let intact = fs::read(&file).unwrap();
@@ -79,23 +79,23 @@ async fn a_snapshot_with_a_flipped_bit_is_refused_and_the_one_before_it_is_used(
             let mut damaged = intact.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
             fs::write(&file, &damaged).unwrap();
-            let refused = generations.snapshots().verify(name(&newer)).await.unwrap_err().to_string();
-            assert!(refused.contains(&newer.name), "{refused}");
+            let refused = generations.snapshots().verify(newer.name).await.unwrap_err().to_string();
+            assert!(refused.contains(&newer.name.to_string()), "{refused}");
         }
         fs::write(&file, &intact[..intact.len() - 1]).unwrap();
-        assert!(generations.snapshots().verify(name(&newer)).await.is_err(), "cut off");
+        assert!(generations.snapshots().verify(newer.name).await.is_err(), "cut off");
 
         let plan = generations.plan(Sequence::MAX).await.unwrap();
-        assert_eq!(plan.snapshot.as_ref(), Some(&older));
-        assert_eq!(plan.refused.len(), 1);
-        assert_eq!(plan.refused[0].name, name(&newer));
-        let restored = generations.create(GenerationId::generate(), Origin::Snapshot(name(&newer))).await;
-        assert!(restored.unwrap_err().to_string().contains(&newer.name));
+        assert_eq!(plan.snapshot, begins_with(&older));
+        assert_eq!(plan.passed_over.len(), 1);
+        assert_eq!(plan.passed_over[0].name, newer.name);
+        let restored = generations.create(GenerationId::generate(), Origin::Snapshot(newer.name)).await;
+        assert!(restored.unwrap_err().to_string().contains(&newer.name.to_string()));
         fs::write(&file, &intact).unwrap();
     }
-    generations.snapshots().verify(name(&newer)).await.unwrap();
+    generations.snapshots().verify(newer.name).await.unwrap();
     fs::remove_file(&files(&world, &newer)[1]).unwrap();
-    let refused = generations.snapshots().verify(name(&newer)).await.unwrap_err().to_string();
+    let refused = generations.snapshots().verify(newer.name).await.unwrap_err().to_string();
     assert!(refused.contains("missing"), "{refused}");
 }
 
@@ -107,20 +107,24 @@ async fn a_plan_takes_the_newest_snapshot_below_and_says_why_not_the_others() {
     let second = snapshot_after(&world, &generations, 100).await;
 
     let plan = generations.plan(second.checkpoint().next()).await.unwrap();
-    assert_eq!(plan.snapshot.as_ref(), Some(&second));
+    assert_eq!(plan.snapshot, begins_with(&second));
     assert_eq!(plan.fold_from, second.checkpoint().next());
     let plan = generations.plan(second.checkpoint()).await.unwrap();
-    assert_eq!(plan.snapshot.as_ref(), Some(&first));
-    assert!(plan.refused[0].reason.contains("contains events above"), "{:?}", plan.refused);
-    assert_eq!(plan.events_estimate, 100);
-    assert!(plan.bytes_estimate > 0 && plan.disk_bytes_estimate > 0);
+    assert_eq!(plan.snapshot, begins_with(&first));
+    assert!(plan.passed_over[0].reason.contains("contains events above"), "{:?}", plan.passed_over);
+    assert_eq!(plan.events, 100);
+    assert!(plan.log_bytes > 0 && plan.disk_bytes > 0);
     let plan = generations.plan(Sequence::FIRST).await.unwrap();
-    assert_eq!((plan.snapshot, plan.refused.len(), plan.fold_from), (None, 2, Sequence::FIRST));
-    assert_eq!(plan.events_estimate, 200);
+    assert_eq!((plan.snapshot, plan.passed_over.len(), plan.fold_from), (None, 2, Sequence::FIRST));
+    assert_eq!(plan.events, 200);
 
     let other_fold = world.generations(&model_with(2, Accounts::default())).await;
     let plan = other_fold.plan(Sequence::MAX).await.unwrap();
-    assert_eq!(plan.snapshot, Some(second), "the rows below are right by the operator's word, whatever fold");
+    assert_eq!(
+        plan.snapshot,
+        begins_with(&second),
+        "the rows below are right by the operator's word, whatever fold"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

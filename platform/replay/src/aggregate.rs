@@ -15,11 +15,10 @@
 
 mod possible;
 
-use crate::{
-    Difference, Failure, Phase, Plan, ReplayCommand, ReplayEvent, ReplayId, ReplayMode, ReplayRefused,
-};
+use crate::{Failure, Phase, ReplayCommand, ReplayEvent, ReplayId, ReplayMode, ReplayRefused};
 use annals_aggregate::Aggregate;
 use annals_event::Event;
+use annals_projection::{Difference, GenerationId, Plan};
 
 /// One replay, as its events tell it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,11 +34,11 @@ pub struct Replay {
     /// What the worker planned.
     pub plan: Option<Plan>,
     /// The candidate generation.
-    pub candidate: Option<String>,
+    pub candidate: Option<GenerationId>,
     /// What verifying found.
     pub difference: Option<Difference>,
     /// What was live before the candidate.
-    pub replaced: Option<String>,
+    pub replaced: Option<GenerationId>,
     /// The generation that is not needed any more was given up.
     pub discarded: bool,
     /// Why the generation that is not needed any more could not be given up: it is still there.
@@ -56,16 +55,16 @@ pub struct Replay {
 
 /// A generation that nobody needs any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Garbage<'a> {
+pub enum Garbage {
     /// A candidate that never was live: nobody reads it.
-    Candidate(&'a str),
+    Candidate(GenerationId),
     /// One that was live: somebody may still be reading it.
-    Former(&'a str),
+    Former(GenerationId),
 }
 
-impl<'a> Garbage<'a> {
+impl Garbage {
     /// The generation's id.
-    pub const fn generation(self) -> &'a str {
+    pub const fn generation(self) -> GenerationId {
         match self {
             Self::Candidate(generation) | Self::Former(generation) => generation,
         }
@@ -97,7 +96,7 @@ impl Aggregate for Replay {
                     .plan
                     .as_ref()
                     .and_then(|plan| plan.snapshot.as_ref())
-                    .map(|snapshot| snapshot.sequence);
+                    .map(|snapshot| snapshot.sequence.get());
                 self.step(Phase::Planned, || vec![ReplayEvent::RestoringBegun { generation, snapshot }])
             }
             Do::Fold { checkpoint } => {
@@ -111,13 +110,12 @@ impl Aggregate for Replay {
             }
             Do::RecordVerified(difference) => self.step(Phase::Verifying, || self.verified(difference)),
             Do::RecordPromoted { replaced, checkpoint } => {
-                let generation = self.candidate.clone().unwrap_or_default();
-                let promoted = ReplayEvent::Promoted { generation, replaced, checkpoint };
-                self.step(Phase::Promoting, || vec![promoted])
+                let promoted = |generation| ReplayEvent::Promoted { generation, replaced, checkpoint };
+                self.step(Phase::Promoting, || self.candidate.map(promoted).into_iter().collect())
             }
             Do::RecordRolledBack { behind } => {
-                let generation = self.replaced.clone().unwrap_or_default();
-                self.step(Phase::RollingBack, || vec![ReplayEvent::RolledBack { generation, behind }])
+                let rolled_back = |generation| ReplayEvent::RolledBack { generation, behind };
+                self.step(Phase::RollingBack, || self.replaced.map(rolled_back).into_iter().collect())
             }
             Do::Supersede { by } => self.supersede(by),
             Do::RecordDiscarded => Ok(self.discarded()),
@@ -147,7 +145,7 @@ impl Aggregate for Replay {
                 self.phase = Phase::Planned;
             }
             ReplayEvent::RestoringBegun { generation, .. } => {
-                self.candidate = Some(generation.clone());
+                self.candidate = Some(*generation);
                 self.phase = Phase::Restoring;
             }
             ReplayEvent::FoldingBegun { .. } => self.phase = Phase::Folding,
@@ -159,7 +157,7 @@ impl Aggregate for Replay {
             }
             ReplayEvent::PromotionRequested {} => self.phase = Phase::Promoting,
             ReplayEvent::Promoted { replaced, .. } => {
-                self.replaced.clone_from(replaced);
+                self.replaced = *replaced;
                 self.phase = Phase::Promoted;
             }
             ReplayEvent::RollbackRequested {} => {
@@ -202,15 +200,13 @@ impl Replay {
     }
 
     /// The generation that is not needed any more and was not given up yet.
-    pub fn garbage(&self) -> Option<Garbage<'_>> {
+    pub fn garbage(&self) -> Option<Garbage> {
         if self.discarded || self.discard_failure.is_some() {
             return None;
         }
         match self.phase {
-            Phase::Cancelled | Phase::Superseded | Phase::Failed => {
-                self.candidate.as_deref().map(Garbage::Candidate)
-            }
-            Phase::Retired => self.replaced.as_deref().map(Garbage::Former),
+            Phase::Cancelled | Phase::Superseded | Phase::Failed => self.candidate.map(Garbage::Candidate),
+            Phase::Retired => self.replaced.map(Garbage::Former),
             _ => None,
         }
     }
@@ -228,8 +224,7 @@ impl Replay {
     }
 
     fn discarded(&self) -> Vec<ReplayEvent> {
-        let discarded =
-            |garbage: Garbage<'_>| ReplayEvent::Discarded { generation: garbage.generation().into() };
+        let discarded = |garbage: Garbage| ReplayEvent::Discarded { generation: garbage.generation() };
         self.garbage().map(discarded).into_iter().collect()
     }
 
@@ -297,9 +292,7 @@ impl Replay {
 
     fn retire(&self) -> Result<Vec<ReplayEvent>, ReplayRefused> {
         match (self.phase, &self.replaced) {
-            (Phase::Promoted, Some(generation)) => {
-                Ok(vec![ReplayEvent::Retired { generation: generation.clone() }])
-            }
+            (Phase::Promoted, Some(generation)) => Ok(vec![ReplayEvent::Retired { generation: *generation }]),
             (Phase::Retired, _) => Ok(vec![]),
             (phase, _) => Err(refused(phase, "only what a promoted one replaced can be retired")),
         }
@@ -324,10 +317,8 @@ impl Replay {
     }
 
     fn fail_discard(&self, reason: String) -> Vec<ReplayEvent> {
-        let failed = |garbage: Garbage<'_>| ReplayEvent::DiscardFailed {
-            generation: garbage.generation().into(),
-            reason,
-        };
+        let failed =
+            |garbage: Garbage| ReplayEvent::DiscardFailed { generation: garbage.generation(), reason };
         self.garbage().map(failed).into_iter().collect()
     }
 

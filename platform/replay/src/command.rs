@@ -1,6 +1,7 @@
 //! What can be asked of a replay, and why it is refused.
 
-use crate::{Difference, Phase, Plan, ReplayId, ReplayMode};
+use crate::{Phase, ReplayId, ReplayMode};
+use annals_projection::{Difference, GenerationId, Plan};
 
 /// What can be asked of a replay, by an operator or by the worker that carries it out.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +29,7 @@ pub enum ReplayCommand {
     /// The worker: the candidate is being made.
     Restore {
         /// The candidate's id.
-        generation: String,
+        generation: GenerationId,
     },
     /// The worker: the candidate is being folded.
     Fold {
@@ -50,7 +51,7 @@ pub enum ReplayCommand {
     /// The worker: the candidate is live.
     RecordPromoted {
         /// What was live before; `None`: it was given up meanwhile.
-        replaced: Option<String>,
+        replaced: Option<GenerationId>,
         /// The last sequence number in the candidate.
         checkpoint: u64,
     },

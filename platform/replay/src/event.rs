@@ -3,8 +3,9 @@
 //! An event is read as a whole or not at all: a type, a version, a mode or a field that this release does not know are
 //! errors. What is found and planned ([`Plan`], [`Difference`]) may have facts besides.
 
-use crate::{Difference, Failure, Plan, ReplayMode};
+use crate::{Failure, ReplayMode};
 use annals_derive::Event;
+use annals_projection::{Difference, GenerationId, Plan};
 
 /// An event of one replay, on its stream `$replay-<id>`.
 #[derive(Clone, Debug, PartialEq, Event)]
@@ -34,7 +35,7 @@ pub enum ReplayEvent {
     #[serde(deny_unknown_fields)]
     RestoringBegun {
         /// The candidate.
-        generation: String,
+        generation: GenerationId,
         /// The sequence number of the snapshot it is made from; `None`: it begins empty.
         snapshot: Option<u64>,
     },
@@ -75,9 +76,9 @@ pub enum ReplayEvent {
     #[serde(deny_unknown_fields)]
     Promoted {
         /// The candidate.
-        generation: String,
+        generation: GenerationId,
         /// What was live before it; `None`: it was given up meanwhile.
-        replaced: Option<String>,
+        replaced: Option<GenerationId>,
         /// The last sequence number in it when it became live.
         checkpoint: u64,
     },
@@ -90,7 +91,7 @@ pub enum ReplayEvent {
     #[serde(deny_unknown_fields)]
     RolledBack {
         /// The generation that is live again.
-        generation: String,
+        generation: GenerationId,
         /// How many sequence numbers it was behind the log.
         behind: u64,
     },
@@ -106,7 +107,7 @@ pub enum ReplayEvent {
     #[serde(deny_unknown_fields)]
     Retired {
         /// The generation that is gone.
-        generation: String,
+        generation: GenerationId,
     },
     /// Somebody stopped it before it was promoted.
     #[event(type = "replay.cancelled", version = 1)]
@@ -125,14 +126,14 @@ pub enum ReplayEvent {
     #[serde(deny_unknown_fields)]
     Discarded {
         /// The generation.
-        generation: String,
+        generation: GenerationId,
     },
     /// A generation that nobody needs any more could not be given up. It is still there.
     #[event(type = "replay.discard_failed", version = 1)]
     #[serde(deny_unknown_fields)]
     DiscardFailed {
         /// The generation.
-        generation: String,
+        generation: GenerationId,
         /// Why.
         reason: String,
     },

@@ -1,3 +1,4 @@
+use annals_projection::GenerationId;
 use serde::Serialize;
 use std::{fmt, str::FromStr};
 use uuid::Uuid;
@@ -11,6 +12,11 @@ impl ReplayId {
     /// A new id.
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
+    }
+
+    /// The generation that the replay builds.
+    pub const fn candidate(self) -> GenerationId {
+        GenerationId::from_uuid(self.0)
     }
 }
 

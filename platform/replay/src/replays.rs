@@ -1,13 +1,13 @@
 //! The operator's side: ask for replays, watch them, decide about them.
 
 use crate::{
-    Phase, Plan, Progress, Replay, ReplayCommand, ReplayError, ReplayId, ReplayMode, WorkerError,
+    Phase, Progress, Replay, ReplayCommand, ReplayError, ReplayId, ReplayMode, WorkerError,
     board::{Board, Hosted},
     directory::{Directory, Known},
 };
 use annals_aggregate::{Context, Executed, Loaded, Repository};
 use annals_event::{Sequence, Timestamp};
-use annals_projection::ModelName;
+use annals_projection::{ModelName, Plan};
 use annals_store::{ConsumerState, EventStore};
 use std::{cmp::Reverse, convert::Infallible, fmt, future::pending, sync::Arc};
 use tokio_util::sync::CancellationToken;

@@ -7,40 +7,40 @@ mod step;
 
 pub use options::WorkerOptions;
 
-use crate::{Lease, ReadModelHost, ReplayId, Replays, WorkerError};
+use crate::{ReplayId, Replays, WorkerError};
+use annals_projection::{Generations, Lease};
 use drive::{Drive, Shutdown};
 use futures::future::{join_all, try_join};
-use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// Carries out replays.
 pub struct ReplayWorker {
     replays: Replays,
-    hosts: Vec<Arc<dyn ReadModelHost>>,
+    generations: Vec<Generations>,
     options: WorkerOptions,
 }
 
 impl ReplayWorker {
-    /// A worker for the replays of `hosts`. From now on `replays` refuses requests for other read models.
-    pub fn new(replays: Replays, hosts: Vec<Arc<dyn ReadModelHost>>, options: WorkerOptions) -> Self {
-        replays.hosted.add(hosts.iter().map(|host| host.read_model()));
-        Self { replays, hosts, options }
+    /// A worker for the replays of the read models of `generations`. From now on `replays` refuses requests for others.
+    pub fn new(replays: Replays, generations: Vec<Generations>, options: WorkerOptions) -> Self {
+        replays.hosted.add(generations.iter().map(read_model));
+        Self { replays, generations, options }
     }
 
     /// Works until cancelled. What was not finished then, goes on from there when a worker runs again.
     pub async fn run(self, cancel: CancellationToken) -> Result<(), WorkerError> {
-        let hosts = self.hosts.iter().map(|host| self.serve(host.as_ref(), &cancel));
+        let served = self.generations.iter().map(|generations| self.serve(generations, &cancel));
         let working = async {
-            join_all(hosts).await;
+            join_all(served).await;
             Ok(())
         };
         try_join(self.replays.run(cancel.clone()), working).await.map(|_| ())
     }
 
-    async fn serve(&self, host: &dyn ReadModelHost, cancel: &CancellationToken) {
-        while let Some((id, lease)) = cancel.run_until_cancelled(self.next(host)).await {
+    async fn serve(&self, generations: &Generations, cancel: &CancellationToken) {
+        while let Some((id, lease)) = cancel.run_until_cancelled(self.next(generations)).await {
             let (replays, options) = (&self.replays, &self.options);
-            let driven = Drive { id, host, replays, options, shutdown: cancel }.run().await;
+            let driven = Drive { id, generations, replays, options, shutdown: cancel }.run().await;
             drop(lease);
             match driven {
                 Ok(true) => {}
@@ -51,20 +51,24 @@ impl ReplayWorker {
         }
     }
 
-    /// The next replay of the host's read model, and the right to carry it out. Another worker may have done it
+    /// The next replay of the read model, and the right to carry it out. Another worker may have done it
     /// before the lease was free.
-    async fn next(&self, host: &dyn ReadModelHost) -> (ReplayId, Lease) {
+    async fn next(&self, generations: &Generations) -> (ReplayId, Lease) {
         loop {
-            let id = self.replays.directory.next_work(host.read_model()).await;
-            match host.lease().await {
+            let id = self.replays.directory.next_work(read_model(generations)).await;
+            match generations.try_lease() {
                 Ok(Some(lease)) => return (id, lease),
                 Ok(None) => tracing::debug!(replay = %id, "another worker is at it"),
                 Err(error) => {
-                    let read_model = host.read_model();
+                    let read_model = read_model(generations);
                     tracing::warn!(read_model, %error, "its lease cannot be taken; trying again");
                 }
             }
             tokio::time::sleep(self.options.standby_every).await;
         }
     }
+}
+
+fn read_model(generations: &Generations) -> &str {
+    generations.model().name().as_str()
 }

@@ -4,7 +4,9 @@
 
 mod support;
 
-use annals_replay::{ReplayEvent, ReplayMode};
+use annals_aggregate::Context;
+use annals_event::Sequence;
+use annals_replay::{Phase, ReplayEvent, ReplayMode};
 use fail::FailScenario;
 use support::{CUSTOMERS, Queries, World, model, orders};
 
@@ -34,8 +36,7 @@ async fn a_worker_dead_at_any_step_of_a_candidate_has_a_successor_that_ends_it()
     for round in 0..ROUNDS {
         for point in POINTS {
             let before = generations.live().await.unwrap();
-            let from =
-                if point == "generation-created" { annals_event::Sequence::FIRST } else { middle.next() };
+            let from = if point == "generation-created" { Sequence::FIRST } else { middle.next() };
             fail::cfg(point, "1*panic").unwrap();
             let doomed = world.work(&model()).await;
             let id = doomed.request(CUSTOMERS, from, ReplayMode::PromoteIfIdentical).await;
@@ -49,8 +50,8 @@ async fn a_worker_dead_at_any_step_of_a_candidate_has_a_successor_that_ends_it()
 
             let working = world.work(&model()).await;
             let replay = working.promoted(id).await.replay;
-            assert_eq!(replay.replaced, Some(before.generation.to_string()), "{point} {round}");
-            assert_eq!(generations.live().await.unwrap().generation.to_string(), id.to_string());
+            assert_eq!(replay.replaced, Some(before.generation), "{point} {round}");
+            assert_eq!(generations.live().await.unwrap().generation, id.candidate());
             let promotions = world.history(id).await;
             let promotions = promotions.iter().filter(|event| matches!(event, ReplayEvent::Promoted { .. }));
             assert_eq!(promotions.count(), 1);
@@ -60,6 +61,29 @@ async fn a_worker_dead_at_any_step_of_a_candidate_has_a_successor_that_ends_it()
         queries.more(2).await;
     }
     queries.stop().await;
+    projecting.stop().await;
+    scenario.teardown();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pointer_that_was_moved_counts_whatever_fails_afterwards() {
+    let scenario = FailScenario::setup();
+    let world = World::gapped();
+    world.append(&orders(0, 300, 50)).await;
+    let projecting = world.project(&model()).await;
+    let generations = world.generations(&model()).await;
+    let before = generations.live().await.unwrap().generation;
+    let working = world.work(&model()).await;
+    fail::cfg("pointer-moved", "return").unwrap();
+    let id = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Promote).await;
+    working.promoted(id).await;
+    assert_eq!(generations.live().await.unwrap().generation, id.candidate());
+    working.replays.roll_back(id, Context::new()).await.unwrap();
+    let replay = working.settled(id).await.replay;
+    assert_eq!((replay.phase, replay.failure), (Phase::RolledBack, None));
+    assert_eq!(generations.live().await.unwrap().generation, before);
+    fail::remove("pointer-moved");
+    working.stop().await;
     projecting.stop().await;
     scenario.teardown();
 }

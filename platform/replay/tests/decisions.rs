@@ -2,19 +2,25 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use annals_aggregate::testing::given;
+use annals_event::Sequence;
+use annals_projection::{Difference, GenerationId, Plan, PlannedSnapshot, SnapshotName};
 use annals_replay::{
-    Difference, Failure, Phase, Plan, PlannedSnapshot, Replay, ReplayCommand, ReplayEvent, ReplayId,
-    ReplayMode, ReplayRefused,
+    Failure, Phase, Replay, ReplayCommand, ReplayEvent, ReplayId, ReplayMode, ReplayRefused,
 };
+use std::sync::LazyLock;
+
+static SNAPSHOT: LazyLock<SnapshotName> = LazyLock::new(|| SnapshotName::generate(Sequence::new(90)));
+static PREVIOUS: LazyLock<GenerationId> = LazyLock::new(GenerationId::generate);
+static CANDIDATE: LazyLock<GenerationId> = LazyLock::new(GenerationId::generate);
 
 fn requested(mode: ReplayMode) -> ReplayEvent {
     ReplayEvent::Requested { read_model: "customers".into(), from: 100, mode }
 }
 fn plan() -> Plan {
     Plan {
-        snapshot: Some(PlannedSnapshot { name: "90".into(), sequence: 90 }),
-        fold_from: 91,
-        head: 200,
+        snapshot: Some(PlannedSnapshot { name: *SNAPSHOT, sequence: SNAPSHOT.sequence() }),
+        fold_from: Sequence::new(91),
+        head: Sequence::new(200),
         events: 110,
         ..Plan::default()
     }
@@ -28,7 +34,7 @@ fn verifying(mode: ReplayMode) -> Vec<ReplayEvent> {
     vec![
         requested(mode),
         ReplayEvent::Planned { plan: plan() },
-        ReplayEvent::RestoringBegun { generation: "g2".into(), snapshot: Some(90) },
+        ReplayEvent::RestoringBegun { generation: *CANDIDATE, snapshot: Some(90) },
         ReplayEvent::FoldingBegun { checkpoint: 90 },
         ReplayEvent::CatchingUpBegun { checkpoint: 200 },
         ReplayEvent::VerifyingBegun { checkpoint: 205 },
@@ -42,11 +48,7 @@ fn ready() -> Vec<ReplayEvent> {
 fn promoted() -> Vec<ReplayEvent> {
     let mut events = ready();
     events.push(ReplayEvent::PromotionRequested {});
-    events.push(ReplayEvent::Promoted {
-        generation: "g2".into(),
-        replaced: Some("g1".into()),
-        checkpoint: 210,
-    });
+    events.push(ReplayEvent::Promoted { generation: *CANDIDATE, replaced: Some(*PREVIOUS), checkpoint: 210 });
     events
 }
 
@@ -129,7 +131,7 @@ fn a_cancelled_replay_takes_no_step_but_to_remove_its_candidate() {
     cancelled().when(ReplayCommand::Cancel).then_nothing();
     let verified = ReplayCommand::RecordVerified(Difference::default());
     cancelled().when(verified).then_error_that(refused(Phase::Cancelled));
-    let discarded = ReplayEvent::Discarded { generation: "g2".into() };
+    let discarded = ReplayEvent::Discarded { generation: *CANDIDATE };
     let state = cancelled().when(ReplayCommand::RecordDiscarded).then([discarded]).state();
     assert!(!state.is_due());
 }
@@ -150,12 +152,12 @@ fn a_promoted_replay_is_rolled_back_or_its_predecessor_is_retired() {
         .when(ReplayCommand::RollBack)
         .then([ReplayEvent::RollbackRequested {}])
         .when(ReplayCommand::RecordRolledBack { behind: 7 })
-        .then([ReplayEvent::RolledBack { generation: "g1".into(), behind: 7 }])
+        .then([ReplayEvent::RolledBack { generation: *PREVIOUS, behind: 7 }])
         .when(ReplayCommand::Retire)
         .then_error_that(refused(Phase::RolledBack));
     given::<Replay>(promoted())
         .when(ReplayCommand::Retire)
-        .then([ReplayEvent::Retired { generation: "g1".into() }])
+        .then([ReplayEvent::Retired { generation: *PREVIOUS }])
         .when(ReplayCommand::RollBack)
         .then_error_that(refused(Phase::Retired));
 }
@@ -186,7 +188,7 @@ fn an_impossible_promotion_fails_the_replay_and_discards_its_candidate() {
         .when(ReplayCommand::Fail { phase: Phase::Promoting, reason: "other fold".into() })
         .then([ReplayEvent::Failed { failure }])
         .when(ReplayCommand::RecordDiscarded)
-        .then([ReplayEvent::Discarded { generation: "g2".into() }]);
+        .then([ReplayEvent::Discarded { generation: *CANDIDATE }]);
 }
 
 #[test]
@@ -198,7 +200,7 @@ fn only_a_ready_replay_is_superseded_and_its_candidate_is_given_up() {
         .when(supersede())
         .then([ReplayEvent::Superseded { by: by.to_string() }])
         .when(ReplayCommand::RecordDiscarded)
-        .then([ReplayEvent::Discarded { generation: "g2".into() }])
+        .then([ReplayEvent::Discarded { generation: *CANDIDATE }])
         .state();
     assert!(!state.is_due());
 }
@@ -208,7 +210,7 @@ fn a_generation_that_cannot_be_given_up_is_not_tried_for_ever() {
     let mut cancelled = ready();
     cancelled.push(ReplayEvent::Cancelled {});
     let failed = ReplayCommand::FailDiscard { reason: "it is live".into() };
-    let event = ReplayEvent::DiscardFailed { generation: "g2".into(), reason: "it is live".into() };
+    let event = ReplayEvent::DiscardFailed { generation: *CANDIDATE, reason: "it is live".into() };
     let state =
         given::<Replay>(cancelled).when(failed.clone()).then([event]).when(failed).then_nothing().state();
     assert!(!state.is_due());
@@ -218,7 +220,7 @@ fn a_generation_that_cannot_be_given_up_is_not_tried_for_ever() {
 fn a_promotion_that_replaced_nothing_that_is_left_cannot_be_undone() {
     let mut promoted = ready();
     promoted.push(ReplayEvent::PromotionRequested {});
-    promoted.push(ReplayEvent::Promoted { generation: "g2".into(), replaced: None, checkpoint: 210 });
+    promoted.push(ReplayEvent::Promoted { generation: *CANDIDATE, replaced: None, checkpoint: 210 });
     given::<Replay>(promoted.clone()).when(ReplayCommand::RollBack).then_error_that(refused(Phase::Promoted));
     given::<Replay>(promoted).when(ReplayCommand::Retire).then_error_that(refused(Phase::Promoted));
 }

@@ -6,16 +6,12 @@ mod support;
 
 use annals_event::Sequence;
 use annals_projection::ReadModel;
-use annals_replay::{
-    Garbage, HostError, Lease, Plan, Promotion, ReadModelHost, ReplayEvent, ReplayId, ReplayMode,
-};
-use async_trait::async_trait;
-use std::{sync::Arc, time::Duration};
+use annals_replay::{ReplayEvent, ReplayId, ReplayMode};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 use support::{
     CUSTOMERS, Projecting, Queries, Rows, STEPS, Stage, Trap, Worker, World, Writing, model, orders, until,
     within,
 };
-use tokio_util::sync::CancellationToken;
 
 /// How often a worker is killed in each phase.
 const KILLS: u64 = 25;
@@ -43,20 +39,20 @@ async fn shop(count: usize) -> (World, Projecting, Rows) {
 /// The replay's candidate is live, was the only one, and that was written down once.
 async fn promoted_once(world: &World, model: &ReadModel, id: ReplayId) {
     let live = world.generations(model).await.live().await.unwrap();
-    assert_eq!(live.generation.to_string(), id.to_string());
+    assert_eq!(live.generation, id.candidate());
     once_in_the_log(world, id).await;
 }
 
 async fn once_in_the_log(world: &World, id: ReplayId) {
     let history = world.history(id).await;
     let promotions = history.iter().filter_map(|event| match event {
-        ReplayEvent::Promoted { generation, replaced, .. } => Some((generation.clone(), replaced.clone())),
+        ReplayEvent::Promoted { generation, replaced, .. } => Some((*generation, *replaced)),
         _ => None,
     });
     let promotions: Vec<_> = promotions.collect();
     assert_eq!(promotions.len(), 1, "{history:?}");
-    assert_eq!(promotions[0].0, id.to_string());
-    assert!(promotions[0].1.as_ref().is_some_and(|replaced| *replaced != id.to_string()));
+    assert_eq!(promotions[0].0, id.candidate());
+    assert!(promotions[0].1.is_some_and(|replaced| replaced != id.candidate()));
     let candidates =
         history.iter().filter(|event| matches!(event, ReplayEvent::RestoringBegun { .. })).count();
     assert_eq!(candidates, 1, "{history:?}");
@@ -125,7 +121,7 @@ async fn a_killed_fold_goes_on_where_it_was() {
     let generations = world.generations_from(&model(), stage.store()).await;
     let doomed = world.work_with(Worker::on(world.store.clone(), [generations.clone()]));
     let id = doomed.request(CUSTOMERS, Sequence::FIRST, ReplayMode::PromoteIfIdentical).await;
-    let candidate = id.to_string().parse().unwrap();
+    let candidate = id.candidate();
     until("ten pages were read", || stage.has_waiting()).await;
     // They may not be written yet.
     within(async {
@@ -194,78 +190,41 @@ async fn two_workers_on_one_read_model_promote_each_replay_once() {
     projecting.stop().await;
 }
 
-/// A host whose lease protects nothing: two workers are at one replay at the same time.
-struct Leaseless(Arc<dyn ReadModelHost>);
-
-#[async_trait]
-impl ReadModelHost for Leaseless {
-    fn read_model(&self) -> &str {
-        self.0.read_model()
-    }
-    async fn lease(&self) -> Result<Option<Lease>, HostError> {
-        Ok(Some(Lease::new(())))
-    }
-    async fn plan(&self, from: Sequence) -> Result<Plan, HostError> {
-        self.0.plan(from).await
-    }
-    async fn restore(&self, candidate: &str, plan: &Plan) -> Result<Sequence, HostError> {
-        self.0.restore(candidate, plan).await
-    }
-    async fn fold(
-        &self,
-        candidate: &str,
-        until: Sequence,
-        cancel: &CancellationToken,
-    ) -> Result<Sequence, HostError> {
-        self.0.fold(candidate, until, cancel).await
-    }
-    async fn live_checkpoint(&self) -> Result<Sequence, HostError> {
-        self.0.live_checkpoint().await
-    }
-    async fn checkpoint(&self, generation: &str) -> Result<Option<Sequence>, HostError> {
-        self.0.checkpoint(generation).await
-    }
-    async fn verify(
-        &self,
-        candidate: &str,
-        cancel: &CancellationToken,
-    ) -> Result<annals_replay::Difference, HostError> {
-        self.0.verify(candidate, cancel).await
-    }
-    async fn rehearse(
-        &self,
-        candidate: &str,
-        through: Sequence,
-        cancel: &CancellationToken,
-    ) -> Result<(), HostError> {
-        self.0.rehearse(candidate, through, cancel).await
-    }
-    async fn promote(&self, candidate: &str) -> Result<Promotion, HostError> {
-        self.0.promote(candidate).await
-    }
-    async fn roll_back(&self, candidate: &str, former: &str) -> Result<u64, HostError> {
-        self.0.roll_back(candidate, former).await
-    }
-    async fn discard(&self, garbage: Garbage<'_>) -> Result<(), HostError> {
-        self.0.discard(garbage).await
+/// Takes the lock file of the lease away for as long as it is polled: whoever looks for a lease makes a file of its own.
+async fn take_leases_away(world: &World) -> Infallible {
+    let file = world.views().join("generations").join(CUSTOMERS).join("replay.lock");
+    loop {
+        // There may be none yet.
+        let _ = std::fs::remove_file(&file);
+        tokio::time::sleep(Duration::from_micros(100)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_workers_that_think_they_hold_the_lease_promote_one_candidate_once() {
     let (world, projecting, rows) = shop(1_000).await;
+    let stages = [Stage::on(world.store.clone()), Stage::on(world.store.clone())];
     let mut workers = Vec::new();
-    for _ in 0..2 {
-        let mut worker = Worker::of(&world, &model()).await;
-        let hosts = worker.hosts.drain(..).map(|host| Arc::new(Leaseless(host)) as Arc<dyn ReadModelHost>);
-        worker.hosts = hosts.collect();
-        workers.push(world.work_with(worker));
+    for stage in &stages {
+        stage.only(2);
+        let generations = world.generations_from(&model(), stage.store()).await;
+        workers.push(world.work_with(Worker::on(world.store.clone(), [generations])));
     }
-    for _ in 0..KILLS {
-        let id = workers[0].request(CUSTOMERS, Sequence::FIRST, ReplayMode::PromoteIfIdentical).await;
-        workers[0].promoted(id).await;
-        promoted_once(&world, &model(), id).await;
-        assert_eq!(projecting.rows_at(Sequence::FIRST).await, rows);
+    let replays = async {
+        for round in 0..KILLS {
+            let id = workers[0].request(CUSTOMERS, Sequence::FIRST, ReplayMode::PromoteIfIdentical).await;
+            if round == 0 {
+                until("both are at it", || stages.iter().all(Stage::has_waiting)).await;
+                stages.iter().for_each(Stage::open);
+            }
+            workers[0].promoted(id).await;
+            promoted_once(&world, &model(), id).await;
+            assert_eq!(projecting.rows_at(Sequence::FIRST).await, rows);
+        }
+    };
+    tokio::select! {
+        () = replays => {}
+        never = take_leases_away(&world) => match never {},
     }
     let head = world.append(&orders(1_000, 100, 50)).await;
     assert_eq!(projecting.rows_at(head).await, world.fresh_fold(&model()).await);

@@ -39,15 +39,15 @@ async fn replays_leave_the_rows_as_they_are(world: World) {
         let id = working.request(CUSTOMERS, from, ReplayMode::PromoteIfIdentical).await;
         let replay = working.promoted(id).await.replay;
         let plan = replay.plan.unwrap();
-        let expected = (from != Sequence::FIRST).then(|| (snapshot.name.clone(), middle.get()));
+        let expected = (from != Sequence::FIRST).then_some((snapshot.name, middle));
         assert_eq!(plan.snapshot.map(|found| (found.name, found.sequence)), expected);
         let difference = replay.difference.unwrap();
         assert!(difference.is_none() && difference.samples.is_empty(), "{difference:?}");
         assert_eq!(difference.same, 130, "100 customers and 30 days were compared");
-        assert!(difference.complete_events >= 2_000 && difference.sequence >= head.get());
+        assert!(difference.complete_events >= 2_000 && difference.sequence >= head);
         let live = generations.live().await.unwrap();
-        assert_eq!(live.generation.to_string(), id.to_string());
-        assert_eq!(replay.replaced, lives.last().map(ToString::to_string));
+        assert_eq!(live.generation, id.candidate());
+        assert_eq!(replay.replaced, lives.last().copied());
         lives.push(live.generation);
     }
     queries.more(10).await;
@@ -88,7 +88,7 @@ async fn a_dry_run_plans_and_creates_nothing() {
     let plan = within(working.replays.planned(id)).await.unwrap();
     assert_eq!(plan.snapshot.unwrap().name, older.name);
     assert_eq!(plan.passed_over[0].name, newer.name);
-    assert_eq!((plan.fold_from, plan.refusal), (middle.get() + 1, None));
+    assert_eq!((plan.fold_from, plan.refusal), (middle.next(), None));
     assert_eq!(plan.events, 400, "the request itself is in the log and is no event of the read model");
     assert!(plan.log_bytes > 0 && plan.disk_bytes > 0);
     assert_eq!(working.settled(id).await.replay.phase, Phase::Planned);
@@ -163,7 +163,7 @@ async fn a_newer_candidate_of_a_read_model_supersedes_the_one_that_waits() {
 
     let working = world.work(&model).await;
     let generations = world.generations(&model).await;
-    let find = async |id: ReplayId| generations.find(id.to_string().parse().unwrap()).await.unwrap();
+    let find = async |id: ReplayId| generations.find(id.candidate()).await.unwrap();
     let phase = || working.replays.status(older).map(|status| status.replay.phase);
     until("the older one is superseded", || phase() == Some(Phase::Superseded)).await;
     let replay = working.settled(older).await.replay;
@@ -254,7 +254,7 @@ async fn a_replay_from_a_snapshot_needs_nothing_that_retention_dropped() {
     let replay = working.settled(id).await.replay;
     assert_eq!((replay.phase, replay.failure), (Phase::Promoted, None));
     assert_eq!(replay.difference.unwrap().complete_events, 300, "those that are still there");
-    assert_eq!(generations.live().await.unwrap().generation.to_string(), id.to_string());
+    assert_eq!(generations.live().await.unwrap().generation, id.candidate());
     assert_eq!(projecting.rows_at(head).await, before);
     assert_eq!(working.replays.status(forgotten), None, "half a replay is none");
     working.stop().await;
@@ -299,7 +299,7 @@ async fn whoever_waits_for_a_replay_follows_the_log_itself() {
     operator.request(id, request, Context::new()).await.unwrap();
     let (one, other) = tokio::join!(within(operator.settled(id)), within(operator.planned(id)));
     assert_eq!(one.replay.phase, Phase::Promoted);
-    assert!(other.unwrap().head >= head.get());
+    assert!(other.unwrap().head >= head);
     working.stop().await;
     projecting.stop().await;
 }

@@ -70,7 +70,7 @@ async fn a_restored_replay_fails_if_its_candidate_is_ahead_of_the_log() {
     log.backup(world.folder.path().join("ready")).await.unwrap();
     world.append(&orders(SEEN, 50, 40)).await;
     let generations = world.generations(&model()).await;
-    let candidate = id.to_string().parse().unwrap();
+    let candidate = id.candidate();
     generations.fold_to(candidate, Until::Head, FoldControl::default()).await.unwrap();
     working.stop().await;
 

@@ -6,8 +6,8 @@ mod support;
 
 use annals_aggregate::Context;
 use annals_event::Sequence;
-use annals_projection::ReadModel;
-use annals_replay::{Difference, Phase, ReplayMode, RowSample};
+use annals_projection::{Difference, ReadModel, RowSample};
+use annals_replay::{Phase, ReplayMode};
 use annals_store::Activity;
 use std::collections::BTreeMap;
 use support::{
@@ -59,13 +59,13 @@ fn expected(at: Sequence, orders: &[Ordered]) -> Difference {
     let whole = |name: &str| format!("orders={}, revenue_cents={}", customers[name].0, customers[name].1);
     let cents = customers[Customers::DOUBLED].1;
     Difference {
-        sequence: at.get(),
+        sequence: at,
         added: 1,
         removed: 2,
         changed: 1,
         same: u64::try_from(customers.len() - 2 + days.len() - 1).unwrap(),
         complete_events: u64::try_from(orders.len()).unwrap(),
-        log_events: Some(u64::try_from(orders.len()).unwrap()),
+        log_events: u64::try_from(orders.len()).unwrap(),
         samples: vec![
             sample("customer", "name='c003'".into(), Some(whole(Customers::FORGOTTEN)), None),
             sample(

@@ -87,25 +87,24 @@ pub mod reactor {
 /// Read models: rows folded from events.
 pub mod projection {
     pub use annals_projection::{
-        ApplyError, Catalog, Cells, Column, ColumnKind, ColumnType, CompareOptions, Comparison, Completeness,
-        EventError, FoldControl, FoldError, FoldOutcome, FoldStopped, FoldVersion, GenerationEntry,
-        GenerationError, GenerationId, GenerationState, GenerationStatus, Generations, Inspection,
-        InvalidIdentifier, KeyColumn, Lease, Live, ModelError, ModelName, OnError, Origin, PlanFacts,
+        ApplyError, Catalog, Cells, Column, ColumnKind, ColumnType, Completeness, Difference, EventError,
+        FoldControl, FoldError, FoldOutcome, FoldStopped, FoldVersion, GenerationEntry, GenerationError,
+        GenerationId, GenerationState, GenerationStatus, Generations, Inspection, InvalidIdentifier,
+        KeyColumn, Lease, Live, ModelError, ModelName, OnError, Origin, PassedOver, Plan, PlannedSnapshot,
         Projector, ProjectorError, ProjectorHandle, ProjectorOptions, Promotion, ReadModel, ReadModelBuilder,
-        Reader, ReaderError, Readers, Refusal, Rollback, RowDifference, SEQUENCE_COLUMN, SchemaHash,
-        SnapshotError, SnapshotFolder, SnapshotManifest, SnapshotName, SnapshotPolicy, SqlProjection,
-        SqlTable, SqlTransaction, Table, TableComparison, TableError, TableKey, TableProjection, TableSchema,
-        Tally, Until, Value, ValueError, WaitError, cell, testing,
+        Reader, ReaderError, Readers, Rollback, RowSample, SEQUENCE_COLUMN, SchemaHash, SnapshotError,
+        SnapshotFolder, SnapshotManifest, SnapshotName, SnapshotPolicy, SqlProjection, SqlTable,
+        SqlTransaction, Table, TableError, TableKey, TableProjection, TableSchema, Tally, Until, Value,
+        ValueError, WaitError, cell, testing,
     };
 }
 
 /// Replays: a read model rebuilt from any sequence number while it is queried.
 pub mod replay {
     pub use annals_replay::{
-        Difference, Failure, Garbage, GenerationsHost, HostError, Lease, PassedOver, Phase, Plan,
-        PlannedSnapshot, Progress, Promotion, ReadModelHost, Replay, ReplayCommand, ReplayError, ReplayEvent,
-        ReplayId, ReplayMode, ReplayRefused, ReplayRequest, ReplayStatus, ReplayWorker, Replays, RowSample,
-        Waiting, WorkerError, WorkerOptions,
+        Failure, Garbage, Phase, Progress, Replay, ReplayCommand, ReplayError, ReplayEvent, ReplayId,
+        ReplayMode, ReplayRefused, ReplayRequest, ReplayStatus, ReplayWorker, Replays, Waiting, WorkerError,
+        WorkerOptions,
     };
 }
 

@@ -1,9 +1,8 @@
 //! What goes over HTTP, apart from the types of the replay library, so that neither binds the other.
 
 use annals_event::{Sequence, Timestamp};
-use annals_replay::{
-    Difference, Failure, Phase, Plan, Progress, ReplayId, ReplayMode, ReplayRequest, ReplayStatus,
-};
+use annals_projection::{Difference, GenerationId, Plan};
+use annals_replay::{Failure, Phase, Progress, ReplayId, ReplayMode, ReplayRequest, ReplayStatus};
 use serde::{Deserialize, Serialize};
 
 /// `POST /replays`.
@@ -40,8 +39,8 @@ pub(crate) struct ReplayBody {
     plan: Option<Plan>,
     progress: Option<Progress>,
     difference: Option<Difference>,
-    candidate: Option<String>,
-    replaced: Option<String>,
+    candidate: Option<GenerationId>,
+    replaced: Option<GenerationId>,
     failure: Option<Failure>,
     rolled_back_behind: Option<u64>,
     superseded_by: Option<String>,

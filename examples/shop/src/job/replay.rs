@@ -7,7 +7,8 @@ use crate::report::ReplayReport;
 use crate::shop::Shop;
 use annals::aggregate::Context;
 use annals::event::Sequence;
-use annals::replay::{Phase, Plan, Replay, ReplayId, ReplayMode, ReplayRequest, ReplayStatus, Replays};
+use annals::projection::Plan;
+use annals::replay::{Phase, Replay, ReplayId, ReplayMode, ReplayRequest, ReplayStatus, Replays};
 use annals::service::counted;
 use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -89,7 +90,7 @@ fn report(replay: &Replay, seconds: f64, queries: u64) -> ReplayReport {
     ReplayReport {
         read_model: replay.read_model.clone(),
         from: replay.from,
-        snapshot_sequence: plan.snapshot.map_or(0, |snapshot| snapshot.sequence),
+        snapshot_sequence: plan.snapshot.map_or(0, |snapshot| snapshot.sequence.get()),
         events: plan.events,
         seconds,
         events_per_second: rate(plan.events, seconds),

@@ -12,9 +12,8 @@ pub mod status;
 
 use crate::tasks::Tasks;
 use annals::aggregate::Repository;
-use annals::projection::Catalog;
+use annals::projection::{Catalog, Generations};
 use annals::reactor::{Options, ReactorHandle, ReactorWorker};
-use annals::replay::ReadModelHost;
 use annals::store::EventStore;
 use axum::Router;
 use order::Order;
@@ -33,8 +32,8 @@ pub struct Orders {
     pub reactor: ReactorHandle,
     /// Its read models.
     pub queries: Queries,
-    /// Its read models, as replays see them.
-    pub hosts: Vec<Arc<dyn ReadModelHost>>,
+    /// The generations of its read models, for replays.
+    pub generations: Vec<Generations>,
 }
 
 /// Starts the service on `store`, with its read models in `catalog`.
@@ -43,11 +42,11 @@ pub async fn start(
     catalog: Catalog,
     tasks: &mut Tasks,
 ) -> anyhow::Result<Orders> {
-    let Started { queries, hosts } = read_models::start(store.clone(), catalog, tasks).await?;
+    let Started { queries, generations } = read_models::start(store.clone(), catalog, tasks).await?;
     let orders = Repository::<Order>::new(store).service(SERVICE);
     let worker = ReactorWorker::new(orders.clone(), reactor::FollowOrders, Options::default());
     let reactor = worker.handle();
     tasks.spawn("the reactor of orders", |stop| worker.run(stop));
     let routes = api::routes(api::OrdersApi { orders, queries: queries.clone() });
-    Ok(Orders { routes, reactor, queries, hosts })
+    Ok(Orders { routes, reactor, queries, generations })
 }

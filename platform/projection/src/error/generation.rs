@@ -70,6 +70,14 @@ pub enum GenerationError {
         /// The live generation's.
         live: Sequence,
     },
+    /// A candidate does not contain exactly the log's events.
+    #[error("candidate {id} is not complete: {reason}")]
+    Incomplete {
+        /// The candidate.
+        id: String,
+        /// What it has and what it should have.
+        reason: String,
+    },
     /// The log does not reach as far as was asked for.
     #[error(
         "sequence number {through} lies beyond the log's head {head}; ask for one that the log has, or wait until it does"

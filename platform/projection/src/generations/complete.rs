@@ -2,6 +2,7 @@ use super::Generations;
 use crate::{GenerationError, GenerationId, Tally};
 use annals_event::Sequence;
 use annals_store::ReadLog;
+use std::fmt;
 
 /// Whether a generation contains every event that it should, once. It says nothing of the rows: those are proven
 /// by comparing them with a fresh fold.
@@ -22,6 +23,15 @@ impl Completeness {
     /// Whether both are equal.
     pub fn is_complete(&self) -> bool {
         self.found == self.expected
+    }
+}
+
+impl fmt::Display for Completeness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, through, found, expected) =
+            (self.base.next(), self.through, self.found.count, self.expected.count);
+        let others = if found == expected && !self.is_complete() { " others" } else { "" };
+        write!(f, "from {first} to {through} it counts {found} events, the log has {expected}{others}")
     }
 }
 

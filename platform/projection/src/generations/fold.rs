@@ -6,7 +6,7 @@ use crate::{
 };
 use annals_event::Sequence;
 use annals_telemetry::Run;
-use std::{fmt, path::Path, sync::Arc};
+use std::{fmt, path::Path, sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// How far to fold.
@@ -81,7 +81,9 @@ impl Generations {
             Until::Sequence(sequence) => self.within_log(sequence).await?,
         };
         let mut writer = self.claim_candidate(id).await?;
+        let (begun, from) = (Instant::now(), writer.checkpoint());
         let stopped = self.drive(&mut writer, until, &control).await?;
+        self.rate.note(from, writer.checkpoint(), begun.elapsed());
         let status = writer.status().clone();
         writer.close().await?;
         Ok(FoldOutcome { status, stopped })

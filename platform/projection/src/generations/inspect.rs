@@ -1,6 +1,6 @@
 use super::{FoldControl, FoldStopped, Generations, create::remove_database};
 use crate::{
-    GenerationError, GenerationId, ReadModel, Reader, ReaderError,
+    GenerationError, GenerationId, ReadModel, Reader, ReaderError, SnapshotManifest,
     generation::create,
     snapshot::Wanted,
     sqlite::{open_reader, sync_folder},
@@ -45,8 +45,8 @@ impl Generations {
         let fold_version = Some(self.model.fold_version());
         let wanted = Wanted { model: &self.model, fold_version, log_id, at_most: through };
         let choice = self.snapshots.choose(&*self.store, &wanted).await?;
-        match choice.chosen.and_then(|manifest| manifest.name.parse().ok()) {
-            Some(name) => {
+        match choice.chosen {
+            Some(SnapshotManifest { name, .. }) => {
                 self.snapshots.restore(&*self.store, name, &inspection.path).await?;
             }
             None => create(&inspection.path, &self.model, log_id).await?,

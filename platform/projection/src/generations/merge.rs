@@ -1,6 +1,6 @@
 //! Reads one table of two databases side by side, in the order of its key. A few rows of each are in memory.
 
-use super::{RowDifference, TableComparison};
+use super::{Difference, RowSample, sample::cells};
 use crate::{GenerationError, SEQUENCE_COLUMN, Value, identifier::quoted, sqlite::read_cells};
 use futures::{StreamExt, stream::BoxStream};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteRow};
@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 
 /// A table's columns as they are compared: those of the key first.
 struct Shape {
+    table: String,
     columns: Vec<String>,
     keys: usize,
 }
@@ -15,40 +16,40 @@ struct Shape {
 /// A row's cells, those of the key first.
 type Cells = Vec<Value>;
 
-/// Compares one table.
+/// Compares one table, and adds what is found to `found`.
 pub(super) async fn compare_table(
     table: &str,
     live: &mut SqliteConnection,
     candidate: &mut SqliteConnection,
-    samples_max: usize,
-) -> Result<TableComparison, GenerationError> {
+    found: &mut Difference,
+) -> Result<(), GenerationError> {
     let shape = Shape::read(table, candidate).await?;
-    let mut rows = (Rows::read(table, &shape, live), Rows::read(table, &shape, candidate));
-    let mut found = TableComparison { table: table.to_owned(), ..TableComparison::default() };
+    let mut rows = (Rows::read(&shape, live), Rows::read(&shape, candidate));
+    let samples_max = Difference::SAMPLES_MAX.min(found.samples.len() + Difference::SAMPLES_OF_TABLE_MAX);
     let (mut old, mut new) = (rows.0.next().await?, rows.1.next().await?);
     loop {
-        let difference = match shape.order(old.as_ref(), new.as_ref()) {
-            None => return Ok(found),
+        let sample = match shape.order(old.as_ref(), new.as_ref()) {
+            None => return Ok(()),
             Some(Ordering::Less) => {
                 found.removed += 1;
                 let removed = std::mem::replace(&mut old, rows.0.next().await?);
-                removed.map(|row| shape.difference(Some(&row), None))
+                removed.map(|row| shape.sample(Some(&row), None))
             }
             Some(Ordering::Greater) => {
                 found.added += 1;
                 let added = std::mem::replace(&mut new, rows.1.next().await?);
-                added.map(|row| shape.difference(None, Some(&row)))
+                added.map(|row| shape.sample(None, Some(&row)))
             }
             Some(Ordering::Equal) => {
                 let live = std::mem::replace(&mut old, rows.0.next().await?);
                 let candidate = std::mem::replace(&mut new, rows.1.next().await?);
                 let changed = live != candidate;
                 *(if changed { &mut found.changed } else { &mut found.same }) += 1;
-                changed.then(|| shape.difference(live.as_ref(), candidate.as_ref()))
+                changed.then(|| shape.sample(live.as_ref(), candidate.as_ref()))
             }
         };
         if found.samples.len() < samples_max {
-            found.samples.extend(difference);
+            found.samples.extend(sample);
         }
     }
 }
@@ -69,7 +70,7 @@ impl Shape {
                 columns.push(name);
             }
         }
-        Ok(Self { columns, keys })
+        Ok(Self { table: table.to_owned(), columns, keys })
     }
 
     /// Which of two rows comes first; `None`: there are none.
@@ -85,7 +86,7 @@ impl Shape {
         }
     }
 
-    fn difference(&self, live: Option<&Cells>, candidate: Option<&Cells>) -> RowDifference {
+    fn sample(&self, live: Option<&Cells>, candidate: Option<&Cells>) -> RowSample {
         let key = live.or(candidate).map(|row| self.named(row, 0..self.keys)).unwrap_or_default();
         let differs = |at: &usize| match (live, candidate) {
             (Some(live), Some(candidate)) => live.get(*at) != candidate.get(*at),
@@ -93,12 +94,12 @@ impl Shape {
         };
         let columns: Vec<_> = (self.keys..self.columns.len()).filter(differs).collect();
         let side = |row: Option<&Cells>| row.map(|row| self.named(row, columns.iter().copied()));
-        RowDifference { key, live: side(live), candidate: side(candidate) }
+        RowSample { table: self.table.clone(), key, live: side(live), candidate: side(candidate) }
     }
 
-    fn named(&self, row: &Cells, columns: impl IntoIterator<Item = usize>) -> Vec<(String, Value)> {
-        let cell = |at: usize| Some((self.columns.get(at)?.clone(), row.get(at)?.clone()));
-        columns.into_iter().filter_map(cell).collect()
+    fn named(&self, row: &Cells, columns: impl IntoIterator<Item = usize>) -> String {
+        let cell = |at: usize| Some((self.columns.get(at)?.as_str(), row.get(at)?));
+        cells(columns.into_iter().filter_map(cell))
     }
 }
 
@@ -109,12 +110,12 @@ struct Rows<'c> {
 }
 
 impl<'c> Rows<'c> {
-    fn read(table: &str, shape: &Shape, connection: &'c mut SqliteConnection) -> Self {
+    fn read(shape: &Shape, connection: &'c mut SqliteConnection) -> Self {
         let columns: Vec<_> = shape.columns.iter().map(|name| quoted(name)).collect();
         // Byte order whatever collation the column has, since that is how the cells are compared here.
         let order: Vec<_> =
             columns.iter().take(shape.keys).map(|name| format!("{name} COLLATE BINARY")).collect();
-        let (table, columns, order) = (quoted(table), columns.join(", "), order.join(", "));
+        let (table, columns, order) = (quoted(&shape.table), columns.join(", "), order.join(", "));
         let sql = format!("SELECT {columns} FROM {table} ORDER BY {order}");
         let stream = sqlx::query(AssertSqlSafe(sql)).fetch(connection).boxed();
         Self { stream, columns: shape.columns.len() }

@@ -6,7 +6,6 @@
 //! * Each may be repeated, also after a kill in the middle of it: it goes on, or finds its work done.
 //! * A candidate is folded at an epoch of its own; a second folder of it fences the first.
 
-mod compare;
 mod complete;
 mod create;
 mod fold;
@@ -15,18 +14,22 @@ mod lease;
 mod merge;
 mod plan;
 mod promote;
+mod rate;
+mod sample;
 mod sweep;
+mod verify;
 
-pub use compare::{CompareOptions, Comparison, RowDifference, TableComparison};
 pub use complete::Completeness;
 pub use create::Origin;
 pub(crate) use create::create_empty;
 pub use fold::{FoldControl, FoldOutcome, FoldStopped, Until};
 pub use inspect::Inspection;
 pub use lease::Lease;
-pub use plan::PlanFacts;
+pub use plan::{Plan, PlannedSnapshot};
 pub use promote::{Promotion, Rollback};
+pub use sample::RowSample;
 pub(crate) use sweep::sweep;
+pub use verify::Difference;
 
 use crate::{
     Catalog, GenerationEntry, GenerationError, GenerationId, GenerationState, GenerationStatus, Live,
@@ -43,13 +46,14 @@ pub struct Generations {
     model: ReadModel,
     store: Arc<dyn EventStore>,
     snapshots: SnapshotFolder,
+    rate: rate::Rate,
 }
 
 impl Generations {
     /// The generations of `model` in the data folder of `catalog`, folded from `store`.
     pub fn new(catalog: Catalog, model: ReadModel, store: Arc<dyn EventStore>) -> Self {
         let snapshots = SnapshotFolder::new(catalog.snapshots_folder(model.name()));
-        Self { catalog, model, store, snapshots }
+        Self { catalog, model, store, snapshots, rate: Default::default() }
     }
 
     /// The read model.

@@ -1,9 +1,11 @@
-use super::Generations;
+use super::{Generations, Origin, sample::cut};
 use crate::{
-    FoldVersion, GenerationError, GenerationId, GenerationStatus, Refusal, SnapshotManifest, snapshot::Wanted,
+    GenerationError, GenerationId, GenerationStatus, PassedOver, SnapshotChoice, SnapshotManifest,
+    SnapshotName, snapshot::Wanted,
 };
 use annals_event::Sequence;
-use annals_store::{Head, ReadLog};
+use annals_store::{Head, ReadError, ReadLog};
+use serde::{Deserialize, Serialize};
 
 /// How many events of the log are looked at to estimate the rest.
 const SAMPLE_EVENTS: usize = 1_000;
@@ -11,64 +13,95 @@ const SAMPLE_EVENTS: usize = 1_000;
 /// one.
 const COUNTED_MAX: u64 = 10_000;
 
-/// What is known before a replay begins. Nothing was touched to find it out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PlanFacts {
+/// What a replay would do. A promise of nothing: the log grows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
     /// The snapshot to begin with; `None`: begin empty.
-    pub snapshot: Option<SnapshotManifest>,
-    /// Newer snapshots, and why they are not used.
-    pub refused: Vec<Refusal>,
+    pub snapshot: Option<PlannedSnapshot>,
+    /// Newer snapshots that are not used, and why; at most [`Plan::PASSED_OVER_MAX`].
+    pub passed_over: Vec<PassedOver>,
     /// The first sequence number that is folded.
     pub fold_from: Sequence,
-    /// The first that is still in the log.
-    pub first: Sequence,
-    /// The log's last.
+    /// The end of the log when the plan was made.
     pub head: Sequence,
-    /// So many events of the read model are between the two: exactly, unless the live generation is far behind the log, or its
-    /// count and the snapshot's begin at two places.
-    pub events_estimate: u64,
-    /// About so many bytes of records they have.
-    pub bytes_estimate: u64,
-    /// About so many bytes of disk the candidate needs beside what is there.
-    pub disk_bytes_estimate: u64,
+    /// So many events of the read model are between the two, a snapshot's not among them: exactly, unless the live generation
+    /// is far behind the log, or its count and the snapshot's begin at two places.
+    pub events: u64,
+    /// About so many bytes of records are read.
+    pub log_bytes: u64,
+    /// About so many bytes of disk are needed beside what is there.
+    pub disk_bytes: u64,
     /// So many bytes are free on the disk of the data folder; `None`: the system does not say.
     pub disk_bytes_free: Option<u64>,
-    /// The fold version of the live generation.
-    pub live_fold_version: FoldVersion,
+    /// About so many milliseconds it takes; `None`: nothing was measured yet.
+    pub estimated_ms: Option<u64>,
+    /// Why it cannot be done. `None`: it can.
+    pub refusal: Option<String>,
+}
+
+impl Plan {
+    /// How many snapshots that are not used a plan names.
+    pub const PASSED_OVER_MAX: usize = 20;
+
+    /// What its candidate begins with.
+    pub fn origin(&self) -> Origin {
+        self.snapshot.as_ref().map_or(Origin::Empty, |snapshot| Origin::Snapshot(snapshot.name))
+    }
+}
+
+/// A snapshot that a plan begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedSnapshot {
+    /// Its name.
+    pub name: SnapshotName,
+    /// The last sequence number in it.
+    pub sequence: Sequence,
 }
 
 impl Generations {
     /// What a replay from `from` would do: it begins with the newest intact snapshot at or below `from - 1`, whatever
-    /// fold made it. `FIRST` begins empty.
-    ///
-    /// If retention dropped what would have to be folded, this is a [`ReadError::BelowStart`](annals_store::ReadError)
-    /// that names what is left.
-    pub async fn plan(&self, from: Sequence) -> Result<PlanFacts, GenerationError> {
+    /// fold made it. `FIRST` begins empty. Touches nothing.
+    pub async fn plan(&self, from: Sequence) -> Result<Plan, GenerationError> {
+        match self.plan_what_is_there(from).await {
+            Err(GenerationError::Log(gone @ ReadError::BelowStart { .. })) => Ok(Plan {
+                refusal: Some(format!("retention dropped what is needed: {gone}")),
+                ..Plan::default()
+            }),
+            planned => planned,
+        }
+    }
+
+    async fn plan_what_is_there(&self, from: Sequence) -> Result<Plan, GenerationError> {
         let head = self.store.head().await?;
         let at_most = from.previous();
         let wanted = Wanted { model: &self.model, fold_version: None, log_id: head.log_id, at_most };
-        let choice = self.snapshots.choose(&*self.store, &wanted).await?;
-        let begin = choice.chosen.as_ref().map_or(Sequence::ZERO, SnapshotManifest::checkpoint);
+        let SnapshotChoice { chosen, passed_over } = self.snapshots.choose(&*self.store, &wanted).await?;
+        let begin = chosen.as_ref().map_or(Sequence::ZERO, SnapshotManifest::checkpoint);
         let live_id = self.live().await?.generation;
         let live = self.status(live_id).await?;
         let sample = self.sample(begin.next(), head).await?;
         let behind = self.behind(live.checkpoint, head).await?;
-        let events = known_events(&live, choice.chosen.as_ref()).saturating_add(behind);
-        let live_bytes = self.file_bytes(live_id);
-        let snapshot_bytes = choice.chosen.as_ref().map_or(0, |manifest| manifest.database_bytes);
-        Ok(PlanFacts {
-            snapshot: choice.chosen,
-            refused: choice.refused,
+        let events = known_events(&live, chosen.as_ref()).saturating_add(behind);
+        let snapshot_bytes = chosen.as_ref().map_or(0, |manifest| manifest.database_bytes);
+        // As much again for the WAL while it is written.
+        let disk_bytes = self.file_bytes(live_id).max(snapshot_bytes).saturating_mul(2);
+        let disk_bytes_free = self.catalog.free_bytes();
+        let cut = |passed: PassedOver| PassedOver { reason: cut(passed.reason), ..passed };
+        let planned = |manifest: SnapshotManifest| PlannedSnapshot {
+            name: manifest.name,
+            sequence: manifest.checkpoint(),
+        };
+        Ok(Plan {
+            snapshot: chosen.map(planned),
+            passed_over: passed_over.into_iter().take(Plan::PASSED_OVER_MAX).map(cut).collect(),
             fold_from: begin.next(),
-            first: head.first,
             head: head.last,
-            events_estimate: events,
-            bytes_estimate: events.saturating_mul(sample),
-            // As much again for the WAL while it is written.
-            disk_bytes_estimate: live_bytes.max(snapshot_bytes).saturating_mul(2),
-            disk_bytes_free: self.catalog.free_bytes(),
-            live_fold_version: live.fold_version,
+            events,
+            log_bytes: events.saturating_mul(sample),
+            disk_bytes,
+            disk_bytes_free,
+            estimated_ms: self.rate.estimated_ms(head.last.get().saturating_sub(begin.get())),
+            refusal: lack_of_room(disk_bytes, disk_bytes_free),
         })
     }
 
@@ -111,4 +144,14 @@ fn known_events(live: &GenerationStatus, snapshot: Option<&SnapshotManifest>) ->
     } else {
         live.checkpoint.get().saturating_sub(checkpoint)
     }
+}
+
+/// Why the disk has no room for the candidate, if it has none. What is short there would be short for the live
+/// generation and the log as well.
+fn lack_of_room(needed: u64, free: Option<u64>) -> Option<String> {
+    let free = free.filter(|free| *free < needed)?;
+    Some(format!(
+        "the candidate needs about {needed} bytes of disk and {free} are free in the folder of the read models; make \
+         room, then ask again"
+    ))
 }

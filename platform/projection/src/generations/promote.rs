@@ -65,7 +65,8 @@ enum Missing {
 
 impl Generations {
     /// Makes a candidate live: fences the live writer, folds what the candidate lacks, moves the pointer. What was
-    /// live before is kept for a rollback, and what was kept until then is given up. Doing it twice is the same.
+    /// live before is kept for a rollback, and what was kept until then is given up. Doing it twice is the same. An error
+    /// says that the candidate is not live.
     pub async fn promote(&self, id: GenerationId) -> Result<Promotion, GenerationError> {
         let live = self.live().await?;
         if live.generation == id {
@@ -78,7 +79,8 @@ impl Generations {
     }
 
     /// Makes the generation before the live one live again. If this program's fold continues it, it is brought up to
-    /// date first and readers see no step back; if not, it is as it was left. Doing it twice is the same.
+    /// date first and readers see no step back; if not, it is as it was left. Doing it twice is the same. An error says
+    /// that it is not live.
     pub async fn rollback(&self, id: GenerationId) -> Result<Rollback, GenerationError> {
         let live = self.live().await?;
         let status = self.status(id).await?;
@@ -102,6 +104,22 @@ impl Generations {
 
     /// Puts `to` in the place of what is live. Gives `to`'s checkpoint.
     async fn exchange(
+        &self,
+        live: Live,
+        to: GenerationId,
+        missing: Missing,
+    ) -> Result<Sequence, GenerationError> {
+        match self.move_pointer(live, to, missing).await {
+            // The pointer may have been moved all the same: then there is nothing to fail.
+            Err(error) => match self.live().await {
+                Ok(now) if now.generation == to => Ok(self.status(to).await?.checkpoint),
+                _ => Err(error),
+            },
+            moved => moved,
+        }
+    }
+
+    async fn move_pointer(
         &self,
         live: Live,
         to: GenerationId,

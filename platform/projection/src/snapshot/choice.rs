@@ -3,6 +3,7 @@
 use super::{SnapshotFolder, SnapshotManifest, SnapshotName, folder::blocking, manifest::Wanted};
 use crate::error::{GenerationError, SnapshotError};
 use annals_store::{EventStore, LogMismatch, check_same_log};
+use serde::{Deserialize, Serialize};
 
 /// Which snapshot a generation can begin with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,12 +12,12 @@ pub struct SnapshotChoice {
     /// The newest that is intact and suits; `None`: begin empty.
     pub chosen: Option<SnapshotManifest>,
     /// The newer ones, and why they are not used.
-    pub refused: Vec<Refusal>,
+    pub passed_over: Vec<PassedOver>,
 }
 
 /// A snapshot that is not used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassedOver {
     /// Its name.
     pub name: SnapshotName,
     /// Why not.
@@ -37,7 +38,7 @@ impl SnapshotFolder {
                     choice.chosen = Some(manifest);
                     break;
                 }
-                Err(reason) => choice.refused.push(Refusal { name, reason }),
+                Err(reason) => choice.passed_over.push(PassedOver { name, reason }),
             }
         }
         Ok(choice)

@@ -182,7 +182,7 @@ impl SnapshotFolder {
         let path = self.path(name, MANIFEST);
         let bytes = fs::read(&path).map_err(file_error(&path))?;
         let manifest = SnapshotManifest::from_bytes(&bytes).map_err(|reason| refused(name, reason))?;
-        if manifest.name != name.to_string() {
+        if manifest.name != name {
             return Err(refused(name, format!("its manifest is that of {}", manifest.name)));
         }
         Ok(manifest)

@@ -1,3 +1,4 @@
+use super::SnapshotName;
 use crate::{FoldVersion, GenerationStatus, ReadModel, Tally};
 use annals_event::{LogId, Sequence};
 use annals_store::SeenLog;
@@ -16,7 +17,7 @@ pub struct SnapshotManifest {
     /// The release that wrote it.
     pub build: String,
     /// The snapshot's name.
-    pub name: String,
+    pub name: SnapshotName,
     /// The read model's name.
     pub model: String,
     /// Which tables it has.
@@ -63,11 +64,11 @@ struct Sealed {
 }
 
 impl SnapshotManifest {
-    pub(super) fn new(name: super::SnapshotName, status: &GenerationStatus, packed: Packed) -> Self {
+    pub(super) fn new(name: SnapshotName, status: &GenerationStatus, packed: Packed) -> Self {
         Self {
             format: FORMAT,
             build: env!("CARGO_PKG_VERSION").to_owned(),
-            name: name.to_string(),
+            name,
             model: status.model.clone(),
             schema_hash: status.schema_hash.to_string(),
             fold_version: status.fold_version.get(),
@@ -111,8 +112,7 @@ impl SnapshotManifest {
             compressed_bytes: self.compressed_bytes,
             database_bytes: self.database_bytes,
         };
-        let name = self.name.parse().ok()?;
-        let found = Self { build: self.build.clone(), ..Self::new(name, &status, packed) };
+        let found = Self { build: self.build.clone(), ..Self::new(self.name, &status, packed) };
         (found != *self).then(|| "its database is not what its manifest says".to_owned())
     }
 

@@ -18,7 +18,7 @@ mod name;
 mod pack;
 mod policy;
 
-pub use choice::{Refusal, SnapshotChoice};
+pub use choice::{PassedOver, SnapshotChoice};
 pub use folder::SnapshotFolder;
 pub use manifest::SnapshotManifest;
 pub(crate) use manifest::Wanted;

@@ -1,4 +1,5 @@
 use annals_event::Sequence;
+use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 use uuid::Uuid;
 
@@ -6,7 +7,8 @@ use uuid::Uuid;
 const DIGITS: usize = 20;
 
 /// The name of a snapshot: `<sequence number>-<uuid>`. Never anything else, so that it can be part of a path.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct SnapshotName {
     sequence: Sequence,
     id: Uuid,
@@ -36,6 +38,20 @@ impl fmt::Display for SnapshotName {
 impl fmt::Debug for SnapshotName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl From<SnapshotName> for String {
+    fn from(name: SnapshotName) -> Self {
+        name.to_string()
+    }
+}
+
+impl TryFrom<String> for SnapshotName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
     }
 }
 

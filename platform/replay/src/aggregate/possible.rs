@@ -18,20 +18,18 @@ impl Replay {
             E::Verified { .. } => self.phase == Phase::Verifying,
             E::PromotionRequested {} => self.phase == Phase::Ready,
             E::Promoted { generation, .. } => {
-                self.phase == Phase::Promoting && self.candidate.as_ref() == Some(generation)
+                self.phase == Phase::Promoting && self.candidate == Some(*generation)
             }
             E::RollbackRequested {} => self.phase == Phase::Promoted && self.replaced.is_some(),
             E::RollbackFailed { .. } => self.phase == Phase::RollingBack,
             E::RolledBack { generation, .. } => {
-                self.phase == Phase::RollingBack && self.replaced.as_ref() == Some(generation)
+                self.phase == Phase::RollingBack && self.replaced == Some(*generation)
             }
-            E::Retired { generation } => {
-                self.phase == Phase::Promoted && self.replaced.as_ref() == Some(generation)
-            }
+            E::Retired { generation } => self.phase == Phase::Promoted && self.replaced == Some(*generation),
             E::Superseded { .. } => self.phase == Phase::Ready,
             E::Cancelled {} => self.can_end_early(),
             E::Discarded { generation } | E::DiscardFailed { generation, .. } => {
-                self.garbage().is_some_and(|garbage| garbage.generation() == generation)
+                self.garbage().is_some_and(|garbage| garbage.generation() == *generation)
             }
             E::Failed { .. } => self.can_end_early() || self.phase == Phase::Promoting,
         }

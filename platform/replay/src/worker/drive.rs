@@ -1,7 +1,7 @@
 //! One replay, from the phase it is in to one where nothing is left to do.
 //!
 //! Each round reads the replay from its own stream, does the step of its phase and records it. The step is done
-//! before it is recorded, so after a kill it is done again; hosts make that harmless. Recording is refused when
+//! before it is recorded, so after a kill it is done again, which is harmless. Recording is refused when
 //! somebody cancelled in between, and then the candidate is given up. A replay that becomes unreadable meanwhile is left
 //! where it is, with its candidate.
 
@@ -9,10 +9,9 @@ use super::{
     WorkerOptions,
     step::{Interrupted, Step},
 };
-use crate::{
-    Phase, ReadModelHost, Replay, ReplayCommand, ReplayError, ReplayId, Replays, error::passes_by_itself,
-};
+use crate::{Phase, Replay, ReplayCommand, ReplayError, ReplayId, Replays, error::passes_by_itself};
 use annals_aggregate::Context;
+use annals_projection::Generations;
 use annals_store::Backoff;
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +20,7 @@ pub(super) struct Shutdown;
 
 pub(super) struct Drive<'a> {
     pub(super) id: ReplayId,
-    pub(super) host: &'a dyn ReadModelHost,
+    pub(super) generations: &'a Generations,
     pub(super) replays: &'a Replays,
     pub(super) options: &'a WorkerOptions,
     /// The worker's.

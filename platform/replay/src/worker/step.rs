@@ -7,8 +7,11 @@
 //!   worker is to stop; only a promotion and a rollback are never left in the middle.
 
 use super::drive::Drive;
-use crate::{HostError, Phase, Plan, Replay, ReplayCommand, progress::Meter};
+use crate::{Garbage, Phase, Replay, ReplayCommand, progress::Meter};
 use annals_event::Sequence;
+use annals_projection::{
+    FoldControl, FoldError, FoldStopped, GenerationError, GenerationId, Generations, Plan, Until,
+};
 use annals_store::Backoff;
 use std::{convert::Infallible, future::Future};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -55,49 +58,44 @@ impl<'a> Step<'a> {
     }
 
     async fn work(&self) -> Result<ReplayCommand, Interrupted> {
-        let host = self.drive.host;
-        let candidate = self.replay.candidate.as_deref().unwrap_or_default();
-        let former = self.replay.replaced.as_deref().unwrap_or_default();
+        let generations = self.generations();
+        let named = |generation: Option<GenerationId>| {
+            generation.ok_or_else(|| Interrupted::Failed("its events name no generation".to_owned()))
+        };
+        let (candidate, previous) = (|| named(self.replay.candidate), || named(self.replay.replaced));
         match self.replay.phase {
             Phase::Requested => {
                 let from = Sequence::new(self.replay.from);
-                self.again(|| host.plan(from)).await.map(ReplayCommand::Plan)
+                self.again(|| generations.plan(from)).await.map(ReplayCommand::Plan)
             }
-            Phase::Planned => Ok(ReplayCommand::Restore { generation: self.drive.id.to_string() }),
+            Phase::Planned => Ok(ReplayCommand::Restore { generation: self.drive.id.candidate() }),
             Phase::Restoring => {
-                let plan = self.plan();
-                let checkpoint = self.again(|| host.restore(candidate, &plan)).await?.get();
-                Ok(ReplayCommand::Fold { checkpoint })
+                let (candidate, origin) = (candidate()?, self.plan().origin());
+                let created = self.again(|| generations.create(candidate, origin)).await?;
+                Ok(ReplayCommand::Fold { checkpoint: created.checkpoint.get() })
             }
             Phase::Folding => {
-                let live = self.again(|| host.live_checkpoint()).await?;
-                let until = live.min(Sequence::new(self.plan().head));
-                let checkpoint = self.fold(candidate, until).await?.get();
+                let live = self.again(|| generations.live_reach()).await?;
+                let checkpoint = self.fold(candidate()?, live.min(self.plan().head)).await?.get();
                 Ok(ReplayCommand::CatchUp { checkpoint })
             }
             Phase::CatchingUp => {
-                let checkpoint = self.catch_up(candidate).await?.get();
+                let checkpoint = self.catch_up(candidate()?).await?.get();
                 Ok(ReplayCommand::Verify { checkpoint })
             }
-            Phase::Verifying => {
-                let verified = self.again(|| host.verify(candidate, &self.work)).await?;
-                let head = Sequence::new(self.plan().head);
-                self.again(|| host.rehearse(candidate, head, &self.work)).await?;
-                Ok(ReplayCommand::RecordVerified(verified))
-            }
+            Phase::Verifying => self.verify(candidate()?).await,
             Phase::Promoting => {
-                let promotion = self.again(|| host.promote(candidate)).await?;
+                let candidate = candidate()?;
+                let promotion = self.again(|| generations.promote(candidate)).await?;
                 let (replaced, checkpoint) = (promotion.replaced, promotion.checkpoint.get());
                 Ok(ReplayCommand::RecordPromoted { replaced, checkpoint })
             }
             Phase::RollingBack => {
-                let behind = self.again(|| host.roll_back(candidate, former)).await?;
+                let previous = previous()?;
+                let behind = self.again(|| generations.rollback(previous)).await?.behind;
                 Ok(ReplayCommand::RecordRolledBack { behind })
             }
-            Phase::Cancelled | Phase::Superseded | Phase::Failed | Phase::Retired => {
-                let Some(garbage) = self.replay.garbage() else { return Err(Interrupted::Ended) };
-                self.again(|| host.discard(garbage)).await.map(|()| ReplayCommand::RecordDiscarded)
-            }
+            Phase::Cancelled | Phase::Superseded | Phase::Failed | Phase::Retired => self.discard().await,
             // Nothing is due in them.
             Phase::Unknown | Phase::Ready | Phase::Promoted | Phase::RolledBack | Phase::Unreadable => {
                 Err(Interrupted::Ended)
@@ -105,40 +103,69 @@ impl<'a> Step<'a> {
         }
     }
 
+    fn generations(&self) -> &Generations {
+        self.drive.generations
+    }
+
     fn plan(&self) -> Plan {
         self.replay.plan.clone().unwrap_or_default()
     }
 
-    /// Folds until the candidate is close behind the live generation, however fast the log grows.
-    async fn catch_up(&self, candidate: &str) -> Result<Sequence, Interrupted> {
-        let mut live = self.again(|| self.drive.host.live_checkpoint()).await?;
+    fn control(&self) -> FoldControl {
+        FoldControl::new(self.work.clone())
+    }
+
+    /// Folds until the candidate lags little behind the live generation, however fast the log grows.
+    async fn catch_up(&self, candidate: GenerationId) -> Result<Sequence, Interrupted> {
+        let generations = self.generations();
+        let mut live = self.again(|| generations.live_reach()).await?;
         loop {
             let checkpoint = self.fold(candidate, live).await?;
-            live = self.again(|| self.drive.host.live_checkpoint()).await?;
+            live = self.again(|| generations.live_reach()).await?;
             if live.get().saturating_sub(checkpoint.get()) <= self.drive.options.caught_up_within {
                 return Ok(checkpoint);
             }
         }
     }
 
-    async fn fold(&self, candidate: &str, until: Sequence) -> Result<Sequence, Interrupted> {
-        let host = self.drive.host;
-        let begun = self.again(|| host.checkpoint(candidate)).await?.unwrap_or_default();
-        let meter = Meter::new(self.plan().fold_from.saturating_sub(1), begun.get(), until.get());
+    async fn verify(&self, candidate: GenerationId) -> Result<ReplayCommand, Interrupted> {
+        let (generations, head) = (self.generations(), self.plan().head);
+        let verified = self.again(|| generations.verify(candidate, self.control())).await?;
+        let difference = verified.ok_or_else(|| self.stopped())?;
+        self.reached(self.again(|| generations.rehearse(candidate, head, self.control())).await?)?;
+        Ok(ReplayCommand::RecordVerified(difference))
+    }
+
+    async fn discard(&self) -> Result<ReplayCommand, Interrupted> {
+        let generations = self.generations();
+        match self.replay.garbage().ok_or(Interrupted::Ended)? {
+            Garbage::Candidate(id) => self.again(|| generations.remove(id)).await?,
+            Garbage::Former(id) => self.again(|| generations.discard(id)).await?,
+        }
+        Ok(ReplayCommand::RecordDiscarded)
+    }
+
+    async fn fold(&self, candidate: GenerationId, until: Sequence) -> Result<Sequence, Interrupted> {
+        let generations = self.generations();
+        let found = self.again(|| generations.find(candidate)).await?;
+        let begun = found.map_or(Sequence::ZERO, |status| status.checkpoint);
+        let meter = Meter::new(self.plan().fold_from.previous().get(), begun.get(), until.get());
         let meter = meter.after(self.drive.replays.board.progress(self.drive.id));
+        let until = Until::Sequence(until);
         let folded = tokio::select! {
-            folded = self.again(|| host.fold(candidate, until, &self.work)) => folded?,
+            folded = self.again(|| generations.fold_to(candidate, until, self.control())) => folded?,
             never = self.show_progress(candidate, &meter) => match never {},
         };
-        self.show(&meter, folded);
-        Ok(folded)
+        self.reached(folded.stopped)?;
+        self.show(&meter, folded.status.checkpoint);
+        Ok(folded.status.checkpoint)
     }
 
     /// Reads the candidate's control row now and then and shows how far it is.
-    async fn show_progress(&self, candidate: &str, meter: &Meter) -> Infallible {
+    async fn show_progress(&self, candidate: GenerationId, meter: &Meter) -> Infallible {
         loop {
-            if let Ok(Some(checkpoint)) = self.drive.host.checkpoint(candidate).await {
-                self.show(meter, checkpoint);
+            if let Ok(Some(status)) = self.generations().find(candidate).await {
+                self.show(meter, status.checkpoint);
             }
             tokio::time::sleep(self.drive.options.progress_every).await;
         }
@@ -151,24 +178,35 @@ impl<'a> Step<'a> {
     /// Tries something until it works, fails for good, or is not wanted any more.
     async fn again<T, F>(&self, mut attempt: impl FnMut() -> F) -> Result<T, Interrupted>
     where
-        F: Future<Output = Result<T, HostError>>,
+        F: Future<Output = Result<T, GenerationError>>,
     {
         let mut backoff = Backoff::outage();
         loop {
-            let reason = match attempt().await {
+            let error = match attempt().await {
                 Ok(done) => return Ok(done),
-                Err(HostError::Failed(reason)) => return Err(Interrupted::Failed(reason)),
-                Err(HostError::Cancelled) => return Err(self.stopped()),
-                Err(HostError::Unavailable(reason)) => reason,
+                Err(error) if error.is_transient() || is_overtaken(&error) => error,
+                Err(error) => return Err(Interrupted::Failed(error.to_string())),
             };
             if !backoff.has_begun() {
-                tracing::warn!(replay = %self.drive.id, %reason, "a step of the replay cannot be done; trying again");
+                tracing::warn!(replay = %self.drive.id, %error, "a step of the replay cannot be done; trying again");
             }
             self.work.run_until_cancelled(backoff.wait()).await.ok_or_else(|| self.stopped())?;
+        }
+    }
+
+    fn reached(&self, stopped: FoldStopped) -> Result<(), Interrupted> {
+        match stopped {
+            FoldStopped::Reached => Ok(()),
+            FoldStopped::Cancelled => Err(self.stopped()),
         }
     }
 
     fn stopped(&self) -> Interrupted {
         if self.drive.shutdown.is_cancelled() { Interrupted::Shutdown } else { Interrupted::Ended }
     }
+}
+
+/// Whether somebody else was at the same generation or pointer at the same time: the next look shows what is left to do.
+fn is_overtaken(error: &GenerationError) -> bool {
+    matches!(error, GenerationError::PointerMoved | GenerationError::Fold(FoldError::Fenced { .. }))
 }

@@ -7,8 +7,8 @@ use annals_projection::{
     Catalog, Generations, Projector, ProjectorError, ProjectorHandle, ProjectorOptions, ReadModel,
 };
 use annals_replay::{
-    GenerationsHost, Phase, ReadModelHost, ReplayEvent, ReplayId, ReplayMode, ReplayRequest, ReplayStatus,
-    ReplayWorker, Replays, WorkerError, WorkerOptions,
+    Phase, ReplayEvent, ReplayId, ReplayMode, ReplayRequest, ReplayStatus, ReplayWorker, Replays,
+    WorkerError, WorkerOptions,
 };
 use annals_store::{EventStore, GappedStore};
 use annals_store_log::LogStore;
@@ -164,7 +164,7 @@ impl Projecting {
 /// What a worker is made of.
 pub struct Worker {
     pub replays: Replays,
-    pub hosts: Vec<Arc<dyn ReadModelHost>>,
+    pub generations: Vec<Generations>,
     pub options: WorkerOptions,
 }
 
@@ -177,8 +177,7 @@ impl Worker {
         let mut options = WorkerOptions::default();
         options.progress_every = Duration::from_millis(1);
         options.standby_every = Duration::from_millis(5);
-        let host = |generations| Arc::new(GenerationsHost::new(generations)) as Arc<dyn ReadModelHost>;
-        Self { replays: Replays::new(store), hosts: generations.into_iter().map(host).collect(), options }
+        Self { replays: Replays::new(store), generations: generations.into_iter().collect(), options }
     }
 }
 
@@ -190,8 +189,9 @@ pub struct Working {
 }
 
 impl Working {
-    pub fn start(Worker { replays, hosts, options }: Worker) -> Self {
-        let (cancel, worker) = (CancellationToken::new(), ReplayWorker::new(replays.clone(), hosts, options));
+    pub fn start(Worker { replays, generations, options }: Worker) -> Self {
+        let (cancel, worker) =
+            (CancellationToken::new(), ReplayWorker::new(replays.clone(), generations, options));
         let task = tokio::spawn(worker.run(cancel.clone()));
         Self { replays, cancel, task }
     }

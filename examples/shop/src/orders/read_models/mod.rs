@@ -10,7 +10,6 @@ use crate::tasks::Tasks;
 use annals::projection::{
     Catalog, Generations, ModelError, Projector, ProjectorHandle, ProjectorOptions, ReadModel, SnapshotPolicy,
 };
-use annals::replay::{GenerationsHost, ReadModelHost};
 use annals::store::EventStore;
 use anyhow::Result;
 use std::sync::Arc;
@@ -54,18 +53,15 @@ impl ReadModels {
 pub struct Started {
     /// What they answer.
     pub queries: Queries,
-    /// What a replay needs of each.
-    pub hosts: Vec<Arc<dyn ReadModelHost>>,
+    /// The generations of each, for replays.
+    pub generations: Vec<Generations>,
 }
 
 /// Starts to fold `store` into the read models.
 pub async fn start(store: Arc<dyn EventStore>, catalog: Catalog, tasks: &mut Tasks) -> Result<Started> {
     let ReadModels { order_summary, customer_value, daily_sales } = ReadModels::new()?;
-    let host = |model: &ReadModel| -> Arc<dyn ReadModelHost> {
-        let generations = Generations::new(catalog.clone(), model.clone(), store.clone());
-        Arc::new(GenerationsHost::new(generations))
-    };
-    let hosts = [&order_summary, &customer_value, &daily_sales].map(host).to_vec();
+    let generations = |model: &ReadModel| Generations::new(catalog.clone(), model.clone(), store.clone());
+    let generations = [&order_summary, &customer_value, &daily_sales].map(generations).to_vec();
     let options = |model, every| {
         ProjectorOptions::new(catalog.clone(), model, store.clone())
             .snapshots(SnapshotPolicy::every(every).keep(SNAPSHOTS_KEPT))
@@ -76,7 +72,7 @@ pub async fn start(store: Arc<dyn EventStore>, catalog: Catalog, tasks: &mut Tas
         daily_sales: project(options(daily_sales, SNAPSHOT_EVERY_EVENTS), tasks).await?,
         store: store.clone(),
     };
-    Ok(Started { queries, hosts })
+    Ok(Started { queries, generations })
 }
 
 async fn project(options: ProjectorOptions, tasks: &mut Tasks) -> Result<ProjectorHandle> {
