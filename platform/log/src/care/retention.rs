@@ -17,12 +17,12 @@ mod plan;
 use crate::error::{Corruption, MaintenanceError, OpenError, ReadError};
 use crate::files::{BASE, replace_file};
 use crate::format::{
-    AppendPayload, BASE_NOT_THIS_LOGS, BASE_NOT_WELL_FORMED, Base, BaseContents, FRAMES_AT, FoundBase,
-    FrameHeader, Kind, LogStart, SegmentHeader, SegmentNumber, damaged_base, records_in,
+    BASE_NOT_THIS_LOGS, BASE_NOT_WELL_FORMED, Base, BaseContents, FRAMES_AT, FoundBase, Frame, Kind,
+    LogStart, SegmentHeader, SegmentNumber, damaged_base,
 };
 use crate::open::remove_segments;
 use crate::options::planted;
-use crate::read::{Readable, Reader, Shared, Spot, Wanted, each_frame};
+use crate::read::{Readable, Reader, Shared, Wanted, each_frame};
 use crate::state::{Chain, Request, StreamHash};
 use annals_event::{Sequence, Version};
 use plan::{Plan, plan};
@@ -180,9 +180,8 @@ impl Fold {
 
     fn take_segment(&mut self, reader: &Reader, readable: &Readable) -> Result<(), RetainError> {
         let Readable { segment, end, next } = readable;
-        each_frame(reader, readable, FRAMES_AT, Wanted::All, |Spot { offset, .. }, header, payload| {
-            self.take_frame(reader, header, payload, offset)?;
-            self.end = (header.next(), header.chain());
+        each_frame(reader, readable, FRAMES_AT, Wanted::All, |frame| {
+            self.take_frame(reader, frame)?;
             Ok(ControlFlow::Continue(()))
         })?;
         match next {
@@ -193,29 +192,20 @@ impl Fold {
         }
     }
 
-    fn take_frame(
-        &mut self,
-        reader: &Reader,
-        header: &FrameHeader,
-        payload: &[u8],
-        offset: u64,
-    ) -> Result<(), &'static str> {
-        if (header.first, header.previous) != self.end {
-            return Err("the frame does not follow the one before it");
-        }
-        if header.kind != Kind::Append {
-            return Ok(());
-        }
-        let parsed = AppendPayload::parse(payload).ok_or("the frame's payload is too short")?;
-        self.contents.marks.extend(parsed.marks().ok_or("the frame's marks are not well-formed")?);
-        let request = Request { id: header.request_id, first: header.first };
-        self.contents.requests.push(request, header.recorded_at);
-        while self.contents.requests.drop_oldest(reader.shared.options.requests).is_some() {}
-        let hasher = &reader.shared.hasher;
-        for record in records_in(hasher, header, payload, parsed.records_at, offset, |_, _| true)? {
+    fn take_frame(&mut self, reader: &Reader, frame: &Frame<'_>) -> Result<(), &'static str> {
+        let header = &frame.header;
+        header.check_follows(self.end.0, self.end.1)?;
+        self.contents.marks.extend(frame.marks()?);
+        for record in frame.records(&reader.shared.hasher, |_, _| true)? {
             let version = self.heads.entry(record.stream).or_insert(record.version);
             *version = record.version.max(*version);
         }
+        if header.kind == Kind::Append {
+            let request = Request { id: header.request_id, first: header.first };
+            self.contents.requests.push(request, header.recorded_at);
+            while self.contents.requests.drop_oldest(reader.shared.options.requests).is_some() {}
+        }
+        self.end = (header.next(), header.chain());
         Ok(())
     }
 

@@ -25,6 +25,11 @@ pub(crate) const PAYLOAD_BYTES_MAX: usize = (4 << 20) + (64 << 10);
 /// Most bytes of frames that are written and synced at once, unless a single frame is larger.
 pub(crate) const GROUP_BYTES_MAX: usize = 8 << 20;
 
+/// What is wrong where no frame begins.
+pub(crate) const NO_FRAME: &str = "no whole frame begins here";
+/// What is wrong with a frame of which only the header is whole.
+pub(crate) const BAD_PAYLOAD: &str = "the frame's payload does not match its checksum";
+
 /// A byte of the log, counted over all segments: the segment's base plus the offset in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position(u64);
@@ -100,6 +105,24 @@ pub(crate) struct FrameHeader {
 }
 
 impl FrameHeader {
+    /// Whether the frame stands where the log ended with `next` and `chain`; else what is wrong.
+    pub(crate) fn check_follows(&self, next: Sequence, chain: Chain) -> Result<(), &'static str> {
+        let follows = self.first == next && self.previous == chain;
+        if follows { Ok(()) } else { Err("the frame does not follow the one before it") }
+    }
+
+    /// The payload in the bytes after the header, up to the next frame; else what is wrong with them.
+    pub(crate) fn payload_in<'a>(&self, body: &'a [u8]) -> Result<&'a [u8], &'static str> {
+        let Some((payload, padding)) = body.split_at_checked(from_u32(self.payload_bytes)) else {
+            return Err(BAD_PAYLOAD);
+        };
+        // No checksum covers the padding.
+        if padding.iter().any(|&byte| byte != 0) {
+            return Err("the frame's padding is not zero");
+        }
+        if crc32c(payload) == self.payload_crc { Ok(payload) } else { Err(BAD_PAYLOAD) }
+    }
+
     /// Where the position stands in an encoded header.
     pub(crate) const POSITION_AT: usize = 16;
 
@@ -198,14 +221,6 @@ pub(crate) fn mark_frame(kind: Kind, log: LogTag, end: &LogEnd) -> FrameHeader {
         previous: end.chain,
         payload_crc: crc32c(&[]),
     }
-}
-
-/// What is wrong with a frame whose padding fails [`is_padding`].
-pub(crate) const BAD_PADDING: &str = "the frame's padding is not zero";
-
-/// Whether the bytes behind a payload, which no checksum covers, are what they must be.
-pub(crate) fn is_padding(bytes: &[u8]) -> bool {
-    bytes.iter().all(|&byte| byte == 0)
 }
 
 /// Bytes of a frame with a payload of this size, padding included.

@@ -9,8 +9,11 @@
 //!   file with another link does not hold.
 //! * A posting carries the checksum of its record, so a single record is verified without its frame.
 
+use crate::format::frame::FrameHeader;
 use crate::format::segment::SegmentNumber;
-use crate::num::{array_at, crc32c, from_u32, i64_at, put, to_u32, to_u64, u32_at, u64_at, u128_at};
+use crate::num::{
+    array_at, crc32c, from_u32, i64_at, put, to_u32, to_u64, to_usize, u32_at, u64_at, u128_at,
+};
 use crate::state::{Chain, StreamHash};
 use annals_event::{LogId, Sequence, Version};
 use bytes::Bytes;
@@ -54,7 +57,7 @@ pub(crate) struct VersionRange {
 impl VersionRange {
     /// Which of `count` postings that begin at version `first` are in the range.
     fn of_postings(self, first: Version, count: usize) -> std::ops::Range<usize> {
-        let place = |version: u64| crate::num::to_usize(version.saturating_sub(first.get())).min(count);
+        let place = |version: u64| to_usize(version.saturating_sub(first.get())).min(count);
         let from = place(self.from.get());
         from..place(self.to.get().saturating_add(1)).max(from)
     }
@@ -118,11 +121,6 @@ pub(crate) struct IndexedRecord {
     pub(crate) posting: Posting,
 }
 
-/// The records in runs of one stream each, as they stand in a frame.
-pub(crate) fn runs(records: &[IndexedRecord]) -> impl Iterator<Item = &[IndexedRecord]> {
-    records.chunk_by(|record, next| record.stream == next.stream)
-}
-
 impl ActiveIndex {
     /// An index that takes nothing in, for a segment that has an index file already.
     pub(crate) fn void() -> Self {
@@ -156,6 +154,25 @@ impl ActiveIndex {
         self.streams.len()
     }
 
+    /// Takes in a frame, `offset` into the segment, with these records. `link` says for each run of records of one stream which
+    /// is the newest earlier segment with events of it, 0: none.
+    pub(crate) fn take_in(
+        &mut self,
+        frame: &FrameHeader,
+        offset: u64,
+        records: &[IndexedRecord],
+        mut link: impl FnMut(&[IndexedRecord]) -> u32,
+    ) {
+        for run in records.chunk_by(|record, next| record.stream == next.stream) {
+            let previous_segment = link(run);
+            self.add(run, previous_segment);
+        }
+        if frame.events > 0 {
+            let offset = to_u32(to_usize(offset));
+            self.pass(Waypoint { first: frame.first, recorded_at: frame.recorded_at, offset });
+        }
+    }
+
     /// Adds consecutive records of one stream.
     pub(crate) fn add(&mut self, run: &[IndexedRecord], previous_segment: u32) {
         let Some((first, rest)) = run.split_first().filter(|_| !self.is_void) else { return };
@@ -181,7 +198,7 @@ impl ActiveIndex {
     }
 
     /// Takes the frame as a waypoint if the last one is far enough away.
-    pub(crate) fn pass(&mut self, frame: Waypoint) {
+    fn pass(&mut self, frame: Waypoint) {
         let far = |last: &Waypoint| frame.offset.saturating_sub(last.offset) >= WAYPOINT_EVERY_BYTES;
         if !self.is_void && self.waypoints.last().is_none_or(far) {
             self.waypoints.push(frame);

@@ -5,6 +5,7 @@
 
 mod base;
 mod checkpoint;
+mod cursor;
 mod end;
 mod frame;
 mod index;
@@ -20,21 +21,21 @@ pub(crate) use base::{
     damaged_base,
 };
 pub(crate) use checkpoint::{Checkpoint, CheckpointBuilder, heads_bytes};
+pub(crate) use cursor::{Cursor, Frame, Stop};
 pub(crate) use end::LogEnd;
 pub(crate) use frame::{
-    AppendPayload, BAD_PADDING, FRAME_HEADER_BYTES, FrameHeader, GROUP_BYTES_MAX, Kind, LogTag,
-    PAYLOAD_BYTES_MAX, PRELUDE_BYTES, Position, encode_prelude, frame_bytes, is_padding, mark_frame,
+    AppendPayload, BAD_PAYLOAD, FRAME_HEADER_BYTES, FrameHeader, GROUP_BYTES_MAX, Kind, LogTag, NO_FRAME,
+    PAYLOAD_BYTES_MAX, PRELUDE_BYTES, Position, encode_prelude, frame_bytes, mark_frame,
 };
 #[cfg(test)]
 pub(crate) use index::SEALED_HERE;
 pub(crate) use index::{
-    ActiveIndex, IndexOf, IndexedRecord, Posting, SegmentIndex, StreamPostings, VersionRange, Waypoint, runs,
+    ActiveIndex, IndexOf, IndexedRecord, Posting, SegmentIndex, StreamPostings, VersionRange, Waypoint,
 };
 pub use manifest::Backup;
 pub(crate) use manifest::{Digest, Lack, Listed, Manifest, is_primary};
-pub(crate) use records::records_in;
 pub(crate) use scan::{
-    Extent, Scanned, Scanner, content_end, content_start, first_header, first_header_anywhere, last_synced_to,
+    Extent, content_end, content_start, first_header, first_header_anywhere, last_synced_to,
 };
 pub(crate) use secret::{LogSecret, SECRET_BYTES};
 pub(crate) use segment::{

@@ -13,17 +13,17 @@ use crate::disk::{DiskFile, Environment};
 use crate::error::{Corruption, OpenError};
 use crate::files::{CHECKPOINT, open_error, read_file};
 use crate::format::{
-    ActiveIndex, AppendPayload, BASE_NOT_WELL_FORMED, Base, Checkpoint, Extent, FRAME_HEADER_BYTES,
-    FRAMES_AT, FrameHeader, GROUP_BYTES_MAX, IndexedRecord, Kind, LogTag, Position, Scanned, Scanner,
-    SegmentHeader, SegmentNumber, damaged_base, last_synced_to, records_in,
+    ActiveIndex, BASE_NOT_WELL_FORMED, Base, Checkpoint, Cursor, Extent, FRAME_HEADER_BYTES, FRAMES_AT,
+    Frame, GROUP_BYTES_MAX, Kind, LogTag, Position, SegmentHeader, SegmentNumber, Stop, damaged_base,
+    last_synced_to,
 };
 use crate::num::to_u64;
 use crate::open::folder::{LogFiles, check_new, missing_segment, read_files, remove_segments};
 use crate::open::repair;
 use crate::options::{Options, planted};
 use crate::read::{State, UNWRITTEN_BYTES_MAX, Unwritten, footer_offset, unwritten_bytes};
-use crate::state::{Heads, StreamHasher, Window};
-use std::{collections::HashSet, sync::Arc};
+use crate::state::{StreamHasher, Window};
+use std::{collections::HashSet, ops::ControlFlow, sync::Arc};
 
 /// A log as it was found, and mended.
 pub(crate) struct Recovered {
@@ -282,21 +282,13 @@ impl<'a> Recovery<'a> {
         replayed: &mut Replayed,
         durable_to: Position,
     ) -> Result<Ending, OpenError> {
-        let mut scanner = Scanner::new(extent);
-        let (offset, what) = loop {
-            let offset = scanner.offset();
-            match scanner.next().map_err(|error| self.io(segment.number, error))? {
-                Scanned::End => return Ok(Ending::Whole),
-                Scanned::Bad(what) => break (offset, what),
-                Scanned::Frame { header, payload } => {
-                    if let Err(what) = self.replay_frame(&header, payload, offset, replayed) {
-                        break (offset, what);
-                    }
-                    if header.kind == Kind::Footer {
-                        return Ok(self.ended_by_footer(segment, next, offset));
-                    }
-                }
+        let stop = Cursor::new(extent).each(|frame| self.replay_frame(frame, replayed));
+        let (offset, what) = match stop.map_err(|error| self.io(segment.number, error))? {
+            Stop::End => return Ok(Ending::Whole),
+            Stop::Enough(footer) => {
+                return Ok(self.ended_by_footer(segment, next, footer.position.since(segment.base)));
             }
+            Stop::Bad { offset, what } => (offset, what),
         };
         let damaged = Extent { from: offset, ..extent };
         if next.is_some() || self.damage.is_some() || self.was_durable(damaged, segment, durable_to)? {
@@ -339,48 +331,28 @@ impl<'a> Recovery<'a> {
         Ok(durable_to > position || later.is_some_and(|synced_to| synced_to > position))
     }
 
-    /// Takes in one frame, if it follows what is there.
+    /// Takes in one frame, if it follows what is there. `Break`: it is the footer.
     fn replay_frame(
         &self,
-        header: &FrameHeader,
-        payload: &[u8],
-        offset: u64,
+        frame: &Frame<'_>,
         replayed: &mut Replayed,
-    ) -> Result<(), &'static str> {
-        let state = &mut replayed.state;
-        let chained = header.previous == state.end.chain || planted!(self.options, ChainNotChecked);
-        if !chained || header.first != state.end.next {
-            return Err("the frame does not follow the one before it");
-        }
+    ) -> Result<ControlFlow<()>, &'static str> {
+        let (header, state) = (&frame.header, &mut replayed.state);
+        let unchecked = planted!(self.options, ChainNotChecked);
+        header.check_follows(state.end.next, if unchecked { header.previous } else { state.end.chain })?;
         if header.kind != Kind::Footer {
-            let records = self.records_of(header, payload, offset, &state.decided.heads)?;
-            if header.kind == Kind::Append {
-                let parsed = AppendPayload::parse(payload).and_then(|payload| payload.marks());
-                state.decided.marks.extend(parsed.ok_or("the frame's marks are not well-formed")?);
-            }
+            let heads = &state.decided.heads;
+            let records = frame.records(&self.hasher, |stream, version| {
+                // Without its base nobody knows where the log's streams begin.
+                self.base_damage.is_some() || version.get() <= heads.version(stream).get() + 1
+            })?;
+            state.decided.marks.extend(frame.marks()?);
             state.apply(header, &records);
             replayed.is_fresh = false;
             replayed.closed = header.kind == Kind::Close;
         }
         replayed.synced_to = replayed.synced_to.max(header.synced_to);
-        Ok(())
-    }
-
-    fn records_of(
-        &self,
-        header: &FrameHeader,
-        payload: &[u8],
-        offset: u64,
-        heads: &Heads,
-    ) -> Result<Vec<IndexedRecord>, &'static str> {
-        if header.events == 0 {
-            return Ok(Vec::new());
-        }
-        let records_at = AppendPayload::parse(payload).ok_or("the frame's payload is too short")?.records_at;
-        records_in(&self.hasher, header, payload, records_at, offset, |stream, version| {
-            // Without its base nobody knows where the log's streams begin.
-            self.base_damage.is_some() || version.get() <= heads.version(stream).get() + 1
-        })
+        Ok(if header.kind == Kind::Footer { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
     fn has_index(&self, segment: SegmentNumber) -> bool {
@@ -400,10 +372,9 @@ impl<'a> Recovery<'a> {
         let from = footer_offset(segment, next);
         let to = from + to_u64(FRAME_HEADER_BYTES);
         let extent = Extent { file: &*file, log: self.tag, base: segment.base, from, to };
-        let mut scanner = Scanner::new(extent);
-        let found = scanner.next().map_err(|error| self.io(segment.number, error))?;
-        Ok(matches!(found, Scanned::Frame { header, .. }
-            if header.kind == Kind::Footer && header.previous == next.chain && header.first == next.first))
+        let stop = Cursor::new(extent).each(|_| Ok(ControlFlow::Break(())));
+        Ok(matches!(stop.map_err(|error| self.io(segment.number, error))?, Stop::Enough(footer)
+            if footer.kind == Kind::Footer && footer.check_follows(next.first, next.chain).is_ok()))
     }
 
     /// The footer may be missing while the next segment, the last one, has no frame.

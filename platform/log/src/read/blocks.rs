@@ -2,12 +2,12 @@
 
 use crate::error::ReadError;
 use crate::format::{
-    AppendPayload, BAD_PADDING, FRAME_HEADER_BYTES, FrameHeader, Kind, PAYLOAD_BYTES_MAX, is_padding,
+    AppendPayload, FRAME_HEADER_BYTES, Frame, FrameHeader, Kind, NO_FRAME, PAYLOAD_BYTES_MAX, SegmentNumber,
 };
-use crate::num::{crc32c, from_u32, to_u32, to_u64, to_usize};
+use crate::num::{from_u32, to_u32, to_u64, to_usize};
 use crate::options::planted;
-use crate::read::frames::{Spot, Wanted, each_frame};
-use crate::read::reader::{BAD_PAYLOAD, NO_FRAME, Place, ReadBudget, Readable, Reader, chunk_bytes};
+use crate::read::frames::{Wanted, each_frame};
+use crate::read::reader::{Place, ReadBudget, Readable, Reader, chunk_bytes};
 use crate::read::recent_blocks::Block;
 use crate::state::Records;
 use annals_event::{EventBatch, RequestId, Sequence};
@@ -162,14 +162,12 @@ fn take_next(
         return Ok(false);
     };
     if header.next() > taken.next {
-        let (payload, padding) = body.split_at_checked(from_u32(header.payload_bytes)).unwrap_or_default();
-        if !is_padding(padding) {
-            return Err(damaged(BAD_PADDING));
-        }
-        let trusted = planted!(reader.shared.options, PayloadNotChecked);
-        if crc32c(payload) != header.payload_crc && !trusted {
-            return Err(damaged(BAD_PAYLOAD));
-        }
+        let payload = match header.payload_in(body) {
+            Err(_) if planted!(reader.shared.options, PayloadNotChecked) => {
+                body.get(..from_u32(header.payload_bytes)).unwrap_or_default()
+            }
+            checked => checked.map_err(damaged)?,
+        };
         take_frame(&header, payload, at, taken).ok_or_else(|| damaged(BAD_RECORDS))?;
         taken.start = taken.start.or_else(|| (!taken.offsets.is_empty()).then_some(offset));
     }
@@ -202,6 +200,13 @@ fn done(is_done: bool) -> ControlFlow<()> {
     if is_done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
+/// Where a frame is.
+#[derive(Clone, Copy)]
+pub(crate) struct Spot {
+    pub(crate) segment: SegmentNumber,
+    pub(crate) offset: u64,
+}
+
 /// The frame of the append with this request id, whose first event is `first`, or without events the one before which it
 /// was made; `None`: it is not there any more.
 pub(crate) fn frame_of(
@@ -212,9 +217,11 @@ pub(crate) fn frame_of(
     for readable in reader.segments_with(first)? {
         let offset = reader.before(&readable, first)?;
         let mut found = None;
-        each_frame(reader, &readable, offset, Wanted::Few, |spot, header, payload| {
+        each_frame(reader, &readable, offset, Wanted::Few, |frame| {
+            let header = &frame.header;
             if header.kind == Kind::Append && (header.first, header.request_id) == (first, id) {
-                found = Some((spot, *header, Bytes::copy_from_slice(payload)));
+                let spot = Spot { segment: readable.segment.number, offset: frame.offset };
+                found = Some((spot, *header, Bytes::copy_from_slice(frame.payload)));
             }
             Ok(done(found.is_some() || header.first > first))
         })?;
@@ -232,7 +239,7 @@ pub(crate) fn frame_from(
 ) -> Result<Option<(FrameHeader, Bytes)>, ReadError> {
     let Place { readable, offset, .. } = reader.locate(first)?;
     let mut found = None;
-    each_frame(reader, &readable, offset, Wanted::Few, |_, header, payload| {
+    each_frame(reader, &readable, offset, Wanted::Few, |Frame { header, payload, .. }| {
         if header.first == first && header.events > 0 {
             found = Some((*header, Bytes::copy_from_slice(payload)));
         }
@@ -249,7 +256,7 @@ pub(crate) fn first_at(
     micros: i64,
 ) -> Result<Option<Sequence>, ReadError> {
     let mut found = None;
-    each_frame(reader, readable, offset, Wanted::Few, |_, header, _| {
+    each_frame(reader, readable, offset, Wanted::Few, |Frame { header, .. }| {
         found = (header.events > 0 && header.recorded_at >= micros).then_some(header.first);
         Ok(done(found.is_some()))
     })?;

@@ -4,9 +4,9 @@
 //! ones hold the same appends up to it, damage and forgery of checksums apart.
 
 use crate::error::ReadError;
-use crate::format::{FRAME_HEADER_BYTES, FrameHeader};
+use crate::format::{FRAME_HEADER_BYTES, FrameHeader, NO_FRAME};
 use crate::num::to_usize;
-use crate::read::reader::{NO_FRAME, Place, Reader, first_of};
+use crate::read::reader::{Place, Reader, first_of};
 use crate::state::Chain;
 use annals_event::{Fingerprint, Sequence};
 

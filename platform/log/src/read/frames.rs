@@ -1,16 +1,9 @@
-//! Going over the durable frames of one segment, each verified.
+//! Going over the durable frames of one segment.
 
 use crate::error::ReadError;
-use crate::format::{Extent, FrameHeader, Scanned, Scanner, SegmentNumber};
+use crate::format::{Cursor, Extent, Frame, Stop};
 use crate::read::reader::{Readable, Reader};
 use std::ops::ControlFlow;
-
-/// Where a frame is.
-#[derive(Clone, Copy)]
-pub(crate) struct Spot {
-    pub(crate) segment: SegmentNumber,
-    pub(crate) offset: u64,
-}
 
 /// How many frames are wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,24 +20,17 @@ pub(crate) fn each_frame(
     readable: &Readable,
     offset: u64,
     wanted: Wanted,
-    mut visit: impl FnMut(Spot, &FrameHeader, &[u8]) -> Result<ControlFlow<()>, &'static str>,
+    visit: impl FnMut(&Frame<'_>) -> Result<ControlFlow<()>, &'static str>,
 ) -> Result<(), ReadError> {
     let (segment, base) = (readable.segment.number, readable.segment.base);
     let file = reader.shared.files.get(segment).map_err(|error| reader.io_error(segment, error))?;
     let extent = Extent { file: &*file, log: reader.shared.tag, base, from: offset, to: readable.end };
-    let mut scanner = match wanted {
-        Wanted::All => Scanner::new(extent),
-        Wanted::Few => Scanner::in_small_steps(extent),
+    let mut cursor = match wanted {
+        Wanted::All => Cursor::new(extent),
+        Wanted::Few => Cursor::in_small_steps(extent),
     };
-    loop {
-        let offset = scanner.offset();
-        let visited = match scanner.next().map_err(|error| reader.io_error(segment, error))? {
-            Scanned::End => return Ok(()),
-            Scanned::Bad(what) => Err(what),
-            Scanned::Frame { header, payload } => visit(Spot { segment, offset }, &header, payload),
-        };
-        if visited.map_err(|what| reader.corrupted(segment, offset, what))?.is_break() {
-            return Ok(());
-        }
+    match cursor.each(visit).map_err(|error| reader.io_error(segment, error))? {
+        Stop::End | Stop::Enough(_) => Ok(()),
+        Stop::Bad { offset, what } => Err(reader.corrupted(segment, offset, what)),
     }
 }

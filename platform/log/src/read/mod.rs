@@ -26,7 +26,7 @@ mod tail;
 mod waiters;
 
 pub use answer::{Answer, LookUp};
-pub(crate) use frames::{Spot, Wanted, each_frame};
+pub(crate) use frames::{Wanted, each_frame};
 pub use holds::Hold;
 pub(crate) use holds::{RetentionState, hold, hold_all};
 pub(crate) use index_cache::IndexCache;

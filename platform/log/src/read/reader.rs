@@ -296,9 +296,6 @@ impl Reader {
     }
 }
 
-pub(crate) const NO_FRAME: &str = "no whole frame begins here";
-pub(crate) const BAD_PAYLOAD: &str = "the frame's payload does not match its checksum";
-
 fn offset_of(waypoint: Option<Waypoint>) -> u64 {
     waypoint.map_or(FRAMES_AT, |waypoint| u64::from(waypoint.offset))
 }

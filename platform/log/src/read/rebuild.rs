@@ -9,13 +9,9 @@
 
 use crate::error::ReadError;
 use crate::files::{read_file, replace_file};
-use crate::format::{
-    ActiveIndex, AppendPayload, FRAMES_AT, IndexOf, Kind, SegmentHeader, SegmentIndex, SegmentNumber,
-    Waypoint, records_in, runs,
-};
-use crate::num::to_u32;
+use crate::format::{ActiveIndex, FRAMES_AT, IndexOf, SegmentHeader, SegmentIndex, SegmentNumber};
 use crate::options::planted;
-use crate::read::frames::{Spot, Wanted, each_frame};
+use crate::read::frames::{Wanted, each_frame};
 use crate::read::reader::{Readable, Reader};
 use crate::read::sealed::{SealedIndex, Unwritten};
 use crate::state::StreamHash;
@@ -152,14 +148,9 @@ fn make(
 fn scan(reader: &Reader, readable: &Readable) -> Result<ActiveIndex, ReadError> {
     let hasher = &reader.shared.hasher;
     let mut index = ActiveIndex::default();
-    each_frame(reader, readable, FRAMES_AT, Wanted::All, |Spot { offset, .. }, header, payload| {
-        if header.kind == Kind::Append && header.events > 0 {
-            let parsed = AppendPayload::parse(payload).ok_or("the payload is too short")?;
-            let records = records_in(hasher, header, payload, parsed.records_at, offset, |_, _| true)?;
-            runs(&records).for_each(|run| index.add(run, 0));
-            let offset = to_u32(crate::num::to_usize(offset));
-            index.pass(Waypoint { first: header.first, recorded_at: header.recorded_at, offset });
-        }
+    each_frame(reader, readable, FRAMES_AT, Wanted::All, |frame| {
+        let records = frame.records(hasher, |_, _| true)?;
+        index.take_in(&frame.header, frame.offset, &records, |_| 0);
         Ok(ControlFlow::Continue(()))
     })?;
     Ok(index)

@@ -2,10 +2,10 @@
 //! on the writer's thread.
 
 use crate::error::{AppendError, ReadError};
-use crate::format::{AppendPayload, FrameHeader};
+use crate::format::{AppendPayload, BAD_PAYLOAD, FrameHeader};
 use crate::num::to_u64;
 use crate::read::blocks;
-use crate::read::reader::{BAD_PAYLOAD, Direction, Reader, StreamRead};
+use crate::read::reader::{Direction, Reader, StreamRead};
 use crate::state::{Pending, Records, event_id_of};
 use annals_event::{
     EventBatch, EventId, Receipt, RecordedEvent, Sequence, SequenceRange, Timestamp, Version,

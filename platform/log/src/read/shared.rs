@@ -9,8 +9,8 @@
 use crate::disk::Environment;
 use crate::error::Corruption;
 use crate::format::{
-    ActiveIndex, FRAME_HEADER_BYTES, FrameHeader, IndexOf, IndexedRecord, LogEnd, LogTag, SegmentHeader,
-    SegmentNumber, Waypoint, advance, base_bytes_max, runs,
+    ActiveIndex, FRAME_HEADER_BYTES, FrameHeader, IndexOf, IndexedRecord, Kind, LogEnd, LogTag,
+    SegmentHeader, SegmentNumber, advance, base_bytes_max,
 };
 use crate::num::to_u64;
 use crate::options::Options;
@@ -74,18 +74,14 @@ impl State {
     pub(crate) fn apply(&mut self, frame: &FrameHeader, records: &[IndexedRecord]) {
         let Some(segment) = self.segments.last() else { return };
         let end = self.end.after(frame);
-        let offset = u32::try_from(frame.position.since(segment.base)).unwrap_or(u32::MAX);
-        for run in runs(records) {
-            if let Some(last) = run.last() {
-                let previous = advance(&self.decided.heads, last.stream, last.version, segment.number);
-                self.active.add(run, previous);
-            }
-        }
+        let heads = &self.decided.heads;
+        self.active.take_in(frame, frame.position.since(segment.base), records, |run| {
+            run.last().map_or(0, |last| advance(heads, last.stream, last.version, segment.number))
+        });
         if frame.events > 0 {
-            self.active.pass(Waypoint { first: frame.first, recorded_at: frame.recorded_at, offset });
             self.chains.push(frame.next(), end.chain);
         }
-        if frame.kind == crate::format::Kind::Append {
+        if frame.kind == Kind::Append {
             self.decided.window.push(Request { id: frame.request_id, first: frame.first }, frame.recorded_at);
         }
         self.end = end;

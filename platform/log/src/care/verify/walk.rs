@@ -6,11 +6,10 @@
 use super::VerifyProgress;
 use crate::disk::DiskFile;
 use crate::format::{
-    ActiveIndex, AppendPayload, Extent, FRAME_HEADER_BYTES, FRAMES_AT, FrameHeader, Kind, LogEnd, LogTag,
-    Position, Scanned, Scanner, SegmentHeader, Waypoint, advance, content_end, content_start, first_header,
-    last_synced_to, records_in, runs,
+    ActiveIndex, Cursor, Extent, FRAME_HEADER_BYTES, FRAMES_AT, Frame, FrameHeader, Kind, LogEnd, LogTag,
+    Position, SegmentHeader, Stop, advance, content_end, content_start, first_header, last_synced_to,
 };
-use crate::num::{to_u32, to_u64, to_usize};
+use crate::num::to_u64;
 use crate::state::{Heads, StreamHasher};
 use std::{io, ops::ControlFlow};
 
@@ -107,7 +106,6 @@ pub(crate) struct Walker<'a, 'm> {
     pub(crate) meter: &'a mut Meter<'m>,
 }
 
-const OUT_OF_PLACE: &str = "the frame does not follow the one before it";
 const NOT_LEGAL: &str = "the frame's header has a value that no frame may have";
 const BAD_RECORDS: &str = "the frame's records do not match its header";
 const BAD_VERSION: &str = "an event's version does not follow its stream";
@@ -115,34 +113,37 @@ const NOT_ZERO: &str = "what lies behind the segment's end is not zero";
 
 impl Walker<'_, '_> {
     pub(crate) fn walk(&mut self, target: Target<'_>) -> io::Result<Walked> {
-        let extent = self.extent(target, FRAMES_AT);
-        let mut scanner = Scanner::new(extent);
+        let mut cursor = Cursor::new(self.extent(target, FRAMES_AT));
         let mut walked = Walked::at_start_of(&target.header);
         walked.ended = loop {
-            let offset = scanner.offset();
-            match scanner.next()? {
-                Scanned::End => break Ended::AsAsked,
-                Scanned::Frame { header, payload } => {
-                    if let Err(what) = self.take(&header, payload, offset, &mut walked) {
-                        self.damage(offset, what, &mut walked);
-                    }
-                    if header.kind == Kind::Footer {
-                        self.look_behind(target, header.end().since(target.header.base), &mut walked)?;
-                        break Ended::Footer;
-                    }
-                    walked.pass(&header);
-                    walked.events += u64::from(header.events);
-                    if self.meter.pass(header.frame_bytes()).is_break() {
-                        break Ended::Stopped;
-                    }
+            match cursor.each(|frame| Ok(self.visit(frame, &mut walked)))? {
+                Stop::End => break Ended::AsAsked,
+                Stop::Enough(footer) if footer.kind == Kind::Footer => {
+                    self.look_behind(target, footer.end().since(target.header.base), &mut walked)?;
+                    break Ended::Footer;
                 }
-                Scanned::Bad(what) => match self.behind_damage(target, offset, what, &mut walked)? {
-                    Ok(resume) => scanner.resume_at(resume),
+                Stop::Enough(_) => break Ended::Stopped,
+                Stop::Bad { offset, what } => match self.behind_damage(target, offset, what, &mut walked)? {
+                    Ok(resume) => cursor.resume_at(resume),
                     Err(ended) => break ended,
                 },
             }
         };
         Ok(walked)
+    }
+
+    /// `Break`: it is the footer, or the walk was told to stop.
+    fn visit(&mut self, frame: &Frame<'_>, walked: &mut Walked) -> ControlFlow<()> {
+        if let Err(what) = self.take(frame, walked) {
+            self.damage(frame.offset, what, walked);
+        }
+        let header = &frame.header;
+        if header.kind == Kind::Footer {
+            return ControlFlow::Break(());
+        }
+        walked.pass(header);
+        walked.events += u64::from(header.events);
+        self.meter.pass(header.frame_bytes())
     }
 
     /// Events may be missing from here on, so that versions cannot be followed any more.
@@ -156,44 +157,28 @@ impl Walker<'_, '_> {
     }
 
     /// Checks a whole frame against where the log stands.
-    fn take(
-        &self,
-        header: &FrameHeader,
-        payload: &[u8],
-        offset: u64,
-        walked: &mut Walked,
-    ) -> Result<(), &'static str> {
-        let end = &walked.end;
-        let follows =
-            header.previous == end.chain && header.first == end.next && header.recorded_at >= end.recorded_at;
-        if !follows {
-            return Err(OUT_OF_PLACE);
+    fn take(&self, frame: &Frame<'_>, walked: &mut Walked) -> Result<(), &'static str> {
+        let (header, end, number) = (&frame.header, &walked.end, walked.segment.number);
+        header.check_follows(end.next, end.chain)?;
+        if header.recorded_at < end.recorded_at {
+            return Err("the frame was recorded before the one before it");
         }
         if !header.is_legal() {
             return Err(NOT_LEGAL);
         }
-        if header.kind != Kind::Append {
-            return if header.events == 0 && payload.is_empty() { Ok(()) } else { Err(BAD_RECORDS) };
+        if header.kind != Kind::Append && (header.events > 0 || !frame.payload.is_empty()) {
+            return Err(BAD_RECORDS);
         }
-        let parsed = AppendPayload::parse(payload).ok_or(BAD_RECORDS)?;
-        parsed.marks().ok_or("the frame's marks are not well-formed")?;
-        let records = records_in(self.hasher, header, payload, parsed.records_at, offset, |_, _| true)?;
+        frame.marks()?;
+        let records = frame.records(self.hasher, |_, _| true)?;
         let mut fits = true;
-        for run in runs(&records) {
-            let previous_segment = match (self.heads, run) {
-                (Some(heads), [first, .., last] | [first @ last]) => {
-                    fits &= heads.version(first.stream).next() == first.version;
-                    advance(heads, last.stream, last.version, walked.segment.number)
-                }
-                _ => 0,
-            };
-            walked.index.add(run, previous_segment);
-        }
-        if header.events > 0 {
-            let offset = to_u32(to_usize(offset));
-            let waypoint = Waypoint { first: header.first, recorded_at: header.recorded_at, offset };
-            walked.index.pass(waypoint);
-        }
+        walked.index.take_in(header, frame.offset, &records, |run| match (self.heads, run) {
+            (Some(heads), [first, .., last] | [first @ last]) => {
+                fits &= heads.version(first.stream).next() == first.version;
+                advance(heads, last.stream, last.version, number)
+            }
+            _ => 0,
+        });
         if fits { Ok(()) } else { Err(BAD_VERSION) }
     }
 
