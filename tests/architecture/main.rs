@@ -195,3 +195,13 @@ fn names_have_at_most_70_characters() {
     let files = WORKSPACE.files("", ".rs").unwrap();
     assert_none(offences(&files, names_too_long), "a name of more than 70 characters");
 }
+
+#[test]
+fn the_map_names_only_files_that_exist() {
+    let map = std::fs::read_to_string(WORKSPACE.root.join("ARCHITECTURE.md")).unwrap();
+    let files = WORKSPACE.files("", ".rs").unwrap();
+    let named = map.split('`').skip(1).step_by(2).filter(|text| text.ends_with(".rs"));
+    let is_missing = |name: &&str| !files.iter().any(|file| file.path.ends_with(name));
+    let missing: Vec<_> = named.filter(is_missing).map(str::to_owned).collect();
+    assert_none(missing, "ARCHITECTURE.md names a file that does not exist");
+}

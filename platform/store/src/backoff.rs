@@ -1,27 +1,26 @@
-//! The one retry policy: how long to wait before a store, or a database, is tried again.
+//! The one retry policy: how long to wait before a store or a database is tried again.
 //!
-//! Two wait, and nobody between them:
+//! Only two wait, and nothing between them:
 //!
-//! * An adapter tries a call again while it cannot reach its store, within the time that the call may take. Then, or at once
-//!   where trying again changes nothing, it answers `Unavailable`.
-//! * A consumer waits out an outage for as long as it runs, and says so in its state.
-//!
-//! A call in between is made once: its caller has a deadline, and may come back with the same request id.
+//! * An adapter repeats a call while it cannot reach its store, within the time that the call may take. After that,
+//!   or at once if repeating would not help, it answers `Unavailable`.
+//! * A consumer waits out an outage for as long as it runs, and its state says so.
+//! Whatever is in between calls once: its caller has a deadline, and may come back with the same request id.
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use std::time::Duration;
 
-/// The first wait for a store that cannot be used.
+/// The first wait while a store cannot be used.
 pub const OUTAGE_WAIT_MIN: Duration = Duration::from_millis(20);
-/// The longest one, without the random share.
+/// The longest such wait, without the random share.
 pub const OUTAGE_WAIT_MAX: Duration = Duration::from_secs(2);
 /// The first wait after others wrote to the same stream.
 pub const CONTENTION_WAIT_MIN: Duration = Duration::from_millis(1);
-/// The longest one, without the random share.
+/// The longest such wait, without the random share.
 pub const CONTENTION_WAIT_MAX: Duration = Duration::from_millis(50);
 
-/// The waits between attempts, without end. Each is twice the one before, up to a bound; a random share of up to as much again
-/// keeps those who wait at the same time from coming back together.
+/// The waits between attempts, without end. Each is twice the one before, up to a bound. A random share of up to as
+/// much again keeps those who wait at the same time from coming back together.
 #[derive(Debug)]
 pub struct Backoff {
     waits: ExponentialBackoff,
@@ -45,7 +44,7 @@ impl Backoff {
         Self { waits: waits.without_max_times().with_jitter().build(), max, begun: false }
     }
 
-    /// Whether there was a wait: who logs an outage does so before the first.
+    /// Whether there was a wait yet. An outage is logged before the first.
     pub fn has_begun(&self) -> bool {
         self.begun
     }
