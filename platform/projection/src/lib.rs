@@ -34,7 +34,6 @@
 mod catalog;
 mod crash_point;
 mod error;
-mod feed;
 mod file_id;
 mod fold;
 mod generation;
@@ -54,8 +53,7 @@ mod value;
 
 pub use catalog::{Catalog, GenerationEntry, GenerationState, Live};
 pub use error::{EventError, FoldError, GenerationError, ModelError, SnapshotError};
-pub use fold::Tally;
-pub use generation::{GenerationId, GenerationStatus};
+pub use generation::{GenerationId, GenerationStatus, Tally};
 pub use generations::{
     Completeness, Difference, FoldControl, FoldOutcome, FoldStopped, Generations, Inspection, Lease, Origin,
     Plan, PlannedSnapshot, Promotion, Rollback, RowSample, Until,

@@ -15,8 +15,7 @@
 
 use crate::{
     Catalog, FoldControl, GenerationId, Generations, Origin, ReadModel, Reader, Table, Until,
-    feed::{Feed, FeedOptions},
-    generation::GenerationWriter,
+    fold::{Feed, FeedOptions, GenerationWriter},
 };
 use annals_aggregate::{encode, testing::difference};
 use annals_event::{Append, Event, EventId, ExpectedVersion, Metadata, Sequence, StreamName, Timestamp};

@@ -1,6 +1,5 @@
-use super::Tally;
 use crate::{
-    ReadModel,
+    ReadModel, Tally,
     error::{EventError, FoldError},
     unit::{Decoded, Unit},
 };
@@ -57,7 +56,7 @@ impl DecodedBatch {
 
     /// The same batch without `sequence` and what comes after it. `store` is the one that the events are from.
     pub(crate) async fn before(
-        self,
+        &self,
         model: &ReadModel,
         store: &dyn EventStore,
         sequence: Sequence,

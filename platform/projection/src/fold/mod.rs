@@ -1,7 +1,15 @@
-//! What of the log goes into the rows in one transaction, and how much did.
+//! Folding the log into a generation: `feed` reads and decodes ahead, `writer` has the right to write, `steps` takes one batch
+//! after the other from the first to the second, for the projector and for candidates alike.
+//!
+//! A batch is written as a whole or not at all. An event that cannot be applied ends the fold with the checkpoint right
+//! before it.
 
 mod batch;
-mod tally;
+mod feed;
+mod steps;
+mod writer;
 
-pub(crate) use batch::{DecodedBatch, Span, cut};
-pub use tally::Tally;
+pub(crate) use batch::DecodedBatch;
+pub(crate) use feed::{Feed, FeedOptions};
+pub(crate) use steps::{Fold, Step};
+pub(crate) use writer::{GenerationWriter, Unclaimed};

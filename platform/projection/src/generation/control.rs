@@ -1,5 +1,6 @@
+use super::Tally;
 use crate::error::GenerationError;
-use crate::{FoldVersion, ReadModel, SchemaHash, Tally};
+use crate::{FoldVersion, ReadModel, SchemaHash};
 use annals_event::{LogId, Sequence};
 use annals_store::SeenLog;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
@@ -82,6 +83,49 @@ pub(crate) async fn read_status(
         parked: Tally { count: unsigned(&row, 10)?, sum: sum(&row, 11)? },
         chain: chain(&row, 12)?,
     })
+}
+
+const INSERT: &str = "INSERT INTO annals_control (one, model, schema_hash, fold_version, filter_hash, log_id,
+    base_sequence, sequence, chain, epoch, applied_count, applied_sum, parked_count, parked_sum)
+    VALUES (1, ?, ?, ?, ?, ?, 0, 0, NULL, 0, 0, ?, 0, ?)";
+
+/// Writes the control row of a generation without rows.
+pub(crate) async fn insert_empty(
+    connection: &mut SqliteConnection,
+    model: &ReadModel,
+    log_id: LogId,
+) -> Result<(), sqlx::Error> {
+    let none = Tally::NONE.sum_bytes();
+    let insert = sqlx::query(INSERT)
+        .bind(model.name().as_str())
+        .bind(model.schema_hash().as_str())
+        .bind(model.fold_version().get())
+        .bind(model.filter_hash())
+        .bind(log_id.to_string())
+        .bind(&none)
+        .bind(&none);
+    insert.execute(connection).await.map(|_| ())
+}
+
+const ADOPT: &str = "UPDATE annals_control SET fold_version = ? WHERE one = 1";
+const COUNT_ANEW: &str =
+    "UPDATE annals_control SET base_sequence = sequence, applied_count = 0, applied_sum = ?,
+    parked_count = 0, parked_sum = ? WHERE one = 1 AND base_sequence + 1 < ?";
+
+/// Makes a restored generation one that `model`'s fold continues: its rows count as made by it. The caller has
+/// checked tables, log and events.
+///
+/// `first` is the first sequence number that is still in the log. When its counts begin before that nobody can check
+/// them any more, so they begin anew at its checkpoint.
+pub(crate) async fn adopt(
+    connection: &mut SqliteConnection,
+    model: &ReadModel,
+    first: Sequence,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(ADOPT).bind(model.fold_version().get()).execute(&mut *connection).await?;
+    let none = Tally::NONE.sum_bytes();
+    let first = i64::try_from(first.get()).unwrap_or(i64::MAX);
+    sqlx::query(COUNT_ANEW).bind(&none).bind(&none).bind(first).execute(connection).await.map(|_| ())
 }
 
 /// Takes over: whoever wrote until now is fenced. Gives the new epoch.

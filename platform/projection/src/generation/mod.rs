@@ -10,14 +10,12 @@
 //!   store holds another history of the log.
 
 mod control;
-mod create;
 mod id;
 mod same_log;
-mod writer;
+mod tally;
 
 pub use control::GenerationStatus;
-pub(crate) use control::{raise_epoch, read_status};
-pub(crate) use create::{adopt, create};
+pub(crate) use control::{adopt, insert_empty, raise_epoch, read_status};
 pub use id::GenerationId;
 pub(crate) use same_log::{check_log, check_seen};
-pub(crate) use writer::{GenerationWriter, Unclaimed};
+pub use tally::Tally;

@@ -1,11 +1,13 @@
+//! Making generations: this is the one place where a file of one comes into being.
+
 use super::Generations;
 use crate::{
     Catalog, GenerationError, GenerationId, GenerationState, GenerationStatus, ReadModel, SnapshotName,
     crash_point::crash_point,
-    generation::{adopt, create},
-    sqlite::sync_folder,
+    generation::{adopt, insert_empty},
+    sqlite::{BEGIN_WRITE, CONTROL_TABLE, create_writer, run_script, sync_folder},
 };
-use annals_event::{LogId, Sequence};
+use sqlx::Connection;
 use std::{
     ffi::OsStr,
     fs, io,
@@ -25,7 +27,7 @@ pub enum Origin {
 }
 
 impl Generations {
-    /// Makes a candidate under an id of the caller's choice. If it is there already, nothing is done.
+    /// Makes a generation under an id of the caller's choice: a candidate, until it is promoted. If it is there already, nothing is done.
     pub async fn create(
         &self,
         id: GenerationId,
@@ -35,39 +37,36 @@ impl Generations {
         if entry.is_some_and(|entry| entry.state == GenerationState::Ready) {
             return self.status(id).await;
         }
-        let head = self.store.head().await?;
-        match origin {
-            Origin::Empty => create_empty(&self.catalog, &self.model, head.log_id, id).await?,
-            Origin::Snapshot(name) => self.restore(id, name, head.first).await?,
-        }
+        let file = begin(&self.catalog, &self.model, id, origin).await?;
+        self.make_file(&file.unfinished, origin).await?;
+        finish(&self.catalog, id, file).await?;
         self.status(id).await
     }
 
-    async fn restore(
-        &self,
-        id: GenerationId,
-        name: SnapshotName,
-        first: Sequence,
-    ) -> Result<(), GenerationError> {
-        let file = begin(&self.catalog, &self.model, id, Some(name)).await?;
-        self.snapshots.restore(&*self.store, name, &file.unfinished).await?;
-        crash_point("snapshot-restored")?;
-        adopt(&file.unfinished, &self.model, first).await?;
-        finish(&self.catalog, id, file).await
+    /// Makes the file of a generation. It is complete when its control row is there, which is written in the same
+    /// transaction as the tables.
+    pub(super) async fn make_file(&self, path: &Path, origin: Origin) -> Result<(), GenerationError> {
+        let head = self.store.head().await?;
+        if let Origin::Snapshot(name) = origin {
+            self.snapshots.restore(&*self.store, name, path).await?;
+            crash_point("snapshot-restored")?;
+        }
+        let mut connection = create_writer(path).await?;
+        let mut transaction = connection.begin_with(BEGIN_WRITE).await?;
+        match origin {
+            Origin::Empty => {
+                run_script(&mut transaction, CONTROL_TABLE).await?;
+                for table in self.model.tables() {
+                    run_script(&mut transaction, &table.ddl).await?;
+                }
+                insert_empty(&mut transaction, &self.model, head.log_id).await?;
+            }
+            Origin::Snapshot(_) => adopt(&mut transaction, &self.model, head.first).await?,
+        }
+        transaction.commit().await?;
+        connection.close().await?;
+        Ok(crash_point("generation-created")?)
     }
-}
-
-/// Makes a generation without rows.
-pub(crate) async fn create_empty(
-    catalog: &Catalog,
-    model: &ReadModel,
-    log_id: LogId,
-    id: GenerationId,
-) -> Result<(), GenerationError> {
-    let file = begin(catalog, model, id, None).await?;
-    create(&file.unfinished, model, log_id).await?;
-    crash_point("generation-created")?;
-    finish(catalog, id, file).await
 }
 
 /// A file that is being made. It has a name of its own until it is complete, so that two who make the same generation
@@ -89,11 +88,15 @@ async fn begin(
     catalog: &Catalog,
     model: &ReadModel,
     id: GenerationId,
-    snapshot: Option<SnapshotName>,
+    origin: Origin,
 ) -> Result<NewFile, GenerationError> {
     let folder = catalog.generations_folder(model.name());
     fs::create_dir_all(&folder).map_err(GenerationError::file(&folder))?;
-    catalog.add(model, id, snapshot.map(|name| name.to_string()).as_deref()).await?;
+    let snapshot = match origin {
+        Origin::Empty => None,
+        Origin::Snapshot(name) => Some(name.to_string()),
+    };
+    catalog.add(model, id, snapshot.as_deref()).await?;
     let unfinished = folder.join(format!("{id}.{}.{UNFINISHED}", GenerationId::generate()));
     Ok(NewFile { unfinished, finished: catalog.generation_path(model.name(), id) })
 }

@@ -1,8 +1,7 @@
 use super::Generations;
 use crate::{
     FoldError, GenerationError, GenerationId, GenerationStatus,
-    feed::{Feed, FeedOptions},
-    generation::{GenerationWriter, Unclaimed},
+    fold::{Fold, GenerationWriter, Step, Unclaimed},
 };
 use annals_event::Sequence;
 use annals_telemetry::Run;
@@ -102,23 +101,12 @@ impl Generations {
         until: Sequence,
         control: &FoldControl,
     ) -> Result<FoldStopped, FoldError> {
-        let mut feed = Feed::start(FeedOptions {
-            model: self.model.clone(),
-            store: self.store.clone(),
-            place: writer.place(),
-            until,
-        });
+        let mut fold = Fold::start(&self.model, &self.store, writer, Run::Replay, until);
         loop {
-            // A batch that is being written is never cut short. A batch that is there does not go before being cancelled.
-            let batch = tokio::select! {
-                biased;
-                () = control.cancel.cancelled() => return Ok(FoldStopped::Cancelled),
-                batch = feed.next() => batch,
-            };
-            let Some(batch) = batch else { return Ok(FoldStopped::Reached) };
-            writer.apply_traced(&batch?, Run::Replay).await?;
-            if let Some(progress) = &control.progress {
-                progress(writer.status());
+            match fold.step(writer, &control.cancel).await? {
+                Step::Folded { .. } => control.progress.iter().for_each(|progress| progress(writer.status())),
+                Step::Reached => return Ok(FoldStopped::Reached),
+                Step::Cancelled => return Ok(FoldStopped::Cancelled),
             }
         }
     }

@@ -1,7 +1,6 @@
-use super::{FoldControl, FoldStopped, Generations, create::remove_database};
+use super::{FoldControl, FoldStopped, Generations, Origin, create::remove_database};
 use crate::{
-    GenerationError, GenerationId, ReadModel, Reader, ReaderError, SnapshotManifest,
-    generation::create,
+    GenerationError, GenerationId, ReadModel, Reader, ReaderError,
     snapshot::Wanted,
     sqlite::{open_reader, sync_folder},
 };
@@ -45,12 +44,8 @@ impl Generations {
         let fold_version = Some(self.model.fold_version());
         let wanted = Wanted { model: &self.model, fold_version, log_id, at_most: through };
         let choice = self.snapshots.choose(&*self.store, &wanted).await?;
-        match choice.chosen {
-            Some(SnapshotManifest { name, .. }) => {
-                self.snapshots.restore(&*self.store, name, &inspection.path).await?;
-            }
-            None => create(&inspection.path, &self.model, log_id).await?,
-        }
+        let origin = choice.chosen.map_or(Origin::Empty, |manifest| Origin::Snapshot(manifest.name));
+        self.make_file(&inspection.path, origin).await?;
         let stopped = self.drive_scratch(&inspection, through, &control).await?;
         Ok((inspection, stopped))
     }

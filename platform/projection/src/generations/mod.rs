@@ -21,7 +21,6 @@ mod verify;
 
 pub use complete::Completeness;
 pub use create::Origin;
-pub(crate) use create::create_empty;
 pub use fold::{FoldControl, FoldOutcome, FoldStopped, Until};
 pub use inspect::Inspection;
 pub use lease::Lease;

@@ -15,7 +15,8 @@ use super::{FoldControl, Generations};
 use crate::{
     FoldError, GenerationError, GenerationId, Live,
     crash_point::crash_point,
-    generation::{GenerationWriter, check_log, raise_epoch, read_status},
+    fold::GenerationWriter,
+    generation::{check_log, raise_epoch, read_status},
     planted::planted,
     sqlite::{End, begin_write, end_write, open_writer},
 };

@@ -1,13 +1,13 @@
 //! The first generation of a read model, also of one whose rows were deleted.
 
 use super::ProjectorOptions;
-use crate::{GenerationError, GenerationId, Live, file_id::FileId, generations::create_empty};
+use crate::{GenerationError, GenerationId, Live, Origin, file_id::FileId};
 use tracing::error;
 
 /// What is live; makes an empty generation live when nothing is, or when the file of what is live is gone. Nothing is lost
 /// by that: the rows are folded from the log.
 pub(super) async fn find_or_create(options: &ProjectorOptions) -> Result<Live, GenerationError> {
-    let ProjectorOptions { catalog, model, store, .. } = options;
+    let ProjectorOptions { catalog, model, .. } = options;
     let found = catalog.live(model).await?;
     if let Some(live) = found
         && FileId::of(&catalog.generation_path(model.name(), live.generation))?.is_some()
@@ -15,7 +15,7 @@ pub(super) async fn find_or_create(options: &ProjectorOptions) -> Result<Live, G
         return Ok(live);
     }
     let first = GenerationId::generate();
-    create_empty(catalog, model, store.head().await?.log_id, first).await?;
+    options.generations().create(first, Origin::Empty).await?;
     let live = match found {
         None => catalog.make_first_live(model, first).await?,
         Some(lost) => {

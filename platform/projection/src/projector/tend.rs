@@ -2,10 +2,8 @@
 
 use super::{progress::Board, snapshots::SnapshotTaker};
 use crate::{
-    FoldError, GenerationError, GenerationId, ModelName, ProjectorOptions,
-    feed::{Feed, FeedOptions},
-    fold::DecodedBatch,
-    generation::GenerationWriter,
+    GenerationError, GenerationId, GenerationStatus, ModelName, ProjectorOptions,
+    fold::{Fold, GenerationWriter, Step},
 };
 use annals_event::Sequence;
 use annals_store::Backoff;
@@ -28,12 +26,12 @@ impl Tender {
     /// Folds until cancelled, or until something happens that does not pass by itself.
     pub(super) async fn run(mut self, cancel: CancellationToken) -> Result<(), GenerationError> {
         tokio::select! {
-            ended = self.fold() => ended,
+            ended = self.fold(cancel.clone()) => ended,
             () = cancel.cancelled() => Ok(()),
         }
     }
 
-    async fn fold(&mut self) -> Result<(), GenerationError> {
+    async fn fold(&mut self, cancel: CancellationToken) -> Result<(), GenerationError> {
         let mut retry = Retry::new(&self.options, self.board.clone());
         let mut writer = loop {
             match self.claim().await {
@@ -43,14 +41,20 @@ impl Tender {
             }
         };
         loop {
-            let error = match self.follow(&mut writer, &mut retry).await {
-                Ok(()) => continue,
-                Err(error) => error,
-            };
-            if !error.is_transient() {
-                return Err(error.into());
+            let ProjectorOptions { model, store, .. } = &self.options;
+            let mut fold = Fold::start(model, store, &writer, Run::Live, Sequence::MAX);
+            loop {
+                match fold.step(&mut writer, &cancel).await {
+                    Ok(Step::Folded { head }) => {
+                        retry.reset();
+                        self.folded(writer.status(), head).await;
+                    }
+                    Ok(Step::Reached) => break,
+                    Ok(Step::Cancelled) => return Ok(()),
+                    Err(error) if error.is_transient() => retry.pause(&error.into()).await,
+                    Err(error) => return Err(error.into()),
+                }
             }
-            retry.pause(&error.into()).await;
         }
     }
 
@@ -60,50 +64,14 @@ impl Tender {
         GenerationWriter::claim(self.id, &path, model, &**store).await
     }
 
-    /// Folds what a new feed brings. Ends with the error that ended it.
-    async fn follow(&mut self, writer: &mut GenerationWriter, retry: &mut Retry) -> Result<(), FoldError> {
-        let mut feed = Feed::start(FeedOptions {
-            model: self.options.model.clone(),
-            store: self.options.store.clone(),
-            place: writer.place(),
-            until: Sequence::MAX,
-        });
-        while let Some(batch) = feed.next().await {
-            self.apply(writer, batch?, retry).await?;
-        }
-        Ok(())
-    }
-
-    /// Writes one batch, however long it takes.
-    async fn apply(
-        &mut self,
-        writer: &mut GenerationWriter,
-        batch: DecodedBatch,
-        retry: &mut Retry,
-    ) -> Result<(), FoldError> {
-        loop {
-            match writer.apply_traced(&batch, Run::Live).await {
-                Ok(()) => break,
-                Err(FoldError::Event(event)) => {
-                    // OnError::Stop: what comes before the event is applied, so that the checkpoint stands at it.
-                    let ProjectorOptions { model, store, .. } = &self.options;
-                    let before = batch.before(model, &**store, event.sequence).await?;
-                    writer.apply(&before, Run::Live).await?;
-                    return Err(event.into());
-                }
-                Err(error) if error.is_transient() => retry.pause(&error.into()).await,
-                Err(error) => return Err(error),
-            }
-        }
-        retry.reset();
+    async fn folded(&mut self, status: &GenerationStatus, head: Sequence) {
         if let Some(board) = &self.board {
-            board.heard(batch.head);
-            board.moved(writer.checkpoint());
+            board.heard(head);
+            board.moved(status.checkpoint);
         }
         if let Some(snapshots) = &mut self.snapshots {
-            snapshots.consider(writer.status()).await;
+            snapshots.consider(status).await;
         }
-        Ok(())
     }
 }
 

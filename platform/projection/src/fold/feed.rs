@@ -5,10 +5,10 @@
 //! A batch is bounded by its events, by the memory that they keep, and, where few of the log's events are wanted, by how
 //! much of the log it goes over: however rare the wanted events are, the checkpoint moves.
 
+use super::batch::{DecodedBatch, Span, cut};
 use crate::{
     GenerationId, ReadModel,
     error::{EventError, FoldError},
-    fold::{DecodedBatch, Span, cut},
     generation::check_seen,
 };
 use annals_event::{EventBatch, Opening, Sequence};

@@ -1,10 +1,10 @@
 //! The one who may write a generation.
 
-use super::{GenerationId, GenerationStatus, check_log, raise_epoch, read_status};
+use super::DecodedBatch;
 use crate::{
-    FoldError, GenerationError, ReadModel, Tally,
+    FoldError, GenerationError, GenerationId, GenerationStatus, ReadModel, Tally,
     crash_point::crash_point,
-    fold::DecodedBatch,
+    generation::{check_log, raise_epoch, read_status},
     planted::planted,
     sqlite::{End, begin_write, end_write, open_writer},
     unit::{UnitWriter, Write},
