@@ -60,7 +60,7 @@ pub fn encoded_len(stream: &StreamName, event: &NewEvent) -> usize {
 /// Appends the record of `event` on `stream` to `out`, without its place: [`set_place`] must follow.
 ///
 /// The event must be within [`limits`](crate::limits), as [`Append::validate`](crate::Append::validate) makes
-/// sure; a length that does not fit its field would make a record that [`RecordRef::parse`] refuses.
+/// sure; a length that does not fit its field would make a record that [`EventBatch::parse`](crate::EventBatch::parse) refuses.
 pub fn encode(stream: &StreamName, event: &NewEvent, out: &mut Vec<u8>) {
     let lengths = Lengths::of(stream, event);
     out.reserve(lengths.record);
