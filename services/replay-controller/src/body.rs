@@ -1,4 +1,4 @@
-//! What goes over HTTP, apart from the types of the replay library, so that neither binds the other.
+//! The bodies of the HTTP API, kept apart from the types of the replay library so that neither depends on the other.
 
 use annals_event::{Sequence, Timestamp};
 use annals_projection::{Difference, GenerationId, Plan};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RequestBody {
-    /// Chosen by the caller, so that a repeat is recognised; made when it is missing.
+    /// Chosen by the caller, so that a repeat is recognised; made if it is missing.
     pub(crate) id: Option<String>,
     read_model: String,
     #[serde(default = "first")]
@@ -44,11 +44,11 @@ pub(crate) struct ReplayBody {
     failure: Option<Failure>,
     rolled_back_behind: Option<u64>,
     superseded_by: Option<String>,
-    /// When it came to its phase, in microseconds since 1970; `None`: not known yet.
+    /// When it entered its phase, in microseconds since 1970; `None`: not known yet.
     since: Option<Timestamp>,
-    /// What a requested one waits for.
+    /// What a requested replay is waiting for.
     waiting: Option<String>,
-    /// Why this release cannot read it; the rest is what its events told before.
+    /// Why this release cannot read it; the rest is what earlier events said.
     unreadable: Option<String>,
 }
 

@@ -12,15 +12,15 @@
 //!
 //! What always holds:
 //!
-//! * Nothing is decided here: every word is a command on the replay's aggregate, and every answer is read from it.
+//! * Nothing is decided here: every request is a command to the replay's aggregate, and every answer is read from it.
 //!   The workers that carry replays out may be in this process or in others.
 //! * A refusal is a problem+json body (RFC 9457) whose `detail` says what is possible instead.
-//! * A replay that this release cannot read is listed in the phase `unreadable`, with the reason; what is asked of it is
+//! * A replay that this release cannot read is listed in the phase `unreadable`, with the reason; requests for it are
 //!   refused with 409.
-//! * A replay that no worker has taken up says so, and since when. Of one read model one candidate waits to be promoted: when
-//!   a newer one is ready, the older is `superseded`, and its candidate removed.
-//! * `/health` is 503 with the reason when the log is not followed, so that the list may not be what the log has.
-//! * A request that is repeated with the same `id` is made once.
+//! * A replay that no worker has taken up says so, and since when. At most one candidate of a read model waits to be
+//!   promoted: when a newer one is ready, the older replay is `superseded` and its candidate removed.
+//! * `/health` is 503 with the reason while the log is not followed, because the list may then differ from the log.
+//! * A request that is repeated with the same `id` is executed once.
 
 mod body;
 mod problem;

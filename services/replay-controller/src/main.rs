@@ -1,4 +1,4 @@
-//! The replay controller as a process of its own, over the network seam.
+//! The replay controller as a process of its own, over the network.
 
 use annals_replay::Replays;
 use annals_service::{Ending, HttpServer, listen_address, sentence};
@@ -10,10 +10,10 @@ use std::{io::Write, net::SocketAddr, process::ExitCode, sync::Arc};
 
 /// Ask for replays of read models, watch them, promote them, roll them back, over HTTP.
 ///
-/// Prints its address on standard output once it serves; everything else goes to standard error. Ctrl-C or SIGTERM ends it
-/// in order within 10 seconds.
+/// Prints its address on standard output once it serves; everything else goes to standard error. Ctrl-C or SIGTERM
+/// ends it cleanly within 10 seconds.
 ///
-/// The controller keeps nothing: replays are events of the log. The workers that carry them out run where the read
+/// The controller stores nothing: replays are events of the log. The workers that carry them out run where the read
 /// models are.
 ///
 /// Try: curl -X POST localhost:7401/replays -H 'content-type: application/json' -d '{"read_model": "customer_value",
@@ -34,7 +34,7 @@ async fn main() -> ExitCode {
     match run(Options::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where nobody reads standard error there is nobody to tell.
+            // If nobody reads standard error, there is nobody to tell.
             let _ = writeln!(std::io::stderr(), "annals-replay-controller: {}", sentence(error.as_ref()));
             ExitCode::FAILURE
         }
@@ -65,7 +65,7 @@ async fn serve(options: &Options, ending: &Ending) -> Result<()> {
         let (replays, stop) = (replays.clone(), ending.token());
         async move { replays.run(stop).await }
     });
-    // Health says when the replays are not followed any more; what is asked of them is answered all the same.
+    // Health says when the replays are no longer followed; requests are answered all the same.
     let serving = server.serve(annals_replay_controller::server(replays, store), ending.token());
     ending.serve("the HTTP server", serving).await;
     match ending.within("the list of replays", following).await {

@@ -1,4 +1,4 @@
-//! What the replay library refuses, as a problem.
+//! What the replay library refuses, as problem+json.
 
 use annals_replay::{ReplayError, ReplayId, ReplayRefused};
 use annals_service::Problem;

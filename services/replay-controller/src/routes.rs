@@ -16,24 +16,24 @@ use axum::{
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 
-/// How long a request may take, its body included. Longer than a store that is away is tried again.
+/// How long a request may take, including its body. Longer than the time for which an absent store is tried again.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
-/// Where to look instead of what is not there.
+/// Where to look instead of a path that does not exist.
 const HINT: &str = "try /replays or /health";
 
-/// What the API needs of its server.
+/// What the API needs from its server.
 pub fn limits() -> HttpLimits {
     HttpLimits { request_time_max: REQUEST_TIME_MAX, ..HttpLimits::default() }
 }
 
-/// The API as a whole server: also with its health, and an answer to what is not there. `store` is the one of `replays`.
+/// The API as a complete server: with its health, and an answer for unknown paths. `store` is that of `replays`.
 pub fn server(replays: Replays, store: Arc<dyn EventStore>) -> Router {
     let health = Router::new().route("/health", get(health)).with_state((replays.clone(), store));
     finish(routes(replays).merge(health), &limits(), HINT)
 }
 
-/// Ready as long as the store is, without which nothing can be asked for, and the replays in it are followed, without which
-/// the list may not be what the log has. Answers soon, also while the store does not.
+/// Ready while the store is, without which nothing can be requested, and while the replays in it are followed,
+/// without which the list may differ from the log. Answers soon even if the store does not.
 async fn health(
     State((replays, store)): State<(Replays, Arc<dyn EventStore>)>,
 ) -> Result<Json<Value>, Problem> {
@@ -57,7 +57,7 @@ pub fn routes(replays: Replays) -> Router {
 }
 
 fn parse(text: &str) -> Result<ReplayId, Problem> {
-    text.parse().map_err(|_| Problem::bad_request(format!("{text:?} is no replay id; an id is a UUID")))
+    text.parse().map_err(|_| Problem::bad_request(format!("{text:?} is not a replay id; an id is a UUID")))
 }
 
 async fn request(

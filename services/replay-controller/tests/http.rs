@@ -161,7 +161,7 @@ async fn health_says_that_the_store_cannot_be_used_and_why() {
     assert!(problem["detail"].as_str().unwrap().contains("the disk is full"), "{problem}");
 }
 
-/// A store that answers reads and takes no appends.
+/// A store that answers reads and accepts no appends.
 struct NotReady(GappedStore);
 
 #[async_trait]
@@ -174,7 +174,7 @@ impl Layer for NotReady {
     }
 }
 
-/// Waits until what a client gets at `path` is as wanted.
+/// Waits until a client gets what is wanted at `path`.
 async fn until(controller: &Controller, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
     let looking = async {
         loop {
