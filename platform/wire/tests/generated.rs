@@ -1,4 +1,4 @@
-//! The generated code is that of the protos. After a change of the protos, write it anew with
+//! The generated code matches the protos. After changing them, regenerate it with
 //! `ANNALS_GENERATE=1 cargo test -p annals-wire --test generated`.
 
 use std::{env, error::Error, fs, path::Path};
@@ -8,7 +8,7 @@ const PROTOS: [&str; 1] = ["annals/v1/event_store.proto"];
 const GENERATED: &str = "src/generated/annals.v1.rs";
 
 #[test]
-fn the_generated_code_is_that_of_the_protos() {
+fn the_generated_code_matches_the_protos() {
     let dir = tempfile::tempdir().unwrap();
     generate(dir.path()).unwrap();
     let generated = fs::read_to_string(dir.path().join("annals.v1.rs")).unwrap();
