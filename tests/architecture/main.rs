@@ -83,6 +83,7 @@ const ROOMY: &[&str] = &[
     "platform/projection/src",
     "platform/reactor/src",
     "platform/store-grpc/src",
+    "platform/service/src",
 ];
 
 #[test]

@@ -6,7 +6,7 @@
 
 use crate::{
     budget::{Crowded, Reservation, Share},
-    limits::HttpLimits,
+    limits::{HttpLimits, PREFIX_BYTES},
     refusal::Refusal,
 };
 use axum::http::{Request, header};
@@ -22,9 +22,6 @@ use std::{
     time::Duration,
 };
 use tokio::time::{Instant, Sleep, sleep};
-
-/// What comes before a message in gRPC: whether it is compressed, and its length.
-pub(crate) const PREFIX_BYTES: u32 = 5;
 
 /// How far a request's body has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-use crate::{STOP_TIME_MAX, body::PREFIX_BYTES};
+use crate::STOP_TIME_MAX;
 use std::time::Duration;
 
 /// How much, how long and how many at once: every limit of an HTTP server, for both versions of HTTP and for gRPC.
@@ -45,6 +45,8 @@ const TIME_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 pub(crate) const STREAM_WINDOW_BYTES: u32 = (64 << 10) - 1;
 /// Largest HTTP/2 frame that is taken, in bytes: HTTP/2's own least.
 pub(crate) const FRAME_BYTES_MAX: u32 = 16 << 10;
+/// What comes before a message in gRPC, in bytes: whether it is compressed, and its length.
+pub(crate) const PREFIX_BYTES: u32 = 5;
 /// How much of one request's body may be here before it is reserved, in bytes: the frame with the end of its message's prefix,
 /// and what the caller sends ahead then.
 pub(crate) const AHEAD_BYTES_MAX: u32 = PREFIX_BYTES + FRAME_BYTES_MAX + STREAM_WINDOW_BYTES;
