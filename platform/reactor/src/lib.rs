@@ -34,6 +34,4 @@ mod worker;
 pub use error::{ReactorError, WaitError};
 pub use handle::ReactorHandle;
 pub use reactor::{Reaction, Reactor, Rejected};
-#[cfg(feature = "planted-bugs")]
-pub use worker::PlantedBug;
 pub use worker::{Options, ReactorWorker, STOP_TIME_MAX};

@@ -35,44 +35,18 @@ pub struct ReactorWorker<R: Reactor> {
     repository: Repository<R::Target>,
     options: Options,
     board: ConsumerBoard,
-    #[cfg(feature = "planted-bugs")]
-    planted: Option<PlantedBug>,
-}
-
-/// Wrong variants of the worker, for tests that show that they would be noticed.
-#[cfg(feature = "planted-bugs")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlantedBug {
-    /// The mark is set by an append of its own, after the one with the outputs.
-    MarkOutsideAppend,
-    /// The mark is compared with where it is, and not with where this copy left it.
-    MarkNotCompared,
 }
 
 impl<R: Reactor> ReactorWorker<R> {
     /// A worker that executes the reactor's commands on the aggregates of `repository`: with its store, its service
     /// name, its snapshots, and its upcasters for source events too.
     pub fn new(repository: Repository<R::Target>, reactor: R, options: Options) -> Self {
-        Self {
-            reactor,
-            repository,
-            options,
-            board: ConsumerBoard::new(),
-            #[cfg(feature = "planted-bugs")]
-            planted: None,
-        }
+        Self { reactor, repository, options, board: ConsumerBoard::new() }
     }
 
     /// A view of the worker from outside.
     pub fn handle(&self) -> ReactorHandle {
         ReactorHandle::new(self.board.watch())
-    }
-
-    /// Plants a bug.
-    #[cfg(feature = "planted-bugs")]
-    #[must_use]
-    pub fn plant(self, bug: PlantedBug) -> Self {
-        Self { planted: Some(bug), ..self }
     }
 
     /// Follows the log until `stop` is cancelled. The append that is under way is then finished, if the store answers within

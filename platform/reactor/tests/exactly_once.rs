@@ -12,12 +12,13 @@ mod common;
 
 use annals_aggregate::Context;
 use annals_event::{Append, Sequence};
-use annals_reactor::{PlantedBug, ReactorError, ReactorWorker};
+use annals_reactor::ReactorError;
 use annals_store::{EventStore, GappedStore};
+use common::planted::{Bug, Planted};
 use common::troubled::{Call, Trouble, Troubled};
 use common::{
-    Charge, ChargeOrders, Output, PATIENCE, charges, mark, place_orders, repository, run_until, start,
-    try_run_until, worker, writing,
+    Charge, Output, PATIENCE, charges, mark, place_orders, repository, run_until, start, try_run_until,
+    worker, writing,
 };
 use std::sync::Arc;
 
@@ -39,23 +40,28 @@ async fn undisturbed() -> (Vec<Output>, Vec<Call>) {
     (charges(&*store).await, counting.calls())
 }
 
+/// The store, as a worker with the bug uses it.
+fn with(bug: Bug) -> impl Fn(Arc<dyn EventStore>) -> Arc<dyn EventStore> {
+    move |store| Planted::over(store, bug)
+}
+
 /// What comes out when the worker meets `trouble` at the call with this number and, if it died of it, a new one
 /// goes on.
 async fn disturbed(
     call: usize,
     trouble: Trouble,
-    change: impl Fn(ReactorWorker<ChargeOrders>) -> ReactorWorker<ChargeOrders>,
+    plant: impl Fn(Arc<dyn EventStore>) -> Arc<dyn EventStore>,
 ) -> Result<Vec<Output>, ReactorError> {
     let (store, through) = shop().await;
     let troubled = Troubled::at(store.clone(), call, trouble);
-    let (handle, _stop, task) = start(change(worker(troubled.store(), BATCH_EVENTS)));
+    let (handle, _stop, task) = start(worker(plant(troubled.store()), BATCH_EVENTS));
     tokio::select! {
         () = troubled.hit() => {}
         reached = handle.wait_for(through, PATIENCE) => drop(reached.unwrap()),
     }
     task.abort();
     let _ = task.await;
-    try_run_until(change(worker(store.clone(), BATCH_EVENTS_AFTER_CRASH)), through).await?;
+    try_run_until(worker(plant(store.clone()), BATCH_EVENTS_AFTER_CRASH), through).await?;
     Ok(charges(&*store).await)
 }
 
@@ -66,7 +72,7 @@ async fn whatever_fails_at_any_call_outputs_are_those_of_an_undisturbed_run() {
     assert!([Call::Append, Call::ReadStream, Call::Mark, Call::Next].iter().all(|call| calls.contains(call)));
     for trouble in Trouble::CRASHES {
         for (number, call) in calls.iter().enumerate() {
-            let outputs = disturbed(number, trouble, |worker| worker).await.unwrap();
+            let outputs = disturbed(number, trouble, |store| store).await.unwrap();
             assert_eq!(outputs, expected, "{trouble:?} at call {number}, {call:?}");
         }
     }
@@ -77,8 +83,7 @@ async fn planted_bug_reactor_mark_outside_the_append_is_caught() {
     let (expected, calls) = undisturbed().await;
     let (mut doubled, mut stuck) = (0, 0);
     for number in 0..calls.len() {
-        let plant = |worker: ReactorWorker<ChargeOrders>| worker.plant(PlantedBug::MarkOutsideAppend);
-        match disturbed(number, Trouble::KillBefore, plant).await {
+        match disturbed(number, Trouble::KillBefore, with(Bug::MarkOutsideAppend)).await {
             Ok(outputs) if outputs == expected => {}
             Ok(outputs) => {
                 assert!(outputs.len() > expected.len(), "accounts are charged twice");
@@ -97,14 +102,12 @@ async fn planted_bug_reactor_mark_outside_the_append_is_caught() {
 
 /// Two copies: one is held back until the other one is done, and decides on its outputs. It must notice, and change
 /// nothing.
-async fn second_copy(
-    change: impl Fn(ReactorWorker<ChargeOrders>) -> ReactorWorker<ChargeOrders>,
-) -> Result<(), String> {
+async fn second_copy(plant: impl Fn(Arc<dyn EventStore>) -> Arc<dyn EventStore>) -> Result<(), String> {
     let (store, through) = shop().await;
     let (expected, calls) = undisturbed().await;
     let at = calls.iter().position(|made| *made == Call::ReadStream).unwrap();
     let troubled = Troubled::at(store.clone(), at, Trouble::Hold);
-    let (handle, stop, late) = start(change(worker(troubled.store(), 100)));
+    let (handle, stop, late) = start(worker(plant(troubled.store()), 100));
     troubled.hit().await;
     run_until(worker(store.clone(), BATCH_EVENTS), through).await;
     troubled.release();
@@ -120,8 +123,8 @@ async fn second_copy(
 
 #[tokio::test]
 async fn planted_bug_reactor_mark_not_compared_is_caught() {
-    second_copy(|worker| worker).await.expect("the worker without the bug is fenced");
-    let caught = second_copy(|worker| worker.plant(PlantedBug::MarkNotCompared)).await;
+    second_copy(|store| store).await.expect("the worker without the bug is fenced");
+    let caught = second_copy(with(Bug::MarkNotCompared)).await;
     let violation = caught.expect_err("two copies were not noticed");
     println!("MarkNotCompared is caught: {violation}");
 }

@@ -194,10 +194,7 @@ impl<R: Reactor> Running<'_, R> {
     /// Appends and moves the mark to `through`, both or neither. Repeats the very same append until it is answered, if only
     /// by the word that the log was opened anew.
     async fn append(&mut self, append: Append, through: Sequence) -> Result<Answer, ReactorError> {
-        let append = append.set_mark(self.mark.clone(), self.saved, through);
-        let append = append.only_in(self.opening);
-        #[cfg(feature = "planted-bugs")]
-        let append = self.plant(append, through).await?;
+        let append = append.set_mark(self.mark.clone(), self.saved, through).only_in(self.opening);
         let mut backoff = Backoff::outage();
         loop {
             match self.ask(&append).await {
@@ -289,26 +286,6 @@ impl<R: Reactor> Running<'_, R> {
 
     fn position(&self) -> Sequence {
         self.worker.board.position()
-    }
-
-    /// The append with the planted bug.
-    #[cfg(feature = "planted-bugs")]
-    async fn plant(&mut self, mut append: Append, through: Sequence) -> Result<Append, ReactorError> {
-        use crate::PlantedBug::{MarkNotCompared, MarkOutsideAppend};
-        match self.worker.planted {
-            Some(MarkOutsideAppend) if !append.writes.is_empty() => {
-                let marks = std::mem::take(&mut append.marks);
-                let appended = self.worker.store().append(append).await;
-                appended.map_err(|cause| ReactorError::Append { through, cause })?;
-                Ok(Append { marks, ..Append::new() })
-            }
-            Some(MarkNotCompared) => {
-                self.saved = self.worker.store().mark(&self.mark).await?;
-                append.marks.clear();
-                Ok(append.set_mark(self.mark.clone(), self.saved, through))
-            }
-            _ => Ok(append),
-        }
     }
 }
 

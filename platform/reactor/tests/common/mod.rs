@@ -6,6 +6,7 @@
     reason = "a module of several test programs, each of which uses its part"
 )]
 
+pub mod planted;
 pub mod troubled;
 
 use annals_aggregate::{Aggregate, Repository};
