@@ -40,7 +40,6 @@ mod generation;
 mod generations;
 mod identifier;
 mod model;
-mod planted;
 mod projection;
 mod projector;
 mod reader;
@@ -60,8 +59,6 @@ pub use generations::{
 };
 pub use identifier::{InvalidIdentifier, ModelName};
 pub use model::{FoldVersion, ReadModel, ReadModelBuilder, SchemaHash};
-#[cfg(feature = "planted-bugs")]
-pub use planted::{PlantedBug, plant};
 pub use projection::{ApplyError, SqlProjection, SqlTable, SqlTransaction, TableProjection};
 pub use projector::{OnError, Projector, ProjectorError, ProjectorHandle, ProjectorOptions};
 pub use reader::{Reader, ReaderError, Readers, WaitError};

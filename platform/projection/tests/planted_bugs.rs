@@ -11,7 +11,7 @@
 mod support;
 
 use annals_event::Sequence;
-use annals_projection::{FoldError, GenerationError, GenerationId, Origin, PlantedBug, SnapshotName, plant};
+use annals_projection::{FoldError, GenerationError, GenerationId, Origin, SnapshotName};
 use fail::FailScenario;
 use std::{fs, sync::Arc};
 use support::{PATIENCE, World, append, fold_by_two, fresh_fold, gets_to, model, rows, sales};
@@ -19,26 +19,13 @@ use support::{PATIENCE, World, append, fold_by_two, fresh_fold, gets_to, model, 
 /// What a suite found wrong.
 type Verdict = Result<(), String>;
 
-/// Makes read models sound again, also when a test fails.
-struct Planted;
-
-impl Drop for Planted {
-    fn drop(&mut self) {
-        plant(None);
-    }
-}
-
-async fn catches(bug: PlantedBug, suite: impl AsyncFn() -> Verdict) {
-    // Bugs are the whole process's, and so are scenarios: there is one at a time.
-    let scenario = FailScenario::setup();
+async fn catches(bug: &str, suite: impl AsyncFn() -> Verdict) {
+    // Fail points are the whole process's, so there is one scenario at a time. Its end makes read models sound again.
+    let _scenario = FailScenario::setup();
     suite().await.expect("the code without the bug passes");
-    plant(Some(bug));
-    let planted = Planted;
-    let caught = suite().await;
-    drop(planted);
-    scenario.teardown();
-    let Err(violation) = caught else { panic!("{bug:?} was not caught") };
-    println!("{bug:?} is caught: {violation}");
+    fail::cfg(bug, "return").unwrap();
+    let Err(violation) = suite().await else { panic!("{bug} was not caught") };
+    println!("{bug} is caught: {violation}");
 }
 
 fn must(condition: bool, violation: impl FnOnce() -> String) -> Verdict {
@@ -136,20 +123,20 @@ async fn a_damaged_snapshot() -> Verdict {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_checkpoint_outside_the_transaction_of_the_rows_is_caught() {
-    catches(PlantedBug::CheckpointOutsideTransaction, a_stop_between_rows_and_checkpoint).await;
+    catches("checkpoint-outside-transaction", a_stop_between_rows_and_checkpoint).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn moving_the_checkpoint_without_comparing_it_is_caught() {
-    catches(PlantedBug::CheckpointNotCompared, a_worker_that_wakes_up_late).await;
+    catches("checkpoint-not-compared", a_worker_that_wakes_up_late).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn promoting_a_candidate_that_ends_before_the_fence_is_caught() {
-    catches(PlantedBug::LiveReadBeforeFence, a_promotion_while_the_live_generation_moves).await;
+    catches("live-read-before-fence", a_promotion_while_the_live_generation_moves).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn using_a_damaged_snapshot_is_caught() {
-    catches(PlantedBug::SnapshotNotChecked, a_damaged_snapshot).await;
+    catches("snapshot-not-checked", a_damaged_snapshot).await;
 }

@@ -3,9 +3,8 @@
 use super::DecodedBatch;
 use crate::{
     FoldError, GenerationError, GenerationId, GenerationStatus, ReadModel, Tally,
-    crash_point::crash_point,
+    crash_point::{crash_point, is_planted},
     generation::{check_log, raise_epoch, read_status},
-    planted::planted,
     sqlite::{End, begin_write, end_write, open_writer},
     unit::{UnitWriter, Write},
 };
@@ -179,7 +178,7 @@ impl GenerationWriter {
         let rows = self.fold(batch, run).await?;
         crash_point("rows-written")?;
         let connection = &mut self.connection;
-        if planted!(CheckpointOutsideTransaction) {
+        if is_planted("checkpoint-outside-transaction") {
             end_write(connection, End::Commit).await?;
             crash_point("between-rows-and-checkpoint")?;
             begin_write(connection).await?;
@@ -239,7 +238,7 @@ async fn advance(
     reached: &Reached,
 ) -> Result<(), Advance> {
     let mut expected = (mine.epoch, mine.checkpoint);
-    if planted!(CheckpointNotCompared)
+    if is_planted("checkpoint-not-compared")
         && let Ok(found) = read_status(connection).await
     {
         expected = (found.epoch, found.checkpoint);

@@ -14,10 +14,9 @@
 use super::{FoldControl, Generations};
 use crate::{
     FoldError, GenerationError, GenerationId, Live,
-    crash_point::crash_point,
+    crash_point::{crash_point, is_planted},
     fold::GenerationWriter,
     generation::{check_log, raise_epoch, read_status},
-    planted::planted,
     sqlite::{End, begin_write, end_write, open_writer},
 };
 use annals_event::Sequence;
@@ -137,7 +136,7 @@ impl Generations {
         let mut connection = open_writer(&self.usable(live.generation).await?).await?;
         begin_write(&mut connection).await?;
         let mut reached = self.reach(read_status(&mut connection).await?.checkpoint).await?;
-        if planted!(LiveReadBeforeFence) {
+        if is_planted("live-read-before-fence") {
             reached = near.unwrap_or(reached);
         }
         raise_epoch(&mut connection).await?;
