@@ -16,34 +16,14 @@ use annals_event::{
     Version,
 };
 use annals_store::{AppendError, Damage, ReadError};
-use bytes::Bytes;
 use prost::Message;
+use prost_types::Any;
 use std::time::Duration;
 use tonic::{Code, Status};
 use v1::error_detail::Kind;
 use v1::invalid_append::{Kind as InvalidKind, OverLimit};
 
 const DETAIL_TYPE_URL: &str = "type.googleapis.com/annals.v1.ErrorDetail";
-
-/// `google.rpc.Status`, as far as it is used.
-#[derive(Clone, PartialEq, Message)]
-struct RpcStatus {
-    #[prost(int32, tag = "1")]
-    code: i32,
-    #[prost(string, tag = "2")]
-    message: String,
-    #[prost(message, repeated, tag = "3")]
-    details: Vec<RpcAny>,
-}
-
-/// `google.protobuf.Any`.
-#[derive(Clone, PartialEq, Message)]
-struct RpcAny {
-    #[prost(string, tag = "1")]
-    type_url: String,
-    #[prost(bytes = "bytes", tag = "2")]
-    value: Bytes,
-}
 
 /// The status that says `error`.
 pub fn of_append_error(error: &AppendError) -> Status {
@@ -128,16 +108,16 @@ const MESSAGE_CHARS_MAX: usize = 1_000;
 
 fn status(code: Code, error: &impl ToString, kind: Kind) -> Status {
     let message: String = error.to_string().chars().take(MESSAGE_CHARS_MAX).collect();
-    let value = v1::ErrorDetail { kind: Some(kind) }.encode_to_vec().into();
-    let any = RpcAny { type_url: DETAIL_TYPE_URL.into(), value };
-    let details = RpcStatus { code: code.into(), message: message.clone(), details: vec![any] };
+    let value = v1::ErrorDetail { kind: Some(kind) }.encode_to_vec();
+    let any = Any { type_url: DETAIL_TYPE_URL.into(), value };
+    let details = tonic_types::Status { code: code.into(), message: message.clone(), details: vec![any] };
     Status::with_details(code, message, details.encode_to_vec().into())
 }
 
 fn detail(status: &Status) -> Option<Kind> {
-    let details = RpcStatus::decode(status.details()).ok()?.details;
+    let details = tonic_types::Status::decode(status.details()).ok()?.details;
     let any = details.into_iter().find(|any| any.type_url == DETAIL_TYPE_URL)?;
-    v1::ErrorDetail::decode(any.value).ok()?.kind
+    v1::ErrorDetail::decode(any.value.as_slice()).ok()?.kind
 }
 
 /// Codes of errors that stay when the same is sent again. Too large a message is `OUT_OF_RANGE` in tonic and
