@@ -1,7 +1,6 @@
 //! Killed in the middle of anything, the shop goes on from its data as if nothing had happened.
 
 use crate::shop::{SHOP, Shop, totals};
-use annals_tests::Random;
 use std::time::Duration;
 
 /// How often the shop is killed, unless `ANNALS_KILLS` says otherwise.
@@ -18,7 +17,7 @@ async fn a_shop_killed_at_random_ends_with_the_rows_of_an_undisturbed_run() {
     let seed = number("ANNALS_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     let kills = number("ANNALS_KILLS").unwrap_or(KILLS);
     println!("ANNALS_SEED={seed} ANNALS_KILLS={kills}");
-    let mut random = Random::of(seed);
+    let mut random = fastrand::Rng::with_seed(seed);
 
     let mut shop = Shop::with_purchases(0);
     let (mut purchases, mut killed, mut limit_ms) = (0, 0, LIMIT_MS);
@@ -26,7 +25,7 @@ async fn a_shop_killed_at_random_ends_with_the_rows_of_an_undisturbed_run() {
         purchases += PURCHASES_A_RUN;
         shop.take_purchases(purchases);
         let mut running = SHOP.start(&shop.arguments()).unwrap();
-        tokio::time::sleep(Duration::from_millis(random.below(limit_ms))).await;
+        tokio::time::sleep(Duration::from_millis(random.u64(..limit_ms.max(1)))).await;
         if running.kill().unwrap() {
             killed += 1;
             limit_ms += limit_ms / 4;

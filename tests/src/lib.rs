@@ -2,14 +2,12 @@
 //! and the contents of read models on disk.
 
 mod program;
-mod random;
 mod rooms;
 mod server;
 mod tables;
 mod workspace;
 
 pub use program::{Program, Running};
-pub use random::Random;
 pub use rooms::Rooms;
 pub use server::{Server, lasting_address};
 pub use tables::{Tables, live_tables};

@@ -18,16 +18,6 @@ const KILLS: u64 = 25;
 /// A kill comes so many microseconds after the phase began, at most: about as long as a phase takes.
 const DELAY_US_MAX: u64 = 6_000;
 
-/// Moments that are the same in each run.
-struct Moments(u64);
-
-impl Moments {
-    fn next(&mut self) -> Duration {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        Duration::from_micros((self.0 >> 33) % DELAY_US_MAX)
-    }
-}
-
 async fn shop(count: usize) -> (World, Projecting, Rows) {
     let world = World::gapped();
     let head = world.append(&orders(0, count, 50)).await;
@@ -62,7 +52,8 @@ async fn once_in_the_log(world: &World, id: ReplayId) {
 async fn a_replay_whose_worker_is_killed_in_any_phase_is_promoted_once() {
     let (world, projecting, rows) = shop(500).await;
     let queries = Queries::start([projecting.handle.readers().clone()]);
-    let mut moments = Moments(7);
+    // The same in each run.
+    let mut random = fastrand::Rng::with_seed(7);
     let begun = ["replay.requested"].into_iter().chain(STEPS).chain(["replay.promoted"]);
     for phase in begun {
         for _ in 0..KILLS {
@@ -78,7 +69,7 @@ async fn a_replay_whose_worker_is_killed_in_any_phase_is_promoted_once() {
                 () = stage.trapped() => {}
             }
             stage.release();
-            tokio::time::sleep(moments.next()).await;
+            tokio::time::sleep(Duration::from_micros(random.u64(..DELAY_US_MAX))).await;
             doomed.kill().await;
 
             let working = world.work(&model()).await;

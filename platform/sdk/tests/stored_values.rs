@@ -163,14 +163,6 @@ async fn what_can_be_read_back_is_not_refused() {
     }
 }
 
-/// SplitMix64.
-fn mixed(seed: u64) -> u64 {
-    let z = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 /// This many finite numbers with random bits, and those at the edges.
 fn reals(count: u64) -> Vec<f64> {
     let edges = [
@@ -188,7 +180,8 @@ fn reals(count: u64) -> Vec<f64> {
         i64::MIN as f64,
         1e23,
     ];
-    let random = (0..count).map(|n| f64::from_bits(mixed(n)));
+    let mut random = fastrand::Rng::with_seed(count);
+    let random = (0..count).map(move |_| f64::from_bits(random.u64(..)));
     edges.into_iter().chain(random).filter(|real| real.is_finite()).collect()
 }
 

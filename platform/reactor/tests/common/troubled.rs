@@ -66,8 +66,8 @@ impl When {
             Self::Never => None,
             Self::At(at, trouble) => (at == call).then_some(trouble),
             Self::Often { seed } => {
-                let drawn = mixed(seed.wrapping_add(u64::try_from(call).unwrap()));
-                let trouble = usize::try_from(drawn >> 32).unwrap() % (4 * CALLS_PER_TROUBLE);
+                let seed = seed.wrapping_add(u64::try_from(call).unwrap());
+                let trouble = fastrand::Rng::with_seed(seed).usize(..4 * CALLS_PER_TROUBLE);
                 Trouble::CRASHES.get(trouble).copied()
             }
         }
@@ -76,14 +76,6 @@ impl When {
 
 /// How many calls go well for one that does not, of each kind of crash.
 const CALLS_PER_TROUBLE: usize = 6;
-
-/// SplitMix64.
-fn mixed(seed: u64) -> u64 {
-    let z = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
 
 #[derive(Default)]
 struct Shared {
