@@ -2,7 +2,7 @@ use annals_aggregate::{LoadError, Panicked};
 use annals_event::{CodecError, Conflict, InvalidName, MarkName, Sequence};
 use annals_store::{Activity, AppendError, ReadError};
 
-/// Why a reactor stopped. Everything up to its mark has been handled, nothing behind it has; it goes on from there
+/// Why a reactor stopped. Everything up to its mark has been handled, nothing after it has; it goes on from there
 /// when it is started again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -24,7 +24,7 @@ async fn open(folder: &Path) -> LogStore {
     LogStore::open(folder, Options::default()).await.unwrap()
 }
 
-/// A way to a log, behind which another history of it can be put.
+/// A connection to a log that can be exchanged for another history of it.
 struct Connection {
     log: Rerouted<LogStore>,
     takes_appends: AtomicBool,
@@ -110,7 +110,8 @@ async fn a_worker_that_outlives_a_restore_skips_nothing_that_it_had_passed_over(
     assert_eq!(charges(&restored).await.len(), 2 * 11);
 }
 
-/// Puts a backup of an empty log, or one with an order, behind a worker that has set its mark since; returns the restored log.
+/// Restores a backup, made of an empty log or of one with an order, under a worker that has set its mark since; returns the
+/// restored log.
 async fn restored_under_a_worker(
     before: Vec<Append>,
     then: impl AsyncFnOnce(&LogStore, &ReactorHandle, &Connection),
@@ -168,7 +169,7 @@ async fn a_worker_that_stops_moves_no_mark_over_events_it_never_saw() {
     let through = append_all(&log, visits).await;
     handle.wait_for(through, PATIENCE).await.unwrap();
 
-    // Told to stop before it can notice what is behind the connection.
+    // Told to stop before it can notice which log it now reads.
     let restored = open(&folder.path().join("backup")).await;
     stop.cancel();
     connection.log.lead_to(restored.clone());

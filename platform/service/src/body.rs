@@ -205,7 +205,7 @@ impl<B: Body<Data = Bytes>> LimitedBody<B> {
     }
 
     /// What to do once a gRPC message's length is known. One that is too large is told by its own code from its prefix; what
-    /// goes on behind its end does not wait for that.
+    /// goes on past its end does not wait for that.
     fn after_prefix(&self, length: u32) -> Result<Step, BodyError<B::Error>> {
         let early = self.early.iter().map(Bytes::len).sum::<usize>();
         let early = u64::try_from(early).unwrap_or(u64::MAX);

@@ -18,7 +18,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 #[derive(Clone, Debug)]
 pub struct Body<T>(pub T);
 
-/// The parameters behind the `?`.
+/// The parameters after the `?`.
 #[derive(Clone, Debug)]
 pub struct Params<T>(pub T);
 

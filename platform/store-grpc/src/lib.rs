@@ -9,7 +9,7 @@
 //!   `repeated` for a first call, when the answer to an earlier attempt was lost.
 //! * A server that cannot be reached, or does not answer, is told in a log line within a second or so, once, and again when it
 //!   is back. Consumers see it by [`annals_store::probe`], and say it in their state.
-//! * A subscription outlives its connection, and says so: it comes back behind its last `through`, so nothing is missed or seen
+//! * A subscription outlives its connection, and says so: it comes back right after its last `through`, so nothing is missed or seen
 //!   twice. It ends with `Unavailable` when the server stays away for [`Options::retry_time_max`].
 //! * Each subscription has a connection of its own. On a shared one, a subscriber that stalls would hold the
 //!   flow-control window that appends need.

@@ -2,7 +2,7 @@
 //!
 //! The client keeps the first sequence number that it has not been told about. When the connection breaks it
 //! subscribes again from there, so that nothing is missed or seen twice. The first delivery afterwards comes at once and says
-//! that it was resumed: the log behind the server may have been restored from a backup meanwhile.
+//! that it was resumed: meanwhile the server's log may have been restored from a backup.
 
 use crate::{
     Options,
@@ -116,7 +116,7 @@ impl Subscriber {
         self.fresh || !delivery.events.is_empty() || delivery.through >= self.from
     }
 
-    /// Moves behind the delivery. A server that goes back in the log is not believed.
+    /// Moves on past the delivery. A server that goes back in the log is not believed.
     fn take(&mut self, delivery: Delivery) -> Result<Delivery, ReadError> {
         let first = delivery.events.first().map_or(Sequence::MAX, |event| event.sequence());
         let last = delivery.events.last().map_or(Sequence::ZERO, |event| event.sequence());

@@ -18,7 +18,7 @@ pub(crate) fn verify_log(data: &Path) -> anyhow::Result<()> {
     }
     if report.unfinished_bytes > 0 {
         let bytes = counted(report.unfinished_bytes, "byte");
-        writeln!(out, "{bytes} behind the end were never answered; the next start wipes them")?;
+        writeln!(out, "{bytes} after the end were never answered; the next start wipes them")?;
     }
     writeln!(out, "{} in {}", counted(report.events, "event"), counted(report.segments, "segment"))?;
     match report.findings.len() {

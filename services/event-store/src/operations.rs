@@ -140,7 +140,7 @@ struct BackupBody {
     log_id: String,
     first: u64,
     head: u64,
-    /// Where the backup ends, also behind appends that only set marks: no fingerprint of the event at `head`.
+    /// Where the backup ends, after appends that only set marks, too: no fingerprint of the event at `head`.
     chain: String,
     taken_at_us: i64,
 }

@@ -79,7 +79,8 @@ impl Sender {
         Ok(v1::SubscribeResponse { events: cut.events, through, head })
     }
 
-    /// The next delivery that tells the subscriber something. Behind the head that nothing was wanted is told now and then.
+    /// The next delivery that tells the subscriber something. While it is behind the head, it is told now and then how far
+    /// the log was searched for it.
     async fn news(&mut self) -> Result<Delivery, ReadError> {
         loop {
             let (delivery, is_page) = match &mut self.live {

@@ -82,7 +82,7 @@ impl Asker {
     }
 }
 
-/// Whether anything was sold, or taken back, behind this place.
+/// Whether anything was sold, or taken back, after this place.
 async fn sold(store: &dyn EventStore, since: Sequence) -> Result<bool> {
     let event_types = SaleEvent::TYPES.iter().map(|(name, _)| EventType::new(name));
     let filter = Filter { event_types: event_types.collect::<Result<_, _>>()?, ..Filter::all() };

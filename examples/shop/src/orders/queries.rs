@@ -161,7 +161,7 @@ impl Queries {
         totals(&row).map_err(database)
     }
 
-    /// Orders behind `after`, of one customer or of all.
+    /// Orders that come after `after`, of one customer or of all.
     pub async fn orders(
         &self,
         customer: Option<CustomerId>,
@@ -179,7 +179,7 @@ impl Queries {
         Ok(Page::of(rows_of(&rows).map_err(database)?, limit))
     }
 
-    /// Customers behind `after`.
+    /// Customers that come after `after`.
     pub async fn customers(
         &self,
         after: Option<CustomerId>,
@@ -193,7 +193,7 @@ impl Queries {
         Ok(Page::of(rows_of(&rows).map_err(database)?, limit))
     }
 
-    /// Days behind `after`.
+    /// Days that come after `after`.
     pub async fn days(&self, after: Option<Day>, limit: u32) -> Result<Page<DaySales>, Problem> {
         let sql =
             "SELECT day, orders, items, revenue_cents FROM daily_sales WHERE day > ? ORDER BY day LIMIT ?";

@@ -1,4 +1,4 @@
-//! A worker at work: follows the log behind its mark, makes one append of many source events, and waits out every
+//! A worker at work: follows the log from its mark on, makes one append of many source events, and waits out every
 //! time that the store is away.
 
 use super::ReactorWorker;

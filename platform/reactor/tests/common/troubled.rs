@@ -1,5 +1,5 @@
 //! A store that makes trouble: at one chosen call, or at many, it kills its caller, fails, or loses the answer; or it holds a
-//! caller back until it is let go. The log behind it is a real one.
+//! caller back until it is let go. The log below it is a real one.
 
 use annals_event::{Append, LogId, MarkName, Receipt, Sequence};
 use annals_store::{
