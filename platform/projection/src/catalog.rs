@@ -71,7 +71,7 @@ impl Opened {
 pub struct Live {
     /// The generation that readers see.
     pub generation: GenerationId,
-    /// The one that they saw before, for a rollback.
+    /// The one that was live before, for a rollback.
     pub previous: Option<GenerationId>,
     /// Grows with every change.
     pub epoch: u64,
@@ -233,7 +233,7 @@ impl Catalog {
     }
 
     /// Says that a generation's file is complete, after `place` has put it where it belongs. `false`: that was not done,
-    /// since another attempt was faster or the generation was given up.
+    /// since another attempt was faster or the generation was retired.
     pub(crate) async fn set_ready(
         &self,
         id: GenerationId,
@@ -283,7 +283,7 @@ impl Catalog {
             return Err(GenerationError::PointerMoved);
         }
         if let Some(oldest) = from.previous.filter(|oldest| *oldest != to) {
-            retire(&mut transaction, oldest).await?;
+            set_retired(&mut transaction, oldest).await?;
         }
         let flipped = Live { generation: to, previous: Some(from.generation), epoch: from.epoch + 1 };
         point(&mut transaction, model, flipped).await?;
@@ -308,8 +308,8 @@ impl Catalog {
         Ok(done)
     }
 
-    /// Gives up a generation that is not live. Doing it twice is the same.
-    pub(crate) async fn discard(&self, model: &ReadModel, id: GenerationId) -> Result<(), GenerationError> {
+    /// Retires a generation that is not live. Doing it twice is the same.
+    pub(crate) async fn retire(&self, model: &ReadModel, id: GenerationId) -> Result<(), GenerationError> {
         let mut transaction = self.pool().await?.begin_with(BEGIN_WRITE).await?;
         let live = live(&mut transaction, model).await?;
         if live.is_some_and(|live| live.generation == id) {
@@ -318,14 +318,14 @@ impl Catalog {
         if let Some(live) = live.filter(|live| live.previous == Some(id)) {
             point(&mut transaction, model, Live { previous: None, epoch: live.epoch + 1, ..live }).await?;
         }
-        retire(&mut transaction, id).await?;
+        set_retired(&mut transaction, id).await?;
         transaction.commit().await?;
         self.changed();
         Ok(())
     }
 
-    /// Forgets a generation whose file is gone.
-    pub(crate) async fn forget(&self, id: GenerationId) -> Result<(), GenerationError> {
+    /// Removes the entry of a generation whose file is gone.
+    pub(crate) async fn remove(&self, id: GenerationId) -> Result<(), GenerationError> {
         sqlx::query("DELETE FROM generation WHERE id = ?")
             .bind(id.to_string())
             .execute(&self.pool().await?)
@@ -393,7 +393,7 @@ async fn point(
     Ok(())
 }
 
-async fn retire(connection: &mut SqliteConnection, id: GenerationId) -> Result<(), GenerationError> {
+async fn set_retired(connection: &mut SqliteConnection, id: GenerationId) -> Result<(), GenerationError> {
     let retire =
         "UPDATE generation SET state = 'retired', retired_at_us = coalesce(retired_at_us, ?) WHERE id = ?";
     sqlx::query(retire).bind(now_us()).bind(id.to_string()).execute(connection).await?;

@@ -18,7 +18,7 @@
 //! * The checkpoint moves by compare-and-set on the writer's epoch: of two writers only the one that took over last
 //!   writes, and the other stops.
 //! * Every row carries the sequence number of the event that last changed it.
-//! * The pointer row is the truth about what is live. A promoted generation contains at least what the one before
+//! * The pointer row is the truth about what is live. A promoted generation contains at least what the previous one
 //!   contained, so no sequence of readers sees a mix, an empty table or a step back.
 //! * A generation, and a snapshot of one, has the log's chain value at its checkpoint. When the log is another one, or was restored
 //!   from a backup and went on differently, nothing more is folded into it and it begins nothing; its rows can be read until a
@@ -27,6 +27,17 @@
 //! * Rows whose folder or file is deleted or replaced while they are served are noticed: readers are never bound to a file without
 //!   a name, and the projector folds the log anew.
 //! * Nothing that fails while a candidate is built touches the live generation or the log.
+//!
+//! The words for a generation's life:
+//!
+//! | word | meaning |
+//! |---|---|
+//! | create | make its file, empty or from a snapshot; it is a *candidate* from then on |
+//! | promote | make a candidate the *live* generation; the one that was live is the *previous* one, kept up to date |
+//! | roll back | make the previous generation live again |
+//! | retire | let go of the previous generation: there is no way back to it, and its file stays a while for readers |
+//! | discard | let go of a candidate, which nobody reads: its file is removed at once |
+//! | sweep | remove the files of retired generations, and those that a crash left unfinished |
 //!
 //! What it is not: the epoch protects a generation from two writers, it does not elect one; parked events are counted
 //! but there is no policy yet that parks them.

@@ -2,8 +2,7 @@
 //!
 //! A reader begins its transaction first and looks at the pointer afterwards; if the pointer has moved it begins
 //! anew. So the view is of the generation that was live *after* the view was fixed, and no sequence of readers
-//! ever sees a step back: a promoted generation contains at least what the one before contained when it was
-//! replaced.
+//! ever sees a step back: a promoted generation contains at least what the previous one contained at that time.
 
 use crate::{
     Catalog, GenerationError, GenerationId, GenerationStatus, ReadModel, TableError,

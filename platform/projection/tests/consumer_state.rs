@@ -44,7 +44,7 @@ async fn after_a_rollback_the_state_is_that_of_the_rows_that_are_live() {
     generations.promote(id).await.unwrap();
     running.handle.wait_for(head, PATIENCE).await.unwrap();
 
-    generations.rollback(old).await.unwrap();
+    generations.roll_back(old).await.unwrap();
     let head = append(&world.store, &sales(500, 20)).await;
     let behind = |state: &ConsumerState| state.position == token && state.head == head;
     let state = state_of(&running.handle, behind).await;

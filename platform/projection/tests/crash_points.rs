@@ -125,7 +125,7 @@ async fn a_promotion_stopped_at(point: &str) {
     assert_equals_a_fresh_fold(&world, &running, &model, point).await;
 
     let promotion = generations.promote(id).await.unwrap();
-    assert_eq!((promotion.repeated, promotion.replaced), (moved, Some(old)));
+    assert_eq!((promotion.repeated, promotion.previous), (moved, Some(old)));
     append(&world.store, &sales(50, 30)).await;
     assert_equals_a_fresh_fold(&world, &running, &model, point).await;
     running.stop().await;
@@ -141,7 +141,7 @@ async fn a_rollback_stopped_at(point: &str) {
     generations.create(id, Origin::Empty).await.unwrap();
     generations.promote(id).await.unwrap();
     fail::cfg(point, "return").unwrap();
-    let rolled_back = generations.rollback(old).await;
+    let rolled_back = generations.roll_back(old).await;
     fail::remove(point);
     let live = generations.live().await.unwrap().generation;
     assert_eq!(live, if point == "pointer-moved" { old } else { id });

@@ -49,7 +49,7 @@ async fn a_replay_from_the_start_gives_the_same_rows_and_the_projector_goes_on()
     assert!(difference.same > 100);
 
     let promotion = generations.promote(id).await.unwrap();
-    assert_eq!((promotion.replaced, promotion.repeated), (Some(old), false));
+    assert_eq!((promotion.previous, promotion.repeated), (Some(old), false));
     assert!(generations.promote(id).await.unwrap().repeated, "a promotion can be repeated");
 
     let token = append(&world.store, &sales(500, 200)).await;
@@ -59,9 +59,9 @@ async fn a_replay_from_the_start_gives_the_same_rows_and_the_projector_goes_on()
     drop(reader);
 
     // The one before is kept up to date by the same worker, so going back loses nothing.
-    let back = generations.rollback(old).await.unwrap();
+    let back = generations.roll_back(old).await.unwrap();
     assert_eq!((back.behind, back.continued, back.repeated), (0, true, false));
-    assert!(generations.rollback(old).await.unwrap().repeated);
+    assert!(generations.roll_back(old).await.unwrap().repeated);
     let token = append(&world.store, &sales(500, 200)).await;
     let mut reader = running.handle.wait_for(token, PATIENCE).await.unwrap();
     assert_eq!(reader.generation(), old);
@@ -184,7 +184,7 @@ async fn readers_see_no_mix_no_empty_table_and_no_step_back_at_a_promotion() {
         generations.fold_to(id, Until::Head, FoldControl::default()).await.unwrap();
         generations.promote(id).await.unwrap();
         if round % 2 == 1 {
-            generations.rollback(old).await.unwrap();
+            generations.roll_back(old).await.unwrap();
         }
         while views.load(Ordering::SeqCst) < before + 20 && !readers.iter().any(|reader| reader.is_finished())
         {
@@ -256,7 +256,7 @@ async fn a_rollback_to_an_older_fold_version_says_how_far_it_is_behind() {
     drop(reader);
     assert_eq!(running.handle.state().activity, Activity::Running);
 
-    let back = generations.rollback(old).await.unwrap();
+    let back = generations.roll_back(old).await.unwrap();
     assert_eq!((back.generation, back.continued), (old, false));
     assert_eq!(back.behind, token.get() - back.checkpoint.get());
     assert!(back.behind > 300);
@@ -270,12 +270,12 @@ async fn a_discarded_generation_is_unusable_and_its_file_outlives_it_by_a_grace(
     world.start(&model).await.stop().await;
     let generations = world.generations(&model).await;
     let live = generations.live().await.unwrap().generation;
-    assert!(matches!(generations.discard(live).await, Err(GenerationError::InUse { .. })));
+    assert!(matches!(generations.retire(live).await, Err(GenerationError::InUse { .. })));
 
     let id = GenerationId::generate();
     generations.create(id, Origin::Empty).await.unwrap();
-    generations.discard(id).await.unwrap();
-    generations.discard(id).await.unwrap();
+    generations.retire(id).await.unwrap();
+    generations.retire(id).await.unwrap();
     assert_eq!(generations.find(id).await.unwrap(), None);
     assert!(matches!(generations.promote(id).await, Err(GenerationError::Unusable { .. })));
     let file = world.folder.path().join(format!("generations/till/{id}.sqlite"));
@@ -329,4 +329,19 @@ async fn whether_a_candidate_can_be_folded_on_is_found_out_on_a_copy() {
     assert_eq!(generations.find(id).await.unwrap().unwrap().checkpoint, live);
     let scratch = std::fs::read_dir(world.folder.path().join("scratch")).unwrap();
     assert_eq!(scratch.count(), 0, "the copies are gone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_that_meets_a_broken_event_ends_right_before_it() {
+    let (world, model) = (World::new(), model());
+    world.start(&model).await.stop().await;
+    append(&world.store, &sales(50, 20)).await;
+    let broken = append(&world.store, &[Till::Broken]).await;
+    append(&world.store, &sales(50, 20)).await;
+    let (generations, id) = (world.generations(&model).await, GenerationId::generate());
+    generations.create(id, Origin::Empty).await.unwrap();
+    let folded = generations.fold_to(id, Until::Head, FoldControl::default()).await.unwrap_err();
+    assert!(folded.to_string().contains(&format!("at sequence number {broken}")), "{folded}");
+    assert_eq!(generations.status(id).await.unwrap().checkpoint, broken.previous());
+    assert!(generations.completeness(id).await.unwrap().is_complete());
 }

@@ -142,7 +142,7 @@ async fn refuse_then_rebuild(deployment: &Deployment, mismatch: &str) {
     // Whoever was faster than the projector looked at the promoted generation itself.
     let token = append(&*deployment.log, &sales(5, 7)).await;
     running.handle.wait_for(token, PATIENCE).await.unwrap();
-    let refused = deployment.generations().await.rollback(before_id(deployment).await).await.unwrap_err();
+    let refused = deployment.generations().await.roll_back(before_id(deployment).await).await.unwrap_err();
     assert!(refused.log_mismatch().is_some(), "there is no way back to it: {refused}");
     running.stop().await;
     deployment.fold().await;
@@ -360,9 +360,9 @@ async fn no_rollback_to_a_generation_of_another_fold_and_another_history() {
     let options = deployment.options().await;
     let next = model_with(2, Accounts::default());
     let generations = Generations::new(options.catalog, next, deployment.log.clone());
-    let (former, id) = (generations.live().await.unwrap().generation, GenerationId::generate());
+    let (previous, id) = (generations.live().await.unwrap().generation, GenerationId::generate());
     generations.create(id, Origin::Empty).await.unwrap();
     generations.promote(id).await.unwrap();
-    assert_diverged(&generations.rollback(former).await.unwrap_err());
+    assert_diverged(&generations.roll_back(previous).await.unwrap_err());
     assert_eq!(generations.live().await.unwrap().generation, id);
 }

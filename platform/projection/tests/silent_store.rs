@@ -58,7 +58,7 @@ async fn whoever_waits_for_the_store_holds_no_lock_that_others_need() {
         let before = generations.status(live).await.unwrap();
         let id = annals_projection::GenerationId::generate();
         generations.create(id, annals_projection::Origin::Empty).await.unwrap();
-        generations.discard(id).await.unwrap();
+        generations.retire(id).await.unwrap();
         if before.epoch == 1 {
             let token = append(&world.store, &sales(20, 7)).await;
             let mut reader = running.handle.wait_for(token, PATIENCE).await.unwrap();

@@ -38,14 +38,14 @@ pub struct Replay {
     /// What verifying found.
     pub difference: Option<Difference>,
     /// What was live before the candidate.
-    pub replaced: Option<GenerationId>,
-    /// The generation that is not needed any more was given up.
+    pub previous: Option<GenerationId>,
+    /// What it leaves was discarded.
     pub discarded: bool,
-    /// Why the generation that is not needed any more could not be given up: it is still there.
+    /// Why what it leaves could not be discarded: it is still there.
     pub discard_failure: Option<String>,
     /// Why it failed; of a promoted one, why it was not rolled back.
     pub failure: Option<Failure>,
-    /// How far behind the log the former generation was when it was rolled back to.
+    /// How far behind the log the previous generation was when it was rolled back to.
     pub rolled_back_behind: Option<u64>,
     /// The newer replay whose candidate is ready in the place of this one's.
     pub superseded_by: Option<String>,
@@ -53,20 +53,20 @@ pub struct Replay {
     pub unreadable: Option<String>,
 }
 
-/// A generation that nobody needs any more.
+/// A generation that a replay leaves, and that nobody needs any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Garbage {
+pub enum Leftover {
     /// A candidate that never was live: nobody reads it.
     Candidate(GenerationId),
     /// One that was live: somebody may still be reading it.
-    Former(GenerationId),
+    Previous(GenerationId),
 }
 
-impl Garbage {
+impl Leftover {
     /// The generation's id.
     pub const fn generation(self) -> GenerationId {
         match self {
-            Self::Candidate(generation) | Self::Former(generation) => generation,
+            Self::Candidate(generation) | Self::Previous(generation) => generation,
         }
     }
 }
@@ -109,13 +109,13 @@ impl Aggregate for Replay {
                 self.step(Phase::CatchingUp, || vec![ReplayEvent::VerifyingBegun { checkpoint }])
             }
             Do::RecordVerified(difference) => self.step(Phase::Verifying, || self.verified(difference)),
-            Do::RecordPromoted { replaced, checkpoint } => {
-                let promoted = |generation| ReplayEvent::Promoted { generation, replaced, checkpoint };
+            Do::RecordPromoted { previous, checkpoint } => {
+                let promoted = |generation| ReplayEvent::Promoted { generation, previous, checkpoint };
                 self.step(Phase::Promoting, || self.candidate.map(promoted).into_iter().collect())
             }
             Do::RecordRolledBack { behind } => {
                 let rolled_back = |generation| ReplayEvent::RolledBack { generation, behind };
-                self.step(Phase::RollingBack, || self.replaced.map(rolled_back).into_iter().collect())
+                self.step(Phase::RollingBack, || self.previous.map(rolled_back).into_iter().collect())
             }
             Do::Supersede { by } => self.supersede(by),
             Do::RecordDiscarded => Ok(self.discarded()),
@@ -156,8 +156,8 @@ impl Aggregate for Replay {
                 self.phase = Phase::Ready;
             }
             ReplayEvent::PromotionRequested {} => self.phase = Phase::Promoting,
-            ReplayEvent::Promoted { replaced, .. } => {
-                self.replaced = *replaced;
+            ReplayEvent::Promoted { previous, .. } => {
+                self.previous = *previous;
                 self.phase = Phase::Promoted;
             }
             ReplayEvent::RollbackRequested {} => {
@@ -195,18 +195,18 @@ impl Replay {
         match self.phase {
             Phase::Planned => self.mode != ReplayMode::Plan,
             Requested | Restoring | Folding | CatchingUp | Verifying | Promoting | RollingBack => true,
-            _ => self.garbage().is_some(),
+            _ => self.leftover().is_some(),
         }
     }
 
-    /// The generation that is not needed any more and was not given up yet.
-    pub fn garbage(&self) -> Option<Garbage> {
+    /// What it leaves, if that was not discarded yet.
+    pub fn leftover(&self) -> Option<Leftover> {
         if self.discarded || self.discard_failure.is_some() {
             return None;
         }
         match self.phase {
-            Phase::Cancelled | Phase::Superseded | Phase::Failed => self.candidate.map(Garbage::Candidate),
-            Phase::Retired => self.replaced.map(Garbage::Former),
+            Phase::Cancelled | Phase::Superseded | Phase::Failed => self.candidate.map(Leftover::Candidate),
+            Phase::Retired => self.previous.map(Leftover::Previous),
             _ => None,
         }
     }
@@ -224,8 +224,8 @@ impl Replay {
     }
 
     fn discarded(&self) -> Vec<ReplayEvent> {
-        let discarded = |garbage: Garbage| ReplayEvent::Discarded { generation: garbage.generation() };
-        self.garbage().map(discarded).into_iter().collect()
+        let discarded = |leftover: Leftover| ReplayEvent::Discarded { generation: leftover.generation() };
+        self.leftover().map(discarded).into_iter().collect()
     }
 
     fn request(
@@ -282,19 +282,21 @@ impl Replay {
     }
 
     fn roll_back(&self) -> Result<Vec<ReplayEvent>, ReplayRefused> {
-        match (self.phase, &self.replaced) {
+        match (self.phase, &self.previous) {
             (Phase::Promoted, Some(_)) => Ok(vec![ReplayEvent::RollbackRequested {}]),
-            (Phase::Promoted, None) => Err(refused(Phase::Promoted, "what it replaced is gone")),
+            (Phase::Promoted, None) => Err(refused(Phase::Promoted, "its previous generation is gone")),
             (Phase::RollingBack | Phase::RolledBack, _) => Ok(vec![]),
             (phase, _) => Err(refused(phase, "only a promoted one can be rolled back")),
         }
     }
 
     fn retire(&self) -> Result<Vec<ReplayEvent>, ReplayRefused> {
-        match (self.phase, &self.replaced) {
+        match (self.phase, &self.previous) {
             (Phase::Promoted, Some(generation)) => Ok(vec![ReplayEvent::Retired { generation: *generation }]),
             (Phase::Retired, _) => Ok(vec![]),
-            (phase, _) => Err(refused(phase, "only what a promoted one replaced can be retired")),
+            (phase, _) => {
+                Err(refused(phase, "only the previous generation of a promoted one can be retired"))
+            }
         }
     }
 
@@ -318,8 +320,8 @@ impl Replay {
 
     fn fail_discard(&self, reason: String) -> Vec<ReplayEvent> {
         let failed =
-            |garbage: Garbage| ReplayEvent::DiscardFailed { generation: garbage.generation(), reason };
-        self.garbage().map(failed).into_iter().collect()
+            |leftover: Leftover| ReplayEvent::DiscardFailed { generation: leftover.generation(), reason };
+        self.leftover().map(failed).into_iter().collect()
     }
 
     /// A step of the worker out of the phase `before`; in a later phase it was done already.

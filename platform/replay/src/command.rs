@@ -20,9 +20,9 @@ pub enum ReplayCommand {
     Promote,
     /// An operator: stop; remove the candidate.
     Cancel,
-    /// An operator: make what was replaced live again.
+    /// An operator: make the previous generation live again.
     RollBack,
-    /// An operator: remove what was replaced.
+    /// An operator: remove the previous generation for good.
     Retire,
     /// The worker: this is the plan.
     Plan(Plan),
@@ -50,12 +50,12 @@ pub enum ReplayCommand {
     RecordVerified(Difference),
     /// The worker: the candidate is live.
     RecordPromoted {
-        /// What was live before; `None`: it was given up meanwhile.
-        replaced: Option<GenerationId>,
+        /// What was live before; `None`: it was retired meanwhile.
+        previous: Option<GenerationId>,
         /// The last sequence number in the candidate.
         checkpoint: u64,
     },
-    /// The worker: the former generation is live again.
+    /// The worker: the previous generation is live again.
     RecordRolledBack {
         /// How many sequence numbers it is behind the log.
         behind: u64,
@@ -65,7 +65,7 @@ pub enum ReplayCommand {
         /// The replay whose candidate it is.
         by: ReplayId,
     },
-    /// The worker: what is not needed any more was given up.
+    /// The worker: what the replay leaves was discarded.
     RecordDiscarded,
     /// The worker: the step of this phase cannot be done. Where another worker has done it, that counts.
     Fail {
@@ -74,12 +74,12 @@ pub enum ReplayCommand {
         /// Why.
         reason: String,
     },
-    /// The worker: the former generation cannot be made live again.
+    /// The worker: the previous generation cannot be made live again.
     FailRollback {
         /// Why.
         reason: String,
     },
-    /// The worker: what is not needed any more cannot be given up.
+    /// The worker: what the replay leaves cannot be discarded.
     FailDiscard {
         /// Why.
         reason: String,

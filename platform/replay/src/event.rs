@@ -77,8 +77,8 @@ pub enum ReplayEvent {
     Promoted {
         /// The candidate.
         generation: GenerationId,
-        /// What was live before it; `None`: it was given up meanwhile.
-        replaced: Option<GenerationId>,
+        /// What was live before it; `None`: it was retired meanwhile.
+        previous: Option<GenerationId>,
         /// The last sequence number in it when it became live.
         checkpoint: u64,
     },
@@ -102,7 +102,7 @@ pub enum ReplayEvent {
         /// Why.
         reason: String,
     },
-    /// Nobody wants what was replaced any more: it is being removed, and there is no way back to it.
+    /// Nobody wants the previous generation any more: it is being removed, and there is no way back to it.
     #[event(type = "replay.retired", version = 1)]
     #[serde(deny_unknown_fields)]
     Retired {
@@ -120,7 +120,7 @@ pub enum ReplayEvent {
         /// The replay whose candidate that is.
         by: String,
     },
-    /// A generation that nobody needs any more was given up: nothing can be done with it, and its files are gone or
+    /// A generation that nobody needs any more was discarded: nothing can be done with it, and its files are gone or
     /// go when the last that may still read them is done.
     #[event(type = "replay.discarded", version = 1)]
     #[serde(deny_unknown_fields)]
@@ -128,7 +128,7 @@ pub enum ReplayEvent {
         /// The generation.
         generation: GenerationId,
     },
-    /// A generation that nobody needs any more could not be given up. It is still there.
+    /// A generation that nobody needs any more could not be discarded. It is still there.
     #[event(type = "replay.discard_failed", version = 1)]
     #[serde(deny_unknown_fields)]
     DiscardFailed {

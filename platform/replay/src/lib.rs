@@ -4,6 +4,18 @@
 //! it survives restarts and is its own audit trail. An operator's words ([`Replays`]) and the steps of the worker
 //! that carries it out ([`ReplayWorker`]) are commands on that aggregate.
 //!
+//! The words for a replay's life:
+//!
+//! | word | meaning |
+//! |---|---|
+//! | request | an operator asks for it |
+//! | plan, restore, fold, catch up, verify | the worker says what it would do, makes the candidate, folds it to where the log ended, lets it follow the live generation, and checks it |
+//! | promote | the candidate is made live; the generation that was live is the *previous* one |
+//! | roll back | the previous generation is made live again |
+//! | retire | the previous generation is let go of, for good |
+//! | cancel, supersede, fail | an operator, a newer candidate or an error ends it before its candidate is live |
+//! | discard | the worker removes the generation that the replay leaves: a candidate that is not wanted, a previous generation that was retired |
+//!
 //! What always holds:
 //!
 //! * The log and the live generation are never harmed by a replay, whatever it does or however it ends: it writes
@@ -31,7 +43,7 @@ mod progress;
 mod replays;
 mod worker;
 
-pub use aggregate::{Garbage, Replay};
+pub use aggregate::{Leftover, Replay};
 pub use command::{ReplayCommand, ReplayRefused};
 pub use error::{ReplayError, WorkerError};
 pub use event::ReplayEvent;

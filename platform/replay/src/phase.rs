@@ -10,7 +10,7 @@ pub enum ReplayMode {
     /// A dry run: plan, touch nothing.
     Plan,
     /// Build and verify the candidate, then wait for somebody to promote it. One candidate of a read model waits: when a newer
-    /// one is ready, the older is superseded and removed.
+    /// one is ready, the older is superseded and its candidate discarded.
     #[default]
     Build,
     /// Build, verify, and promote when the candidate's rows equal the live ones; else wait.
@@ -54,11 +54,11 @@ pub enum Phase {
     Promoting,
     /// The candidate is live.
     Promoted,
-    /// The former generation is being made live again.
+    /// The previous generation is being made live again.
     RollingBack,
-    /// The former generation is live again.
+    /// The previous generation is live again.
     RolledBack,
-    /// The former generation is gone.
+    /// The previous generation is gone.
     Retired,
     /// Stopped before it was promoted.
     Cancelled,

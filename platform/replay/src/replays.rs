@@ -150,17 +150,17 @@ impl Replays {
         self.say(id, ReplayCommand::Promote, context).await
     }
 
-    /// Stops a replay that is not promoted; its candidate is removed.
+    /// Stops a replay that is not promoted; its candidate is discarded.
     pub async fn cancel(&self, id: ReplayId, context: Context) -> Result<(), ReplayError> {
         self.say(id, ReplayCommand::Cancel, context).await
     }
 
-    /// Makes live again what a promoted replay replaced.
+    /// Makes the previous generation of a promoted replay live again.
     pub async fn roll_back(&self, id: ReplayId, context: Context) -> Result<(), ReplayError> {
         self.say(id, ReplayCommand::RollBack, context).await
     }
 
-    /// Removes what a promoted replay replaced. There is no way back to it.
+    /// Retires the previous generation of a promoted replay. There is no way back to it.
     pub async fn retire(&self, id: ReplayId, context: Context) -> Result<(), ReplayError> {
         self.say(id, ReplayCommand::Retire, context).await
     }

@@ -50,7 +50,7 @@ async fn a_worker_dead_at_any_step_of_a_candidate_has_a_successor_that_ends_it()
 
             let working = world.work(&model()).await;
             let replay = working.promoted(id).await.replay;
-            assert_eq!(replay.replaced, Some(before.generation), "{point} {round}");
+            assert_eq!(replay.previous, Some(before.generation), "{point} {round}");
             assert_eq!(generations.live().await.unwrap().generation, id.candidate());
             let promotions = world.history(id).await;
             let promotions = promotions.iter().filter(|event| matches!(event, ReplayEvent::Promoted { .. }));

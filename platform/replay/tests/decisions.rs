@@ -48,7 +48,7 @@ fn ready() -> Vec<ReplayEvent> {
 fn promoted() -> Vec<ReplayEvent> {
     let mut events = ready();
     events.push(ReplayEvent::PromotionRequested {});
-    events.push(ReplayEvent::Promoted { generation: *CANDIDATE, replaced: Some(*PREVIOUS), checkpoint: 210 });
+    events.push(ReplayEvent::Promoted { generation: *CANDIDATE, previous: Some(*PREVIOUS), checkpoint: 210 });
     events
 }
 
@@ -192,7 +192,7 @@ fn an_impossible_promotion_fails_the_replay_and_discards_its_candidate() {
 }
 
 #[test]
-fn only_a_ready_replay_is_superseded_and_its_candidate_is_given_up() {
+fn only_a_ready_replay_is_superseded_and_its_candidate_is_discarded() {
     let by = ReplayId::generate();
     let supersede = || ReplayCommand::Supersede { by };
     given::<Replay>(promoted()).when(supersede()).then_error_that(refused(Phase::Promoted));
@@ -206,7 +206,7 @@ fn only_a_ready_replay_is_superseded_and_its_candidate_is_given_up() {
 }
 
 #[test]
-fn a_generation_that_cannot_be_given_up_is_not_tried_for_ever() {
+fn a_generation_that_cannot_be_discarded_is_not_tried_for_ever() {
     let mut cancelled = ready();
     cancelled.push(ReplayEvent::Cancelled {});
     let failed = ReplayCommand::FailDiscard { reason: "it is live".into() };
@@ -217,10 +217,10 @@ fn a_generation_that_cannot_be_given_up_is_not_tried_for_ever() {
 }
 
 #[test]
-fn a_promotion_that_replaced_nothing_that_is_left_cannot_be_undone() {
+fn a_promotion_without_a_previous_generation_cannot_be_undone() {
     let mut promoted = ready();
     promoted.push(ReplayEvent::PromotionRequested {});
-    promoted.push(ReplayEvent::Promoted { generation: *CANDIDATE, replaced: None, checkpoint: 210 });
+    promoted.push(ReplayEvent::Promoted { generation: *CANDIDATE, previous: None, checkpoint: 210 });
     given::<Replay>(promoted.clone()).when(ReplayCommand::RollBack).then_error_that(refused(Phase::Promoted));
     given::<Replay>(promoted).when(ReplayCommand::Retire).then_error_that(refused(Phase::Promoted));
 }

@@ -189,7 +189,7 @@ async fn what_was_retired_cannot_be_rolled_back_to_and_its_files_go() {
     let list = generations.list().await.unwrap();
     let retired: Vec<_> = list.iter().filter(|entry| entry.state == GenerationState::Retired).collect();
     assert_eq!(retired.iter().map(|entry| entry.id).collect::<Vec<_>>(), [before]);
-    let gone = generations.rollback(before).await.unwrap_err();
+    let gone = generations.roll_back(before).await.unwrap_err();
     assert!(matches!(gone, GenerationError::Unusable { .. }), "{gone}");
     let file = |file: &std::path::PathBuf| file.ends_with(format!("{before}.sqlite"));
     assert!(world.files().iter().any(file), "readers may still have it open");
@@ -200,7 +200,7 @@ async fn what_was_retired_cannot_be_rolled_back_to_and_its_files_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rollback_to_what_a_later_replay_gave_up_fails_and_the_live_rows_stay() {
+async fn a_rollback_to_what_a_later_replay_retired_fails_and_the_live_rows_stay() {
     let (world, projecting) = shop().await;
     let working = world.work(&model()).await;
     let first = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Promote).await;

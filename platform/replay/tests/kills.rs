@@ -36,13 +36,13 @@ async fn promoted_once(world: &World, model: &ReadModel, id: ReplayId) {
 async fn once_in_the_log(world: &World, id: ReplayId) {
     let history = world.history(id).await;
     let promotions = history.iter().filter_map(|event| match event {
-        ReplayEvent::Promoted { generation, replaced, .. } => Some((*generation, *replaced)),
+        ReplayEvent::Promoted { generation, previous, .. } => Some((*generation, *previous)),
         _ => None,
     });
     let promotions: Vec<_> = promotions.collect();
     assert_eq!(promotions.len(), 1, "{history:?}");
     assert_eq!(promotions[0].0, id.candidate());
-    assert!(promotions[0].1.is_some_and(|replaced| replaced != id.candidate()));
+    assert!(promotions[0].1.is_some_and(|previous| previous != id.candidate()));
     let candidates =
         history.iter().filter(|event| matches!(event, ReplayEvent::RestoringBegun { .. })).count();
     assert_eq!(candidates, 1, "{history:?}");

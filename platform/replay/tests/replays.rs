@@ -47,7 +47,7 @@ async fn replays_leave_the_rows_as_they_are(world: World) {
         assert!(difference.complete_events >= 2_000 && difference.sequence >= head);
         let live = generations.live().await.unwrap();
         assert_eq!(live.generation, id.candidate());
-        assert_eq!(replay.replaced, lives.last().copied());
+        assert_eq!(replay.previous, lives.last().copied());
         lives.push(live.generation);
     }
     queries.more(10).await;
@@ -344,7 +344,7 @@ async fn two_replays_of_one_read_model_run_one_after_the_other() {
     assert_eq!(working.replays.status(second).unwrap().replay.phase, Phase::Requested);
     stage.open();
     let (first, second) = (working.promoted(first).await, working.promoted(second).await);
-    assert_eq!(second.replay.replaced, first.replay.candidate, "it came after the first");
+    assert_eq!(second.replay.previous, first.replay.candidate, "it came after the first");
     assert_eq!(projecting.rows_at(head).await, world.fresh_fold(&model).await);
     working.stop().await;
     projecting.stop().await;

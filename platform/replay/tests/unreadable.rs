@@ -44,9 +44,9 @@ fn poisons() -> Vec<Poison> {
     const UNKNOWN_MODE: &str = r#"{"read_model":"customers","from":1,"mode":"sandbox"}"#;
     const UNKNOWN_FIELD: &str = r#"{"read_model":"customers","from":1,"mode":"promote","until":5}"#;
     const FAILED: &str = r#"{"failure":{"phase":"planned","reason":"none"}}"#;
-    const NO_GENERATION: &str = r#"{"generation":"g","replaced":null,"checkpoint":1}"#;
+    const NO_GENERATION: &str = r#"{"generation":"g","previous":null,"checkpoint":1}"#;
     const PROMOTED: &str =
-        r#"{"generation":"019a0000-0000-7000-8000-000000000000","replaced":null,"checkpoint":1}"#;
+        r#"{"generation":"019a0000-0000-7000-8000-000000000000","previous":null,"checkpoint":1}"#;
     vec![
         poison("replay.requested", "{}", "replay.requested"),
         poison("replay.requested", "no JSON", "replay.requested"),
@@ -156,7 +156,7 @@ async fn a_replay_that_becomes_unreadable_is_left_and_the_next_one_is_done() {
 
     let next = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Promote).await;
     let promoted = working.promoted(next).await.replay;
-    assert_eq!(promoted.replaced, Some(live), "the candidate that was left was never live");
+    assert_eq!(promoted.previous, Some(live), "the candidate that was left was never live");
     let shown = working.replays.status(left).unwrap().replay;
     assert_eq!((shown.phase, shown.candidate), (Phase::Unreadable, Some(left.candidate())));
     let candidate = world.generations(&model).await.find(left.candidate()).await.unwrap();

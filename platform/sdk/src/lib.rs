@@ -102,7 +102,7 @@ pub mod projection {
 /// Replays: a read model rebuilt from any sequence number while it is queried.
 pub mod replay {
     pub use annals_replay::{
-        Failure, Garbage, Phase, Progress, Replay, ReplayCommand, ReplayError, ReplayEvent, ReplayId,
+        Failure, Leftover, Phase, Progress, Replay, ReplayCommand, ReplayError, ReplayEvent, ReplayId,
         ReplayMode, ReplayRefused, ReplayRequest, ReplayStatus, ReplayWorker, Replays, Waiting, WorkerError,
         WorkerOptions,
     };

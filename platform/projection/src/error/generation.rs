@@ -29,9 +29,9 @@ pub enum GenerationError {
         /// The read model.
         model: String,
     },
-    /// The generation is not the one before the live one.
+    /// The generation is not the previous one.
     #[error(
-        "generation {id} of read model {model:?} is not the one before the live one, so there is no way back to it"
+        "generation {id} is not the previous generation of read model {model:?}; only that one can be rolled back to"
     )]
     NotPrevious {
         /// The id.
@@ -39,7 +39,7 @@ pub enum GenerationError {
         /// The read model.
         model: String,
     },
-    /// The live generation cannot be discarded.
+    /// The live generation can be neither retired nor discarded.
     #[error("generation {id} is live and stays; promote another one first")]
     InUse {
         /// The id.

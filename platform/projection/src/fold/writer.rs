@@ -119,7 +119,7 @@ impl GenerationWriter {
         }
         if self.unsettled {
             // Also when the call before was dropped halfway.
-            self.units.iter_mut().for_each(|unit| unit.forget());
+            self.units.iter_mut().for_each(|unit| unit.reset());
             self.connection = open_writer(&self.path).await?;
         }
         self.unsettled = true;
@@ -132,7 +132,7 @@ impl GenerationWriter {
                 Ok(rows)
             }
             Err(error) => {
-                self.units.iter_mut().for_each(|unit| unit.forget());
+                self.units.iter_mut().for_each(|unit| unit.reset());
                 self.unsettled = end_write(&mut self.connection, End::Rollback).await.is_err();
                 Err(error)
             }
@@ -154,7 +154,7 @@ impl GenerationWriter {
     pub(crate) async fn apply_in_vain(&mut self, batch: &DecodedBatch, run: Run) -> Result<(), FoldError> {
         begin_write(&mut self.connection).await?;
         let folded = self.fold(batch, run).await;
-        self.units.iter_mut().for_each(|unit| unit.forget());
+        self.units.iter_mut().for_each(|unit| unit.reset());
         end_write(&mut self.connection, End::Rollback).await?;
         folded.map(|_| ())
     }

@@ -5,8 +5,8 @@
 //! committed. A crash at any point leaves one of two states:
 //!
 //! * before the pointer moved: the lock is gone with the process, the epoch is as it was, the live worker goes on;
-//! * after it moved: the other generation is live and contains all that the one before contained. The worker of the
-//!   one before may go on writing it, which nobody reads and which a rollback may use.
+//! * after it moved: the other generation is live and contains all that the previous one contains. The worker of the
+//!   previous one may go on writing it, which nobody reads and which a rollback may use.
 //!
 //! So no writer is ever fenced for nothing, and no reader ever sees less than before. The one exception is a live generation
 //! that was folded from another history of the log: what takes its place contains what the log has.
@@ -31,8 +31,8 @@ const FENCED_MAX: usize = 5;
 pub struct Promotion {
     /// What is live now.
     pub generation: GenerationId,
-    /// What was live before; `None`: it was discarded meanwhile.
-    pub replaced: Option<GenerationId>,
+    /// What was live before; `None`: it was retired meanwhile.
+    pub previous: Option<GenerationId>,
     /// The last sequence number that the new one contains.
     pub checkpoint: Sequence,
     /// Whether it had been done before.
@@ -65,23 +65,23 @@ enum Missing {
 
 impl Generations {
     /// Makes a candidate live: fences the live writer, folds what the candidate lacks, moves the pointer. What was
-    /// live before is kept for a rollback, and what was kept until then is given up. Doing it twice is the same. An error
+    /// live is the previous generation then, and what was the previous one is retired. Doing it twice is the same. An error
     /// says that the candidate is not live.
     pub async fn promote(&self, id: GenerationId) -> Result<Promotion, GenerationError> {
         let live = self.live().await?;
         if live.generation == id {
             let checkpoint = self.status(id).await?.checkpoint;
-            return Ok(Promotion { generation: id, replaced: live.previous, checkpoint, repeated: true });
+            return Ok(Promotion { generation: id, previous: live.previous, checkpoint, repeated: true });
         }
         let checkpoint = self.exchange(live, id, Missing::Folded).await?;
-        let replaced = Some(live.generation);
-        Ok(Promotion { generation: id, replaced, checkpoint, repeated: false })
+        let previous = Some(live.generation);
+        Ok(Promotion { generation: id, previous, checkpoint, repeated: false })
     }
 
-    /// Makes the generation before the live one live again. If this program's fold continues it, it is brought up to
+    /// Makes the previous generation live again. If this program's fold continues it, it is brought up to
     /// date first and readers see no step back; if not, it is as it was left. Doing it twice is the same. An error says
     /// that it is not live.
-    pub async fn rollback(&self, id: GenerationId) -> Result<Rollback, GenerationError> {
+    pub async fn roll_back(&self, id: GenerationId) -> Result<Rollback, GenerationError> {
         let live = self.live().await?;
         let status = self.status(id).await?;
         let continued = status.refusal(&self.model).is_none();
@@ -162,7 +162,7 @@ impl Generations {
         Ok(checkpoint)
     }
 
-    /// Folds `id` up to `reached` at least. A projector that keeps it up to date for a rollback may take it over once
+    /// Folds `id` up to `reached` at least. A projector that keeps the previous generation up to date may take it over once
     /// in between, and lets go of it when it is taken over in turn.
     async fn bring_to(
         &self,

@@ -6,28 +6,28 @@ use std::time::Duration;
 const UNFINISHED_AGE_MAX: Duration = Duration::from_secs(86_400);
 
 impl Generations {
-    /// Gives up a generation that is not live; afterwards there is no rollback to it. Its file goes when it was given
-    /// up long enough ago that nobody reads it any more. One that is not there is given up already.
+    /// Retires a generation that is not live: there is no way back to it, and its file goes with the next sweep after a grace
+    /// period, since it may still be read. One that is not there is retired already.
+    pub async fn retire(&self, id: GenerationId) -> Result<(), GenerationError> {
+        self.catalog.retire(&self.model, id).await
+    }
+
+    /// Discards a candidate: its file is removed at once, since nobody reads it. One that is not there is discarded
+    /// already.
     pub async fn discard(&self, id: GenerationId) -> Result<(), GenerationError> {
-        self.catalog.discard(&self.model, id).await
-    }
-
-    /// Gives up a generation that never was live, and removes its file at once: nobody reads it. One that is not there
-    /// is removed already.
-    pub async fn remove(&self, id: GenerationId) -> Result<(), GenerationError> {
-        self.discard(id).await?;
+        self.retire(id).await?;
         remove_generation(&self.path(id))?;
-        self.catalog.forget(id).await
+        self.catalog.remove(id).await
     }
 
-    /// Removes the files of generations that were given up more than `grace` ago.
+    /// Removes the files of generations that were retired more than `grace` ago.
     pub async fn sweep(&self, grace: Duration) -> Result<Vec<GenerationId>, GenerationError> {
         sweep(&self.catalog, &self.model, grace).await
     }
 }
 
-/// Removes the files of generations that were given up more than `grace` ago, and of those that never became complete.
-/// The catalog forgets them last, so that a crash in between leaves work for the next time and nothing without a name.
+/// Removes the files of generations that were retired more than `grace` ago, and of those that never became complete.
+/// Their entries in the catalog go last, so that a crash in between leaves work for the next time and nothing without a name.
 pub(crate) async fn sweep(
     catalog: &Catalog,
     model: &ReadModel,
@@ -42,7 +42,7 @@ pub(crate) async fn sweep(
         };
         if done_with {
             remove_generation(&catalog.generation_path(model.name(), entry.id))?;
-            catalog.forget(entry.id).await?;
+            catalog.remove(entry.id).await?;
             swept.push(entry.id);
         }
     }

@@ -21,7 +21,7 @@ pub(super) async fn find_or_create(options: &ProjectorOptions) -> Result<Live, G
         Some(lost) => {
             error!(read_model = %model.name(), generation = %lost.generation, "the live generation's file is gone; the read model is built anew");
             match catalog.flip(model, lost, first).await {
-                Ok(_) => catalog.discard(model, lost.generation).await?,
+                Ok(_) => catalog.retire(model, lost.generation).await?,
                 Err(GenerationError::PointerMoved) => {}
                 Err(error) => return Err(error),
             }
@@ -30,7 +30,7 @@ pub(super) async fn find_or_create(options: &ProjectorOptions) -> Result<Live, G
     };
     if live.generation != first {
         // Somebody else was faster.
-        catalog.discard(model, first).await?;
+        catalog.retire(model, first).await?;
     }
     Ok(live)
 }

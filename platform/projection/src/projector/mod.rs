@@ -1,7 +1,6 @@
 //! The worker that keeps a read model up to date.
 //!
-//! * It tends the live generation, and the one before it for as long as a rollback could want it, each on its own
-//!   subscription; both only if their rows were made by the program's own fold.
+//! * It tends the live and the previous generation, each on its own subscription; both only if their rows were made by the program's own fold.
 //! * A generation of another fold version with the same tables is served as it is and not continued: a replay
 //!   builds one that can be, and when that is promoted the projector goes on with it by itself.
 //! * A generation of another log, or of another history of the log, which was restored from a backup, is served as it is and

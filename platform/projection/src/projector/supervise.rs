@@ -24,16 +24,16 @@ use tracing::{error, warn};
 
 /// How often the pointer, and the files that it stands for, are looked at for changes that others made.
 pub(super) const POINTER_POLL: Duration = Duration::from_millis(500);
-/// How long a generation that is kept for a rollback is left to whoever took it over.
+/// How long the previous generation is left to whoever took it over.
 const FENCED_PAUSE: Duration = Duration::from_secs(30);
 /// How long rows of another log are left alone before the log is looked at again.
 const LOG_LOOK: Duration = Duration::from_secs(5);
-/// How often files of generations that were given up are removed.
+/// How often files of retired generations are swept.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
-/// How long such a file stays for readers that still have it open.
+/// How long a retired generation's file stays for readers that still have it open.
 const RETIRED_GRACE: Duration = Duration::from_secs(60);
 
-/// What was live when the pointer was last looked at, and which file that was and the one of the generation before it.
+/// What was live when the pointer was last looked at, and which files that and the previous generation were.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Seen {
     live: Live,
@@ -180,7 +180,7 @@ impl Supervisor {
                 Ok(None) => self.spawn(id, live),
                 Ok(Some(reason)) => self.leave_alone(id, live, reason),
                 Err(error) if error.is_transient() && id != live.generation => {
-                    warn!(read_model = %self.options.model.name(), generation = %id, %error, "the generation kept for a rollback is looked at later");
+                    warn!(read_model = %self.options.model.name(), generation = %id, %error, "the previous generation cannot be looked at now; trying again later");
                     self.left_alone.insert(id, Some(Instant::now() + FENCED_PAUSE));
                 }
                 Err(error) => self.refused(id, live, error)?,
@@ -222,7 +222,7 @@ impl Supervisor {
             warn!(read_model = %self.options.model.name(), generation = %id, %reason, "the live generation is served as it is; it needs a replay");
             self.board.set(Activity::NeedsReplay { reason });
         } else {
-            warn!(read_model = %self.options.model.name(), generation = %id, %reason, "the generation kept for a rollback is not kept up to date");
+            warn!(read_model = %self.options.model.name(), generation = %id, %reason, "the previous generation is not kept up to date");
         }
     }
 

@@ -57,7 +57,7 @@ pub(crate) trait UnitWriter: Send {
     /// Folds a batch into the rows; says how many rows were written.
     async fn apply(&mut self, decoded: &Decoded, write: &mut Write<'_>) -> Result<usize, FoldError>;
     /// The transaction was not committed: what is remembered of the rows may be wrong.
-    fn forget(&mut self);
+    fn reset(&mut self);
 }
 
 /// The events of `batches` that `E` knows, decoded.

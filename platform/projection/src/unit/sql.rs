@@ -57,5 +57,5 @@ impl<P: SqlProjection> UnitWriter for SqlWriter<P> {
         Ok(events.len())
     }
 
-    fn forget(&mut self) {}
+    fn reset(&mut self) {}
 }

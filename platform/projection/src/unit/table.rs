@@ -2,7 +2,7 @@
 //!
 //! Rows are remembered from batch to batch, so that a rebuild with few keys reads each row once. What is
 //! remembered is right as long as this writer is the only one, which the epoch sees to: a batch that was not
-//! committed makes it forget everything.
+//! committed makes it drop everything.
 
 use super::{Decoded, TableDefinition, Unit, UnitWriter, Write, decode_known, guarded};
 use crate::{
@@ -143,7 +143,7 @@ impl<P: TableProjection> UnitWriter for TableWriter<P> {
         Ok(changed.len())
     }
 
-    fn forget(&mut self) {
+    fn reset(&mut self) {
         self.rows.clear();
     }
 }

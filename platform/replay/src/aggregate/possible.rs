@@ -20,16 +20,16 @@ impl Replay {
             E::Promoted { generation, .. } => {
                 self.phase == Phase::Promoting && self.candidate == Some(*generation)
             }
-            E::RollbackRequested {} => self.phase == Phase::Promoted && self.replaced.is_some(),
+            E::RollbackRequested {} => self.phase == Phase::Promoted && self.previous.is_some(),
             E::RollbackFailed { .. } => self.phase == Phase::RollingBack,
             E::RolledBack { generation, .. } => {
-                self.phase == Phase::RollingBack && self.replaced == Some(*generation)
+                self.phase == Phase::RollingBack && self.previous == Some(*generation)
             }
-            E::Retired { generation } => self.phase == Phase::Promoted && self.replaced == Some(*generation),
+            E::Retired { generation } => self.phase == Phase::Promoted && self.previous == Some(*generation),
             E::Superseded { .. } => self.phase == Phase::Ready,
             E::Cancelled {} => self.can_end_early(),
             E::Discarded { generation } | E::DiscardFailed { generation, .. } => {
-                self.garbage().is_some_and(|garbage| garbage.generation() == *generation)
+                self.leftover().is_some_and(|leftover| leftover.generation() == *generation)
             }
             E::Failed { .. } => self.can_end_early() || self.phase == Phase::Promoting,
         }

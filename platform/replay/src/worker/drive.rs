@@ -2,7 +2,7 @@
 //!
 //! Each round reads the replay from its own stream, does the step of its phase and records it. The step is done
 //! before it is recorded, so after a kill it is done again, which is harmless. Recording is refused when
-//! somebody cancelled in between, and then the candidate is given up. A replay that becomes unreadable meanwhile is left
+//! somebody cancelled in between, and then the candidate is discarded. A replay that becomes unreadable meanwhile is left
 //! where it is, with its candidate.
 
 use super::{

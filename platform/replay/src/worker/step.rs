@@ -7,7 +7,7 @@
 //!   worker is to stop; only a promotion and a rollback are never left in the middle.
 
 use super::drive::Drive;
-use crate::{Garbage, Phase, Replay, ReplayCommand, progress::Meter};
+use crate::{Leftover, Phase, Replay, ReplayCommand, progress::Meter};
 use annals_event::Sequence;
 use annals_projection::{
     FoldControl, FoldError, FoldStopped, GenerationError, GenerationId, Generations, Plan, Until,
@@ -62,7 +62,7 @@ impl<'a> Step<'a> {
         let named = |generation: Option<GenerationId>| {
             generation.ok_or_else(|| Interrupted::Failed("its events name no generation".to_owned()))
         };
-        let (candidate, previous) = (|| named(self.replay.candidate), || named(self.replay.replaced));
+        let (candidate, previous) = (|| named(self.replay.candidate), || named(self.replay.previous));
         match self.replay.phase {
             Phase::Requested => {
                 let from = Sequence::new(self.replay.from);
@@ -87,12 +87,12 @@ impl<'a> Step<'a> {
             Phase::Promoting => {
                 let candidate = candidate()?;
                 let promotion = self.again(|| generations.promote(candidate)).await?;
-                let (replaced, checkpoint) = (promotion.replaced, promotion.checkpoint.get());
-                Ok(ReplayCommand::RecordPromoted { replaced, checkpoint })
+                let (previous, checkpoint) = (promotion.previous, promotion.checkpoint.get());
+                Ok(ReplayCommand::RecordPromoted { previous, checkpoint })
             }
             Phase::RollingBack => {
                 let previous = previous()?;
-                let behind = self.again(|| generations.rollback(previous)).await?.behind;
+                let behind = self.again(|| generations.roll_back(previous)).await?.behind;
                 Ok(ReplayCommand::RecordRolledBack { behind })
             }
             Phase::Cancelled | Phase::Superseded | Phase::Failed | Phase::Retired => self.discard().await,
@@ -138,9 +138,9 @@ impl<'a> Step<'a> {
 
     async fn discard(&self) -> Result<ReplayCommand, Interrupted> {
         let generations = self.generations();
-        match self.replay.garbage().ok_or(Interrupted::Ended)? {
-            Garbage::Candidate(id) => self.again(|| generations.remove(id)).await?,
-            Garbage::Former(id) => self.again(|| generations.discard(id)).await?,
+        match self.replay.leftover().ok_or(Interrupted::Ended)? {
+            Leftover::Candidate(id) => self.again(|| generations.discard(id)).await?,
+            Leftover::Previous(id) => self.again(|| generations.retire(id)).await?,
         }
         Ok(ReplayCommand::RecordDiscarded)
     }
