@@ -15,7 +15,7 @@
 use crate::{
     GenerationError, GenerationId, ModelName, ReadModel,
     file_id::FileId,
-    sqlite::{BEGIN_WRITE, run_script, sync_folder, writer_options},
+    sqlite::{BEGIN_WRITE, CATALOG, read_format, sync_folder, writer_options},
 };
 use sqlx::{
     Row, Sqlite, SqliteConnection, SqlitePool, Transaction,
@@ -30,9 +30,6 @@ use std::{
 use tokio::sync::{Mutex, watch};
 use tracing::error;
 
-const SCHEMA: &str = include_str!("../../../migrations/sqlite/0001_catalog.sql");
-/// The format of the catalog; `PRAGMA user_version` says it.
-const FORMAT: i64 = 1;
 /// How many connections to the catalog there are.
 const CONNECTIONS_MAX: u32 = 4;
 const FILE: &str = "catalog.sqlite";
@@ -60,7 +57,7 @@ impl Opened {
         let path = folder.join(FILE);
         let options = writer_options(&path, SqliteSynchronous::Full);
         let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX).connect_with(options).await?;
-        prepare(&pool).await?;
+        prepare(&pool, &path).await?;
         sync_folder(folder).map_err(GenerationError::file(folder))?;
         Ok(Self { pool, file: FileId::of(&path)? })
     }
@@ -344,16 +341,12 @@ impl fmt::Debug for Catalog {
     }
 }
 
-async fn prepare(pool: &SqlitePool) -> Result<(), GenerationError> {
+/// Makes the tables of a new catalog, and checks the format of one that is there.
+async fn prepare(pool: &SqlitePool, path: &Path) -> Result<(), GenerationError> {
     let mut transaction: Transaction<'_, Sqlite> = pool.begin_with(BEGIN_WRITE).await?;
-    let found: i64 = sqlx::query("PRAGMA user_version").fetch_one(&mut *transaction).await?.try_get(0)?;
-    match found {
-        FORMAT => {}
-        0 => {
-            run_script(&mut transaction, SCHEMA).await?;
-            run_script(&mut transaction, &format!("PRAGMA user_version = {FORMAT}")).await?;
-        }
-        later => return Err(damaged(format!("its format is {later}, this release reads {FORMAT}"))),
+    match read_format(&mut transaction).await? {
+        0 => CATALOG.create(&mut transaction).await?,
+        found => GenerationError::check_format(path.display(), found, CATALOG.number)?,
     }
     Ok(transaction.commit().await?)
 }

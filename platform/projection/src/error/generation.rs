@@ -1,7 +1,7 @@
 use crate::{FoldError, sqlite};
 use annals_event::Sequence;
 use annals_store::{Activity, LogMismatch, ReadError};
-use std::io;
+use std::{fmt, io};
 
 /// Why something could not be done with a generation. Nothing else was harmed by it.
 #[derive(Debug, thiserror::Error)]
@@ -101,6 +101,18 @@ pub enum GenerationError {
         /// What keeps it from being opened.
         reason: String,
     },
+    /// The catalog or a generation's file has a format of another release. It is not written.
+    #[error(
+        "{file} has format {found}, and this release reads format {known}; start the release that wrote it, or a newer one"
+    )]
+    Format {
+        /// The file.
+        file: String,
+        /// The format that it has.
+        found: i64,
+        /// The format that this release reads.
+        known: i64,
+    },
     /// The generation's file is damaged.
     #[error("the generation's file is damaged: {reason}")]
     Damaged {
@@ -148,6 +160,11 @@ impl GenerationError {
             };
             Self::File { path: path.display().to_string(), error }
         }
+    }
+
+    /// Refuses a file of another format than the one that is known.
+    pub(crate) fn check_format(file: impl fmt::Display, found: i64, known: i64) -> Result<(), Self> {
+        if found == known { Ok(()) } else { Err(Self::Format { file: file.to_string(), found, known }) }
     }
 
     /// How the log differs from the one that the generation was folded from, if that is the error.

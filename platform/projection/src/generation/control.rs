@@ -1,5 +1,6 @@
 use super::Tally;
 use crate::error::GenerationError;
+use crate::sqlite::{GENERATION, read_format};
 use crate::{FoldVersion, ReadModel, SchemaHash};
 use annals_event::{LogId, Sequence};
 use annals_store::SeenLog;
@@ -63,13 +64,22 @@ impl GenerationStatus {
 
 const READ: &str =
     "SELECT model, schema_hash, fold_version, filter_hash, log_id, base_sequence, sequence, epoch,
-    applied_count, applied_sum, parked_count, parked_sum, chain FROM annals_control WHERE one = 1";
+    applied_count, applied_sum, parked_count, parked_sum, chain, (SELECT user_version FROM pragma_user_version)
+    FROM annals_control WHERE one = 1";
 
-/// Reads the control row. In a transaction this also fixes the snapshot that later statements see.
+/// Reads the control row, of a file whose format this release reads. In a transaction this also fixes the snapshot that later statements see.
 pub(crate) async fn read_status(
     connection: &mut SqliteConnection,
 ) -> Result<GenerationStatus, GenerationError> {
-    let row = sqlx::query(READ).fetch_one(connection).await?;
+    let row = match sqlx::query(READ).fetch_one(&mut *connection).await {
+        Ok(row) => row,
+        // Of another format the control row may look different.
+        Err(error) => {
+            check_format(read_format(connection).await?)?;
+            return Err(error.into());
+        }
+    };
+    check_format(row.try_get(13)?)?;
     Ok(GenerationStatus {
         model: row.try_get(0)?,
         schema_hash: SchemaHash::from_text(row.try_get(1)?),
@@ -133,6 +143,10 @@ pub(crate) async fn raise_epoch(connection: &mut SqliteConnection) -> Result<u64
     let raise = "UPDATE annals_control SET epoch = epoch + 1 WHERE one = 1 RETURNING epoch";
     let row = sqlx::query(raise).fetch_one(connection).await?;
     unsigned(&row, 0)
+}
+
+fn check_format(found: i64) -> Result<(), GenerationError> {
+    GenerationError::check_format("the generation's file", found, GENERATION.number)
 }
 
 fn unsigned(row: &SqliteRow, index: usize) -> Result<u64, GenerationError> {

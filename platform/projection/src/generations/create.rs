@@ -5,7 +5,7 @@ use crate::{
     Catalog, GenerationError, GenerationId, GenerationState, GenerationStatus, ReadModel, SnapshotName,
     crash_point::crash_point,
     generation::{adopt, insert_empty},
-    sqlite::{BEGIN_WRITE, CONTROL_TABLE, create_writer, run_script, sync_folder},
+    sqlite::{BEGIN_WRITE, GENERATION, create_writer, run_script, sync_folder},
 };
 use sqlx::Connection;
 use std::{
@@ -55,7 +55,7 @@ impl Generations {
         let mut transaction = connection.begin_with(BEGIN_WRITE).await?;
         match origin {
             Origin::Empty => {
-                run_script(&mut transaction, CONTROL_TABLE).await?;
+                GENERATION.create(&mut transaction).await?;
                 for table in self.model.tables() {
                     run_script(&mut transaction, &table.ddl).await?;
                 }

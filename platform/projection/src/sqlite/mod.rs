@@ -4,6 +4,7 @@
 mod cells;
 mod connect;
 mod failure;
+mod format;
 mod statements;
 
 pub(crate) use cells::{bind, read_cells};
@@ -12,7 +13,5 @@ pub(crate) use connect::{
     sync_folder, writer_options,
 };
 pub(crate) use failure::{is_damage, is_transient};
+pub(crate) use format::{CATALOG, GENERATION, read_format};
 pub(crate) use statements::{TableStatements, run_script};
-
-/// What the file of a generation has besides its rows.
-pub(crate) const CONTROL_TABLE: &str = include_str!("../../../../migrations/sqlite/0002_generation.sql");

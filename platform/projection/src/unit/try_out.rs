@@ -1,7 +1,7 @@
 use super::TableDefinition;
 use crate::{
     error::ModelError,
-    sqlite::{CONTROL_TABLE, run_script},
+    sqlite::{GENERATION, run_script},
     table::SEQUENCE_COLUMN,
 };
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
@@ -26,7 +26,7 @@ pub(crate) fn try_out(tables: &[TableDefinition]) -> Result<(), ModelError> {
 async fn make_and_check(tables: &[TableDefinition]) -> Result<(), ModelError> {
     let failed = |error: sqlx::Error| ModelError::NotTriedOut { reason: error.to_string() };
     let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await.map_err(failed)?;
-    run_script(&mut connection, CONTROL_TABLE).await.map_err(failed)?;
+    GENERATION.create(&mut connection).await.map_err(failed)?;
     for TableDefinition { name, ddl } in tables {
         let refused = |error: sqlx::Error| ModelError::Ddl { table: name.clone(), reason: error.to_string() };
         run_script(&mut connection, ddl).await.map_err(refused)?;
