@@ -13,19 +13,18 @@
 //!
 //! What always holds:
 //!
-//! * Rows, checkpoint, epoch and counts of a generation change in one transaction. What a power cut takes back it takes
-//!   back together, and it is folded again.
+//! * Rows, checkpoint, epoch and counts of a generation change in one transaction. A power cut undoes them together, and the
+//!   events are folded again.
 //! * The checkpoint moves by compare-and-set on the writer's epoch: of two writers only the one that took over last
 //!   writes, and the other stops.
 //! * Every row carries the sequence number of the event that last changed it.
 //! * The pointer row is the truth about what is live. A promoted generation contains at least what the previous one
 //!   contained, so no sequence of readers sees a mix, an empty table or a step back.
-//! * A generation, and a snapshot of one, has the log's chain value at its checkpoint. When the log is another one, or was restored
-//!   from a backup and went on differently, nothing more is folded into it and it begins nothing; its rows can be read until a
-//!   replay has rebuilt them. Where the store keeps no fingerprints, or retention dropped the event at the checkpoint, the log's
-//!   id and length must do.
-//! * Rows whose folder or file is deleted or replaced while they are served are noticed: readers are never bound to a file without
-//!   a name, and the projector folds the log anew.
+//! * A generation, and each snapshot of it, has the log's chain value at its checkpoint. If the store holds another log, or
+//!   another history of it, nothing more is folded into the generation and no generation begins with the snapshot; the rows can
+//!   be read until a replay has rebuilt them. Where the store keeps no fingerprints, or retention dropped the event at the
+//!   checkpoint, only the log's id and length are compared.
+//! * Readers are never bound to a file that was deleted or replaced, and the projector then rebuilds the read model from the log.
 //! * Nothing that fails while a candidate is built touches the live generation or the log.
 //!
 //! The words for a generation's life:
@@ -39,8 +38,8 @@
 //! | discard | let go of a candidate, which nobody reads: its file is removed at once |
 //! | sweep | remove the files of retired generations, and those that a crash left unfinished |
 //!
-//! What it is not: the epoch protects a generation from two writers, it does not elect one; parked events are counted
-//! but there is no policy yet that parks them.
+//! What it is not: the epoch protects a generation from two writers, but does not elect one. Parked events are counted, but
+//! no policy parks any yet.
 
 mod catalog;
 mod crash_point;

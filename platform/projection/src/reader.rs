@@ -1,7 +1,7 @@
 //! Reading: a [`Reader`] is one consistent view of one generation.
 //!
-//! A reader begins its transaction first and looks at the pointer afterwards; if the pointer has moved it begins
-//! anew. So the view is of the generation that was live *after* the view was fixed, and no sequence of readers
+//! A reader begins its transaction first and checks the pointer afterwards; if the pointer has moved, the reader starts
+//! over. So the view is of the generation that was live *after* the view was fixed, and no sequence of readers
 //! ever sees a step back: a promoted generation contains at least what the previous one contained at that time.
 
 use crate::{

@@ -9,9 +9,9 @@
 //!
 //! * all at once;
 //! * one by one;
-//! * one by one, each delivered twice: it is folded and taken back before the commit, as by a worker that is stopped there,
-//!   then decoded and folded anew. A fold that remembers anything outside of its rows shows here. Once it is committed it
-//!   is delivered again, which must change nothing.
+//! * one by one, each delivered twice: it is folded and rolled back before the commit, as if the worker had been stopped there,
+//!   then decoded and folded again. This shows a fold that remembers anything outside its rows. Once committed, the event is
+//!   delivered again, which must change nothing.
 
 use crate::{
     Catalog, FoldControl, GenerationId, Generations, Origin, ReadModel, Reader, Table, Until,

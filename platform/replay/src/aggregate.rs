@@ -7,11 +7,11 @@
 //!                                    a newer one is Ready ─ Superseded
 //! ```
 //!
-//! * The worker's steps and an operator's words race for the stream's next version; whoever comes second is
-//!   refused here. A cancelled replay therefore cannot be promoted, and a promoted one cannot be cancelled.
-//! * A worker that repeats a step after a crash gets nothing to do, not an error.
-//! * A replay with an event that is impossible where it stands is unreadable from there on: nothing is decided about it any
-//!   more. So is one with an event that cannot be decoded; it is not loaded at all.
+//! * The worker's steps and an operator's commands race for the stream's next version, and the second is refused here. So a
+//!   cancelled replay cannot be promoted, and a promoted one cannot be cancelled.
+//! * A worker that repeats a step after a crash finds nothing to do, and gets no error.
+//! * A replay with an event that is impossible in its phase is unreadable from there on: every command is refused. One with an
+//!   event that cannot be decoded is not even loaded.
 
 mod possible;
 

@@ -1,4 +1,4 @@
-//! What a worker tells [`Replays`](crate::Replays) of the same process.
+//! What a worker tells the [`Replays`](crate::Replays) of the same process.
 
 use crate::{Progress, ReplayId};
 use std::{

@@ -94,7 +94,9 @@ pub enum ReplayRefused {
     #[error("there is no such replay; list the replays to see their ids")]
     Unknown,
     /// The id is taken.
-    #[error("the replay was requested before with another read model, place or mode; make a new id")]
+    #[error(
+        "a replay with this id was requested before, with another read model, `from` or mode; use a new id"
+    )]
     AlreadyRequested,
     /// Not in this phase.
     #[error("the replay is {phase}: {why}")]

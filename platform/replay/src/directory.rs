@@ -1,15 +1,14 @@
-//! All replays, folded from the log as it grows. Kept in memory: replays are few.
+//! All replays, folded from the log as it grows. They are kept in memory, since replays are few.
 //!
-//! A replay's state comes here on two ways, each at its stream's version: from the log, and at once from whoever
-//! has just said or loaded something. The greater version counts, so that nobody who said something has to wait
-//! for the log to bring it back.
+//! A replay's state arrives on two ways, each with its stream's version: from the log, and directly from whoever has just
+//! executed a command or loaded the replay. The greater version wins, so that a caller sees its own command at once.
 //!
-//! A replay with an event that cannot be read is in the list as unreadable, with the reason and with what its events told
-//! before, until the process ends: a later release reads it anew.
+//! A replay with an event that cannot be read is listed as unreadable, with the reason and with what its earlier events told,
+//! until the process ends. A later release reads it again.
 //!
-//! After the log was restored from a backup under a running process the list is made anew from the log as it is. It is noticed
-//! whenever the log is subscribed to again: what was last taken in is then held against the log, and where that cannot be
-//! told, the list is made anew as well. It takes the place of the old one as a whole, once it is complete.
+//! If the log was restored from a backup under a running process, the list is rebuilt from the log as it is. Whenever the log is
+//! subscribed to again, the last place that was taken in is compared with the log; if they differ, or cannot be compared, a new
+//! list is built, and takes the place of the old one once it is complete.
 
 use crate::{Phase, Replay, ReplayId, WorkerError};
 use annals_aggregate::{Aggregate, LoadError, Loaded, Upcasters};
@@ -58,7 +57,7 @@ struct Lists {
 struct Followed {
     /// Whether it was followed before.
     begun: bool,
-    /// Behind which place it is followed when nothing is known of it: retention dropped what was before.
+    /// After which place it is followed when nothing is known of it: retention dropped what was before.
     start: Sequence,
     /// What is known of the log up to where all replays are in the list; `None`: nothing that could be relied on.
     seen: Option<SeenLog>,
@@ -79,8 +78,8 @@ pub(crate) struct Known {
     pub(crate) replay: Replay,
     /// When the last of its events was recorded; `None`: the log has not brought it yet.
     pub(crate) since: Option<Timestamp>,
-    /// The replay of the same read model that a worker does before.
-    pub(crate) behind: Option<ReplayId>,
+    /// The replay of the same read model that a worker does first.
+    pub(crate) waits_for: Option<ReplayId>,
 }
 
 impl Entry {
@@ -95,12 +94,12 @@ impl Entry {
         }
     }
 
-    /// Behind an event that cannot be read nothing comes in.
+    /// After an event that cannot be read nothing comes in.
     fn fold(&mut self, id: ReplayId, event: &EventBatch) {
         let folded = self.loaded.fold(event, &Upcasters::new());
         let reason = folded.err().map(|error| error.to_string());
         if let Some(reason) = reason.as_ref().or(self.loaded.state.unreadable.as_ref()) {
-            tracing::warn!(replay = %id, %reason, "the replay cannot be read by this release and is passed over");
+            tracing::warn!(replay = %id, %reason, "the replay cannot be read by this release and is skipped");
         }
         self.unreadable = reason.or(self.unreadable.take());
     }
@@ -236,7 +235,7 @@ impl Directory {
             Ok(()) => Ok(true),
             Err(LogMismatch::Read(error)) => Err(error),
             Err(mismatch) => {
-                tracing::warn!(%mismatch, "the list of replays is made anew from the log as it is");
+                tracing::warn!(%mismatch, "the list of replays is rebuilt from the log as it is");
                 Ok(false)
             }
         }
@@ -282,7 +281,7 @@ impl Directory {
     /// Says why a replay of this list is not loaded, now or later: it is over with it in this process.
     pub(crate) fn cannot_read(&self, id: ReplayId, error: &LoadError) {
         let reason = error.to_string();
-        tracing::warn!(replay = %id, %reason, "the replay cannot be read by this release and is passed over");
+        tracing::warn!(replay = %id, %reason, "the replay cannot be read by this release and is skipped");
         for list in self.lists().each() {
             list.entry(id).or_default().unreadable = Some(reason.clone());
         }
@@ -346,9 +345,9 @@ impl Directory {
 
 fn known(list: &List, id: ReplayId, entry: &Entry) -> Known {
     let replay = entry.shown().into_owned();
-    let before = due(list, &replay.read_model).filter(|first| *first != id);
-    let behind = before.filter(|_| replay.phase == Phase::Requested);
-    Known { replay, since: entry.since, behind }
+    let first = due(list, &replay.read_model).filter(|first| *first != id);
+    let waits_for = first.filter(|_| replay.phase == Phase::Requested);
+    Known { replay, since: entry.since, waits_for }
 }
 
 fn of<'a>(list: &'a List, read_model: &'a str) -> impl Iterator<Item = (ReplayId, &'a Entry)> {

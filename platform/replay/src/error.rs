@@ -16,7 +16,8 @@ pub enum ReplayError {
     },
     /// This release cannot read the replay: a newer one wrote to it, or its stream is damaged. It is left as it is.
     #[error(
-        "replay {id} cannot be read by this release, which neither carries it out nor changes it; ask one that can: {reason}"
+        "replay {id} cannot be read by this release, which neither carries it out nor changes it; use a release that can read it: \
+         {reason}"
     )]
     Unreadable {
         /// Which replay.

@@ -1,7 +1,7 @@
 //! What happened to a replay. Only transitions are events; progress is in the candidate's control row.
 //!
-//! An event is read as a whole or not at all: a type, a version, a mode or a field that this release does not know are
-//! errors. What is found and planned ([`Plan`], [`Difference`]) may have facts besides.
+//! An event is read as a whole or not at all: a type, version, mode or field that this release does not know is an error.
+//! Only [`Plan`] and [`Difference`] may have unknown fields.
 
 use crate::{Failure, ReplayMode};
 use annals_derive::Event;

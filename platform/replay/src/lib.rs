@@ -18,18 +18,17 @@
 //!
 //! What always holds:
 //!
-//! * The log and the live generation are never harmed by a replay, whatever it does or however it ends: it writes
-//!   only to its own stream and to its own candidate, until it is promoted in one fenced step.
-//! * Only transitions are events. Progress is in the candidate's control row, so that a killed replay goes on from
-//!   there.
-//! * Every step may be done again: a step that was done and not recorded is found done.
-//! * A replay with an event that this release cannot read, because a newer one wrote it or because it is damaged, is listed
-//!   as unreadable with the reason, and left alone: it is neither carried out nor changed, and its candidate stays as it is
-//!   and is not promoted. All others go on. A release that can read it finds it where it was.
-//! * Of one read model one candidate waits to be promoted: a newer one that is ready supersedes the older.
-//! * The list of replays is that of the log as it is, also when this was restored from a backup under a running process.
-//! * A candidate is promoted only after it was proven complete against the log and compared with the live
-//!   generation at the same sequence number.
+//! * A replay never harms the log or the live generation, however it ends: it writes only to its own stream and its own
+//!   candidate, until that is promoted in one fenced step.
+//! * Only transitions are events. Progress is in the candidate's control row, and a killed replay continues from there.
+//! * Every step may be repeated: one that was done but not recorded is found done.
+//! * A replay with an event that this release cannot read, because a newer one wrote it or it is damaged, is listed as
+//!   unreadable with the reason and left alone: it is neither carried out nor changed, and its candidate is kept and not
+//!   promoted. All others continue. A release that can read it finds it where it was.
+//! * At most one candidate of a read model waits to be promoted: a newer one that is ready supersedes the older.
+//! * The list of replays is that of the log as it is, even if the log was restored from a backup under a running process.
+//! * A candidate is promoted only after it was proven complete against the log and compared with the live generation at the
+//!   same sequence number.
 
 mod aggregate;
 mod board;

@@ -1,4 +1,4 @@
-//! How far a replay goes, where it is, and why it failed: stored in its events beside what the generations say.
+//! How far a replay goes, where it is, and why it failed, as its events store it.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! How far a candidate is, how fast it goes, and how long it still takes.
+//! How far a candidate is, how fast its fold is, and how long it will still take.
 
 use serde::Serialize;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! The operator's side: ask for replays, watch them, decide about them.
+//! The operator's side: request replays, watch them, decide about them.
 
 use crate::{
     Phase, Progress, Replay, ReplayCommand, ReplayError, ReplayId, ReplayMode, WorkerError,
@@ -75,8 +75,8 @@ impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Worker => f.write_str(
-                "no worker has taken it up yet; if that lasts, no process that hosts the read model is running, or none of \
-                 this name is hosted anywhere, and it can be cancelled",
+                "no worker has taken it up yet; if that lasts, no process that hosts the read model is running, or none \
+                 hosts one of this name; it can be cancelled",
             ),
             Self::Replay(id) => write!(f, "replay {id} of the same read model comes first"),
         }
@@ -85,8 +85,8 @@ impl fmt::Display for Waiting {
 
 impl ReplayStatus {
     fn new(id: ReplayId, known: Known, progress: Option<Progress>) -> Self {
-        let Known { replay, since, behind } = known;
-        let waiting = behind.map_or(Waiting::Worker, Waiting::Replay);
+        let Known { replay, since, waits_for } = known;
+        let waiting = waits_for.map_or(Waiting::Worker, Waiting::Replay);
         let waiting = (replay.phase == Phase::Requested).then_some(waiting);
         Self { id, replay, progress, since, waiting }
     }

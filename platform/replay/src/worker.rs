@@ -1,5 +1,5 @@
-//! The worker's side: carries out the replays of the read models that this process hosts, one at a time each.
-//! Several workers may host one read model: the one with the lease works, and when it is gone another goes on.
+//! The worker's side: carries out the replays of the read models that this process hosts, one at a time for each read model.
+//! If several workers host one read model, the one with the lease works, and another continues when it is gone.
 
 mod drive;
 mod options;
@@ -44,7 +44,7 @@ impl ReplayWorker {
             drop(lease);
             match driven {
                 Ok(true) => {}
-                // The list lags behind, or is of a log that was restored meanwhile and is being made anew.
+                // The list lags, or is being rebuilt after a restore of the log.
                 Ok(false) => tokio::time::sleep(self.options.standby_every).await,
                 Err(Shutdown) => return,
             }

@@ -77,7 +77,7 @@ async fn a_replay_whose_worker_is_killed_in_any_phase_is_promoted_once() {
             promoted_once(&world, &model(), id).await;
             working.stop().await;
         }
-        assert_eq!(projecting.rows_at(Sequence::FIRST).await, rows, "after kills behind {phase}");
+        assert_eq!(projecting.rows_at(Sequence::FIRST).await, rows, "killed after {phase}");
         queries.more(2).await;
     }
     queries.stop().await;

@@ -1,7 +1,7 @@
 //! Real processes, killed with SIGKILL in each phase of a replay: log, projector, readers and worker go together.
 //!
 //! The test starts itself as a child that carries out one replay and says each phase as it sees it. The parent kills it
-//! behind the phase that it waits for; the next child goes on.
+//! after the phase that it waits for; the next child continues.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 #![allow(clippy::print_stdout, reason = "the child speaks to its parent")]
@@ -20,7 +20,7 @@ use std::{
 };
 use support::{CUSTOMERS, Projecting, Queries, Worker, Working, World, model, orders, within};
 
-/// How often it is killed behind each phase; `ANNALS_KILLS` asks for more.
+/// How often it is killed after each phase; `ANNALS_KILLS` asks for more.
 const KILLS_DEFAULT: usize = 3;
 const ORDERS: usize = 800;
 const FOLDER: &str = "ANNALS_TEST_FOLDER";
@@ -111,7 +111,7 @@ impl Parent {
     }
 }
 
-/// Opens what a child left behind.
+/// Opens what a child left.
 async fn opened(folder: tempfile::TempDir) -> World {
     let log = LogStore::open(folder.path().join("log"), annals_store_log::Options::default()).await;
     World { store: Arc::new(log.unwrap()), folder }

@@ -99,7 +99,7 @@ async fn request(store: &LogStore) -> ReplayId {
     id
 }
 
-/// In a log that ends before the place that was seen, and in one that goes on behind it.
+/// In a log that ends before the place that was seen, and in one that goes beyond it.
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_restore_a_running_worker_does_the_replays_of_the_restored_log() {
     for others in [0, 600] {

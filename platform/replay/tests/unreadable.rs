@@ -16,8 +16,8 @@ const REQUESTED: &str = r#"{"read_model":"customers","from":1,"mode":"promote"}"
 
 /// An event that cannot be read.
 struct Poison {
-    /// Whether it comes behind a request that can be.
-    behind_a_request: bool,
+    /// Whether it comes after a request that can be.
+    after_a_request: bool,
     event_type: &'static str,
     version: u32,
     payload: &'static str,
@@ -26,16 +26,16 @@ struct Poison {
 }
 
 const fn poison(event_type: &'static str, payload: &'static str, reason: &'static str) -> Poison {
-    Poison { behind_a_request: false, event_type, version: 1, payload, reason }
+    Poison { after_a_request: false, event_type, version: 1, payload, reason }
 }
 
 impl Poison {
-    const fn behind_a_request(self) -> Self {
-        Self { behind_a_request: true, ..self }
+    const fn after_a_request(self) -> Self {
+        Self { after_a_request: true, ..self }
     }
 
     fn events(&self) -> Vec<NewEvent> {
-        let request = self.behind_a_request.then(|| event("replay.requested", 1, REQUESTED));
+        let request = self.after_a_request.then(|| event("replay.requested", 1, REQUESTED));
         request.into_iter().chain([event(self.event_type, self.version, self.payload)]).collect()
     }
 }
@@ -53,13 +53,13 @@ fn poisons() -> Vec<Poison> {
         poison("replay.requested", UNKNOWN_MODE, "sandbox"),
         poison("replay.requested", UNKNOWN_FIELD, "until"),
         poison("replay.cancelled", "{}", "cannot happen to a replay that is unknown"),
-        Poison { version: 2, ..poison("replay.cancelled", "{}", "schema version 2") }.behind_a_request(),
-        poison("replay.paused", "{}", "replay.paused").behind_a_request(),
-        poison("replay.cancelled", FAILED, "unknown field `failure`").behind_a_request(),
-        poison("replay.promoted", NO_GENERATION, "replay.promoted").behind_a_request(),
-        poison("replay.promoted", PROMOTED, "cannot happen to a replay that is requested").behind_a_request(),
+        Poison { version: 2, ..poison("replay.cancelled", "{}", "schema version 2") }.after_a_request(),
+        poison("replay.paused", "{}", "replay.paused").after_a_request(),
+        poison("replay.cancelled", FAILED, "unknown field `failure`").after_a_request(),
+        poison("replay.promoted", NO_GENERATION, "replay.promoted").after_a_request(),
+        poison("replay.promoted", PROMOTED, "cannot happen to a replay that is requested").after_a_request(),
         poison("replay.requested", REQUESTED, "cannot happen to a replay that is requested")
-            .behind_a_request(),
+            .after_a_request(),
     ]
 }
 
@@ -89,7 +89,7 @@ async fn assert_left_alone(working: &Working, poisoned: &BTreeMap<ReplayId, Pois
         assert!(reason.contains(poison.reason), "{reason}");
         assert_eq!(
             status.replay.read_model.is_empty(),
-            !poison.behind_a_request,
+            !poison.after_a_request,
             "what was said before is shown"
         );
         let replays = &working.replays;

@@ -43,7 +43,7 @@ pub enum FoldError {
     Event(#[from] EventError),
     /// Somebody else took over the generation. Nothing of the batch was written.
     #[error(
-        "another worker has taken over generation {generation}: it is at epoch {found}, this one had epoch {mine}; \
+        "another worker has taken over generation {generation}: its epoch is {found}, this worker's was {mine}; \
          only the newest may write"
     )]
     Fenced {

@@ -40,7 +40,7 @@ pub enum GenerationError {
         model: String,
     },
     /// The live generation can be neither retired nor discarded.
-    #[error("generation {id} is live and stays; promote another one first")]
+    #[error("generation {id} is live and can be neither retired nor discarded; promote another one first")]
     InUse {
         /// The id.
         id: String,
@@ -61,8 +61,8 @@ pub enum GenerationError {
     },
     /// A candidate contains more than the generation that it is to be compared with.
     #[error(
-        "the candidate is at sequence number {candidate} and the live generation stays at {live}: they can be compared \
-         at one sequence number only, so start the projector or build a new candidate"
+        "the candidate is at sequence number {candidate}, ahead of the live generation, which stays at {live}; they can only \
+         be compared at the same place. Start the projector, or build a new candidate"
     )]
     CandidateAhead {
         /// The candidate's checkpoint.
@@ -89,11 +89,11 @@ pub enum GenerationError {
         head: Sequence,
     },
     /// The pointer to the live generation was changed by somebody else in the meantime.
-    #[error("another generation was made live in the meantime; look at the read model again")]
+    #[error("another generation was made live in the meantime; check which one is live and try again")]
     PointerMoved,
     /// The data folder was deleted or replaced while it was in use, and there is no other in its place yet.
     #[error(
-        "the data folder {folder} was deleted or replaced while it was in use, and cannot be opened anew: {reason}"
+        "the data folder {folder} was deleted or replaced while it was in use, and cannot be reopened: {reason}"
     )]
     FolderGone {
         /// The folder.

@@ -12,7 +12,7 @@ pub enum ModelError {
     #[error(transparent)]
     Name(#[from] InvalidName),
     /// Two projections have a table of one name.
-    #[error("table {0:?} stands in the read model twice; give each projection tables of its own")]
+    #[error("table {0:?} appears twice in the read model; give each projection its own tables")]
     RepeatedTable(String),
     /// A table without a key.
     #[error("table {0:?} has no key column; mark at least one, so that an event can find its row")]
@@ -26,7 +26,7 @@ pub enum ModelError {
         column: String,
     },
     /// A table with one column twice.
-    #[error("table {table:?}: column {column:?} stands there twice")]
+    #[error("table {table:?}: column {column:?} appears twice")]
     RepeatedColumn {
         /// The table.
         table: String,
@@ -34,7 +34,7 @@ pub enum ModelError {
         column: String,
     },
     /// An index on a column that is not there.
-    #[error("table {table:?}: there is an index on {column:?}, which is no column of it")]
+    #[error("table {table:?}: an index names {column:?}, which is not a column of the table")]
     UnknownIndex {
         /// The table.
         table: String,
@@ -59,7 +59,7 @@ pub enum ModelError {
         reason: String,
     },
     /// There is no database to try the tables out in.
-    #[error("the read model's tables could not be tried out: {reason}")]
+    #[error("the read model's tables could not be created in a scratch database: {reason}")]
     NotTriedOut {
         /// Why not.
         reason: String,

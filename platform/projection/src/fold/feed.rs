@@ -1,9 +1,9 @@
-//! Reads the log ahead of the writer and decodes on other threads, a bounded number of batches ahead. What was seen of the
-//! log so far is checked when the feed has subscribed, and each batch brings the chain value at its end, in the opening of
-//! the log that its events were read in.
+//! Reads the log and decodes on other threads, a bounded number of batches ahead of the writer. Once the feed has subscribed
+//! it checks that the store holds the log that the generation was folded from. Each batch carries the chain value at its end,
+//! from the same opening of the log as its events.
 //!
-//! A batch is bounded by its events, by the memory that they keep, and, where few of the log's events are wanted, by how
-//! much of the log it goes over: however rare the wanted events are, the checkpoint moves.
+//! A batch is bounded by the number of its events, by the memory that they keep, and by the stretch of the log that it covers:
+//! the checkpoint moves however rare the wanted events are.
 
 use super::batch::{DecodedBatch, Span, cut};
 use crate::{
@@ -21,8 +21,8 @@ use tokio_util::task::AbortOnDropHandle;
 const BATCH_EVENTS: usize = 16_384;
 /// About how many bytes of memory the events of a batch keep.
 const BATCH_BYTES: usize = 8 << 20;
-/// At most so many sequence numbers are gone over for one batch, unless half of them or more are wanted. A fold that is
-/// stopped has this much to go over again.
+/// A batch covers at most this many sequence numbers, unless at least half of them are wanted. A fold that is stopped covers
+/// them again.
 const SCANNED_MAX: u64 = 10_000;
 /// How many decoded batches wait for the writer, besides the one that is being decoded.
 const BATCHES_AHEAD: usize = 1;
@@ -33,13 +33,13 @@ const EVENTS_INLINE: usize = 32;
 pub(crate) struct FeedOptions {
     pub(crate) model: ReadModel,
     pub(crate) store: Arc<dyn EventStore>,
-    /// The generation, and what it has seen of the log: the feed begins behind it.
+    /// The generation, and what it has seen of the log: the feed begins right after it.
     pub(crate) place: (GenerationId, SeenLog),
     /// The last event that is wanted; `Sequence::MAX`: all that come.
     pub(crate) until: Sequence,
 }
 
-/// The batches behind a checkpoint, decoded. Dropping it stops the reading.
+/// The batches after a checkpoint, decoded. Dropping it stops the reading.
 pub(crate) struct Feed {
     batches: mpsc::Receiver<Result<DecodedBatch, FoldError>>,
     /// `None`: how it ended is known.

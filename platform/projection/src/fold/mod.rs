@@ -1,5 +1,5 @@
-//! Folding the log into a generation: `feed` reads and decodes ahead, `writer` has the right to write, `steps` takes one batch
-//! after the other from the first to the second, for the projector and for candidates alike.
+//! Folding the log into a generation. `feed` reads and decodes ahead, `writer` holds the right to write, and `steps` passes one
+//! batch at a time from the feed to the writer, for the projector and for candidates alike.
 //!
 //! A batch is written as a whole or not at all. An event that cannot be applied ends the fold with the checkpoint right
 //! before it.

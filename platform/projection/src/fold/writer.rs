@@ -1,4 +1,4 @@
-//! The one who may write a generation.
+//! The right to write a generation.
 
 use super::DecodedBatch;
 use crate::{
@@ -171,7 +171,7 @@ impl GenerationWriter {
     }
 
     async fn write(&mut self, batch: &DecodedBatch, run: Run) -> Result<(usize, Tally), FoldError> {
-        debug_assert_eq!(batch.after, self.status.checkpoint, "a feed begins behind the checkpoint");
+        debug_assert_eq!(batch.after, self.status.checkpoint, "a feed begins right after the checkpoint");
         let applied = self.status.applied.plus(batch.applied);
         begin_write(&mut self.connection).await?;
         crash_point("fold-begun")?;

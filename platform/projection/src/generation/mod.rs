@@ -4,10 +4,10 @@
 //!
 //! * Rows, checkpoint, chain value, epoch and counts change in one transaction.
 //! * The checkpoint moves by compare-and-set on the writer's epoch and on the old checkpoint: whoever raised the
-//!   epoch last writes, anyone else is told [`FoldError::Fenced`](crate::FoldError::Fenced) and has written nothing.
+//!   epoch last may write; anyone else gets [`FoldError::Fenced`](crate::FoldError::Fenced) and has written nothing.
 //! * Events at or below the checkpoint are never applied again.
-//! * The chain value beside the checkpoint is the log's there. Nothing is written, the epoch included, by a program whose
-//!   store holds another history of the log.
+//! * The chain value beside the checkpoint is the log's at that place. A program whose store holds another history of the log
+//!   writes nothing, not even the epoch.
 
 mod control;
 mod id;

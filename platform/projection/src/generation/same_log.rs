@@ -1,4 +1,4 @@
-//! Whether a generation may go on with what the store holds.
+//! Whether the store holds the log that a generation was folded from.
 
 use super::{GenerationId, GenerationStatus};
 use crate::FoldError;

@@ -1,4 +1,4 @@
-//! Making generations: this is the one place where a file of one comes into being.
+//! Making generations. No other place makes the file of one.
 
 use super::Generations;
 use crate::{
@@ -113,7 +113,7 @@ async fn finish(catalog: &Catalog, id: GenerationId, file: NewFile) -> Result<()
     catalog.set_ready(id, place).await.map(|_| ())
 }
 
-/// Removes a generation's file, and what attempts to make it left behind.
+/// Removes a generation's file, and what attempts to make it left.
 pub(super) fn remove_generation(path: &Path) -> Result<(), GenerationError> {
     remove_database(path)?;
     let (Some(folder), Some(name)) = (path.parent(), path.file_stem().and_then(OsStr::to_str)) else {

@@ -1,5 +1,5 @@
-//! Who builds candidates: one worker at a time, so that two do not fence each other again and again. The epoch in the
-//! candidate decides who *may* write it; the lease only who tries.
+//! One worker at a time builds candidates, so that two do not keep fencing each other. The epoch in the candidate decides who
+//! *may* write it; the lease only decides who tries.
 
 use super::Generations;
 use crate::GenerationError;

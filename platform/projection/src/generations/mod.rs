@@ -1,10 +1,9 @@
-//! The building blocks of a replay, all on one read model. Whoever puts them together decides the order; each is
-//! safe by itself:
+//! The building blocks of a replay of one read model. The caller decides their order; each is safe by itself:
 //!
 //! * Nothing here writes the live generation's rows. Only [`Generations::promote`] and [`Generations::roll_back`] move
 //!   the pointer, and only in a step that is done or not done.
-//! * Each may be repeated, also after a kill in the middle of it: it goes on, or finds its work done.
-//! * A candidate is folded at an epoch of its own; a second folder of it fences the first.
+//! * Each may be repeated, even after a kill in the middle of it: it continues, or finds its work done.
+//! * A candidate has an epoch of its own. If two workers fold it, the second fences the first.
 
 mod complete;
 mod create;

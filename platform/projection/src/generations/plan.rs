@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 /// How many events of the log are looked at to estimate the rest.
 const SAMPLE_EVENTS: usize = 1_000;
-/// Of so many sequence numbers behind the live generation those that the read model wants are counted; of more, each may be
-/// one.
+/// If the live generation lags by no more sequence numbers than this, the events of the read model among them are counted; if
+/// it lags by more, each counts as one.
 const COUNTED_MAX: u64 = 10_000;
 
 /// What a replay would do. A promise of nothing: the log grows.
@@ -80,8 +80,8 @@ impl Generations {
         let live_id = self.live().await?.generation;
         let live = self.status(live_id).await?;
         let sample = self.sample(begin.next(), head).await?;
-        let behind = self.behind(live.checkpoint, head).await?;
-        let events = known_events(&live, chosen.as_ref()).saturating_add(behind);
+        let missing = self.events_after(live.checkpoint, head).await?;
+        let events = known_events(&live, chosen.as_ref()).saturating_add(missing);
         let snapshot_bytes = chosen.as_ref().map_or(0, |manifest| manifest.database_bytes);
         // As much again for the WAL while it is written.
         let disk_bytes = self.file_bytes(live_id).max(snapshot_bytes).saturating_mul(2);
@@ -105,8 +105,8 @@ impl Generations {
         })
     }
 
-    /// How many events of the read model are in the log behind `checkpoint`.
-    async fn behind(&self, checkpoint: Sequence, head: Head) -> Result<u64, GenerationError> {
+    /// How many events of the read model are in the log after `checkpoint`.
+    async fn events_after(&self, checkpoint: Sequence, head: Head) -> Result<u64, GenerationError> {
         let lag = head.last.get().saturating_sub(checkpoint.get());
         if lag > COUNTED_MAX {
             return Ok(lag);

@@ -4,12 +4,12 @@
 //! the other generation is folded up to its checkpoint and the pointer is moved; then the transaction is
 //! committed. A crash at any point leaves one of two states:
 //!
-//! * before the pointer moved: the lock is gone with the process, the epoch is as it was, the live worker goes on;
-//! * after it moved: the other generation is live and contains all that the previous one contains. The worker of the
-//!   previous one may go on writing it, which nobody reads and which a rollback may use.
+//! * before the pointer moved: the lock ended with the process, the epoch is unchanged, and the live worker continues;
+//! * after it moved: the other generation is live and contains everything that the previous one contains. Nobody reads the
+//!   previous one any more; its worker may go on writing it, and a rollback may use it.
 //!
-//! So no writer is ever fenced for nothing, and no reader ever sees less than before. The one exception is a live generation
-//! that was folded from another history of the log: what takes its place contains what the log has.
+//! So no writer is fenced in vain, and no reader sees less than before. The one exception is a live generation that was folded
+//! from another history of the log: its successor contains what the log has.
 
 use super::{FoldControl, Generations};
 use crate::{

@@ -1,4 +1,4 @@
-//! Rows and reasons as they are kept in an event of a replay. It must fit into the log whatever the rows are, so texts are cut.
+//! Rows and reasons as a replay's event keeps them. Long texts are cut, so that the event fits into the log whatever the rows hold.
 
 use crate::Value;
 use serde::{Deserialize, Serialize};

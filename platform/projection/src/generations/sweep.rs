@@ -2,7 +2,7 @@ use super::{Generations, create::remove_generation};
 use crate::{Catalog, GenerationError, GenerationId, GenerationState, ReadModel};
 use std::time::Duration;
 
-/// How old a generation without a complete file is when it is taken for what a crash left behind.
+/// How old a generation without a complete file is when it is taken for what a crash left.
 const UNFINISHED_AGE_MAX: Duration = Duration::from_secs(86_400);
 
 impl Generations {

@@ -1,4 +1,4 @@
-//! Verifying: a candidate has every event that it should have, and this is how its rows differ from the live ones.
+//! Verifying a candidate: it must have every event of the log, and its rows are compared with the live ones.
 
 use super::{FoldControl, FoldStopped, Generations, RowSample, Until, merge::compare_table};
 use crate::{GenerationError, GenerationId, Reader, ReaderError, Readers, sqlite::open_reader};

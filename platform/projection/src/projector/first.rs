@@ -1,11 +1,11 @@
-//! The first generation of a read model, also of one whose rows were deleted.
+//! The first generation of a read model, or the next one if its rows were deleted.
 
 use super::ProjectorOptions;
 use crate::{GenerationError, GenerationId, Live, Origin, file_id::FileId};
 use tracing::error;
 
-/// What is live; makes an empty generation live when nothing is, or when the file of what is live is gone. Nothing is lost
-/// by that: the rows are folded from the log.
+/// What is live. Makes an empty generation live if none is, or if the live one's file is gone. Nothing is lost: the rows are
+/// folded from the log.
 pub(super) async fn find_or_create(options: &ProjectorOptions) -> Result<Live, GenerationError> {
     let ProjectorOptions { catalog, model, .. } = options;
     let found = catalog.live(model).await?;
@@ -19,7 +19,7 @@ pub(super) async fn find_or_create(options: &ProjectorOptions) -> Result<Live, G
     let live = match found {
         None => catalog.make_first_live(model, first).await?,
         Some(lost) => {
-            error!(read_model = %model.name(), generation = %lost.generation, "the live generation's file is gone; the read model is built anew");
+            error!(read_model = %model.name(), generation = %lost.generation, "the live generation's file is gone; the read model is rebuilt from the log");
             match catalog.flip(model, lost, first).await {
                 Ok(_) => catalog.retire(model, lost.generation).await?,
                 Err(GenerationError::PointerMoved) => {}

@@ -1,16 +1,15 @@
 //! The worker that keeps a read model up to date.
 //!
-//! * It tends the live and the previous generation, each on its own subscription; both only if their rows were made by the program's own fold.
-//! * A generation of another fold version with the same tables is served as it is and not continued: a replay
-//!   builds one that can be, and when that is promoted the projector goes on with it by itself.
-//! * A generation of another log, or of another history of the log, which was restored from a backup, is served as it is and
-//!   not written:
-//!   whoever waits for a token in it is told so, and a replay builds one of the log as it is. It is looked for when the
-//!   generation is opened and whenever the log is subscribed to.
-//! * A read model whose folder or file is deleted or replaced while it is served is noticed within
-//!   [`POINTER_POLL`](supervise::POINTER_POLL) and built anew from the log: rows in a file without a name are nobody's.
-//! * What passes by itself (a busy or full database, a store that is away) is retried with backoff; nothing is
-//!   lost by it. What does not stops the projector with an error, and the read model keeps what it had.
+//! * It tends the live and the previous generation, each on its own subscription, if the program's own fold made their rows.
+//! * A live generation of another fold version with the same tables is served as it is and not folded further. A replay builds
+//!   one that can be; once that is promoted, the projector continues with it.
+//! * A live generation of another log, or of another history of the log, is served as it is and not written. Whoever waits for a
+//!   token in it is told so, and a replay rebuilds it from the log as it is. This is checked when the generation is opened and
+//!   whenever the log is subscribed to.
+//! * If the read model's folder or file is deleted or replaced while it is served, the projector notices within
+//!   [`POINTER_POLL`](supervise::POINTER_POLL) and rebuilds the read model from the log.
+//! * An outage (a busy or full database, a store that is away) is waited for, and nothing is lost by it. Any other error stops
+//!   the projector, and the read model keeps the rows that it had.
 
 mod error;
 mod first;

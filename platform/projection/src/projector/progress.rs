@@ -51,7 +51,7 @@ impl Deref for Board {
     }
 }
 
-/// What to say to whoever waited for `token` in vain. "Try again" is right only where this process folds.
+/// The error for a caller who waited for `token` in vain. "Try again" is right only where this process folds.
 pub(super) fn behind(state: &ConsumerState, token: Sequence, checkpoint: Sequence) -> WaitError {
     let by = token.get().saturating_sub(checkpoint.get());
     match &state.activity {

@@ -26,7 +26,7 @@ use tracing::{error, warn};
 pub(super) const POINTER_POLL: Duration = Duration::from_millis(500);
 /// How long the previous generation is left to whoever took it over.
 const FENCED_PAUSE: Duration = Duration::from_secs(30);
-/// How long rows of another log are left alone before the log is looked at again.
+/// How long rows of another log are left alone before the log is checked again.
 const LOG_LOOK: Duration = Duration::from_secs(5);
 /// How often files of retired generations are swept.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
@@ -155,9 +155,8 @@ impl Supervisor {
     /// The read model was deleted under the running process.
     async fn build_anew(&mut self) -> Result<Seen, GenerationError> {
         let folder = self.options.catalog.folder().display().to_string();
-        let reason = format!(
-            "its rows in {folder} were deleted while they were served; it is built anew from the log"
-        );
+        let reason =
+            format!("its rows in {folder} were deleted while they were served; it is rebuilt from the log");
         error!(read_model = %self.options.model.name(), %reason);
         self.board.set(Activity::Retrying { reason });
         self.stop_all().await;

@@ -23,7 +23,7 @@ use std::{
 const MANIFEST: &str = "json";
 const PACKED: &str = "sqlite.zst";
 const UNFINISHED: &str = "tmp";
-/// How old a file without a manifest is when it is taken for what a crash left behind.
+/// How old a file without a manifest is when it is taken for what a crash left.
 const UNFINISHED_AGE_MAX: Duration = Duration::from_secs(3_600);
 
 /// The snapshots of one read model, in a folder.
@@ -143,7 +143,7 @@ impl SnapshotFolder {
         }
     }
 
-    /// Removes all but the `keep` snapshots that were taken last, and what unfinished ones left behind. After the log was
+    /// Removes all but the `keep` snapshots that were taken last, and what unfinished ones left. After the log was
     /// restored from a backup those may be at lower sequence numbers than older ones.
     pub(crate) fn prune(&self, keep: usize) -> Result<(), SnapshotError> {
         let mut names = self.list()?;

@@ -5,11 +5,11 @@
 //! <sequence>-<uuid>.json           the manifest, written last: a snapshot without one does not exist
 //! ```
 //!
-//! * A snapshot is used only if its manifest and every byte of its file are what was written; else it is refused
+//! * A snapshot is used only if its manifest and every byte of its file are what was written; otherwise it is refused
 //!   by name, with the reason.
-//! * A snapshot of another history of the log, which was restored from a backup, is refused in the same way: its manifest
-//!   has the log's id and chain value at its sequence number.
-//! * A crash while one is taken leaves files without a manifest, which the next one sweeps.
+//! * A snapshot of another history of the log is refused in the same way: its manifest has the log's id and chain value at its
+//!   sequence number.
+//! * A crash while a snapshot is taken leaves files without a manifest. The next snapshot sweeps them.
 
 mod choice;
 mod folder;

@@ -1,9 +1,8 @@
 //! How files are opened.
 //!
-//! WAL lets readers go on while one writer writes. `synchronous = NORMAL` does not sync at each commit: a power
-//! cut may take the last transactions back. That loses nothing here, because rows and checkpoint go back
-//! together and the log still has the events: they are folded again. The file itself stays sound, which
-//! `synchronous = OFF` would not promise.
+//! WAL lets readers continue while one writer writes. `synchronous = NORMAL` does not sync at each commit, so a power
+//! cut may undo the last transactions. That loses nothing here: rows and checkpoint are undone together, and the log still has
+//! the events, which are folded again. The file itself stays sound, which `synchronous = OFF` would not promise.
 
 use super::failure::is_busy;
 use sqlx::{

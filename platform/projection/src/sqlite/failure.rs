@@ -1,4 +1,4 @@
-//! Which errors of the database pass by themselves.
+//! Which errors of the database are transient.
 
 /// SQLite's primary result codes that mean "not now": BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN, PROTOCOL.
 const TRANSIENT_CODES: [u32; 8] = [5, 6, 7, 8, 10, 13, 14, 15];

@@ -1,5 +1,5 @@
-//! All that is particular to SQLite: statements, cells, settings of a connection, and which errors pass by
-//! themselves.
+//! Everything particular to SQLite: statements, cells, connection settings, file formats, and which errors are
+//! transient.
 
 mod cells;
 mod connect;

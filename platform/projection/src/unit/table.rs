@@ -1,8 +1,7 @@
 //! The fold of a table projection: load the touched rows in one query, fold in memory, write back in bulk.
 //!
-//! Rows are remembered from batch to batch, so that a rebuild with few keys reads each row once. What is
-//! remembered is right as long as this writer is the only one, which the epoch sees to: a batch that was not
-//! committed makes it drop everything.
+//! Rows are cached from batch to batch, so that a rebuild with few keys reads each row once. The cache is right as long as
+//! this writer is the only one, which the epoch guarantees. After a batch that was not committed the cache is emptied.
 
 use super::{Decoded, TableDefinition, Unit, UnitWriter, Write, decode_known, guarded};
 use crate::{

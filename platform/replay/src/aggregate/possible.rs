@@ -1,5 +1,5 @@
-//! Which event is possible where. Whatever [`decide`](annals_aggregate::Aggregate::decide) gives is; any other comes from a
-//! release that knows more, or from whoever writes to the stream by hand.
+//! Which event is possible in which phase. What [`decide`](annals_aggregate::Aggregate::decide) returns is possible; any other
+//! event comes from a newer release, or was written to the stream by hand.
 
 use super::Replay;
 use crate::{Phase, ReplayEvent};

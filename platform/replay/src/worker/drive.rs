@@ -1,9 +1,9 @@
-//! One replay, from the phase it is in to one where nothing is left to do.
+//! Carries one replay from the phase it is in to one where nothing is left to do.
 //!
 //! Each round reads the replay from its own stream, does the step of its phase and records it. The step is done
-//! before it is recorded, so after a kill it is done again, which is harmless. Recording is refused when
-//! somebody cancelled in between, and then the candidate is discarded. A replay that becomes unreadable meanwhile is left
-//! where it is, with its candidate.
+//! before it is recorded, so after a kill it is repeated, which is harmless. If somebody cancelled in between,
+//! recording is refused and the candidate is discarded. A replay that becomes unreadable is left as it is, with its
+//! candidate.
 
 use super::{
     WorkerOptions,
@@ -58,7 +58,7 @@ impl Drive<'_> {
         Ok(busy)
     }
 
-    /// The replay, from its own stream: the directory may lag behind. `None`: it cannot be read.
+    /// The replay, from its own stream: the directory may lag. `None`: it cannot be read.
     async fn load(&self) -> Result<Option<Replay>, Shutdown> {
         let id = self.id.to_string();
         let mut backoff = Backoff::outage();

@@ -1,10 +1,10 @@
-//! What is done in each phase of a replay.
+//! The worker's step in each phase of a replay.
 //!
-//! * The candidate is never folded beyond the live generation: both are compared at one sequence number, and a live
-//!   generation that no program continues any more does not move. That it can be folded on to the plan's head is tried on a
-//!   copy before it is ready.
-//! * A step ends as soon as the replay leaves its phase, by an operator's word or by another worker's, and when the
-//!   worker is to stop; only a promotion and a rollback are never left in the middle.
+//! * The candidate is never folded beyond the live generation: both are compared at one sequence number, and a live generation
+//!   that no program folds does not move. Before the candidate is ready, a copy of it is folded to the plan's head, so that an
+//!   event that stops the fold is found first.
+//! * A step ends as soon as the replay leaves its phase, whether by an operator's command or another worker's step, or the
+//!   worker is told to stop. Only a promotion and a rollback always run to their end.
 
 use super::drive::Drive;
 use crate::{Leftover, Phase, Replay, ReplayCommand, progress::Meter};

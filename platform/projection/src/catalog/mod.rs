@@ -9,29 +9,30 @@
 //! The pointer row is the truth about what is live; a generation's file never says so of itself. It changes by
 //! compare-and-set on its epoch, durably: a crash leaves the old one or the new one.
 //!
-//! A catalog that is deleted or replaced while it is open is not asked any more: each use looks whether its name still stands
-//! for the file that is open, and opens what is there otherwise, or a new one. What was in it can be folded from the log.
+//! Each use checks that the catalog's name still belongs to the open file. If the file was deleted or replaced, the catalog that
+//! is there now is opened, or a new one is made. What the lost one listed can be folded from the log.
 
-use crate::{
-    GenerationError, GenerationId, ModelName, ReadModel,
-    file_id::FileId,
-    sqlite::{BEGIN_WRITE, CATALOG, read_format, sync_folder, writer_options},
-};
-use sqlx::{
-    Row, Sqlite, SqliteConnection, SqlitePool, Transaction,
-    sqlite::{SqlitePoolOptions, SqliteRow, SqliteSynchronous},
-};
+mod entry;
+mod file;
+mod pointer;
+
+pub use entry::{GenerationEntry, GenerationState};
+pub use pointer::Live;
+
+use crate::{GenerationError, GenerationId, ModelName, ReadModel, file_id::FileId, sqlite::BEGIN_WRITE};
+use entry::{entry, set_retired};
+use file::Opened;
+use pointer::{live, point};
+use sqlx::SqlitePool;
 use std::{
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::{Mutex, watch};
 use tracing::error;
 
-/// How many connections to the catalog there are.
-const CONNECTIONS_MAX: u32 = 4;
 const FILE: &str = "catalog.sqlite";
 
 /// A data folder. Cloning it gives another handle to the same one.
@@ -43,82 +44,6 @@ struct Inner {
     opened: Mutex<Opened>,
     /// Counts the changes of pointers made through this handle.
     changes: watch::Sender<u64>,
-}
-
-/// An open catalog.
-struct Opened {
-    pool: SqlitePool,
-    file: Option<FileId>,
-}
-
-impl Opened {
-    async fn new(folder: &Path) -> Result<Self, GenerationError> {
-        std::fs::create_dir_all(folder).map_err(GenerationError::file(folder))?;
-        let path = folder.join(FILE);
-        let options = writer_options(&path, SqliteSynchronous::Full);
-        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX).connect_with(options).await?;
-        prepare(&pool, &path).await?;
-        sync_folder(folder).map_err(GenerationError::file(folder))?;
-        Ok(Self { pool, file: FileId::of(&path)? })
-    }
-}
-
-/// What is live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Live {
-    /// The generation that readers see.
-    pub generation: GenerationId,
-    /// The one that was live before, for a rollback.
-    pub previous: Option<GenerationId>,
-    /// Grows with every change.
-    pub epoch: u64,
-}
-
-/// What a generation is, by the catalog.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GenerationState {
-    /// Its file may be incomplete.
-    Creating,
-    /// It can be folded, promoted and read.
-    Ready,
-    /// Its file goes after a grace period.
-    Retired,
-}
-
-/// A generation in the catalog.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct GenerationEntry {
-    /// Its id.
-    pub id: GenerationId,
-    /// What it is.
-    pub state: GenerationState,
-    /// The snapshot that it was restored from.
-    pub snapshot: Option<String>,
-    /// How long ago it was made, or retired.
-    pub age: Duration,
-}
-
-impl fmt::Display for GenerationState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl GenerationState {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Creating => "creating",
-            Self::Ready => "ready",
-            Self::Retired => "retired",
-        }
-    }
-    fn from_str(text: &str) -> Result<Self, GenerationError> {
-        [Self::Creating, Self::Ready, Self::Retired]
-            .into_iter()
-            .find(|state| state.as_str() == text)
-            .ok_or_else(|| damaged(format!("a generation is in state {text:?}")))
-    }
 }
 
 impl Catalog {
@@ -139,7 +64,7 @@ impl Catalog {
         let mut opened = self.0.opened.lock().await;
         let file = FileId::of(&folder.join(FILE)).map_err(gone)?;
         if file.is_none() || file != opened.file {
-            error!(folder = %folder.display(), "the catalog was deleted or replaced while it was in use; opening it anew");
+            error!(folder = %folder.display(), "the catalog was deleted or replaced while it was in use; reopening it");
             *opened = Opened::new(folder).await.map_err(gone)?;
         }
         Ok(opened.pool.clone())
@@ -247,48 +172,6 @@ impl Catalog {
         Ok(true)
     }
 
-    /// Makes `id` live if nothing is. Gives what is live then.
-    pub(crate) async fn make_first_live(
-        &self,
-        model: &ReadModel,
-        id: GenerationId,
-    ) -> Result<Live, GenerationError> {
-        sqlx::query(
-            "INSERT INTO live (model, schema_hash, generation, previous, epoch, changed_at_us)
-             VALUES (?, ?, ?, NULL, 1, ?) ON CONFLICT DO NOTHING",
-        )
-        .bind(model.name().as_str())
-        .bind(model.schema_hash().as_str())
-        .bind(id.to_string())
-        .bind(now_us())
-        .execute(&self.pool().await?)
-        .await?;
-        self.changed();
-        self.live(model).await?.ok_or_else(|| damaged("the pointer row is gone".to_owned()))
-    }
-
-    /// Makes `to` live instead of what `from` says, which becomes the previous generation; what was the previous one
-    /// until then is retired.
-    pub(crate) async fn flip(
-        &self,
-        model: &ReadModel,
-        from: Live,
-        to: GenerationId,
-    ) -> Result<Live, GenerationError> {
-        let mut transaction = self.pool().await?.begin_with(BEGIN_WRITE).await?;
-        if live(&mut transaction, model).await? != Some(from) {
-            return Err(GenerationError::PointerMoved);
-        }
-        if let Some(oldest) = from.previous.filter(|oldest| *oldest != to) {
-            set_retired(&mut transaction, oldest).await?;
-        }
-        let flipped = Live { generation: to, previous: Some(from.generation), epoch: from.epoch + 1 };
-        point(&mut transaction, model, flipped).await?;
-        transaction.commit().await?;
-        self.changed();
-        Ok(flipped)
-    }
-
     /// Does something with a generation that is not live, and must not become live meanwhile.
     pub(crate) async fn while_not_live<T>(
         &self,
@@ -339,68 +222,6 @@ impl fmt::Debug for Catalog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Catalog({})", self.0.folder.display())
     }
-}
-
-/// Makes the tables of a new catalog, and checks the format of one that is there.
-async fn prepare(pool: &SqlitePool, path: &Path) -> Result<(), GenerationError> {
-    let mut transaction: Transaction<'_, Sqlite> = pool.begin_with(BEGIN_WRITE).await?;
-    match read_format(&mut transaction).await? {
-        0 => CATALOG.create(&mut transaction).await?,
-        found => GenerationError::check_format(path.display(), found, CATALOG.number)?,
-    }
-    Ok(transaction.commit().await?)
-}
-
-async fn live(connection: &mut SqliteConnection, model: &ReadModel) -> Result<Option<Live>, GenerationError> {
-    let read = "SELECT generation, previous, epoch FROM live WHERE model = ? AND schema_hash = ?";
-    let row = sqlx::query(read)
-        .bind(model.name().as_str())
-        .bind(model.schema_hash().as_str())
-        .fetch_optional(connection)
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let previous: Option<&str> = row.try_get(1)?;
-    let epoch = u64::try_from(row.try_get::<i64, _>(2)?).map_err(|e| damaged(e.to_string()))?;
-    let previous = previous.map(parse_id).transpose()?;
-    Ok(Some(Live { generation: parse_id(row.try_get(0)?)?, previous, epoch }))
-}
-
-async fn point(
-    connection: &mut SqliteConnection,
-    model: &ReadModel,
-    to: Live,
-) -> Result<(), GenerationError> {
-    let epoch = i64::try_from(to.epoch).map_err(|e| damaged(e.to_string()))?;
-    sqlx::query(
-        "UPDATE live SET generation = ?, previous = ?, epoch = ?, changed_at_us = ?
-         WHERE model = ? AND schema_hash = ?",
-    )
-    .bind(to.generation.to_string())
-    .bind(to.previous.map(|id| id.to_string()))
-    .bind(epoch)
-    .bind(now_us())
-    .bind(model.name().as_str())
-    .bind(model.schema_hash().as_str())
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn set_retired(connection: &mut SqliteConnection, id: GenerationId) -> Result<(), GenerationError> {
-    let retire =
-        "UPDATE generation SET state = 'retired', retired_at_us = coalesce(retired_at_us, ?) WHERE id = ?";
-    sqlx::query(retire).bind(now_us()).bind(id.to_string()).execute(connection).await?;
-    Ok(())
-}
-
-fn entry(row: &SqliteRow) -> Result<GenerationEntry, GenerationError> {
-    let age_us = now_us().saturating_sub(row.try_get(3)?);
-    Ok(GenerationEntry {
-        id: parse_id(row.try_get(0)?)?,
-        state: GenerationState::from_str(row.try_get(1)?)?,
-        snapshot: row.try_get(2)?,
-        age: Duration::from_micros(u64::try_from(age_us).unwrap_or(0)),
-    })
 }
 
 fn parse_id(text: &str) -> Result<GenerationId, GenerationError> {
