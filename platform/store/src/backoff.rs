@@ -5,6 +5,7 @@
 //! * An adapter repeats a call while it cannot reach its store, within the time that the call may take. After that,
 //!   or at once if repeating would not help, it answers `Unavailable`.
 //! * A consumer waits out an outage for as long as it runs, and its state says so.
+//!
 //! Whatever is in between calls once: its caller has a deadline, and may come back with the same request id.
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
