@@ -4,15 +4,19 @@
 //!
 //! What always holds: every append that was taken is answered exactly once, whatever becomes of the threads.
 
+mod head;
+mod threads;
+
+pub use head::{HeadWait, HeadWatch};
+
 use crate::care::{
-    BackupError, LOOK_EVERY, Maintenance, RetainError, Retained, Retention, VerifyError, VerifyProgress,
-    VerifyReport, Watch, When, backup, must_be_outside, retain, scrub_pass, verify_open,
+    BackupError, RetainError, Retained, Retention, VerifyError, VerifyProgress, VerifyReport, When, backup,
+    must_be_outside, retain, scrub_pass, verify_open,
 };
 use crate::disk::Environment;
 use crate::error::{AppendError, Corruption, MaintenanceError, OpenError, ReadError, SubmitError};
 use crate::format::Backup;
-use crate::open::Prepared;
-use crate::options::{Options, Scrub};
+use crate::options::Options;
 use crate::queue::{Job, Queue};
 use crate::read::{
     Answer, ClockStatus, Hold, ReadBlock, ReadBudget, Reader, Room, ScrubStatus, Shared, StreamRead, hold,
@@ -29,9 +33,8 @@ use std::{
     ops::ControlFlow,
     path::Path,
     sync::{Arc, mpsc},
-    thread::{self, JoinHandle},
-    time::{Duration, Instant},
 };
+use threads::Threads;
 
 /// An open log: a cheap handle, to be cloned at will. The last one closes the log when it is dropped.
 #[derive(Clone)]
@@ -43,62 +46,6 @@ struct Inner {
     reader: Reader,
     queue: Arc<Queue>,
     threads: Mutex<Option<Threads>>,
-}
-
-struct Threads {
-    writer: JoinHandle<Result<(), MaintenanceError>>,
-    preparing: JoinHandle<()>,
-    tending: JoinHandle<()>,
-    watching: JoinHandle<()>,
-    scrubbing: Option<JoinHandle<()>>,
-}
-
-/// A wait for the head to move; dropping it ends the wait.
-#[must_use = "dropping it ends the wait"]
-pub struct HeadWait {
-    shared: Arc<Shared>,
-    id: Option<u64>,
-}
-
-/// Tells when the head moves, for as long as the log is open.
-#[derive(Clone)]
-pub struct HeadWatch {
-    reader: Reader,
-    queue: Arc<Queue>,
-}
-
-impl HeadWatch {
-    /// What reads the log whose head this is.
-    pub fn reader(&self) -> &Reader {
-        &self.reader
-    }
-
-    /// Calls `wake` with the head as soon as that is past `past`; at once, on this thread, if it already is, else
-    /// from the writer's thread. When nothing more will come, because the log was closed or stopped writing, `wake` is
-    /// dropped without being called; [`Log::stopped`] says why.
-    pub fn on_head(&self, past: Sequence, wake: Box<dyn FnOnce(Sequence) + Send>) -> HeadWait {
-        let shared = self.reader.shared.clone();
-        let mut waiters = shared.waiters.lock();
-        let head = self.reader.head();
-        if head > past {
-            drop(waiters);
-            wake(head);
-            return HeadWait { shared, id: None };
-        }
-        // Asked under the waiters' lock: whoever ends the writing says so first, then lets all waiters go.
-        let ended = self.queue.is_done() || shared.poison.reason().is_some();
-        let id = (!ended).then(|| waiters.add(past, wake));
-        drop(waiters);
-        HeadWait { shared, id }
-    }
-}
-
-impl Drop for HeadWait {
-    fn drop(&mut self) {
-        let wake = self.id.and_then(|id| self.shared.waiters.lock().remove(id));
-        // Dropped outside of the lock: it is not known what it holds.
-        drop(wake);
-    }
 }
 
 impl Log {
@@ -114,25 +61,8 @@ impl Log {
         let queue = Arc::new(Queue::new(options.queue_appends_max, options.queue_bytes_max));
         let scrub = options.scrub;
         let writer = Writer::open(environment, options)?;
-        let (reader, maintenance, watch) = (writer.reader(), writer.maintenance(), writer.watch());
-        let for_writer = queue.clone();
-        let (of_preparing, of_tending, of_scrubbing) = (queue.clone(), queue.clone(), queue.clone());
-        let (tended, of_watching) = (maintenance.clone(), queue.clone());
-        let scrubbed = reader.clone();
-        let spawn_all = || {
-            Ok(Threads {
-                preparing: spawn("annals-log-prepare", move || prepare(&maintenance, &of_preparing))?,
-                tending: spawn("annals-log-tend", move || tend(&tended, &of_tending))?,
-                watching: spawn("annals-log-watch", move || keep_watching(&watch, &of_watching))?,
-                scrubbing: scrub
-                    .map(|scrub| {
-                        spawn("annals-log-scrub", move || keep_scrubbing(&scrubbed, scrub, &of_scrubbing))
-                    })
-                    .transpose()?,
-                writer: spawn("annals-log-write", move || write(writer, &for_writer))?,
-            })
-        };
-        let threads = spawn_all().inspect_err(|_| queue.close())?;
+        let reader = writer.reader();
+        let threads = Threads::spawn(writer, &queue, scrub)?;
         Ok(Self { inner: Arc::new(Inner { reader, queue, threads: Mutex::new(Some(threads)) }) })
     }
 
@@ -326,24 +256,8 @@ impl Log {
 impl Inner {
     fn close(&self) -> Result<(), MaintenanceError> {
         self.queue.close();
-        let Some(threads) = self.threads.lock().take() else { return Ok(()) };
-        let panicked = || tracing::error!("a thread of the log panicked");
-        let here = thread::current().id();
-        let Threads { writer, preparing, tending, watching, scrubbing } = threads;
-        let beside: Vec<_> = scrubbing.into_iter().chain([preparing, tending, watching]).collect();
-        if beside.iter().map(JoinHandle::thread).chain([writer.thread()]).any(|thread| thread.id() == here) {
-            // The last handle was dropped by an answer: this thread ends by itself, it cannot wait for itself.
-            return Ok(());
-        }
-        for thread in beside {
-            if thread.join().is_err() {
-                panicked();
-            }
-        }
-        writer.join().unwrap_or_else(|_| {
-            panicked();
-            Ok(())
-        })
+        let threads = self.threads.lock().take();
+        threads.map_or(Ok(()), Threads::join)
     }
 }
 
@@ -351,96 +265,6 @@ impl Drop for Inner {
     fn drop(&mut self) {
         if let Err(error) = self.close() {
             tracing::warn!(%error, "the log was not closed in order; the next open takes longer");
-        }
-    }
-}
-
-fn spawn<T: Send + 'static>(
-    name: &str,
-    run: impl FnOnce() -> T + Send + 'static,
-) -> Result<JoinHandle<T>, OpenError> {
-    thread::Builder::new().name(name.to_owned()).spawn(run).map_err(OpenError::Thread)
-}
-
-/// The writer's thread: takes all that is queued as one group, again and again. While one group is synced, the
-/// next one gathers.
-fn write(mut writer: Writer, queue: &Queue) -> Result<(), MaintenanceError> {
-    let _closing = LetWaitersGo { queue, shared: writer.reader().shared };
-    while let Some(jobs) = queue.take() {
-        let (pending, answers): (Vec<_>, Vec<_>) = jobs.into_iter().map(Job::split).unzip();
-        let given = writer.commit_pending(pending.into_iter().map(Ok).collect());
-        answers.into_iter().zip(given).for_each(|(waiting, answer)| waiting.give(answer));
-    }
-    writer.finish()
-}
-
-/// However the writer's thread ends: nobody waits for it for ever.
-struct LetWaitersGo<'a> {
-    queue: &'a Queue,
-    shared: Arc<Shared>,
-}
-
-impl Drop for LetWaitersGo<'_> {
-    fn drop(&mut self) {
-        self.queue.finish();
-        let waiting = self.shared.waiters.lock().take_all();
-        drop(waiting);
-    }
-}
-
-/// How long a thread beside the writer rests when there is nothing to do.
-const REST: Duration = Duration::from_millis(100);
-/// After a failure: a full disk is not filled again and again. An append that needs the next segment tries at once.
-const REST_AFTER_FAILURE: Duration = Duration::from_secs(5);
-
-/// The preparing thread: fills the next segment in paced steps.
-fn prepare(maintenance: &Maintenance, queue: &Queue) {
-    /// Longest pause between two steps.
-    const PACE_MAX: Duration = Duration::from_millis(20);
-    loop {
-        let begun = Instant::now();
-        let pause = match maintenance.prepare_if_needed() {
-            Ok(Prepared::Working) if maintenance.is_preparation_behind() => Duration::ZERO,
-            // As long again as the step took, so that appends have the disk at least half of the time.
-            Ok(Prepared::Working) => begun.elapsed().min(PACE_MAX),
-            Ok(Prepared::Ready) => REST,
-            Err(error) => {
-                tracing::warn!(%error, "the next segment is not prepared; trying again");
-                REST_AFTER_FAILURE
-            }
-        };
-        if queue.wait_closing(pause) {
-            return;
-        }
-    }
-}
-
-/// The watching thread, until the log is closed or stops writing.
-fn keep_watching(watch: &Watch, queue: &Queue) {
-    while !queue.wait_closing(LOOK_EVERY) && watch.look().is_continue() {}
-}
-
-/// The scrubbing thread: one pass after the other, until the log is closed.
-fn keep_scrubbing(reader: &Reader, scrub: Scrub, queue: &Queue) {
-    let pause = |time| {
-        if queue.wait_closing(time) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    while scrub_pass(reader, Some(scrub), pause).is_continue() && pause(scrub.rest).is_continue() {}
-}
-
-/// The tending thread: writes the indexes of sealed segments, and checkpoints.
-fn tend(maintenance: &Maintenance, queue: &Queue) {
-    loop {
-        let mut result = maintenance.write_indexes();
-        if result.is_ok() && maintenance.is_checkpoint_due() {
-            result = maintenance.checkpoint();
-        }
-        let failed = |error: &MaintenanceError| {
-            tracing::warn!(%error, "an index or a checkpoint was not written; trying again");
-        };
-        let pause = if result.inspect_err(failed).is_ok() { REST } else { REST_AFTER_FAILURE };
-        if queue.wait_closing(pause) {
-            return;
         }
     }
 }

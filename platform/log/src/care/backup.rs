@@ -18,6 +18,8 @@ mod copy;
 mod draft;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod whole_tests;
 
 use crate::care::checkpoint::{self, Encoded};
 use crate::care::verify::{VerifyError, verify_unlocked};

@@ -11,7 +11,8 @@
 use crate::disk::Disk;
 use crate::error::{Corruption, OpenError};
 use crate::files::{BASE, open_error, read_file};
-use crate::format::frame::{MARK_BYTES_MAX, Position, put_mark};
+use crate::format::frame::Position;
+use crate::format::payload::{MARK_BYTES_MAX, put_mark};
 use crate::format::secret::LogSecret;
 use crate::format::segment::SegmentHeader;
 use crate::format::segment::SegmentNumber;

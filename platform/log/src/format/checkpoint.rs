@@ -8,7 +8,8 @@
 //! * The heads and marks may be of a later moment than the start of `replay_from`, never later than `as_of`: replaying
 //!   from the start of that segment brings everything to the log's end.
 
-use crate::format::frame::{MARK_BYTES_MAX, Position, put_mark};
+use crate::format::frame::Position;
+use crate::format::payload::{MARK_BYTES_MAX, put_mark};
 use crate::format::segment::SegmentNumber;
 use crate::format::trail::Trail;
 use crate::num::{array_at, crc32c, i64_at, put, to_u64, to_usize, u32_at, u64_at, u128_at};

@@ -3,9 +3,8 @@
 //! What always holds: a frame that is shown is whole and stands where its header says. Whether it follows the one before it,
 //! and what its records say, is for whoever knows more than the frame: [`FrameHeader::check_follows`], [`Frame::records`].
 
-use crate::format::frame::{
-    AppendPayload, FRAME_HEADER_BYTES, FrameHeader, Kind, NO_FRAME, PAYLOAD_BYTES_MAX,
-};
+use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, Kind, NO_FRAME, PAYLOAD_BYTES_MAX};
+use crate::format::payload::AppendPayload;
 use crate::format::scan::Extent;
 use crate::num::{from_u32, to_usize};
 use annals_event::{MarkName, Sequence};

@@ -10,15 +10,13 @@
 use crate::format::end::LogEnd;
 use crate::num::{array_at, crc32c, from_u32, i64_at, put, to_u64, u32_at, u64_at, u128_at};
 use crate::state::{Chain, Link};
-use annals_event::{MarkName, RequestId, Sequence, limits::APPEND_EVENTS_MAX};
+use annals_event::{RequestId, Sequence, limits::APPEND_EVENTS_MAX};
 
 pub(crate) const FRAME_HEADER_BYTES: usize = 120;
 /// Frames begin at multiples of this.
 pub(crate) const ALIGN_BYTES: usize = 8;
 pub(crate) const MAGIC: [u8; 4] = *b"AnF2";
 const CHECKSUM_AT: usize = 116;
-/// The marks' length.
-pub(crate) const PRELUDE_BYTES: usize = 4;
 /// Largest payload: the largest append, and room for its marks.
 pub(crate) const PAYLOAD_BYTES_MAX: usize = (4 << 20) + (64 << 10);
 
@@ -228,53 +226,6 @@ pub(crate) const fn frame_bytes(payload_bytes: usize) -> usize {
     (FRAME_HEADER_BYTES + payload_bytes).next_multiple_of(ALIGN_BYTES)
 }
 
-/// The payload of an append's frame, taken apart.
-pub(crate) struct AppendPayload<'a> {
-    pub(crate) marks: &'a [u8],
-    /// Where the records begin in the payload.
-    pub(crate) records_at: usize,
-}
-
-impl<'a> AppendPayload<'a> {
-    pub(crate) fn parse(payload: &'a [u8]) -> Option<Self> {
-        let records_at = PRELUDE_BYTES.checked_add(u32_at(payload, 0) as usize)?;
-        let marks = payload.get(PRELUDE_BYTES..records_at)?;
-        Some(Self { marks, records_at })
-    }
-
-    /// The marks that the append set; `None` when they are not well-formed.
-    pub(crate) fn marks(&self) -> Option<Vec<(MarkName, Sequence)>> {
-        let (mut rest, mut marks) = (self.marks, Vec::new());
-        while let Some((&length, after)) = rest.split_first() {
-            let (name, after) = after.split_at_checked(usize::from(length))?;
-            let (value, after) = after.split_first_chunk()?;
-            let name = MarkName::new(std::str::from_utf8(name).ok()?).ok()?;
-            marks.push((name, Sequence::new(u64::from_le_bytes(*value))));
-            rest = after;
-        }
-        Some(marks)
-    }
-}
-
-/// How many bytes a mark with the longest name takes.
-pub(crate) const MARK_BYTES_MAX: usize = 1 + 255 + 8;
-
-/// Adds a mark, as checkpoints, bases and appends have it.
-pub(crate) fn put_mark(mark: &MarkName, value: Sequence, out: &mut Vec<u8>) {
-    out.push(u8::try_from(mark.as_str().len()).unwrap_or(u8::MAX));
-    out.extend_from_slice(mark.as_str().as_bytes());
-    out.extend_from_slice(&value.get().to_le_bytes());
-}
-
-/// Appends the part of an append's payload that stands before its records.
-pub(crate) fn encode_prelude<'a>(marks: impl Iterator<Item = (&'a MarkName, Sequence)>, out: &mut Vec<u8>) {
-    let at = out.len();
-    out.extend_from_slice(&[0; PRELUDE_BYTES]);
-    marks.for_each(|(mark, value)| put_mark(mark, value, out));
-    let marks_bytes = crate::num::to_u32(out.len() - at - PRELUDE_BYTES);
-    put(out, at, &marks_bytes.to_le_bytes());
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -358,17 +309,6 @@ mod tests {
     }
 
     #[test]
-    fn the_payload_before_the_records_has_these_bytes() {
-        let mark = MarkName::new("m/1").unwrap();
-        let mut bytes = Vec::new();
-        encode_prelude([(&mark, Sequence::new(8))].into_iter(), &mut bytes);
-        assert_eq!(hex(&bytes), ["0c000000", "036d2f31", "0800000000000000"].concat());
-        let payload = AppendPayload::parse(&bytes).unwrap();
-        assert_eq!(payload.records_at, bytes.len());
-        assert_eq!(payload.marks().unwrap(), [(mark, Sequence::new(8))]);
-    }
-
-    #[test]
     fn a_header_with_a_flipped_bit_is_none() {
         let (header, bytes) = (header(), header().encode());
         for bit in 0..FRAME_HEADER_BYTES * 8 {
@@ -412,9 +352,6 @@ mod tests {
         #[test]
         fn any_bytes_can_be_looked_at(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = FrameHeader::decode(&bytes, LogTag(0), Position::new(0));
-            if let Some(payload) = AppendPayload::parse(&bytes) {
-                let _ = payload.marks();
-            }
         }
     }
 }

@@ -10,6 +10,7 @@ mod end;
 mod frame;
 mod index;
 mod manifest;
+mod payload;
 mod records;
 mod scan;
 mod secret;
@@ -24,8 +25,8 @@ pub(crate) use checkpoint::{Checkpoint, CheckpointBuilder, heads_bytes};
 pub(crate) use cursor::{Cursor, Frame, Stop};
 pub(crate) use end::LogEnd;
 pub(crate) use frame::{
-    AppendPayload, BAD_PAYLOAD, FRAME_HEADER_BYTES, FrameHeader, GROUP_BYTES_MAX, Kind, LogTag, NO_FRAME,
-    PAYLOAD_BYTES_MAX, PRELUDE_BYTES, Position, encode_prelude, frame_bytes, mark_frame,
+    BAD_PAYLOAD, FRAME_HEADER_BYTES, FrameHeader, GROUP_BYTES_MAX, Kind, LogTag, NO_FRAME, PAYLOAD_BYTES_MAX,
+    Position, frame_bytes, mark_frame,
 };
 #[cfg(test)]
 pub(crate) use index::SEALED_HERE;
@@ -34,6 +35,7 @@ pub(crate) use index::{
 };
 pub use manifest::Backup;
 pub(crate) use manifest::{Digest, Lack, Listed, Manifest, is_primary};
+pub(crate) use payload::{AppendPayload, PRELUDE_BYTES, encode_prelude};
 pub(crate) use scan::{
     Extent, content_end, content_start, first_header, first_header_anywhere, last_synced_to,
 };

@@ -1,8 +1,9 @@
 //! The records in a frame: where each is, of which stream, and whether they are what the frame's header says.
 
 use crate::format::cursor::Frame;
-use crate::format::frame::{AppendPayload, FRAME_HEADER_BYTES};
+use crate::format::frame::FRAME_HEADER_BYTES;
 use crate::format::index::{IndexedRecord, Posting};
+use crate::format::payload::AppendPayload;
 use crate::num::{crc32c, from_u32, to_u32, to_usize};
 use crate::state::{StreamHash, StreamHasher};
 use annals_event::{

@@ -1,8 +1,11 @@
 use super::*;
 use annals_event::{EventType, ExpectedVersion, NewEvent, RequestId};
-use std::sync::{
-    Barrier,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Barrier,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
 };
 
 fn append(name: &str, count: usize) -> Append {

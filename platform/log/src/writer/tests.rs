@@ -1,7 +1,8 @@
 use super::*;
-use crate::{Direction, ReadBudget, StreamRead};
+use crate::{AppendError, Direction, ReadBudget, StreamRead};
 use annals_event::{
-    EventBatch, EventType, ExpectedVersion, MarkName, NewEvent, RequestId, Sequence, StreamName, Version,
+    Append, EventBatch, EventType, ExpectedVersion, MarkName, NewEvent, Receipt, RequestId, Sequence,
+    StreamName, Version,
 };
 use std::path::Path;
 

@@ -2,10 +2,10 @@
 //! nothing is made twice.
 
 use super::*;
-use crate::{Clock, Retention};
+use crate::{AppendError, Clock, Retention};
 use annals_event::{
-    EventId, EventType, ExpectedVersion, MarkName, NewEvent, RequestId, Sequence, StreamName, Timestamp,
-    Version,
+    Append, EventId, EventType, ExpectedVersion, MarkName, NewEvent, Receipt, RequestId, Sequence,
+    StreamName, Timestamp, Version,
 };
 use std::{
     path::Path,
