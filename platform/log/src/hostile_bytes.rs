@@ -1,6 +1,6 @@
-//! What a fuzzer makes of the stored structures, one by one: no bytes make a decoder panic, hang, or take memory beyond
-//! what it is given. Their checksums are made right again, or damage would end there; the log's folder as a whole, with
-//! checksums as they are, is `tests/fuzz.rs`.
+//! Each stored structure under a fuzzer: no bytes make a decoder panic, hang, or take memory beyond
+//! what it is given. The checksums are made right again, else decoding would stop at them. `tests/fuzz.rs` does the same to a
+//! whole folder and leaves the checksums as they are.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use crate::files::{BASE, CHECKPOINT};

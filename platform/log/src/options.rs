@@ -51,7 +51,7 @@ pub struct Scrub {
 }
 
 impl Scrub {
-    /// At this rate, with an hour's rest behind each pass.
+    /// At this rate, with an hour's rest after each pass.
     pub const fn at(bytes_per_s: NonZeroU64) -> Self {
         Self { bytes_per_s, rest: Duration::from_hours(1) }
     }

@@ -1,5 +1,5 @@
-//! The chain is of what was appended, in what order and when. Neither the disk, nor the log's secret, nor how it was killed,
-//! closed, backed up or dropped from can be told from it.
+//! The chain depends on what was appended, in what order and when, and on nothing else: not on the disk, not on the log's
+//! secret, and not on how the log was killed, closed, backed up or dropped from.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use annals_event::{

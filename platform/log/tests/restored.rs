@@ -51,6 +51,6 @@ fn the_chain_of_a_backup_includes_its_last_append_even_one_without_events() {
     let folder = backups.path().join("two");
     let backup = log.backup(&folder).unwrap();
     assert_eq!(backup.head, Sequence::FIRST);
-    assert_ne!(backup.chain, of_the_event(), "a mark was set behind it");
+    assert_ne!(backup.chain, of_the_event(), "a mark was set after it");
     assert_eq!(Backup::of(&folder).unwrap(), backup);
 }

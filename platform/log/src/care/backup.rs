@@ -1,8 +1,8 @@
 //! Backups: a copy of the log, made while appends go on.
 //!
 //! A backup is a log's folder like any other, with a manifest beside the segments. To restore it, copy the folder to
-//! where the log is to be and open that: the log goes on behind the backup's head. It keeps its id, so consumers that
-//! are ahead of it must be told by the chain.
+//! where the log is to be and open that: the log goes on after the backup's head. It keeps its id, so only the chain
+//! tells which consumers are ahead of it.
 //!
 //! What always holds:
 //!
@@ -10,8 +10,8 @@
 //!   how far it reaches, so a copy that lost its end is noticed.
 //! * The folder gets its name last, when everything in it is synced and verified: it is whole, or it is not there.
 //! * One backup of a log is made at a time, and one into a folder, whoever asks; another one is told so.
-//! * Its manifest lists what belongs to it. A folder with a manifest that lacks something of that is never opened as a log,
-//!   least of all as a new one. Opening it makes a log of it, and takes the manifest away.
+//! * Its manifest lists what belongs to it. A folder that has a manifest but lacks a listed file is never opened as a log,
+//!   least of all as a new one. Opening a whole backup makes it a log and removes the manifest.
 //! * Bytes are copied, never linked: damage to one folder, and what is written to it, does not reach the other.
 
 mod copy;

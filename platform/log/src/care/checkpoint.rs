@@ -1,7 +1,7 @@
 //! Making a checkpoint of a log that is being written.
 //!
-//! What always holds: it is made in small steps. Under no lock that an append or a reader waits for is more copied than a few
-//! thousand entries, however many there are.
+//! What always holds: it is made in small steps. However many entries there are, no more than a few thousand are copied under
+//! one hold of a lock that an append or a reader waits for.
 
 use crate::format::{CheckpointBuilder, LogEnd, SegmentNumber};
 use crate::read::Shared;

@@ -1,5 +1,5 @@
-//! What is done beside the appends: the next segment's file, index files, checkpoints. All of it is derived or
-//! not yet part of the log, so a failure here harms nothing and is tried again later.
+//! Work beside the appends: the next segment's file, index files, checkpoints. All of it is derived or not yet part of the
+//! log, so a failure here harms nothing and is tried again later.
 
 use crate::care::checkpoint;
 use crate::error::MaintenanceError;

@@ -1,5 +1,5 @@
-//! What keeps a log well beside its appends and reads: segments dropped, verified, backed up, their indexes and checkpoints
-//! written, its folder watched. Whatever fails here harms neither.
+//! The upkeep of a log: segments are dropped, verified and backed up, indexes and checkpoints are written, the folder is
+//! watched. Whatever fails here harms neither appends nor reads.
 
 mod backup;
 mod checkpoint;

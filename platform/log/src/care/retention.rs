@@ -4,13 +4,13 @@
 //!
 //! * Only whole sealed segments are dropped, the oldest first, and none with an event that is held.
 //! * First a [base](crate::format::Base) that stands for them is durable, then readers see them no more, and only then their
-//!   files are removed. A crash in between leaves a log that begins where it did before, or behind them.
-//! * The base is made from the segments themselves, each frame verified; damage in them is named, and they stay.
-//! * Unless somebody asks, or room is short, no base is written for less than its own size: the bytes of all bases together
-//!   are no more than those dropped.
+//!   files are removed. A crash in between leaves a log that begins where it did before, or right after them.
+//! * The base is made from the segments themselves, each frame verified. Damage in them is named, and they stay.
+//! * Unless somebody asks, or room is short, a base is written only when it frees at least its own size: all bases together
+//!   take no more bytes than were dropped.
 //! * Nothing is dropped from a log that is damaged or that stopped writing.
 //! * Age is judged by the log's own time, not by the clock's word: see [`LogTime`](crate::read::LogTime). What was recorded in
-//!   the future is as old as what was recorded now, what was recorded before the machine knew the time as old as what follows.
+//!   the future counts as recorded now, and what was recorded before the machine knew the time counts as old as what follows.
 
 mod plan;
 
@@ -187,7 +187,7 @@ impl Fold {
         match next {
             Some(next) if self.end == (next.first, next.chain) => Ok(()),
             _ => Err(reader
-                .corrupted(segment.number, *end, "it ends elsewhere than the next one begins")
+                .corrupted(segment.number, *end, "it does not end where the next segment begins")
                 .into()),
         }
     }

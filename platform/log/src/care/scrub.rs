@@ -43,7 +43,7 @@ pub(crate) fn scrub_pass(
         let damages = check_sealed(reader, segment, next, &mut tell);
         stopped?;
         // A segment that is dropped meanwhile is not damaged.
-        let damages = if reader.first_behind(segment.number).is_some() { Vec::new() } else { damages };
+        let damages = if reader.first_if_dropped(segment.number).is_some() { Vec::new() } else { damages };
         report(state, &damages);
         found.extend(damages);
     }

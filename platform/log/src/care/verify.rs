@@ -3,13 +3,13 @@
 //! What always holds:
 //!
 //! * Nothing is written, and a folder that another process has open is not looked at: it changes.
-//! * One damage does not hide the next: behind it the walk goes on at the next place that proves itself.
+//! * One damage does not hide the next: after it the walk goes on at the next place that proves itself.
 //! * A backup is also held against its manifest: each file that it lists, byte by byte, and no other.
 //! * What a crash may leave is no damage: the torn tail of a group that was never answered, a footer or a derived
 //!   file that was not written yet.
 //!
-//! `LOCK` and `*.tmp` hold no data and are not looked at. What [`format`](crate::format) says cannot be told is not
-//! told here either: damage to the last group of a log that was neither closed nor checkpointed looks like a torn tail.
+//! `LOCK` and `*.tmp` hold no data and are not looked at. What [`format`](crate::format) cannot tell is not told here either:
+//! damage to the last group of a log that was neither closed nor checkpointed looks like a torn tail.
 
 mod derived;
 mod segments;
@@ -46,7 +46,7 @@ pub struct VerifyReport {
     pub segments: u64,
     /// Whole events.
     pub events: u64,
-    /// Bytes behind the log's end, of a group that was never answered; the next open wipes them.
+    /// Bytes after the log's end, of a group that was never answered; the next open wipes them.
     pub unfinished_bytes: u64,
     /// All damage, in the order of the files.
     pub findings: Vec<Finding>,

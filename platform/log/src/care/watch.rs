@@ -1,12 +1,12 @@
-//! Noticing that the folder at the log's path is no longer the one that is written: that it was deleted, replaced by
-//! another one (a restored backup), overwritten by one, or made read-only.
+//! Noticing that the folder at the log's path is no longer the one that is written: that it was deleted, replaced or
+//! overwritten by another one (a restored backup), or made read-only.
 //!
 //! What always holds:
 //!
-//! * What is answered as durable is where the next opener will look for it, or was within the last [`LOOK_APART_MICROS`]:
-//!   after a group's sync, and before its answers, the folder, its lock and the active segment are looked at, if nobody did
-//!   so that recently.
-//! * A log that nobody writes to is looked at every [`LOOK_EVERY`].
+//! * What is answered as durable is where the next opener will look for it, or was there at most [`LOOK_APART_MICROS`] ago:
+//!   between a group's sync and its answers the folder, its lock and the active segment are checked, unless that was done so
+//!   recently.
+//! * A log that nobody writes to is checked every [`LOOK_EVERY`].
 //! * A log that went astray stops writing for good. Whoever has taken its place is never written to.
 
 use crate::disk::{DiskLock, FolderLost};

@@ -149,7 +149,7 @@ pub(crate) struct Base {
 /// Why bytes are not a base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadBase {
-    /// Damaged at this byte, or behind it.
+    /// Damaged at this byte or after it.
     Damaged(u64),
     /// Of another format.
     Unknown(u32),

@@ -43,7 +43,7 @@ impl Frame<'_> {
 pub(crate) enum Stop {
     /// At the end of the extent.
     End,
-    /// Behind the frame with this header: whoever visited it had seen enough.
+    /// After the frame with this header: whoever visited it had seen enough.
     Enough(FrameHeader),
     /// At something that is not a whole frame, or not what whoever visited it knows that it must be.
     Bad { offset: u64, what: &'static str },

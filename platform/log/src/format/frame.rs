@@ -42,7 +42,7 @@ impl Position {
     pub(crate) const fn plus(self, bytes: u64) -> Self {
         Self(self.0.saturating_add(bytes))
     }
-    /// How far `self` lies behind `base`.
+    /// How many bytes `self` lies after `base`.
     pub(crate) const fn since(self, base: Self) -> u64 {
         self.0.saturating_sub(base.0)
     }
@@ -306,6 +306,16 @@ mod tests {
         for (index, other) in others.iter().enumerate() {
             assert_ne!(other.chain(), header.chain(), "{index}");
         }
+    }
+
+    #[test]
+    fn a_payload_is_there_whole_with_its_checksum_and_padding_of_zeros() {
+        let header = FrameHeader { payload_bytes: 3, payload_crc: crc32c(b"abc"), ..header() };
+        assert_eq!(header.payload_in(b"abc\0\0\0\0\0"), Ok(&b"abc"[..]));
+        assert_eq!(header.payload_in(b"abd\0\0\0\0\0"), Err(BAD_PAYLOAD));
+        assert!(header.payload_in(b"abc\0\0\0\0\x01").is_err());
+        let none_there = FrameHeader { payload_crc: crc32c(b""), ..header };
+        assert_eq!(none_there.payload_in(b"ab"), Err(BAD_PAYLOAD), "cut off, whatever the checksum");
     }
 
     #[test]

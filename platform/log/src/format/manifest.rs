@@ -33,9 +33,9 @@ pub struct Backup {
     pub first: Sequence,
     /// The last event in it; `ZERO`: there is none.
     pub head: Sequence,
-    /// The chain at its end, behind its last append: two backups with equal ones hold equal logs. It is not to be held against
-    /// a fingerprint of the log at `head`, whose chain is that behind the append with the event: they differ if marks alone
-    /// were set after that.
+    /// The chain at its end, after its last append: two backups with equal chains hold equal logs. Do not compare it with
+    /// the log's fingerprint at `head`, which has the chain after the append with that event: the two differ if later appends
+    /// only set marks.
     pub chain: u128,
     /// When copying began.
     pub taken_at: Timestamp,
@@ -73,10 +73,10 @@ pub(crate) enum Lack {
     NotListed,
 }
 
-const MISSING: &str = "is missing, the backup's manifest lists it";
-const OTHER_SIZE: &str = "has another size than the backup's manifest says";
-const OTHER_BYTES: &str = "has other bytes than the backup's manifest says";
-const NOT_LISTED: &str = "does not belong to the backup, by its manifest";
+const MISSING: &str = "is missing, but the backup's manifest lists it";
+const OTHER_SIZE: &str = "does not have the size that the backup's manifest says";
+const OTHER_BYTES: &str = "does not have the bytes that the backup's manifest says";
+const NOT_LISTED: &str = "is not listed in the backup's manifest";
 
 impl Lack {
     pub(crate) const fn text(self) -> &'static str {

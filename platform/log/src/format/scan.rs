@@ -1,4 +1,4 @@
-//! Looking for what is left in a part of a segment where nothing says where frames begin.
+//! Searching a part of a segment in which nothing says where frames begin.
 
 use crate::disk::DiskFile;
 use crate::format::frame::{ALIGN_BYTES, FRAME_HEADER_BYTES, FrameHeader, LogTag, MAGIC, Position};

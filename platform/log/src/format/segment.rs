@@ -4,7 +4,7 @@
 //!
 //! * A file has a segment's name only after its header is durable; frames follow only after the name is.
 //! * A segment has a footer only after the next segment's name is durable, and the next segment has frames only
-//!   after the footer is durable. So a footer without a next segment is damage, and so is a frame behind a
+//!   after the footer is durable. So a footer without a next segment is damage, and so is a frame after a
 //!   missing footer.
 
 use crate::format::frame::Position;

@@ -1,5 +1,5 @@
-//! One opener at a time: an exclusive lock on the folder. The lock's file counts the openings and names the last one; as long
-//! as it is held, nobody else changes what is in it, unless the folder's files are overwritten.
+//! One opener at a time: an exclusive lock on the folder. The lock's file counts the openings and names the last one. While
+//! the lock is held nobody else changes that file, unless the folder's files are overwritten.
 
 use crate::disk::{Disk, DiskLock, Environment};
 use crate::error::OpenError;
@@ -39,7 +39,7 @@ pub(crate) fn lock_folder(environment: &Environment) -> Result<Locked, OpenError
     Ok(Locked { lock: Arc::from(lock), opening, line: line.ok() })
 }
 
-/// What stands in the lock's file now; zeros behind its end.
+/// What stands in the lock's file now; zeros after its end.
 pub(crate) fn read_lock_line(disk: &dyn Disk) -> io::Result<LockLine> {
     let mut line = [0; LINE_BYTES];
     disk.open(LOCK)?.read_at(&mut line, 0)?;

@@ -5,10 +5,10 @@
 //!
 //! * Until a file gets a segment's name it is not part of the log. So nothing here can harm the log: on any failure the
 //!   file is thrown away, and a later step begins anew.
-//! * Every byte of a file that is given away was written and synced. Space that is only reserved (`fallocate`) will not
+//! * Every byte of a file that is handed over was written and synced. Space that is only reserved (`fallocate`) will not
 //!   do: with it, power cuts of an ext4 file system lost acknowledged events. ext4 turns reserved space into data in its
 //!   journal, and a sync that meets the journal's end seems to come back as if that were done.
-//! * Appends never wait for more than [`SHORTEST_SHARE`] of a file, or what their own frame takes: those that come
+//! * An append never waits for more than [`SHORTEST_SHARE`] of a file, or for what its own frame takes: appends that come
 //!   faster than zeros get shorter segments.
 
 use crate::disk::{Disk, DiskFile};

@@ -1,4 +1,4 @@
-//! Opening: what is in the folder becomes the log's state, whatever the last crash left.
+//! Recovery: what is in the folder becomes the log's state, whatever the last crash left there.
 //!
 //! What always holds:
 //!
@@ -6,8 +6,8 @@
 //!   with `synced_to` > p, the next segment, or a checkpoint. Otherwise it is the torn tail of a group that was
 //!   never answered.
 //! * Nothing is written before it is certain that there is no corruption, and nothing at all if there is.
-//! * What is served was written and synced anew, unless a frame behind it says that it was durable: after a failed
-//!   sync the system's cache shows bytes that are not on the disk.
+//! * What is served was written and synced again, unless a later frame says that it was durable: after a failed sync the
+//!   system's cache shows bytes that are not on the disk.
 
 mod replay;
 
@@ -154,7 +154,7 @@ impl<'a> Recovery<'a> {
         let length = replayed.file.len().map_err(io)?;
         let extent = Extent { file: &*replayed.file, log: self.tag, base, from: end.since(base), to: length };
         if !planted!(self.options, TailNotWiped) {
-            // A torn tail is never longer than one group. Behind a close mark there is none.
+            // A torn tail is never longer than one group. After a close mark there is none.
             let seen_only = replayed.closed || planted!(self.options, TailWipedInCache);
             let least = if seen_only { 0 } else { to_u64(GROUP_BYTES_MAX) };
             repair::wipe(extent, least).map_err(io)?;

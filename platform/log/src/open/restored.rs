@@ -4,8 +4,8 @@
 //!
 //! * A backup is opened whole, or not at all; once it is open for writing it is a log and no backup any more, so its manifest
 //!   goes before the first append.
-//! * What is free in its last segment takes no space in a backup. It is on the disk before the manifest goes: an append into
-//!   it needs no space that may be gone by then.
+//! * The free part of its last segment takes no space in a backup. It is filled on the disk before the manifest goes, so that
+//!   an append into it needs no space that may be gone by then.
 
 use crate::disk::Disk;
 use crate::error::OpenError;
@@ -57,7 +57,7 @@ pub(crate) fn become_log(disk: &dyn Disk, manifest: &Manifest, state: &State) ->
     removed.and_then(|()| disk.sync_dir()).map_err(|error| open_error(disk, MANIFEST, error))
 }
 
-/// Writes zeros over all of the segment behind the log's end.
+/// Writes zeros over all of the segment after the log's end.
 fn fill(disk: &dyn Disk, segment: &SegmentHeader, end: Position) -> io::Result<()> {
     let file = disk.open(&segment.number.file_name())?;
     let (from, to) = (end.since(segment.base), file.len()?);

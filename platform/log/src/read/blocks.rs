@@ -71,7 +71,7 @@ enum Stop {
     Damaged,
 }
 
-/// Events from `from` on, which is in the segment at or behind `offset`, where `ahead` was read already: those of at least
+/// Events from `from` on, which is in the segment at or after `offset`, from where `ahead` was read already: those of at least
 /// one whole frame, and of all that lie in about as many bytes as the budget asks for.
 pub(crate) fn read(
     reader: &Reader,
@@ -110,8 +110,8 @@ fn block(
 ) -> Result<Block, ReadError> {
     let (base, at) = (readable.segment.base, chunk.at);
     let chunk = Bytes::from(chunk.bytes);
-    let behind = to_usize(taken.resume - at).min(chunk.len());
-    let ahead = if matches!(taken.stop, Stop::Damaged) { Bytes::new() } else { chunk.slice(behind..) };
+    let taken_bytes = to_usize(taken.resume - at).min(chunk.len());
+    let ahead = if matches!(taken.stop, Stop::Damaged) { Bytes::new() } else { chunk.slice(taken_bytes..) };
     let bytes = chunk.len();
     let events = EventBatch::parse_at(chunk, taken.offsets)
         .map_err(|_| reader.corrupted(readable.segment.number, at, BAD_RECORDS))?;
@@ -248,7 +248,7 @@ pub(crate) fn frame_from(
     Ok(found)
 }
 
-/// The first event in the segment, at or behind `offset`, that was recorded at or after `micros`.
+/// The first event in the segment, at or after `offset`, that was recorded at or after `micros`.
 pub(crate) fn first_at(
     reader: &Reader,
     readable: &Readable,

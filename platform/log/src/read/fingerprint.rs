@@ -1,7 +1,7 @@
 //! Fingerprints: what tells two histories of a log apart.
 //!
-//! What always holds: a fingerprint once given stays the same for as long as its event is there. Two logs that give equal
-//! ones hold the same appends up to it, damage and forgery of checksums apart.
+//! What always holds: a fingerprint once given stays the same for as long as its event is there. Two logs with equal
+//! fingerprints hold the same appends up to there, damage and forged checksums aside.
 
 use crate::error::ReadError;
 use crate::format::{FRAME_HEADER_BYTES, FrameHeader, NO_FRAME};

@@ -2,11 +2,11 @@
 //!
 //! What always holds:
 //!
-//! * It never goes back behind what an event was stamped with, and never stands still while time passes.
+//! * It never goes back before the stamp of an event, and never stands still while time passes.
 //! * It follows the clock, except where the clock jumps: then it goes at most twice as fast as time passes
 //!   ([`Clock::elapsed_micros`]) while the clock is ahead, and half as fast while the clock is behind, until they meet. So a
-//!   clock that is wrong for a while moves it by no more than that while, and one that is right is followed again as soon
-//!   as stamps allow it.
+//!   clock that is wrong for a while moves it by no more than that while, and a clock that is right again is followed as soon
+//!   as the stamps allow.
 //! * Nothing is older for retention than the log itself can tell: a jump of the clock drops nothing.
 
 use crate::disk::Clock;

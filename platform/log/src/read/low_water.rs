@@ -3,8 +3,8 @@
 //! What always holds:
 //!
 //! * All appends leave room for the next [base](crate::format::Base), which must be written before segments can go: a full disk can
-//!   free itself, however many streams there are. They also leave room for the indexes that are not written yet, which ask
-//!   nobody when they are.
+//!   free itself, however many streams there are. They also leave room for the indexes that are still to be written, which are
+//!   written without asking.
 //! * Beyond that, users' appends leave [`Options::reserve_bytes`](crate::Options::reserve_bytes) free, the platform's own a
 //!   quarter of it: a replay that fills the disk can still be cancelled.
 //! * A refusal for want of space changes nothing; the next append looks anew, so space that comes back is used at once.

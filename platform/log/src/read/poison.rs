@@ -3,7 +3,7 @@
 //! A failed write or sync of the commit path ends all writing until the log is reopened: the system may have marked the
 //! lost pages clean, so a second try would succeed and prove nothing. So does a folder that is no longer the log's.
 //!
-//! What always holds: there is one way to stop a log, and it lets go of all who wait for the head.
+//! What always holds: there is one way to stop a log, and it wakes all who wait for the head.
 
 use crate::read::shared::Shared;
 use std::{

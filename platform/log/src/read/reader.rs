@@ -267,14 +267,14 @@ impl Reader {
         ReadError::Corrupted(Corruption { file, offset, what })
     }
     pub(crate) fn io_error(&self, segment: SegmentNumber, error: std::io::Error) -> ReadError {
-        if let Some(first) = self.first_behind(segment) {
+        if let Some(first) = self.first_if_dropped(segment) {
             return ReadError::BelowStart { first };
         }
         read_error(&*self.shared.environment.disk, &segment.file_name(), error)
     }
 
-    /// The first event that is still there, if the segment is not: it may be dropped while it is being read.
-    pub(crate) fn first_behind(&self, segment: SegmentNumber) -> Option<Sequence> {
+    /// If the segment was dropped, as it may be while it is read: the first event that is still there.
+    pub(crate) fn first_if_dropped(&self, segment: SegmentNumber) -> Option<Sequence> {
         let state = self.shared.state.read();
         state.segments.first().filter(|first| first.number > segment).map(|first| first.first)
     }

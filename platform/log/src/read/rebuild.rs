@@ -4,8 +4,8 @@
 //!
 //! * An index is made again from one view of the log's segments, taken at the start. Retention may drop some of them
 //!   meanwhile; then they count as having no events, and no link leads anywhere but to an earlier segment.
-//! * Making one needs no other to be made: of earlier segments it asks only which streams have events there, and where no
-//!   index says that, their frames do. So however many are unusable, it takes the same stack.
+//! * Making one never makes another: of an earlier segment it asks only which streams have events there, and where no index
+//!   says that, the frames do. So the stack stays the same however many indexes are unusable.
 
 use crate::error::ReadError;
 use crate::files::{read_file, replace_file};
@@ -75,7 +75,7 @@ fn make_earlier(
         if held(reader, number).is_none() && !seems_stored(reader, &readable) {
             match make(reader, before, &readable) {
                 // Dropped meanwhile: nobody reads there any more.
-                Err(_) if reader.first_behind(number).is_some() => {}
+                Err(_) if reader.first_if_dropped(number).is_some() => {}
                 made => drop(made?),
             }
         }
@@ -134,7 +134,7 @@ fn make(
     let disk = &*reader.shared.environment.disk;
     let _drafting = reader.shared.drafting.lock();
     let frozen = reader.shared.poison.reason().is_some() || reader.corruption().is_some();
-    let dropped = reader.first_behind(number).is_some();
+    let dropped = reader.first_if_dropped(number).is_some();
     if !frozen
         && !dropped
         && let Err(error) = replace_file(disk, &number.index_file_name(), index.as_bytes())
@@ -172,7 +172,7 @@ fn links(
         }
         let index = match find_or_scan(reader, &readable) {
             // Dropped meanwhile, and so is all that is older.
-            Err(_) if reader.first_behind(number).is_some() => break,
+            Err(_) if reader.first_if_dropped(number).is_some() => break,
             index => index?,
         };
         open.retain(|&stream| {

@@ -1,4 +1,4 @@
-//! Entries in the order in which they were used, so that those go first that nobody used for longest.
+//! Entries in the order of their last use, so that the one unused for longest goes first.
 
 use std::collections::VecDeque;
 

@@ -1,7 +1,7 @@
 //! Blocks that were read from the disk lately, so that the next page begins where the last one ended and nothing is read
 //! twice: a page may be smaller than what was read for it, and much smaller than a frame.
 //!
-//! What always holds: what is here was durable and verified. Whether it is still in the log is asked before.
+//! What always holds: what is here was durable and verified. Whoever asks has made sure that it is still in the log.
 
 use crate::format::Position;
 use crate::read::reader::Readable;
@@ -10,7 +10,7 @@ use annals_event::{EventBatch, Sequence};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-/// How many blocks are remembered: one a reader that is behind is enough.
+/// How many blocks are remembered: one is enough for each reader that is behind.
 const BLOCKS_MAX: usize = 64;
 /// Most bytes of blocks that are kept: four of the largest appends, or hundreds of small pages. Of older blocks only the
 /// places are remembered.
@@ -23,7 +23,7 @@ pub(crate) struct Block {
     pub(crate) events: EventBatch,
     /// Where the frame with the first event begins.
     pub(crate) start: Position,
-    /// Where the frame behind the last event begins.
+    /// Where the frame after the last event begins.
     pub(crate) resume: Position,
     /// What was read there already.
     pub(crate) ahead: Bytes,
@@ -66,12 +66,12 @@ impl RecentBlocks {
     /// Where in the segment the frame with `from` begins, or one shortly before, and what was read there already.
     pub(crate) fn place(&self, readable: &Readable, from: Sequence) -> Option<(u64, Bytes)> {
         let held = self.0.lock();
-        let behind = held.find(|held| held.next == from).map(|held| {
+        let right_after = held.find(|held| held.next == from).map(|held| {
             let ahead = held.kept.as_ref().map_or(Bytes::new(), |(_, ahead, _)| ahead.clone());
             (held.resume, ahead)
         });
         let within = || held.find(|held| held.first <= from && from < held.next);
-        let (position, ahead) = behind.or_else(|| within().map(|held| (held.start, Bytes::new())))?;
+        let (position, ahead) = right_after.or_else(|| within().map(|held| (held.start, Bytes::new())))?;
         let offset = position.since(readable.segment.base);
         (position >= readable.segment.frames() && offset < readable.end).then_some((offset, ahead))
     }

@@ -1,5 +1,5 @@
-//! Repeated appends: found by request id, or by the ids of their events. All of it reads the disk, so none of it is done
-//! on the writer's thread.
+//! Finding the original of a repeated append, by its request id or by the ids of its events. This reads the disk, so it is never
+//! done on the writer's thread.
 
 use crate::error::{AppendError, ReadError};
 use crate::format::{AppendPayload, BAD_PAYLOAD, FrameHeader};

@@ -1,4 +1,4 @@
-//! Whether there is room for appends, for whoever looks after the log.
+//! Whether there is room for appends: what the log tells those who operate it.
 
 use crate::error::AppendError;
 use crate::read::low_water::Purpose;

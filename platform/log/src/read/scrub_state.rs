@@ -1,4 +1,4 @@
-//! What verifying in the background did and found, for whoever scrubs and whoever asks.
+//! What scrubbing did and found, shared by the scrubber and those who ask.
 
 use crate::error::Corruption;
 use annals_event::Timestamp;

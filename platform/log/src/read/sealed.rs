@@ -1,7 +1,7 @@
 //! The index of a sealed segment, wherever it is: in memory as it was filled, or in the form of its file.
 //!
-//! What always holds: a segment is sealed by handing its index over as it is. Sorting and encoding it is the business of
-//! whoever writes the file; until then readers search the unsorted form.
+//! What always holds: a segment is sealed by handing its index over as it is. Whoever writes the file sorts and encodes it;
+//! until then readers search the unsorted form.
 
 use crate::format::{ActiveIndex, IndexOf, SegmentIndex, StreamPostings, VersionRange, Waypoint};
 use crate::state::StreamHash;

@@ -34,7 +34,7 @@ pub(crate) fn read(reader: &Reader, stream: &StreamName, read: StreamRead) -> Re
     let Some((range, newest)) = find(reader, stream, read)? else { return Ok(EventBatch::empty()) };
     let mut places = places(reader, stream, range, newest)?;
     if places.len() < crate::num::to_usize(range.to.get() - range.from.get() + 1) {
-        match (reader.first_behind(SegmentNumber::FIRST), read.direction) {
+        match (reader.first_if_dropped(SegmentNumber::FIRST), read.direction) {
             (None, _) => return Err(reader.corrupted(SegmentNumber::FIRST, 0, EVENTS_MISSING)),
             (Some(first), Direction::Forward) => return Err(ReadError::BelowStart { first }),
             // Whoever goes back comes to an end where retention made it.
@@ -201,7 +201,7 @@ fn split(run: &[Place]) -> impl Iterator<Item = &[Place]> {
     })
 }
 
-/// Records that were read and verified, one behind the other.
+/// Records that were read and verified, one after the other.
 struct Records {
     bytes: Vec<u8>,
     /// Where each begins in `bytes`.

@@ -39,7 +39,7 @@ impl SimClock {
             held.passed_micros.saturating_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
     }
 
-    /// Sets the clock so far ahead of what is right, or behind, without time passing. It goes if it stood still.
+    /// Sets the clock so far ahead of the right time, or behind it, without time passing. It goes if it stood still.
     pub fn set_ahead_by(&self, micros: i64) {
         let mut held = self.time.lock();
         (held.ahead_micros, held.stands_at) = (micros, None);

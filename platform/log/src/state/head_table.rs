@@ -2,10 +2,10 @@
 //!
 //! What always holds:
 //!
-//! * The heads stand in the order of their hashes, each at its home or behind it with no empty place between; so a
+//! * The heads stand in the order of their hashes, each at its home or after it with no empty place between; so a
 //!   search ends at the first empty place or greater hash, and stays short in a table that is seven eighths full.
-//! * Memory comes in chunks of one size, which the table gives back one by one while it grows: neither growing nor what
-//!   the allocator makes of it takes a second table.
+//! * Memory comes in chunks of one size, which the table gives back one by one while it grows, so that growing does not take
+//!   the memory of a second table, also not in the allocator.
 
 use crate::num::{to_u64, to_usize};
 use crate::state::heads::{Head, Note, StreamHash};
@@ -21,7 +21,7 @@ type Chunk = Box<[Head]>;
 #[derive(Default)]
 pub(crate) struct HeadTable {
     chunks: Vec<Chunk>,
-    /// How many homes there are; what is pushed beyond the last one stands behind it.
+    /// How many homes there are; what is pushed beyond the last one stands after it.
     homes: usize,
     heads: usize,
 }
@@ -71,7 +71,7 @@ impl HeadTable {
         self.heads
     }
 
-    /// The heads behind that of `last` in the table's order, which stays what it is while the table grows; `None`: all.
+    /// The heads after that of `last` in the table's order, which stays what it is while the table grows; `None`: all.
     pub(crate) fn after(&self, last: Option<StreamHash>) -> impl Iterator<Item = &Head> {
         let from = match last.map(|last| self.find(last)) {
             Some(Place::Held(at)) => at + 1,
@@ -93,7 +93,7 @@ impl HeadTable {
         }
     }
 
-    /// Puts the head at `at` and moves those behind it on, up to the first empty place.
+    /// Puts the head at `at` and moves those after it on, up to the first empty place.
     fn insert(&mut self, mut at: usize, mut head: Head) {
         self.heads += 1;
         while !is_empty(&head) {

@@ -1,7 +1,7 @@
-//! What is decided: where streams and marks are, which requests were made, and what becomes of an append. All of it follows from
-//! the appends alone.
+//! What is decided: where streams and marks are, which requests were made, and what becomes of an append. It follows from the
+//! appends alone.
 //!
-//! What always holds: nothing here knows a position, a file or a disk, so that nodes which took the same appends agree on it.
+//! What always holds: nothing here knows a position, a segment or a disk, so nodes that took the same appends agree on it.
 
 mod chain;
 mod changes;

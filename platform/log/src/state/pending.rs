@@ -40,7 +40,7 @@ pub(crate) struct Pending {
     pub(crate) marks: Vec<MarkUpdate>,
     /// The opening of the log that it is to be done in.
     pub(crate) opening: Option<Opening>,
-    /// The events' records without their places, one behind the other.
+    /// The events' records without their places, one after the other.
     pub(crate) records: Vec<u8>,
 }
 
@@ -152,7 +152,7 @@ fn expected_bytes(expected: ExpectedVersion) -> [u8; 9] {
     bytes
 }
 
-/// Goes over records that stand one behind the other. Ends early at bytes that are none.
+/// Goes over records that stand one after the other. Ends early at bytes that are none.
 pub(crate) struct Records<'a> {
     pub(crate) rest: &'a [u8],
 }

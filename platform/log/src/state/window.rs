@@ -5,8 +5,8 @@
 //!
 //! * An id is found, or it was never used, or it is too old to say. Nothing is guessed.
 //! * An append that nothing but its request id protects is only made under an id that was not made more than
-//!   [`CLOCKS_APART_MICROS`] after the append is recorded. So whatever was dropped has no id from later than that behind
-//!   the time at which the last of it was recorded, and an id from still later is new.
+//!   [`CLOCKS_APART_MICROS`] after the append is recorded. So no dropped id was made
+//!   later than that after the last dropped append was recorded, and an id that was made later still is new.
 
 use crate::num::{to_u64, to_usize};
 use crate::state::requests::{Request, Requests};

@@ -1,4 +1,4 @@
-//! The engine, without threads: what it does depends on its calls and its environment alone.
+//! The engine without threads: what it does depends on its calls and its environment alone.
 //!
 //! What always holds:
 //!

@@ -120,7 +120,10 @@ impl Writer {
         };
         for index in given_up {
             let segment = index.of.segment.0;
-            tracing::warn!(segment, "the segment's index is given up: too many wait for the disk");
+            tracing::warn!(
+                segment,
+                "the segment's index is dropped from memory, too many wait for the disk; it is made again when it is needed"
+            );
         }
         (self.segment, self.file) = (header, file);
     }

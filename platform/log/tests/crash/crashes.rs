@@ -211,7 +211,7 @@ impl<'a> Cut<'a> {
         let unanswered: Vec<Arc<Append>> = self.judge.doubts();
         for (at, append) in unanswered.iter().enumerate() {
             session.commit(std::slice::from_ref(append))?;
-            // What stands behind the first retry may be older than it.
+            // What stands after the first retry may be older than it.
             self.judge_again(disk, session.judge, at as u64, images)?;
         }
         session.work(4)?;

@@ -267,7 +267,7 @@ fn a_flipped_bit_is_named_when_there_is_no_checkpoint_and_no_index() {
     flip_everywhere(&sound, name, (0..used_bytes(&sound.disk, name)).step_by(7)).unwrap();
 }
 
-/// The last frame of a killed log cannot be told from one that was torn: nothing behind it says that it was synced.
+/// The last frame of a killed log cannot be told from one that was torn: nothing later says that it was synced.
 #[test]
 fn a_flipped_bit_below_the_last_sync_is_never_taken_for_a_torn_tail() {
     let mut flips = 0;

@@ -1,5 +1,5 @@
-//! Logs that lost their end: a segment from an older copy, a disk that took back what it had synced. No frame behind the
-//! loss tells of it, but the checkpoint does.
+//! Logs that lost their end: a segment from an older copy, a disk that took back what it had synced. No later frame tells
+//! of the loss, but the checkpoint does.
 
 use crate::damage::{Left, Sound};
 use crate::judge::Verdict;

@@ -77,7 +77,7 @@ fn fill(setup: &Setup, capacity_bytes: u64) -> Verdict<bool> {
     let (disk, mut judge, mut clients) = (SimDisk::new(), Judge::default(), Clients::new(setup.seed));
     disk.limit_capacity(Some(capacity_bytes));
     let Ok(writer) = setup.open(&disk) else {
-        // Too small for a log at all. With room it must open, whatever was left behind.
+        // Too small for a log at all. With room it must open, whatever is left in the folder.
         let disk = disk.restarted();
         setup.open_sound(&disk)?;
         return Ok(false);

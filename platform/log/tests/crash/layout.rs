@@ -23,7 +23,7 @@ pub fn frames_at(bytes: &[u8]) -> Vec<usize> {
     (512..bytes.len() - 32).step_by(8).filter(|at| bytes[*at..].starts_with(b"AnF2")).collect()
 }
 
-/// Where the last frame with a `synced_to` begins that stands behind all others.
+/// Where the last frame with a `synced_to` begins that is beyond all others.
 pub fn last_group_at(disk: &SimDisk, name: &str) -> usize {
     let bytes = disk.content(name).unwrap();
     let starts = frames_at(&bytes);

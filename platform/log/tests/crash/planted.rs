@@ -36,7 +36,7 @@ fn power_cuts(setup: Setup) -> Verdict {
     cut_everywhere(&setup, Effort { survivors: 4, deep_every: 9 }, &mut Images::default())
 }
 
-/// A retry is equal in every byte to the first try when the clock stands still; then stale frames behind it fit.
+/// A retry is equal in every byte to the first try when the clock stands still; then stale frames after it fit.
 fn power_cuts_and_equal_retries(setup: Setup) -> Verdict {
     retry_everywhere(&Setup { readings_per_micro: 0, ..setup }, 30, &mut Images::default())
 }

@@ -12,13 +12,13 @@ use std::sync::Arc;
 /// What stands where the torn part should.
 #[derive(Clone, Copy, Debug)]
 enum Fill {
-    /// Zeros behind the tear.
+    /// Zeros after the tear.
     Zeros,
-    /// Zeros before the tear, the group's own bytes behind it.
+    /// Zeros before the tear, the group's own bytes after it.
     ZerosBefore,
-    /// Random bytes behind the tear.
+    /// Random bytes after the tear.
     Garbage,
-    /// Old frames of the same segment behind the tear.
+    /// Old frames of the same segment after the tear.
     Stale,
 }
 
@@ -61,14 +61,14 @@ impl Unanswered {
 
     fn torn(&self, at: usize, fill: Fill) -> Vec<u8> {
         let mut bytes = self.after.clone();
-        let behind = at..self.group.end;
+        let torn = at..self.group.end;
         match fill {
-            Fill::Zeros => bytes[behind].fill(0),
+            Fill::Zeros => bytes[torn].fill(0),
             Fill::ZerosBefore => bytes[self.group.start..at].fill(0),
-            Fill::Garbage => Random::new(at as u64).fill(&mut bytes[behind]),
+            Fill::Garbage => Random::new(at as u64).fill(&mut bytes[torn]),
             Fill::Stale => {
-                let old = (at * 8) % (self.group.start - behind.len());
-                bytes[behind.clone()].copy_from_slice(&self.before[old..old + behind.len()]);
+                let old = (at * 8) % (self.group.start - torn.len());
+                bytes[torn.clone()].copy_from_slice(&self.before[old..old + torn.len()]);
             }
         }
         bytes

@@ -30,7 +30,7 @@ type Header = Result<SegmentHeader, &'static str>;
 enum Last {
     /// All that is there: nobody writes it.
     Whole,
-    /// Up to here: behind it somebody writes.
+    /// Up to here: somebody writes after it.
     To(Position),
 }
 

@@ -1,7 +1,7 @@
-//! Going over one segment: its frames, what ends them, and what lies behind.
+//! Going over one segment: its frames, what ends them, and what lies after that.
 //!
-//! What always holds: behind a damage the walk goes on at the next frame header that is whole, and takes its word for
-//! where the log stood before it.
+//! What always holds: after damage the walk goes on at the next frame header that is whole, and takes its word for where
+//! the log stood before it.
 
 use super::VerifyProgress;
 use crate::disk::DiskFile;
@@ -83,7 +83,7 @@ pub(crate) type Damaged = (u64, &'static str);
 /// A segment that was gone over.
 pub(crate) struct Walked {
     segment: SegmentHeader,
-    /// Where the log stands behind the frames, the footer not counted.
+    /// Where the log stands after the frames, the footer not counted.
     pub(crate) end: LogEnd,
     pub(crate) ended: Ended,
     pub(crate) index: ActiveIndex,
@@ -91,7 +91,7 @@ pub(crate) struct Walked {
     pub(crate) events: u64,
     /// Frames, the footer not counted.
     pub(crate) frames: u64,
-    /// Bytes of an unfinished group behind the end.
+    /// Bytes of an unfinished group after the end.
     pub(crate) unfinished_bytes: u64,
     pub(crate) damages: Vec<Damaged>,
 }
@@ -109,7 +109,7 @@ pub(crate) struct Walker<'a, 'm> {
 const NOT_LEGAL: &str = "the frame's header has a value that no frame may have";
 const BAD_RECORDS: &str = "the frame's records do not match its header";
 const BAD_VERSION: &str = "an event's version does not follow its stream";
-const NOT_ZERO: &str = "what lies behind the segment's end is not zero";
+const NOT_ZERO: &str = "the bytes after the segment's end are not zero";
 
 impl Walker<'_, '_> {
     pub(crate) fn walk(&mut self, target: Target<'_>) -> io::Result<Walked> {
@@ -119,11 +119,11 @@ impl Walker<'_, '_> {
             match cursor.each(|frame| Ok(self.visit(frame, &mut walked)))? {
                 Stop::End => break Ended::AsAsked,
                 Stop::Enough(footer) if footer.kind == Kind::Footer => {
-                    self.look_behind(target, footer.end().since(target.header.base), &mut walked)?;
+                    self.look_past_footer(target, footer.end().since(target.header.base), &mut walked)?;
                     break Ended::Footer;
                 }
                 Stop::Enough(_) => break Ended::Stopped,
-                Stop::Bad { offset, what } => match self.behind_damage(target, offset, what, &mut walked)? {
+                Stop::Bad { offset, what } => match self.go_on_after(target, offset, what, &mut walked)? {
                     Ok(resume) => cursor.resume_at(resume),
                     Err(ended) => break ended,
                 },
@@ -183,7 +183,7 @@ impl Walker<'_, '_> {
     }
 
     /// Where no whole frame stands: is it damage, and where does the walk go on? `Err`: nowhere.
-    fn behind_damage(
+    fn go_on_after(
         &mut self,
         target: Target<'_>,
         offset: u64,
@@ -222,10 +222,10 @@ impl Walker<'_, '_> {
         })
     }
 
-    /// Behind the footer nothing was ever written.
-    fn look_behind(&mut self, target: Target<'_>, from: u64, walked: &mut Walked) -> io::Result<()> {
-        let behind = self.extent(target, from);
-        walked.damages.extend(content_start(behind)?.map(|offset| (offset, NOT_ZERO)));
+    /// Nothing was ever written after the footer.
+    fn look_past_footer(&mut self, target: Target<'_>, from: u64, walked: &mut Walked) -> io::Result<()> {
+        let rest = self.extent(target, from);
+        walked.damages.extend(content_start(rest)?.map(|offset| (offset, NOT_ZERO)));
         let _ = self.meter.pass(to_u64(FRAME_HEADER_BYTES) + target.to.saturating_sub(from));
         Ok(())
     }
