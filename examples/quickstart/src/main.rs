@@ -12,10 +12,20 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 /// What happens to an account. The types and versions are stored as written here; the Rust names may change.
 #[derive(Event)]
 enum Entry {
-    #[event(type = "account.deposited", version = 1)]
-    Deposited { cents: u32 },
-    #[event(type = "account.withdrawn", version = 1)]
-    Withdrawn { cents: u32 },
+    Deposited(Deposited),
+    Withdrawn(Withdrawn),
+}
+
+#[derive(Event)]
+#[event(type = "account.deposited", version = 1)]
+struct Deposited {
+    cents: u32,
+}
+
+#[derive(Event)]
+#[event(type = "account.withdrawn", version = 1)]
+struct Withdrawn {
+    cents: u32,
 }
 
 /// What can be asked of an account.
@@ -44,14 +54,14 @@ impl Aggregate for Account {
     fn decide(&self, command: Command) -> Result<Vec<Entry>, Overdrawn> {
         match command {
             Command::Withdraw { cents } if i64::from(cents) > self.cents => Err(Overdrawn(self.cents)),
-            Command::Withdraw { cents } => Ok(vec![Entry::Withdrawn { cents }]),
-            Command::Deposit { cents } => Ok(vec![Entry::Deposited { cents }]),
+            Command::Withdraw { cents } => Ok(vec![Entry::Withdrawn(Withdrawn { cents })]),
+            Command::Deposit { cents } => Ok(vec![Entry::Deposited(Deposited { cents })]),
         }
     }
     fn evolve(&mut self, entry: &Entry) {
         match entry {
-            Entry::Deposited { cents } => self.cents += i64::from(*cents),
-            Entry::Withdrawn { cents } => self.cents -= i64::from(*cents),
+            Entry::Deposited(Deposited { cents }) => self.cents += i64::from(*cents),
+            Entry::Withdrawn(Withdrawn { cents }) => self.cents -= i64::from(*cents),
         }
     }
 }
@@ -78,8 +88,8 @@ impl TableProjection for FundsByAccount {
     fn fold(&self, row: &mut Option<Funds>, id: &String, event: &Recorded<Entry>) -> Result<(), ApplyError> {
         let row = row.get_or_insert_with(|| Funds { account: id.clone(), cents: 0 });
         match event.event {
-            Entry::Deposited { cents } => row.cents += i64::from(cents),
-            Entry::Withdrawn { cents } => row.cents -= i64::from(cents),
+            Entry::Deposited(Deposited { cents }) => row.cents += i64::from(cents),
+            Entry::Withdrawn(Withdrawn { cents }) => row.cents -= i64::from(cents),
         }
         Ok(())
     }

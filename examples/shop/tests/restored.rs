@@ -15,7 +15,7 @@ mod support;
 use annals::event::Sequence;
 use annals::store::{EventStore, ReadLog};
 use annals::store_log::{LogStore, Options};
-use annals_shop::orders::events::Placement;
+use annals_shop::orders::events::OrderPlaced;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,12 +89,13 @@ async fn replay(shop: &Http, read_model: &str) {
 }
 
 /// The orders that the log has.
-async fn placements(store: &dyn EventStore) -> Vec<Placement> {
+async fn placements(store: &dyn EventStore) -> Vec<OrderPlaced> {
     let (mut placements, mut from) = (Vec::new(), Sequence::FIRST);
     loop {
         let page = store.read_log(ReadLog::from(from)).await.unwrap();
         let placed = page.events.iter().filter(|event| event.event_type() == "order.placed");
-        placements.extend(placed.map(|event| serde_json::from_slice::<Placement>(event.payload()).unwrap()));
+        placements
+            .extend(placed.map(|event| serde_json::from_slice::<OrderPlaced>(event.payload()).unwrap()));
         if page.is_last() {
             return placements;
         }
@@ -112,8 +113,8 @@ async fn ids(shop: &Http) -> BTreeSet<String> {
 }
 
 /// The rows of each read model are those of the log's orders.
-async fn assert_rows_are_of(shop: &Http, placed: &[Placement]) {
-    let sums = |of: &dyn Fn(&Placement) -> String| {
+async fn assert_rows_are_of(shop: &Http, placed: &[OrderPlaced]) {
+    let sums = |of: &dyn Fn(&OrderPlaced) -> String| {
         let mut sums = BTreeMap::<String, [i64; 3]>::new();
         for placement in placed {
             let sum = sums.entry(of(placement)).or_default();

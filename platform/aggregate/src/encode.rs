@@ -35,7 +35,7 @@ fn encode_one<E: Event>(event: &E, id: EventId, metadata: Metadata) -> Result<Ne
         content_type: event.content_type(),
         payload,
         metadata,
-        tags: Vec::new(),
+        tags: event.tags()?,
     })
 }
 

@@ -1,5 +1,4 @@
-use crate::guard::Panicked;
-use annals_event::{CodecError, Conflict, InvalidName, StreamName, Version};
+use annals_event::{CodecError, Conflict, InvalidName, Panicked, StreamName, Version};
 use annals_store::{AppendError, ReadError};
 
 /// Why a stream's events do not make a state.

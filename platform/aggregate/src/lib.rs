@@ -15,33 +15,29 @@
 //!   depends on those comes with the command.
 //! * A decision is written only on the very version that it was based on; otherwise it is made again.
 //! * One request id, one decision: repeating a request writes nothing and gets the first one's events.
-//! * A stored event is never rewritten; older forms become the newest one when they are read ([`Upcasters`]).
+//! * A stored event is never rewritten; older forms become the newest one when they are read ([`annals_event::decode`]).
 //! * Snapshots are a cache: losing or damaging them costs time and nothing else.
 //! * An event type that the aggregate's enum does not know is skipped: a newer release of the service may add events
 //!   beside the old ones. One that it knows and cannot decode is an error that names it, and so is one at which
-//!   `evolve` or an upcaster panics.
+//!   `evolve` or an upcast panics.
 
 mod aggregate;
 mod context;
 mod encode;
 mod error;
 mod executed;
-mod guard;
 mod loaded;
 mod reader;
 mod repository;
 mod request;
 mod snapshot;
 pub mod testing;
-mod upcast;
 
 pub use aggregate::{Aggregate, stream_of};
 pub use context::Context;
 pub use encode::encode;
 pub use error::{ExecuteError, FoldError, LoadError};
 pub use executed::{Emitted, Executed};
-pub use guard::{Panicked, guarded};
 pub use loaded::Loaded;
 pub use repository::Repository;
 pub use snapshot::{FolderSnapshots, Snapshot, SnapshotError, SnapshotSchema, SnapshotStore};
-pub use upcast::Upcasters;

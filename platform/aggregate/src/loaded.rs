@@ -1,5 +1,7 @@
-use crate::{Aggregate, FoldError, Upcasters, guarded};
-use annals_event::{CodecError, EventBatch, EventId, EventRef, ExpectedVersion, Sequence, Version};
+use crate::{Aggregate, FoldError};
+use annals_event::{
+    CodecError, EventBatch, EventId, EventRef, ExpectedVersion, Sequence, Version, decode, guarded,
+};
 
 /// An aggregate's state, and up to where its stream was folded into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +26,8 @@ impl<A: Aggregate> Loaded<A> {
     /// Folds in the stream's next events. Those of a type that the aggregate does not know only move the version, if
     /// it [skips them](Aggregate::PASSES_OVER_UNKNOWN_TYPES). After an error, which a panic of `evolve` is too, the
     /// state must not be used.
-    pub fn fold(&mut self, events: &EventBatch, upcasters: &Upcasters) -> Result<(), FoldError> {
-        events.iter().try_for_each(|event| self.fold_one(&event, upcasters))
+    pub fn fold(&mut self, events: &EventBatch) -> Result<(), FoldError> {
+        events.iter().try_for_each(|event| self.fold_one(&event))
     }
 
     /// Applies events that were decided on this state and are not in the log yet.
@@ -44,12 +46,12 @@ impl<A: Aggregate> Loaded<A> {
         }
     }
 
-    fn fold_one(&mut self, event: &EventRef<'_>, upcasters: &Upcasters) -> Result<(), FoldError> {
+    fn fold_one(&mut self, event: &EventRef<'_>) -> Result<(), FoldError> {
         let (stream, expected, found) = (|| event.stream().to_owned(), self.version.next(), event.version());
         if found != expected {
             return Err(FoldError::Gap { stream: stream(), expected, found });
         }
-        match upcasters.decode::<A::Event>(event) {
+        match decode::<A::Event>(event) {
             Ok(Some(decoded)) => {
                 guarded(|| self.state.evolve(&decoded)).map_err(|panic| {
                     let cause = CodecError::new(event.event_type(), panic);

@@ -1,6 +1,6 @@
 //! Reading a stream into a state: from a snapshot that the log confirms, or from the beginning.
 
-use crate::{Aggregate, LoadError, Loaded, Upcasters, snapshot::SnapshotCache};
+use crate::{Aggregate, LoadError, Loaded, snapshot::SnapshotCache};
 use annals_event::{EventBatch, EventId, LogId, StreamName, Version};
 use annals_store::{EventStore, ReadError, ReadStream, StreamPage};
 use std::sync::Arc;
@@ -8,7 +8,6 @@ use tokio::sync::OnceCell;
 
 pub(crate) struct Reader<A> {
     pub(crate) store: Arc<dyn EventStore>,
-    pub(crate) upcasters: Upcasters,
     pub(crate) snapshots: Option<SnapshotCache<A>>,
     /// Asked for once: a store's log never changes.
     pub(crate) log_id: Arc<OnceCell<LogId>>,
@@ -16,12 +15,7 @@ pub(crate) struct Reader<A> {
 
 impl<A: Aggregate> Clone for Reader<A> {
     fn clone(&self) -> Self {
-        Self {
-            store: self.store.clone(),
-            upcasters: self.upcasters.clone(),
-            snapshots: self.snapshots.clone(),
-            log_id: self.log_id.clone(),
-        }
+        Self { store: self.store.clone(), snapshots: self.snapshots.clone(), log_id: self.log_id.clone() }
     }
 }
 
@@ -34,14 +28,9 @@ pub(crate) struct Current<A> {
 }
 
 impl<A: Aggregate> Current<A> {
-    fn fold(
-        &mut self,
-        events: &EventBatch,
-        upcasters: &Upcasters,
-        sought: Option<EventId>,
-    ) -> Result<(), LoadError> {
+    fn fold(&mut self, events: &EventBatch, sought: Option<EventId>) -> Result<(), LoadError> {
         self.met = self.met || sought.is_some_and(|sought| events.iter().any(|event| event.id() == sought));
-        Ok(self.loaded.fold(events, upcasters)?)
+        Ok(self.loaded.fold(events)?)
     }
 }
 
@@ -73,7 +62,7 @@ impl<A: Aggregate> Reader<A> {
             if wanted.is_empty() {
                 break;
             }
-            loaded.fold(&wanted, &self.upcasters)?;
+            loaded.fold(&wanted)?;
         }
         Ok(loaded)
     }
@@ -108,7 +97,7 @@ impl<A: Aggregate> Reader<A> {
             return Ok(None);
         };
         let mut current = Current { loaded, base, met: false };
-        current.fold(&tail, &self.upcasters, sought)?;
+        current.fold(&tail, sought)?;
         self.fold_rest(stream, &mut current, page.next, sought).await?;
         Ok(Some(current))
     }
@@ -133,7 +122,7 @@ impl<A: Aggregate> Reader<A> {
     ) -> Result<(), LoadError> {
         while let Some(from) = next {
             let page = self.page(ReadStream::forward(stream.clone()).from(from)).await?;
-            current.fold(&page.events, &self.upcasters, sought)?;
+            current.fold(&page.events, sought)?;
             next = page.next;
         }
         Ok(())

@@ -1,12 +1,11 @@
 use crate::{
-    Aggregate, Context, Emitted, ExecuteError, Executed, LoadError, Loaded, SnapshotStore, Upcasters, encode,
-    guarded,
+    Aggregate, Context, Emitted, ExecuteError, Executed, LoadError, Loaded, SnapshotStore, encode,
     reader::{Current, Reader},
     request::{self, Earlier, Request},
     snapshot::SnapshotCache,
     stream_of,
 };
-use annals_event::{Append, CodecError, Conflict, Metadata, Receipt, Recorded, StreamName, Version};
+use annals_event::{Append, CodecError, Conflict, Metadata, Receipt, Recorded, StreamName, Version, guarded};
 use annals_store::{AppendError, Backoff, EventStore, ReadStream, causes::SERVICE_HEADER};
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
@@ -30,10 +29,9 @@ enum Attempt<A: Aggregate> {
 }
 
 impl<A: Aggregate> Repository<A> {
-    /// The aggregates in `store`, without snapshots and upcasters.
+    /// The aggregates in `store`, without snapshots.
     pub fn new(store: Arc<dyn EventStore>) -> Self {
-        let (upcasters, log_id) = (Upcasters::new(), Arc::new(OnceCell::new()));
-        let reader = Reader { store, upcasters, snapshots: None, log_id };
+        let reader = Reader { store, snapshots: None, log_id: Arc::new(OnceCell::new()) };
         Self { reader, service: None, conflict_retries_max: CONFLICT_RETRIES_MAX_DEFAULT }
     }
 
@@ -53,13 +51,6 @@ impl<A: Aggregate> Repository<A> {
         self
     }
 
-    /// Reads older forms of events through these functions.
-    #[must_use]
-    pub fn upcasters(mut self, upcasters: Upcasters) -> Self {
-        self.reader.upcasters = upcasters;
-        self
-    }
-
     /// How often a decision is made again when others wrote to the stream at the same time.
     #[must_use]
     pub fn conflict_retries_max(self, conflict_retries_max: usize) -> Self {
@@ -69,11 +60,6 @@ impl<A: Aggregate> Repository<A> {
     /// The store that the aggregates are in.
     pub fn store(&self) -> &Arc<dyn EventStore> {
         &self.reader.store
-    }
-
-    /// The functions through which older forms of events are read.
-    pub fn upcasting(&self) -> &Upcasters {
-        &self.reader.upcasters
     }
 
     /// `metadata` as it is stored with this service's events, except for the trace context.
@@ -100,7 +86,7 @@ impl<A: Aggregate> Repository<A> {
         while let Some(from) = next {
             let page = self.reader.page(ReadStream::forward(stream.clone()).from(from)).await?;
             for event in page.events.iter() {
-                let Some(decoded) = request::decode(&event, self.upcasting())? else { continue };
+                let Some(decoded) = request::decode(&event)? else { continue };
                 let recorded = Recorded::new(&event, decoded);
                 let read = |error| LoadError::Read { stream: stream.clone(), cause: error };
                 history.push(recorded.map_err(|error| read(error.into()))?);

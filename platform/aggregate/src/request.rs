@@ -1,10 +1,8 @@
 //! One request's ids, and how its earlier result is found again.
 
-use crate::{
-    Aggregate, Context, Emitted, ExecuteError, Executed, LoadError, Upcasters, guarded, reader::Reader,
-};
+use crate::{Aggregate, Context, Emitted, ExecuteError, Executed, LoadError, reader::Reader};
 use annals_event::{
-    Event, EventBatch, EventId, EventRef, RequestId, Sequence, StreamName, Version, json::Json,
+    Event, EventBatch, EventId, EventRef, RequestId, Sequence, StreamName, Version, guarded, json::Json,
 };
 use annals_store::ReadStream;
 
@@ -104,7 +102,7 @@ impl Request {
         let (mut stored, mut next) = (Vec::new(), Some(first));
         while let Some(from) = next {
             let page = reader.page(ReadStream::forward(stream.clone()).from(from)).await?;
-            let whole = self.collect(&page.events, stream, &reader.upcasters, &mut stored)?;
+            let whole = self.collect(&page.events, stream, &mut stored)?;
             next = page.next.filter(|_| whole);
         }
         Ok(stored)
@@ -133,7 +131,6 @@ impl Request {
         &self,
         events: &EventBatch,
         stream: &StreamName,
-        upcasters: &Upcasters,
         stored: &mut Vec<Stored<E>>,
     ) -> Result<bool, LoadError> {
         for event in events.iter() {
@@ -141,7 +138,7 @@ impl Request {
             if id != self.event_id(stream, u32::try_from(stored.len()).unwrap_or(u32::MAX)) {
                 return Ok(false);
             }
-            let Some(event) = decode(&event, upcasters)? else { return Ok(false) };
+            let Some(event) = decode(&event)? else { return Ok(false) };
             stored.push(Stored { id, version, sequence, event });
         }
         Ok(true)
@@ -163,13 +160,13 @@ fn same_payload<E: Event>(a: &E, b: &E) -> bool {
     a == b || json(&a).is_some_and(|a| Some(a) == json(&b))
 }
 
-pub(crate) fn decode<E: Event>(event: &EventRef<'_>, upcasters: &Upcasters) -> Result<Option<E>, LoadError> {
+pub(crate) fn decode<E: Event>(event: &EventRef<'_>) -> Result<Option<E>, LoadError> {
     let named = |cause| crate::FoldError::Event {
         stream: event.stream().to_owned(),
         version: event.version(),
         cause,
     };
-    Ok(upcasters.decode(event).map_err(named)?)
+    Ok(annals_event::decode(event).map_err(named)?)
 }
 
 #[cfg(test)]

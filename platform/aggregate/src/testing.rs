@@ -7,7 +7,11 @@
 //! Every event, given or decided, is encoded and decoded on its way, so that a test of a decision is a test of what is
 //! stored, too.
 
-use crate::{Aggregate, Loaded, Upcasters, encode};
+mod golden;
+
+pub use golden::golden;
+
+use crate::{Aggregate, Loaded, encode};
 use annals_event::{
     EventBatch, EventBatchBuilder, EventId, Metadata, Sequence, StreamName, Timestamp, Version,
 };
@@ -33,7 +37,7 @@ pub struct When<A: Aggregate> {
 pub fn given<A: Aggregate>(events: impl IntoIterator<Item = A::Event>) -> Given<A> {
     let events: Vec<_> = events.into_iter().collect();
     let mut loaded = Loaded::<A>::new();
-    if let Err(error) = loaded.fold(&recorded::<A>(&events), &Upcasters::new()) {
+    if let Err(error) = loaded.fold(&recorded::<A>(&events)) {
         panic!("a given event cannot be read back: {error}");
     }
     Given { state: loaded.state }
@@ -151,7 +155,7 @@ fn record<A: Aggregate>(events: &[A::Event]) -> Result<EventBatch, Box<dyn std::
 fn decode_all<A: Aggregate>(stored: &EventBatch) -> Vec<A::Event> {
     let mut decoded = Vec::new();
     for event in stored.iter() {
-        match Upcasters::new().decode(&event) {
+        match annals_event::decode(&event) {
             Ok(Some(event)) => decoded.push(event),
             Ok(None) => panic!("event type {:?} is written, but TYPES does not list it", event.event_type()),
             Err(error) => panic!("an event that was decided cannot be read back: {error}"),

@@ -307,7 +307,7 @@ async fn events_that_are_missing_at_the_beginning_are_an_error() {
     accounts(&store).execute("1", open(), Context::new()).await.unwrap();
     accounts(&store).execute("1", deposit(5), Context::new()).await.unwrap();
     let page = store.read_log(ReadLog::from(Sequence::FIRST)).await.unwrap();
-    let error = Loaded::<Account>::new().fold(&page.events.slice(1..2), &Default::default()).unwrap_err();
+    let error = Loaded::<Account>::new().fold(&page.events.slice(1..2)).unwrap_err();
     assert!(matches!(error, FoldError::Gap { found, .. } if found == Version::new(2)));
 }
 

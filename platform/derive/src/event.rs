@@ -1,64 +1,61 @@
-//! `#[derive(Event)]`: the enum is read into [`Variant`]s, from which the code is generated.
+//! `#[derive(Event)]`: a struct declares an event type, an enum adds up types that structs declare.
 
+mod declared;
 mod expand;
-mod variant;
+mod said;
+mod sum;
+mod tags;
+mod upcasts;
 
 use crate::base::Base;
+use declared::Declared;
 use proc_macro2::TokenStream;
-use std::collections::HashMap;
-use syn::{Data, DataEnum, DeriveInput, Error, Result};
-use variant::Variant;
+use sum::Sum;
+use syn::{Attribute, Data, DeriveInput, Error, Field, Result};
 
 pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
-    let Data::Enum(data) = &input.data else {
-        let wrong = "events are an enum with one variant for each event type; put the struct into a variant";
-        return Err(Error::new_spanned(&input.ident, wrong));
-    };
     if !input.generics.params.is_empty() {
-        let wrong = "events are stored, so the enum cannot have type parameters or lifetimes";
+        let wrong = "events are stored, so they cannot have type parameters or lifetimes";
         return Err(Error::new_spanned(&input.generics, wrong));
     }
-    let variants = variants_of(data)?;
-    refuse_duplicates(&variants)?;
-    Ok(expand::implementation(&input.ident, &base_of(input)?, &variants))
-}
-
-fn base_of(input: &DeriveInput) -> Result<Base> {
-    let mut base = None;
-    for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("event")) {
-        attribute.parse_nested_meta(|meta| {
-            base = Some(Base::read(&meta)?.ok_or_else(|| meta.error("expected `crate = ...`"))?);
-            Ok(())
-        })?;
-    }
-    Ok(base.unwrap_or_default())
-}
-
-/// All variants, or the errors of all invalid ones.
-fn variants_of(data: &DataEnum) -> Result<Vec<Variant<'_>>> {
-    let mut variants = Vec::new();
-    let mut errors: Option<Error> = None;
-    for variant in data.variants.iter().map(Variant::read) {
-        match (variant, &mut errors) {
-            (Ok(variant), _) => variants.push(variant),
-            (Err(error), Some(errors)) => errors.combine(error),
-            (Err(error), none) => *none = Some(error),
+    match &input.data {
+        Data::Struct(data) => Ok(Declared::read(input, &data.fields)?.implementation()),
+        Data::Enum(data) => Ok(Sum::read(input, data)?.implementation()),
+        Data::Union(_) => {
+            Err(Error::new_spanned(&input.ident, "an event is a struct, or an enum of such structs"))
         }
     }
-    errors.map_or(Ok(variants), Err)
 }
 
-fn refuse_duplicates(variants: &[Variant<'_>]) -> Result<()> {
-    let mut seen = HashMap::new();
-    for variant in variants {
-        if let Some(first) = seen.insert(variant.event_type.value(), variant.ident) {
-            let wrong = format!(
-                "event type {:?} is variant `{first}` already; a type has one variant, of its newest version: older ones \
-                 are upcast",
-                variant.event_type.value()
-            );
-            return Err(Error::new(variant.event_type.span(), wrong));
-        }
+/// What the two kinds have in common: the traits' paths.
+fn in_scope(base: &Base, items: &TokenStream) -> TokenStream {
+    quote::quote! {
+        const _: () = {
+            use #base as __annals;
+            #items
+        };
     }
-    Ok(())
+}
+
+fn attributes_named<'a>(attributes: &'a [Attribute], name: &str) -> impl Iterator<Item = &'a Attribute> {
+    attributes.iter().filter(move |attribute| attribute.path().is_ident(name))
+}
+
+/// The `#[serde(...)]` attributes, which apply to what is stored.
+fn serde_of(attributes: &[Attribute]) -> Vec<&Attribute> {
+    attributes_named(attributes, "serde").collect()
+}
+
+fn named(field: &Field) -> Result<&syn::Ident> {
+    let unnamed =
+        || Error::new_spanned(field, "the field needs a name: it is a key of the stored JSON object");
+    field.ident.as_ref().ok_or_else(unnamed)
+}
+
+/// Joins two errors, so that all are told at once.
+fn add(errors: &mut Option<Error>, error: Error) {
+    match errors {
+        Some(errors) => errors.combine(error),
+        none => *none = Some(error),
+    }
 }

@@ -16,27 +16,41 @@ mod refusals;
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
 
-/// Makes an enum the events of a service; each variant is an event type.
+/// Makes a struct an event type, or an enum the sum of several.
 ///
 /// ```ignore
 /// #[derive(annals::Event)]
+/// #[event(type = "order.placed", version = 3)]
+/// #[upcast(1, rename(total = total_cents), default(currency = "USD"))]
+/// #[upcast(2, with = cents_of_dollars)] // fn(Json) -> Result<Json, E>, where E: ToString
+/// struct OrderPlaced {
+///     #[event(tag)] // stored as the tag order_id:o-17
+///     order_id: String,
+///     #[event(tag = "customer")] // stored as the tag customer:0001
+///     customer_id: String,
+///     total_cents: u64,
+///     currency: String,
+/// }
+///
+/// #[derive(annals::Event)]
 /// enum OrderEvent {
-///     #[event(type = "order.placed", version = 1)]
-///     Placed { customer_id: String, total_cents: u64 },
-///     #[event(type = "order.imported", version = 2)]
-///     Imported(LegacyOrder),
-///     #[event(type = "order.cancelled", version = 1)]
-///     Cancelled,
+///     Placed(OrderPlaced),
+///     Cancelled(OrderCancelled),
 /// }
 /// ```
 ///
-/// The payload is JSON: an object of the fields, the one value that the variant holds, or `{}`. The `#[serde(...)]`
-/// attributes of fields and variants apply; fields that the enum does not know are ignored when an event is read. The
-/// type of each field, or of the one value, needs `Serialize` and `Deserialize`; the enum itself does not.
+/// The payload is JSON: an object of the struct's fields, its one unnamed field, or `{}`. The `#[serde(...)]`
+/// attributes of the struct and its fields apply; fields that the struct does not know are ignored when an event is
+/// read, so another service may declare its own struct of the same type with the fields that it needs. The type of each
+/// field needs `Serialize` and `Deserialize`; the struct itself does not.
 ///
-/// A new field that may be missing needs `#[serde(default)]` and no new version. Raise the version, and add an upcaster,
-/// when what is stored would be misread: a field gets another name, type, unit or meaning, or a new one cannot be missing.
-#[proc_macro_derive(Event, attributes(event, serde))]
+/// A new field that may be missing needs `#[serde(default)]` and no new version. Raise the version when what is stored
+/// would be misread: a field gets another name, type, unit or meaning, or a new one cannot be missing. Each older
+/// version then needs one `#[upcast(version, ..)]`, whose changes are made in the order in which they stand; a gap does
+/// not compile. A tag is written with the field's `Display`; an `Option` or a `Vec` gives a tag for each value in it.
+///
+/// The variants of an enum hold one event each, or another such enum; it becomes `From` each of them.
+#[proc_macro_derive(Event, attributes(event, upcast, serde))]
 pub fn derive_event(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     event::derive(&input).unwrap_or_else(|error| error.to_compile_error()).into()

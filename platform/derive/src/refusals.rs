@@ -7,64 +7,81 @@ use syn::DeriveInput;
 type Derive = fn(&DeriveInput) -> syn::Result<TokenStream>;
 
 /// A derive, what it is applied to, and all of its errors.
-const REFUSED: [(Derive, &str, &[&str]); 14] = [
+const REFUSED: [(Derive, &str, &[&str]); 19] = [
+    (
+        event::derive,
+        "#[event(type = \"order.placed\", version = 1)] struct Placed<T> { order: T }",
+        &["events are stored, so they cannot have type parameters or lifetimes"],
+    ),
+    (
+        event::derive,
+        "#[event(type = \"order.placed\", version = 1)] struct Placed(String, u64);",
+        &["the fields of `Placed` need names: they are the keys of the stored JSON object"],
+    ),
+    (
+        event::derive,
+        "#[event(type = \"\", version = 1)] struct Placed;",
+        &["an event type needs a name, e.g. \"order.placed\""],
+    ),
+    (event::derive, "#[event(type = \"order.paid\", version = 0)] struct Paid;", &["versions begin at 1"]),
+    (
+        event::derive,
+        "#[event(name = \"order.shipped\", version = 1)] struct Shipped;",
+        &["expected `type = \"...\"` or `version = 1`"],
+    ),
+    (
+        event::derive,
+        "#[event(type = \"order.closed\", version = 1, version = 2)] struct Closed;",
+        &["this is given twice"],
+    ),
     (
         event::derive,
         "struct Placed { order_id: String }",
-        &["events are an enum with one variant for each event type; put the struct into a variant"],
+        &["`Placed` needs #[event(type = \"...\", version = 1)]: both are stored, so both must be given"],
     ),
     (
         event::derive,
-        "enum OrderEvent<T> { #[event(type = \"order.placed\", version = 1)] Placed(T) }",
-        &["events are stored, so the enum cannot have type parameters or lifetimes"],
-    ),
-    (
-        event::derive,
-        r#"enum OrderEvent {
-            #[event(type = "order.placed", version = 1)] PlacedOnce { order_id: String },
-            #[event(type = "order.placed", version = 2)] Placed { order_id: String, currency: String },
-        }"#,
+        r#"#[event(type = "order.placed", version = 4)]
+        #[upcast(2, default(currency = "USD"))]
+        struct Placed { currency: String }"#,
         &[
-            "event type \"order.placed\" is variant `PlacedOnce` already; a type has one variant, of its newest version: \
-           older ones are upcast",
+            "version 4 is the newest, but nothing says how version 1 becomes 2; add #[upcast(1, rename(old = new))], #[upcast(1, \
+             default(field = \"value\"))] or #[upcast(1, with = function)]",
+            "version 4 is the newest, but nothing says how version 3 becomes 4; add #[upcast(3, rename(old = new))], #[upcast(3, \
+             default(field = \"value\"))] or #[upcast(3, with = function)]",
         ],
     ),
     (
         event::derive,
-        r#"enum OrderEvent { #[event(type = "order.placed", version = 1)] Placed(String, u64) }"#,
-        &["the fields of variant `Placed` need names: they are the keys of the stored JSON object"],
-    ),
-    (
-        event::derive,
-        r#"enum OrderEvent {
-            #[event(type = "", version = 1)] Placed,
-            #[event(type = "order.paid", version = 0)] Paid,
-            #[event(name = "order.shipped", version = 1)] Shipped,
-            #[event(type = "order.closed", version = 1, version = 2)] Closed,
-        }"#,
+        r#"#[event(type = "order.placed", version = 2)]
+        #[upcast(1, with = a)] #[upcast(1, with = b)] #[upcast(2, with = c)] #[upcast(1)] #[upcast(1, drop(d))]
+        struct Placed {}"#,
         &[
-            "an event type needs a name, e.g. \"order.placed\"",
-            "versions begin at 1",
-            "expected `type = \"...\"` or `version = 1`",
-            "this is given twice",
+            "version 1 is upcast twice",
+            "2 is the newest version; upcasts are from the versions below it",
+            "say what changes: rename(old = new), default(field = \"value\") or with = function",
+            "expected rename(old = new), default(field = \"value\") or with = function",
         ],
     ),
     (
         event::derive,
-        r#"enum OrderEvent {
-            #[event(type = "order.placed", version = 1)] Placed { order_id: String },
-            Paid,
-            #[event(type = "order.shipped")] Shipped,
-        }"#,
+        r#"#[event(type = "order.placed", version = 1)] struct Placed { #[event(tag = "a:b")] order_id: String }"#,
+        &["the key of a tag is a word without colons and blanks, e.g. \"customer\""],
+    ),
+    (
+        event::derive,
+        "enum OrderEvent { Placed(Placed), #[event(type = \"order.paid\", version = 1)] Paid(Amount), Shipped { id: u32 } }",
         &[
-            "variant `Paid` needs #[event(type = \"...\", version = 1)]: both are stored, so both must be given",
-            "variant `Shipped` needs #[event(type = \"...\", version = 1)]: both are stored, so both must be given",
+            "variant `Paid` holds one event and says nothing of it: declare #[derive(Event)] #[event(type = \"...\", version = 1)] \
+             struct Paid { .. }, and write Paid(Paid) here",
+            "variant `Shipped` holds one event and says nothing of it: declare #[derive(Event)] #[event(type = \"...\", version = \
+             1)] struct Shipped { .. }, and write Shipped(Shipped) here",
         ],
     ),
     (
         event::derive,
-        r#"#[event(name = "orders")] enum OrderEvent { #[event(type = "order.placed", version = 1)] Placed }"#,
-        &["expected `crate = ...`"],
+        r#"#[event(type = "orders", version = 1)] enum OrderEvent { Placed(Placed) }"#,
+        &["an enum adds up events that structs declare; put #[event(type = ..., version = ...)] on them"],
     ),
     (
         table::derive,

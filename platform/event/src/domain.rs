@@ -1,16 +1,21 @@
 //! The seam between a service's own event types and the envelope.
 
 use crate::{
-    ContentType, DecodeError, EventId, EventRef, Metadata, Sequence, StreamName, Timestamp, Version,
+    ContentType, DecodeError, EventId, EventRef, Metadata, Sequence, StreamName, Tag, Timestamp, Version,
+    json::Json, upcast::Upcast,
 };
 use bytes::Bytes;
+use std::ops::Deref;
 
-/// A service's events: usually an enum with one variant for each event type, and `#[derive(Event)]`.
+/// An event type, or several: a struct with `#[derive(Event)]` declares one with its type, version, tags and the
+/// upcasts of its older forms; an enum with `#[derive(Event)]` adds up those that its variants hold. Whoever reads an
+/// event type uses the same struct, or another one of the same type with the fields that it needs.
 ///
 /// What [`encode`](Self::encode) writes is read back before it is appended; an event that comes back changed is
-/// refused. [`json`](crate::json) is the codec for an implementation written by hand.
+/// refused. [`json`](crate::json) is the codec for an implementation written by hand. [`decode`](crate::decode) reads
+/// a stored event in whichever version it is.
 pub trait Event: Sized + Send + Sync + 'static {
-    /// The types that this enum can decode, with the newest schema version of each.
+    /// The types that it can decode, with the newest schema version of each.
     const TYPES: &'static [(&'static str, u32)];
 
     /// The type of this event, as it is stored.
@@ -23,9 +28,18 @@ pub trait Event: Sized + Send + Sync + 'static {
     }
     /// The payload.
     fn encode(&self) -> Result<Bytes, CodecError>;
-    /// Decodes an event of `event_type` from a payload of the newest schema version. `Ok(None)`: this enum does not
-    /// know the type.
+    /// The tags that it is stored with: readers find it by them.
+    fn tags(&self) -> Result<Vec<Tag>, CodecError> {
+        Ok(Vec::new())
+    }
+    /// Decodes an event of `event_type` from a payload of the newest schema version. `Ok(None)`: the type is not one
+    /// of [`TYPES`](Self::TYPES).
     fn decode(event_type: &str, payload: &[u8]) -> Result<Option<Self>, CodecError>;
+    /// Turns the payload of an event of `event_type` from schema version `from` into the next version. What is stored
+    /// stays as it is. Numbers keep all their digits on the way.
+    fn upcast(event_type: &str, from: u32, payload: Json) -> Result<Json, CodecError> {
+        Err(Upcast::of(event_type, from, payload).missing())
+    }
 
     /// Whether [`decode`](Self::decode) knows the type.
     fn knows(event_type: &str) -> bool {
@@ -67,6 +81,15 @@ pub struct Recorded<E> {
     pub metadata: Metadata,
     /// The fact.
     pub event: E,
+}
+
+/// The fact.
+impl<E> Deref for Recorded<E> {
+    type Target = E;
+
+    fn deref(&self) -> &E {
+        &self.event
+    }
 }
 
 impl<E> Recorded<E> {

@@ -4,7 +4,6 @@ use crate::error::ModelError;
 use crate::identifier::{ModelName, check_identifier};
 use crate::unit::{SqlUnit, TableDefinition, TableUnit, Unit, try_out};
 use crate::{SqlProjection, TableProjection};
-use annals_aggregate::Upcasters;
 use annals_event::{Category, EventType};
 use annals_store::Filter;
 use std::{collections::BTreeSet, fmt, sync::Arc};
@@ -69,7 +68,6 @@ struct Inner {
     filter_hash: String,
     tables: Vec<TableDefinition>,
     units: Vec<Arc<dyn Unit>>,
-    upcasters: Upcasters,
 }
 
 impl ReadModel {
@@ -79,7 +77,6 @@ impl ReadModel {
             name: ModelName::new(name)?,
             fold_version: FoldVersion::new(1),
             units: Vec::new(),
-            upcasters: Upcasters::new(),
             categories: Vec::new(),
         })
     }
@@ -109,9 +106,6 @@ impl ReadModel {
     pub(crate) fn units(&self) -> &[Arc<dyn Unit>] {
         &self.0.units
     }
-    pub(crate) fn upcasters(&self) -> &Upcasters {
-        &self.0.upcasters
-    }
 }
 
 impl fmt::Debug for ReadModel {
@@ -126,7 +120,6 @@ pub struct ReadModelBuilder {
     name: ModelName,
     fold_version: FoldVersion,
     units: Vec<Arc<dyn Unit>>,
-    upcasters: Upcasters,
     categories: Vec<String>,
 }
 
@@ -145,11 +138,6 @@ impl ReadModelBuilder {
     /// Adds an SQL projection. It sees its own tables only: in what order projections of one model run is open.
     pub fn sql(mut self, projection: impl SqlProjection) -> Self {
         self.units.push(Arc::new(SqlUnit::new(projection)));
-        self
-    }
-    /// Turns older forms of events into the newest ones before they are folded.
-    pub fn upcasters(mut self, upcasters: Upcasters) -> Self {
-        self.upcasters = upcasters;
         self
     }
     /// Reads only streams of these categories; without this, of all. A category ends at the first `-` of a stream's name,
@@ -175,7 +163,6 @@ impl ReadModelBuilder {
             filter,
             tables,
             units: self.units,
-            upcasters: self.upcasters,
         })))
     }
 

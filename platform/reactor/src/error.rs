@@ -1,5 +1,5 @@
-use annals_aggregate::{LoadError, Panicked};
-use annals_event::{CodecError, Conflict, InvalidName, MarkName, Sequence};
+use annals_aggregate::LoadError;
+use annals_event::{CodecError, Conflict, InvalidName, MarkName, Panicked, Sequence};
 use annals_store::{Activity, AppendError, ReadError};
 
 /// Why a reactor stopped. Everything up to its mark has been handled, nothing after it has; it goes on from there

@@ -2,10 +2,10 @@
 //! in order; what stops the first of them is the plan's error, what stops a later one ends the plan before it.
 
 use crate::{Reaction, Reactor, ReactorError, Rejected};
-use annals_aggregate::{Aggregate, Context, Loaded, Repository, Upcasters, encode, guarded, stream_of};
+use annals_aggregate::{Aggregate, Context, Loaded, Repository, encode, stream_of};
 use annals_event::{
     CodecError, Event, EventBatch, EventId, EventRef, ExpectedVersion, InvalidName, Metadata, NewEvent,
-    Recorded, StreamName, StreamWrite, limits, record,
+    Recorded, StreamName, StreamWrite, guarded, limits, record,
 };
 use annals_telemetry::{Run, process_span};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -29,7 +29,7 @@ pub(crate) async fn plan<R: Reactor>(
     sources: &EventBatch,
 ) -> Result<Plan, ReactorError> {
     let mut targets = Targets::default();
-    let (reacted, unusable) = react(reactor, repository.upcasting(), sources, &mut targets)?;
+    let (reacted, unusable) = react(reactor, sources, &mut targets)?;
     let targets = targets.load(repository).await?;
     let mut outputs = Outputs { reactor, repository, targets, events: 0, bytes: 0 };
     for (done, source) in reacted.iter().enumerate() {
@@ -54,10 +54,9 @@ impl<R: Reactor> Source<R> {
     fn of(
         (index, event): (usize, EventRef<'_>),
         reactor: &R,
-        upcasters: &Upcasters,
         targets: &mut Targets,
     ) -> Result<Option<Self>, ReactorError> {
-        let Some(event) = decode::<R::Event>(&event, upcasters)? else { return Ok(None) };
+        let Some(event) = decode::<R::Event>(&event)? else { return Ok(None) };
         let reactions = at(&event, || reactor.react(&event))?.into_iter().map(|reaction| {
             let target = targets.index_of::<R::Target>(&reaction.id).map_err(|cause| {
                 let (sequence, stream, id) = (event.sequence, event.stream.to_string(), reaction.id.clone());
@@ -73,13 +72,12 @@ impl<R: Reactor> Source<R> {
 /// The source events up to the first one that nothing can be made of, and the index of that.
 fn react<R: Reactor>(
     reactor: &R,
-    upcasters: &Upcasters,
     sources: &EventBatch,
     targets: &mut Targets,
 ) -> Result<(Vec<Source<R>>, Option<usize>), ReactorError> {
     let mut reacted = Vec::with_capacity(sources.len());
     for (index, event) in sources.iter().enumerate() {
-        match Source::of((index, event), reactor, upcasters, targets) {
+        match Source::of((index, event), reactor, targets) {
             Ok(source) => reacted.extend(source),
             Err(error) if index == 0 => return Err(error),
             Err(_) => return Ok((reacted, Some(index))),
@@ -94,13 +92,10 @@ fn at<T, E>(event: &Recorded<E>, work: impl FnOnce() -> T) -> Result<T, ReactorE
     guarded(work).map_err(|cause| ReactorError::Panicked { sequence, stream: stream(), cause })
 }
 
-fn decode<E: Event>(
-    event: &EventRef<'_>,
-    upcasters: &Upcasters,
-) -> Result<Option<Recorded<E>>, ReactorError> {
+fn decode<E: Event>(event: &EventRef<'_>) -> Result<Option<Recorded<E>>, ReactorError> {
     let (sequence, stream) = (event.sequence(), || event.stream().to_owned());
     let failed = |cause| ReactorError::Codec { sequence, stream: stream(), cause };
-    let Some(decoded) = upcasters.decode(event).map_err(failed)? else { return Ok(None) };
+    let Some(decoded) = annals_event::decode(event).map_err(failed)? else { return Ok(None) };
     let recorded = Recorded::new(event, decoded);
     recorded.map(Some).map_err(|error| failed(CodecError::new(event.event_type(), error)))
 }

@@ -15,7 +15,7 @@
 
 mod possible;
 
-use crate::{Failure, Phase, ReplayCommand, ReplayEvent, ReplayId, ReplayMode, ReplayRefused};
+use crate::{Failure, Phase, ReplayCommand, ReplayEvent, ReplayId, ReplayMode, ReplayRefused, event};
 use annals_aggregate::Aggregate;
 use annals_event::Event;
 use annals_projection::{Difference, GenerationId, Plan};
@@ -97,24 +97,28 @@ impl Aggregate for Replay {
                     .as_ref()
                     .and_then(|plan| plan.snapshot.as_ref())
                     .map(|snapshot| snapshot.sequence.get());
-                self.step(Phase::Planned, || vec![ReplayEvent::RestoringBegun { generation, snapshot }])
+                self.step(Phase::Planned, || {
+                    vec![ReplayEvent::RestoringBegun(event::RestoringBegun { generation, snapshot })]
+                })
             }
-            Do::Fold { checkpoint } => {
-                self.step(Phase::Restoring, || vec![ReplayEvent::FoldingBegun { checkpoint }])
-            }
-            Do::CatchUp { checkpoint } => {
-                self.step(Phase::Folding, || vec![ReplayEvent::CatchingUpBegun { checkpoint }])
-            }
-            Do::Verify { checkpoint } => {
-                self.step(Phase::CatchingUp, || vec![ReplayEvent::VerifyingBegun { checkpoint }])
-            }
+            Do::Fold { checkpoint } => self.step(Phase::Restoring, || {
+                vec![ReplayEvent::FoldingBegun(event::FoldingBegun { checkpoint })]
+            }),
+            Do::CatchUp { checkpoint } => self.step(Phase::Folding, || {
+                vec![ReplayEvent::CatchingUpBegun(event::CatchingUpBegun { checkpoint })]
+            }),
+            Do::Verify { checkpoint } => self.step(Phase::CatchingUp, || {
+                vec![ReplayEvent::VerifyingBegun(event::VerifyingBegun { checkpoint })]
+            }),
             Do::RecordVerified(difference) => self.step(Phase::Verifying, || self.verified(difference)),
             Do::RecordPromoted { previous, checkpoint } => {
-                let promoted = |generation| ReplayEvent::Promoted { generation, previous, checkpoint };
+                let promoted =
+                    |generation| ReplayEvent::Promoted(event::Promoted { generation, previous, checkpoint });
                 self.step(Phase::Promoting, || self.candidate.map(promoted).into_iter().collect())
             }
             Do::RecordRolledBack { behind } => {
-                let rolled_back = |generation| ReplayEvent::RolledBack { generation, behind };
+                let rolled_back =
+                    |generation| ReplayEvent::RolledBack(event::RolledBack { generation, behind });
                 self.step(Phase::RollingBack, || self.previous.map(rolled_back).into_iter().collect())
             }
             Do::Supersede { by } => self.supersede(by),
@@ -135,52 +139,61 @@ impl Aggregate for Replay {
             self.make_unreadable(reason);
             return;
         }
+        self.take_in(event);
+    }
+}
+
+impl Replay {
+    /// Takes in an event that is possible.
+    fn take_in(&mut self, event: &ReplayEvent) {
         match event {
-            ReplayEvent::Requested { read_model, from, mode } => {
+            ReplayEvent::Requested(event::Requested { read_model, from, mode }) => {
                 self.read_model.clone_from(read_model);
                 (self.from, self.mode, self.phase) = (*from, *mode, Phase::Requested);
             }
-            ReplayEvent::Planned { plan } => {
+            ReplayEvent::Planned(event::Planned { plan }) => {
                 self.plan = Some(plan.clone());
                 self.phase = Phase::Planned;
             }
-            ReplayEvent::RestoringBegun { generation, .. } => {
+            ReplayEvent::RestoringBegun(event::RestoringBegun { generation, .. }) => {
                 self.candidate = Some(*generation);
                 self.phase = Phase::Restoring;
             }
-            ReplayEvent::FoldingBegun { .. } => self.phase = Phase::Folding,
-            ReplayEvent::CatchingUpBegun { .. } => self.phase = Phase::CatchingUp,
-            ReplayEvent::VerifyingBegun { .. } => self.phase = Phase::Verifying,
-            ReplayEvent::Verified { difference } => {
+            ReplayEvent::FoldingBegun(_) => self.phase = Phase::Folding,
+            ReplayEvent::CatchingUpBegun(_) => self.phase = Phase::CatchingUp,
+            ReplayEvent::VerifyingBegun(_) => self.phase = Phase::Verifying,
+            ReplayEvent::Verified(event::Verified { difference }) => {
                 self.difference = Some(difference.clone());
                 self.phase = Phase::Ready;
             }
-            ReplayEvent::PromotionRequested {} => self.phase = Phase::Promoting,
-            ReplayEvent::Promoted { previous, .. } => {
+            ReplayEvent::PromotionRequested(event::PromotionRequested {}) => self.phase = Phase::Promoting,
+            ReplayEvent::Promoted(event::Promoted { previous, .. }) => {
                 self.previous = *previous;
                 self.phase = Phase::Promoted;
             }
-            ReplayEvent::RollbackRequested {} => {
+            ReplayEvent::RollbackRequested(event::RollbackRequested {}) => {
                 self.failure = None;
                 self.phase = Phase::RollingBack;
             }
-            ReplayEvent::RollbackFailed { reason } => {
+            ReplayEvent::RollbackFailed(event::RollbackFailed { reason }) => {
                 self.failure = Some(Failure { phase: self.phase, reason: reason.clone() });
                 self.phase = Phase::Promoted;
             }
-            ReplayEvent::RolledBack { behind, .. } => {
+            ReplayEvent::RolledBack(event::RolledBack { behind, .. }) => {
                 self.rolled_back_behind = Some(*behind);
                 self.phase = Phase::RolledBack;
             }
-            ReplayEvent::Retired { .. } => self.phase = Phase::Retired,
-            ReplayEvent::Cancelled {} => self.phase = Phase::Cancelled,
-            ReplayEvent::Superseded { by } => {
+            ReplayEvent::Retired(_) => self.phase = Phase::Retired,
+            ReplayEvent::Cancelled(event::Cancelled {}) => self.phase = Phase::Cancelled,
+            ReplayEvent::Superseded(event::Superseded { by }) => {
                 self.superseded_by = Some(by.clone());
                 self.phase = Phase::Superseded;
             }
-            ReplayEvent::Discarded { .. } => self.discarded = true,
-            ReplayEvent::DiscardFailed { reason, .. } => self.discard_failure = Some(reason.clone()),
-            ReplayEvent::Failed { failure } => {
+            ReplayEvent::Discarded(_) => self.discarded = true,
+            ReplayEvent::DiscardFailed(event::DiscardFailed { reason, .. }) => {
+                self.discard_failure = Some(reason.clone())
+            }
+            ReplayEvent::Failed(event::Failed { failure }) => {
                 self.failure = Some(failure.clone());
                 self.phase = Phase::Failed;
             }
@@ -224,7 +237,9 @@ impl Replay {
     }
 
     fn discarded(&self) -> Vec<ReplayEvent> {
-        let discarded = |leftover: Leftover| ReplayEvent::Discarded { generation: leftover.generation() };
+        let discarded = |leftover: Leftover| {
+            ReplayEvent::Discarded(event::Discarded { generation: leftover.generation() })
+        };
         self.leftover().map(discarded).into_iter().collect()
     }
 
@@ -236,7 +251,7 @@ impl Replay {
     ) -> Result<Vec<ReplayEvent>, ReplayRefused> {
         let same = (&self.read_model, self.from, self.mode) == (&read_model, from, mode);
         match self.phase {
-            Phase::Unknown => Ok(vec![ReplayEvent::Requested { read_model, from, mode }]),
+            Phase::Unknown => Ok(vec![ReplayEvent::Requested(event::Requested { read_model, from, mode })]),
             _ if same => Ok(vec![]),
             _ => Err(ReplayRefused::AlreadyRequested),
         }
@@ -244,8 +259,10 @@ impl Replay {
 
     fn planned(&self, plan: Plan) -> Vec<ReplayEvent> {
         let refusal = plan.refusal.clone();
-        let failure = |reason| ReplayEvent::Failed { failure: Failure { phase: Phase::Planned, reason } };
-        std::iter::once(ReplayEvent::Planned { plan }).chain(refusal.map(failure)).collect()
+        let failure = |reason| {
+            ReplayEvent::Failed(event::Failed { failure: Failure { phase: Phase::Planned, reason } })
+        };
+        std::iter::once(ReplayEvent::Planned(event::Planned { plan })).chain(refusal.map(failure)).collect()
     }
 
     fn verified(&self, difference: Difference) -> Vec<ReplayEvent> {
@@ -254,13 +271,15 @@ impl Replay {
             ReplayMode::PromoteIfIdentical => difference.is_none(),
             ReplayMode::Promote => true,
         };
-        let verified = ReplayEvent::Verified { difference };
-        std::iter::once(verified).chain(promote.then_some(ReplayEvent::PromotionRequested {})).collect()
+        let verified = ReplayEvent::Verified(event::Verified { difference });
+        std::iter::once(verified)
+            .chain(promote.then_some(ReplayEvent::PromotionRequested(event::PromotionRequested {})))
+            .collect()
     }
 
     fn promote(&self) -> Result<Vec<ReplayEvent>, ReplayRefused> {
         match self.phase {
-            Phase::Ready => Ok(vec![ReplayEvent::PromotionRequested {}]),
+            Phase::Ready => Ok(vec![ReplayEvent::PromotionRequested(event::PromotionRequested {})]),
             Phase::Promoting | Phase::Promoted => Ok(vec![]),
             phase => Err(refused(phase, "only a ready one, whose candidate was verified, can be promoted")),
         }
@@ -269,21 +288,23 @@ impl Replay {
     fn cancel(&self) -> Result<Vec<ReplayEvent>, ReplayRefused> {
         match self.phase {
             Phase::Cancelled => Ok(vec![]),
-            _ if self.can_end_early() => Ok(vec![ReplayEvent::Cancelled {}]),
+            _ if self.can_end_early() => Ok(vec![ReplayEvent::Cancelled(event::Cancelled {})]),
             phase => Err(refused(phase, "it is too late to cancel it; a promoted one can be rolled back")),
         }
     }
 
     fn supersede(&self, by: ReplayId) -> Result<Vec<ReplayEvent>, ReplayRefused> {
         match self.phase {
-            Phase::Ready => Ok(vec![ReplayEvent::Superseded { by: by.to_string() }]),
+            Phase::Ready => Ok(vec![ReplayEvent::Superseded(event::Superseded { by: by.to_string() })]),
             phase => Err(refused(phase, "only a ready one is superseded")),
         }
     }
 
     fn roll_back(&self) -> Result<Vec<ReplayEvent>, ReplayRefused> {
         match (self.phase, &self.previous) {
-            (Phase::Promoted, Some(_)) => Ok(vec![ReplayEvent::RollbackRequested {}]),
+            (Phase::Promoted, Some(_)) => {
+                Ok(vec![ReplayEvent::RollbackRequested(event::RollbackRequested {})])
+            }
             (Phase::Promoted, None) => Err(refused(Phase::Promoted, "its previous generation is gone")),
             (Phase::RollingBack | Phase::RolledBack, _) => Ok(vec![]),
             (phase, _) => Err(refused(phase, "only a promoted one can be rolled back")),
@@ -292,7 +313,9 @@ impl Replay {
 
     fn retire(&self) -> Result<Vec<ReplayEvent>, ReplayRefused> {
         match (self.phase, &self.previous) {
-            (Phase::Promoted, Some(generation)) => Ok(vec![ReplayEvent::Retired { generation: *generation }]),
+            (Phase::Promoted, Some(generation)) => {
+                Ok(vec![ReplayEvent::Retired(event::Retired { generation: *generation })])
+            }
             (Phase::Retired, _) => Ok(vec![]),
             (phase, _) => {
                 Err(refused(phase, "only the previous generation of a promoted one can be retired"))
@@ -304,7 +327,7 @@ impl Replay {
         match self.phase {
             phase if phase != step => Ok(vec![]),
             phase if self.can_end_early() || phase == Phase::Promoting => {
-                Ok(vec![ReplayEvent::Failed { failure: Failure { phase, reason } }])
+                Ok(vec![ReplayEvent::Failed(event::Failed { failure: Failure { phase, reason } })])
             }
             phase => Err(refused(phase, "it has ended already")),
         }
@@ -312,15 +335,16 @@ impl Replay {
 
     fn fail_rollback(&self, reason: String) -> Result<Vec<ReplayEvent>, ReplayRefused> {
         match self.phase {
-            Phase::RollingBack => Ok(vec![ReplayEvent::RollbackFailed { reason }]),
+            Phase::RollingBack => Ok(vec![ReplayEvent::RollbackFailed(event::RollbackFailed { reason })]),
             Phase::Promoted => Ok(vec![]),
             phase => Err(refused(phase, "nobody asked for a rollback")),
         }
     }
 
     fn fail_discard(&self, reason: String) -> Vec<ReplayEvent> {
-        let failed =
-            |leftover: Leftover| ReplayEvent::DiscardFailed { generation: leftover.generation(), reason };
+        let failed = |leftover: Leftover| {
+            ReplayEvent::DiscardFailed(event::DiscardFailed { generation: leftover.generation(), reason })
+        };
         self.leftover().map(failed).into_iter().collect()
     }
 

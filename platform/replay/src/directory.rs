@@ -11,7 +11,7 @@
 //! list is built, and takes the place of the old one once it is complete.
 
 use crate::{Phase, Replay, ReplayId, WorkerError};
-use annals_aggregate::{Aggregate, LoadError, Loaded, Upcasters};
+use annals_aggregate::{Aggregate, LoadError, Loaded};
 use annals_event::{Category, EventBatch, EventRef, Sequence, StreamName, Timestamp, Version};
 use annals_store::{
     Activity, Backoff, ConsumerBoard, ConsumerState, Delivery, EventStore, Filter, Head, LogMismatch,
@@ -96,7 +96,7 @@ impl Entry {
 
     /// After an event that cannot be read nothing comes in.
     fn fold(&mut self, id: ReplayId, event: &EventBatch) {
-        let folded = self.loaded.fold(event, &Upcasters::new());
+        let folded = self.loaded.fold(event);
         let reason = folded.err().map(|error| error.to_string());
         if let Some(reason) = reason.as_ref().or(self.loaded.state.unreadable.as_ref()) {
             tracing::warn!(replay = %id, %reason, "the replay cannot be read by this release and is skipped");

@@ -35,7 +35,7 @@ mod board;
 mod command;
 mod directory;
 mod error;
-mod event;
+pub mod event;
 mod id;
 mod phase;
 mod progress;

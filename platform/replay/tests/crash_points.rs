@@ -44,16 +44,14 @@ async fn a_worker_dead_at_any_step_of_a_candidate_has_a_successor_that_ends_it()
             fail::remove(point);
             let flipped = generations.live().await.unwrap() != before;
             assert_eq!(flipped, point == "pointer-moved", "{point}");
-            assert!(
-                !world.history(id).await.iter().any(|event| matches!(event, ReplayEvent::Promoted { .. }))
-            );
+            assert!(!world.history(id).await.iter().any(|event| matches!(event, ReplayEvent::Promoted(_))));
 
             let working = world.work(&model()).await;
             let replay = working.promoted(id).await.replay;
             assert_eq!(replay.previous, Some(before.generation), "{point} {round}");
             assert_eq!(generations.live().await.unwrap().generation, id.candidate());
             let promotions = world.history(id).await;
-            let promotions = promotions.iter().filter(|event| matches!(event, ReplayEvent::Promoted { .. }));
+            let promotions = promotions.iter().filter(|event| matches!(event, ReplayEvent::Promoted(_)));
             assert_eq!(promotions.count(), 1);
             assert_eq!(projecting.rows_at(head).await, rows);
             working.stop().await;

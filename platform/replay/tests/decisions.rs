@@ -5,7 +5,7 @@ use annals_aggregate::testing::given;
 use annals_event::Sequence;
 use annals_projection::{Difference, GenerationId, Plan, PlannedSnapshot, SnapshotName};
 use annals_replay::{
-    Failure, Phase, Replay, ReplayCommand, ReplayEvent, ReplayId, ReplayMode, ReplayRefused,
+    Failure, Phase, Replay, ReplayCommand, ReplayEvent, ReplayId, ReplayMode, ReplayRefused, event,
 };
 use std::sync::LazyLock;
 
@@ -14,7 +14,7 @@ static PREVIOUS: LazyLock<GenerationId> = LazyLock::new(GenerationId::generate);
 static CANDIDATE: LazyLock<GenerationId> = LazyLock::new(GenerationId::generate);
 
 fn requested(mode: ReplayMode) -> ReplayEvent {
-    ReplayEvent::Requested { read_model: "customers".into(), from: 100, mode }
+    ReplayEvent::Requested(event::Requested { read_model: "customers".into(), from: 100, mode })
 }
 fn plan() -> Plan {
     Plan {
@@ -33,22 +33,26 @@ fn refused(phase: Phase) -> impl FnOnce(&ReplayRefused) -> bool {
 fn verifying(mode: ReplayMode) -> Vec<ReplayEvent> {
     vec![
         requested(mode),
-        ReplayEvent::Planned { plan: plan() },
-        ReplayEvent::RestoringBegun { generation: *CANDIDATE, snapshot: Some(90) },
-        ReplayEvent::FoldingBegun { checkpoint: 90 },
-        ReplayEvent::CatchingUpBegun { checkpoint: 200 },
-        ReplayEvent::VerifyingBegun { checkpoint: 205 },
+        ReplayEvent::Planned(event::Planned { plan: plan() }),
+        ReplayEvent::RestoringBegun(event::RestoringBegun { generation: *CANDIDATE, snapshot: Some(90) }),
+        ReplayEvent::FoldingBegun(event::FoldingBegun { checkpoint: 90 }),
+        ReplayEvent::CatchingUpBegun(event::CatchingUpBegun { checkpoint: 200 }),
+        ReplayEvent::VerifyingBegun(event::VerifyingBegun { checkpoint: 205 }),
     ]
 }
 fn ready() -> Vec<ReplayEvent> {
     let mut events = verifying(ReplayMode::Build);
-    events.push(ReplayEvent::Verified { difference: Difference::default() });
+    events.push(ReplayEvent::Verified(event::Verified { difference: Difference::default() }));
     events
 }
 fn promoted() -> Vec<ReplayEvent> {
     let mut events = ready();
-    events.push(ReplayEvent::PromotionRequested {});
-    events.push(ReplayEvent::Promoted { generation: *CANDIDATE, previous: Some(*PREVIOUS), checkpoint: 210 });
+    events.push(ReplayEvent::PromotionRequested(event::PromotionRequested {}));
+    events.push(ReplayEvent::Promoted(event::Promoted {
+        generation: *CANDIDATE,
+        previous: Some(*PREVIOUS),
+        checkpoint: 210,
+    }));
     events
 }
 
@@ -68,15 +72,16 @@ fn a_request_is_made_once_and_cannot_change() {
 fn a_refused_plan_fails_the_replay_before_anything_is_touched() {
     let refusal = Plan { refusal: Some("events below 50 are gone".into()), ..plan() };
     let failure = Failure { phase: Phase::Planned, reason: "events below 50 are gone".into() };
-    given::<Replay>([requested(ReplayMode::Build)])
-        .when(ReplayCommand::Plan(refusal.clone()))
-        .then([ReplayEvent::Planned { plan: refusal }, ReplayEvent::Failed { failure }]);
+    given::<Replay>([requested(ReplayMode::Build)]).when(ReplayCommand::Plan(refusal.clone())).then([
+        ReplayEvent::Planned(event::Planned { plan: refusal }),
+        ReplayEvent::Failed(event::Failed { failure }),
+    ]);
 }
 
 #[test]
 fn a_dry_run_is_over_once_it_is_planned() {
     let planned = |mode| given::<Replay>([requested(mode)]).when(ReplayCommand::Plan(plan()));
-    let planned = |mode| planned(mode).then([ReplayEvent::Planned { plan: plan() }]).state();
+    let planned = |mode| planned(mode).then([ReplayEvent::Planned(event::Planned { plan: plan() })]).state();
     assert!(!planned(ReplayMode::Plan).is_due());
     assert!(planned(ReplayMode::Build).is_due());
 }
@@ -95,7 +100,7 @@ fn the_mode_decides_what_follows_on_verifying() {
     let differs = Difference { changed: 1, ..Difference::default() };
     let after = |mode, difference: &Difference| {
         let verified = ReplayCommand::RecordVerified(difference.clone());
-        let events = [ReplayEvent::Verified { difference: difference.clone() }];
+        let events = [ReplayEvent::Verified(event::Verified { difference: difference.clone() })];
         (given::<Replay>(verifying(mode)).when(verified), events)
     };
     for (mode, difference) in
@@ -108,13 +113,20 @@ fn the_mode_decides_what_follows_on_verifying() {
         [(ReplayMode::PromoteIfIdentical, &Difference::default()), (ReplayMode::Promote, &differs)]
     {
         let (when, [verified]) = after(mode, difference);
-        assert_eq!(when.then([verified, ReplayEvent::PromotionRequested {}]).state().phase, Phase::Promoting);
+        assert_eq!(
+            when.then([verified, ReplayEvent::PromotionRequested(event::PromotionRequested {})])
+                .state()
+                .phase,
+            Phase::Promoting
+        );
     }
 }
 
 #[test]
 fn only_a_ready_replay_is_promoted() {
-    given::<Replay>(ready()).when(ReplayCommand::Promote).then([ReplayEvent::PromotionRequested {}]);
+    given::<Replay>(ready())
+        .when(ReplayCommand::Promote)
+        .then([ReplayEvent::PromotionRequested(event::PromotionRequested {})]);
     given::<Replay>(verifying(ReplayMode::Build))
         .when(ReplayCommand::Promote)
         .then_error_that(refused(Phase::Verifying));
@@ -125,13 +137,13 @@ fn only_a_ready_replay_is_promoted() {
 fn a_cancelled_replay_takes_no_step_but_to_remove_its_candidate() {
     let cancelled = || {
         let mut events = verifying(ReplayMode::Promote);
-        events.push(ReplayEvent::Cancelled {});
+        events.push(ReplayEvent::Cancelled(event::Cancelled {}));
         given::<Replay>(events)
     };
     cancelled().when(ReplayCommand::Cancel).then_nothing();
     let verified = ReplayCommand::RecordVerified(Difference::default());
     cancelled().when(verified).then_error_that(refused(Phase::Cancelled));
-    let discarded = ReplayEvent::Discarded { generation: *CANDIDATE };
+    let discarded = ReplayEvent::Discarded(event::Discarded { generation: *CANDIDATE });
     let state = cancelled().when(ReplayCommand::RecordDiscarded).then([discarded]).state();
     assert!(!state.is_due());
 }
@@ -139,10 +151,10 @@ fn a_cancelled_replay_takes_no_step_but_to_remove_its_candidate() {
 #[test]
 fn it_is_too_late_to_cancel_once_the_promotion_was_requested() {
     let mut promoting = ready();
-    promoting.push(ReplayEvent::PromotionRequested {});
+    promoting.push(ReplayEvent::PromotionRequested(event::PromotionRequested {}));
     given::<Replay>(promoting).when(ReplayCommand::Cancel).then_error_that(refused(Phase::Promoting));
     given::<Replay>(promoted()).when(ReplayCommand::Cancel).then_error_that(refused(Phase::Promoted));
-    given::<Replay>(ready()).when(ReplayCommand::Cancel).then([ReplayEvent::Cancelled {}]);
+    given::<Replay>(ready()).when(ReplayCommand::Cancel).then([ReplayEvent::Cancelled(event::Cancelled {})]);
 }
 
 #[test]
@@ -150,14 +162,14 @@ fn a_promoted_replay_is_rolled_back_or_its_predecessor_is_retired() {
     given::<Replay>(ready()).when(ReplayCommand::RollBack).then_error_that(refused(Phase::Ready));
     given::<Replay>(promoted())
         .when(ReplayCommand::RollBack)
-        .then([ReplayEvent::RollbackRequested {}])
+        .then([ReplayEvent::RollbackRequested(event::RollbackRequested {})])
         .when(ReplayCommand::RecordRolledBack { behind: 7 })
-        .then([ReplayEvent::RolledBack { generation: *PREVIOUS, behind: 7 }])
+        .then([ReplayEvent::RolledBack(event::RolledBack { generation: *PREVIOUS, behind: 7 })])
         .when(ReplayCommand::Retire)
         .then_error_that(refused(Phase::RolledBack));
     given::<Replay>(promoted())
         .when(ReplayCommand::Retire)
-        .then([ReplayEvent::Retired { generation: *PREVIOUS }])
+        .then([ReplayEvent::Retired(event::Retired { generation: *PREVIOUS })])
         .when(ReplayCommand::RollBack)
         .then_error_that(refused(Phase::Retired));
 }
@@ -167,9 +179,9 @@ fn a_rollback_that_is_not_possible_leaves_what_was_promoted() {
     let failed = ReplayCommand::FailRollback { reason: "it is gone".into() };
     let state = given::<Replay>(promoted())
         .when(ReplayCommand::RollBack)
-        .then([ReplayEvent::RollbackRequested {}])
+        .then([ReplayEvent::RollbackRequested(event::RollbackRequested {})])
         .when(failed.clone())
-        .then([ReplayEvent::RollbackFailed { reason: "it is gone".into() }])
+        .then([ReplayEvent::RollbackFailed(event::RollbackFailed { reason: "it is gone".into() })])
         .when(failed)
         .then_nothing()
         .state();
@@ -180,15 +192,15 @@ fn a_rollback_that_is_not_possible_leaves_what_was_promoted() {
 #[test]
 fn an_impossible_promotion_fails_the_replay_and_discards_its_candidate() {
     let mut promoting = ready();
-    promoting.push(ReplayEvent::PromotionRequested {});
+    promoting.push(ReplayEvent::PromotionRequested(event::PromotionRequested {}));
     let failure = Failure { phase: Phase::Promoting, reason: "other fold".into() };
     given::<Replay>(promoting)
         .when(ReplayCommand::Fail { phase: Phase::Folding, reason: "a slower worker's".into() })
         .then_nothing()
         .when(ReplayCommand::Fail { phase: Phase::Promoting, reason: "other fold".into() })
-        .then([ReplayEvent::Failed { failure }])
+        .then([ReplayEvent::Failed(event::Failed { failure })])
         .when(ReplayCommand::RecordDiscarded)
-        .then([ReplayEvent::Discarded { generation: *CANDIDATE }]);
+        .then([ReplayEvent::Discarded(event::Discarded { generation: *CANDIDATE })]);
 }
 
 #[test]
@@ -198,9 +210,9 @@ fn only_a_ready_replay_is_superseded_and_its_candidate_is_discarded() {
     given::<Replay>(promoted()).when(supersede()).then_error_that(refused(Phase::Promoted));
     let state = given::<Replay>(ready())
         .when(supersede())
-        .then([ReplayEvent::Superseded { by: by.to_string() }])
+        .then([ReplayEvent::Superseded(event::Superseded { by: by.to_string() })])
         .when(ReplayCommand::RecordDiscarded)
-        .then([ReplayEvent::Discarded { generation: *CANDIDATE }])
+        .then([ReplayEvent::Discarded(event::Discarded { generation: *CANDIDATE })])
         .state();
     assert!(!state.is_due());
 }
@@ -208,9 +220,12 @@ fn only_a_ready_replay_is_superseded_and_its_candidate_is_discarded() {
 #[test]
 fn a_generation_that_cannot_be_discarded_is_not_tried_for_ever() {
     let mut cancelled = ready();
-    cancelled.push(ReplayEvent::Cancelled {});
+    cancelled.push(ReplayEvent::Cancelled(event::Cancelled {}));
     let failed = ReplayCommand::FailDiscard { reason: "it is live".into() };
-    let event = ReplayEvent::DiscardFailed { generation: *CANDIDATE, reason: "it is live".into() };
+    let event = ReplayEvent::DiscardFailed(event::DiscardFailed {
+        generation: *CANDIDATE,
+        reason: "it is live".into(),
+    });
     let state =
         given::<Replay>(cancelled).when(failed.clone()).then([event]).when(failed).then_nothing().state();
     assert!(!state.is_due());
@@ -219,8 +234,12 @@ fn a_generation_that_cannot_be_discarded_is_not_tried_for_ever() {
 #[test]
 fn a_promotion_without_a_previous_generation_cannot_be_undone() {
     let mut promoted = ready();
-    promoted.push(ReplayEvent::PromotionRequested {});
-    promoted.push(ReplayEvent::Promoted { generation: *CANDIDATE, previous: None, checkpoint: 210 });
+    promoted.push(ReplayEvent::PromotionRequested(event::PromotionRequested {}));
+    promoted.push(ReplayEvent::Promoted(event::Promoted {
+        generation: *CANDIDATE,
+        previous: None,
+        checkpoint: 210,
+    }));
     given::<Replay>(promoted.clone()).when(ReplayCommand::RollBack).then_error_that(refused(Phase::Promoted));
     given::<Replay>(promoted).when(ReplayCommand::Retire).then_error_that(refused(Phase::Promoted));
 }

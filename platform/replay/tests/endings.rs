@@ -7,7 +7,9 @@ mod support;
 use annals_aggregate::{Context, Repository};
 use annals_event::Sequence;
 use annals_projection::{GenerationError, GenerationState, Live};
-use annals_replay::{Phase, Replay, ReplayError, ReplayEvent, ReplayId, ReplayMode, ReplayRefused, Replays};
+use annals_replay::{
+    Phase, Replay, ReplayError, ReplayEvent, ReplayId, ReplayMode, ReplayRefused, Replays, event,
+};
 use std::time::Duration;
 use support::{
     CUSTOMERS, Fold, Projecting, Queries, STEPS, Stage, Trap, Worker, World, model, model_of, orders, until,
@@ -32,10 +34,13 @@ async fn nothing_is_left_of(world: &World, id: ReplayId, before: &(Live, Vec<std
     assert_eq!((generations.live().await.unwrap(), world.files()), *before);
     assert_eq!(generations.list().await.unwrap().len(), 1);
     let history = world.history(id).await;
-    let made = history.iter().any(|event| matches!(event, ReplayEvent::RestoringBegun { .. }));
-    let gone = ReplayEvent::Discarded { generation: id.candidate() };
+    let made = history.iter().any(|event| matches!(event, ReplayEvent::RestoringBegun(_)));
+    let gone = ReplayEvent::Discarded(event::Discarded { generation: id.candidate() });
     assert_eq!(history.last() == Some(&gone), made, "{history:?}");
-    assert_eq!(history.iter().filter(|event| matches!(event, ReplayEvent::Cancelled {})).count(), 1);
+    assert_eq!(
+        history.iter().filter(|event| matches!(event, ReplayEvent::Cancelled(event::Cancelled {}))).count(),
+        1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,7 +170,10 @@ async fn a_rollback_to_another_fold_gives_its_rows_and_says_how_far_behind() {
     assert_eq!(reader.checkpoint(), frozen_at);
     // The log's last event was then the very wish to roll back.
     let history = Repository::<Replay>::new(world.store.clone()).history(&id.to_string()).await.unwrap();
-    let asked = history.iter().find(|event| event.event == ReplayEvent::RollbackRequested {}).unwrap();
+    let asked = history
+        .iter()
+        .find(|event| event.event == ReplayEvent::RollbackRequested(event::RollbackRequested {}))
+        .unwrap();
     assert_eq!(replay.rolled_back_behind, Some(asked.sequence.get() - frozen_at.get()));
     drop(reader);
     working.stop().await;

@@ -6,7 +6,7 @@ mod support;
 
 use annals_event::Sequence;
 use annals_projection::ReadModel;
-use annals_replay::{ReplayEvent, ReplayId, ReplayMode};
+use annals_replay::{ReplayEvent, ReplayId, ReplayMode, event};
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use support::{
     CUSTOMERS, Projecting, Queries, Rows, STEPS, Stage, Trap, Worker, World, Writing, model, orders, until,
@@ -36,15 +36,14 @@ async fn promoted_once(world: &World, model: &ReadModel, id: ReplayId) {
 async fn once_in_the_log(world: &World, id: ReplayId) {
     let history = world.history(id).await;
     let promotions = history.iter().filter_map(|event| match event {
-        ReplayEvent::Promoted { generation, previous, .. } => Some((*generation, *previous)),
+        ReplayEvent::Promoted(event::Promoted { generation, previous, .. }) => Some((*generation, *previous)),
         _ => None,
     });
     let promotions: Vec<_> = promotions.collect();
     assert_eq!(promotions.len(), 1, "{history:?}");
     assert_eq!(promotions[0].0, id.candidate());
     assert!(promotions[0].1.is_some_and(|previous| previous != id.candidate()));
-    let candidates =
-        history.iter().filter(|event| matches!(event, ReplayEvent::RestoringBegun { .. })).count();
+    let candidates = history.iter().filter(|event| matches!(event, ReplayEvent::RestoringBegun(_))).count();
     assert_eq!(candidates, 1, "{history:?}");
 }
 

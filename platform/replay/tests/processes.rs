@@ -144,7 +144,7 @@ async fn a_process_killed_in_any_phase_has_its_replay_finished_by_the_next() {
 
             let world = opened(folder).await;
             let history = world.history(id).await;
-            let promoted = history.iter().filter(|event| matches!(event, ReplayEvent::Promoted { .. }));
+            let promoted = history.iter().filter(|event| matches!(event, ReplayEvent::Promoted(_)));
             assert_eq!(promoted.count(), 1, "{history:?}");
             let generations = world.generations(&model()).await;
             let live = generations.live().await.unwrap().generation;

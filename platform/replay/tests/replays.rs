@@ -468,7 +468,7 @@ async fn waited_for(error: ReadError) {
     working.promoted(id).await;
     let head = world.append(&orders(1_000, 100, 50)).await.max(head);
     assert_eq!(projecting.rows_at(head).await, world.fresh_fold(&model).await);
-    let promoted = |event: &ReplayEvent| matches!(event, ReplayEvent::Promoted { .. });
+    let promoted = |event: &ReplayEvent| matches!(event, ReplayEvent::Promoted(_));
     assert_eq!(world.history(id).await.iter().filter(|event| promoted(event)).count(), 1);
     working.stop().await;
     projecting.stop().await;

@@ -8,9 +8,9 @@
 //! use annals::prelude::*;
 //!
 //! #[derive(Debug, PartialEq, Event)]
-//! enum CounterEvent {
-//!     #[event(type = "counter.raised", version = 1)]
-//!     Raised { by: u32 },
+//! #[event(type = "counter.raised", version = 1)]
+//! struct Raised {
+//!     by: u32,
 //! }
 //!
 //! #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,22 +27,21 @@
 //!
 //! impl Aggregate for Counter {
 //!     const CATEGORY: &'static str = "counter";
-//!     type Event = CounterEvent;
+//!     type Event = Raised;
 //!     type Command = u32;
 //!     type Error = Overflow;
 //!
-//!     fn decide(&self, by: u32) -> Result<Vec<CounterEvent>, Overflow> {
+//!     fn decide(&self, by: u32) -> Result<Vec<Raised>, Overflow> {
 //!         self.value.checked_add(by).ok_or(Overflow)?;
-//!         Ok(vec![CounterEvent::Raised { by }])
+//!         Ok(vec![Raised { by }])
 //!     }
-//!     fn evolve(&mut self, event: &CounterEvent) {
-//!         let CounterEvent::Raised { by } = event;
-//!         self.value += by;
+//!     fn evolve(&mut self, event: &Raised) {
+//!         self.value += event.by;
 //!     }
 //! }
 //!
-//! given::<Counter>([CounterEvent::Raised { by: 1 }]).when(2).then([CounterEvent::Raised { by: 2 }]);
-//! given::<Counter>([CounterEvent::Raised { by: u32::MAX }]).when(1).then_error(Overflow);
+//! given::<Counter>([Raised { by: 1 }]).when(2).then([Raised { by: 2 }]);
+//! given::<Counter>([Raised { by: u32::MAX }]).when(1).then_error(Overflow);
 //! ```
 
 pub use annals_derive::{Event, Table};
@@ -54,7 +53,7 @@ pub mod event {
         EventBatchBuilder, EventId, EventRef, EventType, ExpectedVersion, Fingerprint, InvalidAppend,
         InvalidName, InvalidTraceParent, LogId, MarkName, MarkUpdate, Metadata, NewEvent, Opening, Receipt,
         Recorded, RecordedEvent, RequestId, Requirement, Sequence, SequenceRange, StreamName, StreamWrite,
-        Tag, TimeOutOfReach, Timestamp, TraceContext, Version, json, limits,
+        Tag, TimeOutOfReach, Timestamp, TraceContext, Version, decode, json, limits,
     };
 }
 
@@ -68,12 +67,11 @@ pub mod store {
     };
 }
 
-/// Decisions: aggregates, the repository that executes commands on them, snapshots, upcasting.
+/// Decisions: aggregates, the repository that executes commands on them, snapshots.
 pub mod aggregate {
     pub use annals_aggregate::{
         Aggregate, Context, Emitted, ExecuteError, Executed, FoldError, FolderSnapshots, LoadError, Loaded,
-        Repository, Snapshot, SnapshotError, SnapshotSchema, SnapshotStore, Upcasters, encode, stream_of,
-        testing,
+        Repository, Snapshot, SnapshotError, SnapshotSchema, SnapshotStore, encode, stream_of, testing,
     };
 }
 
@@ -134,7 +132,7 @@ pub mod telemetry {
 /// What nearly every service needs.
 pub mod prelude {
     pub use crate::aggregate::testing::given;
-    pub use crate::aggregate::{Aggregate, Context, ExecuteError, Repository, Upcasters};
+    pub use crate::aggregate::{Aggregate, Context, ExecuteError, Repository};
     pub use crate::event::{Event, Recorded, Sequence, Version};
     pub use crate::projection::{
         ApplyError, Catalog, Projector, ProjectorHandle, ProjectorOptions, ReadModel, SqlProjection, Table,
@@ -159,9 +157,14 @@ pub mod __private {
 ///
 /// ```
 /// #[derive(annals::Event)]
+/// #[event(type = "order.placed", version = 2)]
+/// #[upcast(1, rename(order = order_id))]
+/// struct Placed {
+///     order_id: String,
+/// }
+/// #[derive(annals::Event)]
 /// enum OrderEvent {
-///     #[event(type = "order.placed", version = 1)]
-///     Placed { order_id: String },
+///     Placed(Placed),
 /// }
 /// #[derive(Clone, PartialEq, annals::Table)]
 /// #[table(name = "sales")]
@@ -172,8 +175,22 @@ pub mod __private {
 /// ```
 /// ```compile_fail
 /// #[derive(annals::Event)]
+/// #[event(type = "order.placed", version = 2)]
+/// struct Placed {
+///     order_id: String,
+/// }
+/// ```
+/// ```compile_fail
+/// #[derive(annals::Event)]
+/// #[event(type = "order.placed", version = 1)]
+/// struct Placed;
+/// #[derive(annals::Event)]
+/// #[event(type = "order.placed", version = 1)]
+/// struct PlacedAgain;
+/// #[derive(annals::Event)]
 /// enum OrderEvent {
-///     Placed { order_id: String },
+///     Placed(Placed),
+///     Again(PlacedAgain),
 /// }
 /// ```
 /// ```compile_fail

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::cast_precision_loss, reason = "tests")]
 
 use annals::aggregate::Executed;
-use annals::event::json::{Json, JsonError};
 use annals::event::{Append, EventType, ExpectedVersion, NewEvent, RequestId, StreamName};
 use annals::prelude::*;
 use annals::store::{AppendError, GappedStore};
@@ -32,43 +31,105 @@ struct Sample {
 }
 
 #[derive(Clone, Debug, PartialEq, Event)]
+#[event(type = "sensor.real", version = 1)]
+struct Real {
+    value: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Event)]
+#[event(type = "sensor.reals", version = 1)]
+struct Reals {
+    values: Vec<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Event)]
+#[event(type = "sensor.maybe", version = 1)]
+struct Maybe {
+    value: Option<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Event)]
+#[event(type = "sensor.sample", version = 1)]
+struct Sampled {
+    samples: Vec<Sample>,
+}
+
+#[derive(Clone, Debug, PartialEq, Event)]
+#[event(type = "sensor.reading", version = 1)]
+struct Read(Reading);
+
+#[derive(Clone, Debug, PartialEq, Event)]
+#[event(type = "sensor.nested", version = 1)]
+struct Nested {
+    tree: serde_json::Value,
+}
+
+#[derive(Clone, Debug, PartialEq, Event)]
+#[event(type = "sensor.flat", version = 1)]
+struct Flat {
+    #[serde(flatten)]
+    inner: Amount,
+}
+
+#[derive(Clone, Debug, PartialEq, Event)]
+#[event(type = "sensor.twice", version = 1)]
+struct Twice {
+    value: Option<Option<u32>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Event)]
+#[event(type = "sensor.wrapped", version = 1)]
+struct Wraps {
+    value: Option<Wrapped>,
+}
+
+#[derive(Clone, Debug, PartialEq, Event)]
+#[event(type = "sensor.clash", version = 1)]
+struct Clash {
+    name: String,
+    #[serde(flatten)]
+    rest: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Event)]
+#[event(type = "sensor.written", version = 1)]
+struct Written {
+    #[serde(skip_deserializing)]
+    value: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Event)]
+#[event(type = "sensor.wide", version = 2)]
+#[upcast(1, default(unit = "mm"))]
+struct Wide {
+    amount: u128,
+    delta: i128,
+    real: f64,
+    unit: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Event)]
+#[event(type = "sensor.unordered", version = 1)]
+struct Unordered {
+    set: HashSet<u32>,
+    map: HashMap<u64, String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Event)]
 enum Measured {
-    #[event(type = "sensor.real", version = 1)]
-    Real { value: f64 },
-    #[event(type = "sensor.reals", version = 1)]
-    Reals { values: Vec<f64> },
-    #[event(type = "sensor.maybe", version = 1)]
-    Maybe { value: Option<f64> },
-    #[event(type = "sensor.sample", version = 1)]
-    Sampled { samples: Vec<Sample> },
-    #[event(type = "sensor.reading", version = 1)]
-    Read(Reading),
-    #[event(type = "sensor.nested", version = 1)]
-    Nested { tree: serde_json::Value },
-    #[event(type = "sensor.flat", version = 1)]
-    Flat {
-        #[serde(flatten)]
-        inner: Amount,
-    },
-    #[event(type = "sensor.twice", version = 1)]
-    Twice { value: Option<Option<u32>> },
-    #[event(type = "sensor.wrapped", version = 1)]
-    Wrapped { value: Option<Wrapped> },
-    #[event(type = "sensor.clash", version = 1)]
-    Clash {
-        name: String,
-        #[serde(flatten)]
-        rest: BTreeMap<String, String>,
-    },
-    #[event(type = "sensor.written", version = 1)]
-    Written {
-        #[serde(skip_deserializing)]
-        value: u32,
-    },
-    #[event(type = "sensor.wide", version = 2)]
-    Wide { amount: u128, delta: i128, real: f64, unit: String },
-    #[event(type = "sensor.unordered", version = 1)]
-    Unordered { set: HashSet<u32>, map: HashMap<u64, String> },
+    Real(Real),
+    Reals(Reals),
+    Maybe(Maybe),
+    Sampled(Sampled),
+    Read(Read),
+    Nested(Nested),
+    Flat(Flat),
+    Twice(Twice),
+    Wraps(Wraps),
+    Clash(Clash),
+    Written(Written),
+    Wide(Wide),
+    Unordered(Unordered),
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -91,11 +152,7 @@ impl Aggregate for Sensor {
 }
 
 fn sensors(store: &GappedStore) -> Repository<Sensor> {
-    let with_unit = |mut json: Json| {
-        json.set("unit", "mm")?;
-        Ok::<_, JsonError>(json)
-    };
-    Repository::new(Arc::new(store.clone())).upcasters(Upcasters::new().add("sensor.wide", 1, with_unit))
+    Repository::new(Arc::new(store.clone()))
 }
 
 /// `[[...0...]]`, this many arrays deep.
@@ -104,7 +161,7 @@ fn tree(depth: usize) -> serde_json::Value {
 }
 
 fn wide(amount: u128, delta: i128, real: f64) -> Measured {
-    Measured::Wide { amount, delta, real, unit: "mm".into() }
+    Measured::Wide(Wide { amount, delta, real, unit: "mm".into() })
 }
 
 /// Executes the command on a sensor of its own, and returns what is loaded.
@@ -120,19 +177,25 @@ async fn what_could_not_be_read_back_is_refused_by_type_and_field_not_written() 
     let named = |x| Sample { at: vec![], by: BTreeMap::from([("x y".to_owned(), x)]) };
     let rest = BTreeMap::from([("name".to_owned(), "b".to_owned())]);
     let refused = [
-        (Measured::Real { value: f64::NAN }, "\"sensor.real\": field value: NaN"),
-        (Measured::Reals { values: vec![0.0, f64::INFINITY] }, "\"sensor.reals\": field values[1]: inf"),
-        (Measured::Maybe { value: Some(f64::NEG_INFINITY) }, "\"sensor.maybe\": field value: -inf"),
-        (Measured::Sampled { samples: vec![sample(0.0), sample(f32::NAN)] }, "field samples[1].at[1]: NaN"),
-        (Measured::Sampled { samples: vec![named(f64::NAN)] }, "field samples[0].by[\"x y\"]: NaN"),
-        (Measured::Read(Reading::Real(f64::NAN)), "\"sensor.reading\": the payload: NaN"),
-        (Measured::Nested { tree: tree(200) }, "\"sensor.nested\": field tree[0][0]"),
-        (Measured::Nested { tree: tree(127) }, "127 levels"),
-        (Measured::Flat { inner: Amount { amount: 1 } }, "\"sensor.flat\""),
-        (Measured::Twice { value: Some(None) }, "\"sensor.twice\": field value: "),
-        (Measured::Wrapped { value: Some(Wrapped(None)) }, "\"sensor.wrapped\": field value: "),
-        (Measured::Clash { name: "a".into(), rest }, "\"sensor.clash\""),
-        (Measured::Written { value: 1 }, "\"sensor.written\": field value"),
+        (Measured::Real(Real { value: f64::NAN }), "\"sensor.real\": field value: NaN"),
+        (
+            Measured::Reals(Reals { values: vec![0.0, f64::INFINITY] }),
+            "\"sensor.reals\": field values[1]: inf",
+        ),
+        (Measured::Maybe(Maybe { value: Some(f64::NEG_INFINITY) }), "\"sensor.maybe\": field value: -inf"),
+        (
+            Measured::Sampled(Sampled { samples: vec![sample(0.0), sample(f32::NAN)] }),
+            "field samples[1].at[1]: NaN",
+        ),
+        (Measured::Sampled(Sampled { samples: vec![named(f64::NAN)] }), "field samples[0].by[\"x y\"]: NaN"),
+        (Measured::Read(Read(Reading::Real(f64::NAN))), "\"sensor.reading\": the payload: NaN"),
+        (Measured::Nested(Nested { tree: tree(200) }), "\"sensor.nested\": field tree[0][0]"),
+        (Measured::Nested(Nested { tree: tree(127) }), "127 levels"),
+        (Measured::Flat(Flat { inner: Amount { amount: 1 } }), "\"sensor.flat\""),
+        (Measured::Twice(Twice { value: Some(None) }), "\"sensor.twice\": field value: "),
+        (Measured::Wraps(Wraps { value: Some(Wrapped(None)) }), "\"sensor.wrapped\": field value: "),
+        (Measured::Clash(Clash { name: "a".into(), rest }), "\"sensor.clash\""),
+        (Measured::Written(Written { value: 1 }), "\"sensor.written\": field value"),
     ];
     for (measured, expected) in refused {
         let store = GappedStore::new();
@@ -148,15 +211,15 @@ async fn what_can_be_read_back_is_not_refused() {
     let set: HashSet<u32> = (0..100).collect();
     let map: HashMap<u64, String> = (0..100).map(|n| (u64::MAX - n, n.to_string())).collect();
     let taken = [
-        Measured::Nested { tree: tree(126) },
-        Measured::Twice { value: None },
-        Measured::Twice { value: Some(Some(0)) },
-        Measured::Wrapped { value: Some(Wrapped(Some(1))) },
-        Measured::Wrapped { value: None },
-        Measured::Read(Reading::Real(0.999_999_999_999_999_9)),
-        Measured::Read(Reading::Text("\u{0}1".into())),
-        Measured::Unordered { set, map },
-        Measured::Maybe { value: None },
+        Measured::Nested(Nested { tree: tree(126) }),
+        Measured::Twice(Twice { value: None }),
+        Measured::Twice(Twice { value: Some(Some(0)) }),
+        Measured::Wraps(Wraps { value: Some(Wrapped(Some(1))) }),
+        Measured::Wraps(Wraps { value: None }),
+        Measured::Read(Read(Reading::Real(0.999_999_999_999_999_9))),
+        Measured::Read(Read(Reading::Text("\u{0}1".into()))),
+        Measured::Unordered(Unordered { set, map }),
+        Measured::Maybe(Maybe { value: None }),
     ];
     for measured in taken {
         assert_eq!(stored(measured.clone()).await, [measured]);
@@ -189,8 +252,8 @@ fn reals(count: u64) -> Vec<f64> {
 async fn every_finite_number_comes_back_with_the_same_bits() {
     let mut seen = 0;
     for values in reals(100_000).chunks(20_000) {
-        let back = stored(Measured::Reals { values: values.to_vec() }).await;
-        let [Measured::Reals { values: back }] = back.as_slice() else { panic!("{back:?}") };
+        let back = stored(Measured::Reals(Reals { values: values.to_vec() })).await;
+        let [Measured::Reals(Reals { values: back })] = back.as_slice() else { panic!("{back:?}") };
         let differ = values.iter().zip(back).filter(|(a, b)| a.to_bits() != b.to_bits()).count();
         assert_eq!((differ, back.len()), (0, values.len()), "numbers that came back changed");
         seen += back.len();
@@ -213,7 +276,7 @@ async fn write_first_version(store: &GappedStore, json: String) {
 }
 
 #[tokio::test]
-async fn numbers_are_exact_through_an_upcaster() {
+async fn numbers_are_exact_through_an_upcast() {
     let store = GappedStore::new();
     let mut expected = Vec::new();
     for (n, real) in reals(2_000).into_iter().enumerate() {

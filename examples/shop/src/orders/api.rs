@@ -1,6 +1,6 @@
 //! The HTTP API of orders: commands go to the aggregate, questions to the read models.
 
-use super::events::{OrderEvent, Placement};
+use super::events::{OrderEvent, OrderPlaced};
 use super::order::{Order, OrderCommand, OrderError};
 use super::queries::{Page, Queries, Totals};
 use super::read_models::customer_value::CustomerValue;
@@ -54,7 +54,7 @@ struct PlaceOrder {
     total_cents: Cents,
 }
 
-impl From<PlaceOrder> for Placement {
+impl From<PlaceOrder> for OrderPlaced {
     fn from(wish: PlaceOrder) -> Self {
         let PlaceOrder { order_id, customer_id, ordered_on, items, total_cents } = wish;
         let order_id = order_id.unwrap_or_else(|| Uuid::now_v7().into());
@@ -66,7 +66,7 @@ async fn place(
     State(OrdersApi { orders, .. }): State<OrdersApi>,
     Body(wish): Body<PlaceOrder>,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
-    let placement = Placement::from(wish);
+    let placement = OrderPlaced::from(wish);
     let order_id = placement.order_id.clone();
     let placed = orders.execute(order_id.as_str(), OrderCommand::Place(placement), Context::new()).await;
     let placed = placed.map_err(|error| Problem::of_execute(error, rejected))?;

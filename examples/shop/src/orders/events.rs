@@ -10,42 +10,27 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Event)]
 pub enum OrderEvent {
     /// A customer ordered.
-    #[event(type = "order.placed", version = 1)]
-    Placed(Placement),
+    Placed(OrderPlaced),
     /// The payment was captured.
-    #[event(type = "order.paid", version = 1)]
-    Paid {
-        /// The order.
-        order_id: OrderId,
-        /// What was paid.
-        amount_cents: Cents,
-    },
+    Paid(OrderPaid),
     /// The payment was refused: there will be no sale.
-    #[event(type = "order.payment_refused", version = 1)]
-    PaymentRefused(RefusedOrder),
+    PaymentRefused(OrderRefused),
     /// The parcel is on its way.
-    #[event(type = "order.shipped", version = 1)]
-    Shipped {
-        /// The order.
-        order_id: OrderId,
-    },
+    Shipped(OrderShipped),
     /// The parcel arrived.
-    #[event(type = "order.delivered", version = 1)]
-    Delivered {
-        /// The order.
-        order_id: OrderId,
-    },
+    Delivered(OrderDelivered),
     /// The customer got the money back.
-    #[event(type = "order.refunded", version = 1)]
-    Refunded(Refund),
+    Refunded(OrderRefunded),
 }
 
 /// What a customer ordered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Placement {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Event)]
+#[event(type = "order.placed", version = 1)]
+pub struct OrderPlaced {
     /// The order.
     pub order_id: OrderId,
     /// Who ordered.
+    #[event(tag = "customer")]
     pub customer_id: CustomerId,
     /// When, as the customer says.
     pub ordered_on: Day,
@@ -55,22 +40,51 @@ pub struct Placement {
     pub total_cents: Cents,
 }
 
-/// An order that was not paid for. It carries the placement, so that a fold over sales can take it back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RefusedOrder {
+/// An order that was paid for.
+#[derive(Clone, Debug, PartialEq, Eq, Event)]
+#[event(type = "order.paid", version = 1)]
+pub struct OrderPaid {
+    /// The order.
+    pub order_id: OrderId,
+    /// What was paid.
+    pub amount_cents: Cents,
+}
+
+/// An order that was not paid for. It carries the order, so that a fold over sales can take it back.
+#[derive(Clone, Debug, PartialEq, Eq, Event)]
+#[event(type = "order.payment_refused", version = 1)]
+pub struct OrderRefused {
     /// What was ordered.
     #[serde(flatten)]
-    pub placement: Placement,
+    pub placed: OrderPlaced,
     /// Why the payment was refused.
     pub reason: String,
 }
 
-/// Money that went back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refund {
+/// An order whose parcel is on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Event)]
+#[event(type = "order.shipped", version = 1)]
+pub struct OrderShipped {
+    /// The order.
+    pub order_id: OrderId,
+}
+
+/// An order whose parcel arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Event)]
+#[event(type = "order.delivered", version = 1)]
+pub struct OrderDelivered {
+    /// The order.
+    pub order_id: OrderId,
+}
+
+/// An order whose money went back.
+#[derive(Clone, Debug, PartialEq, Eq, Event)]
+#[event(type = "order.refunded", version = 1)]
+pub struct OrderRefunded {
     /// The order.
     pub order_id: OrderId,
     /// Who gets the money.
+    #[event(tag = "customer")]
     pub customer_id: CustomerId,
     /// When the order was placed.
     pub ordered_on: Day,
@@ -82,12 +96,12 @@ impl OrderEvent {
     /// The order that it happened to.
     pub fn order_id(&self) -> &OrderId {
         match self {
-            Self::Placed(placement) => &placement.order_id,
-            Self::PaymentRefused(refused) => &refused.placement.order_id,
-            Self::Refunded(refund) => &refund.order_id,
-            Self::Paid { order_id, .. } | Self::Shipped { order_id } | Self::Delivered { order_id } => {
-                order_id
-            }
+            Self::Placed(OrderPlaced { order_id, .. })
+            | Self::PaymentRefused(OrderRefused { placed: OrderPlaced { order_id, .. }, .. })
+            | Self::Refunded(OrderRefunded { order_id, .. })
+            | Self::Paid(OrderPaid { order_id, .. })
+            | Self::Shipped(OrderShipped { order_id })
+            | Self::Delivered(OrderDelivered { order_id }) => order_id,
         }
     }
 }

@@ -3,7 +3,9 @@
 //! * An order is placed once. Asking again with equal content changes nothing; other content is refused.
 //! * What payments and shipping report is taken in at most once each, in whatever order it comes.
 
-use super::events::{OrderEvent, Placement, Refund, RefusedOrder};
+use super::events::{
+    OrderDelivered, OrderEvent, OrderPaid, OrderPlaced, OrderRefunded, OrderRefused, OrderShipped,
+};
 use super::status::{ParcelStatus, PaymentStatus};
 use crate::ids::OrderId;
 use crate::money::Cents;
@@ -18,7 +20,7 @@ pub const TOTAL_MAX: Cents = Cents::new(100_000_000);
 /// An order, as far as decisions about it need.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
-    placement: Option<Placement>,
+    placement: Option<OrderPlaced>,
     payment: PaymentStatus,
     parcel: ParcelStatus,
 }
@@ -27,7 +29,7 @@ pub struct Order {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OrderCommand {
     /// Place it.
-    Place(Placement),
+    Place(OrderPlaced),
     /// Take in what another service reports.
     Record(Report),
 }
@@ -85,17 +87,17 @@ impl Aggregate for Order {
     fn evolve(&mut self, event: &OrderEvent) {
         match event {
             OrderEvent::Placed(placement) => self.placement = Some(placement.clone()),
-            OrderEvent::Paid { .. } => self.payment = PaymentStatus::Paid,
+            OrderEvent::Paid(_) => self.payment = PaymentStatus::Paid,
             OrderEvent::PaymentRefused(_) => self.payment = PaymentStatus::Refused,
             OrderEvent::Refunded(_) => self.payment = PaymentStatus::Refunded,
-            OrderEvent::Shipped { .. } => self.parcel = ParcelStatus::Shipped,
-            OrderEvent::Delivered { .. } => self.parcel = ParcelStatus::Delivered,
+            OrderEvent::Shipped(_) => self.parcel = ParcelStatus::Shipped,
+            OrderEvent::Delivered(_) => self.parcel = ParcelStatus::Delivered,
         }
     }
 }
 
 impl Order {
-    fn place(&self, placement: Placement) -> Result<Option<OrderEvent>, OrderError> {
+    fn place(&self, placement: OrderPlaced) -> Result<Option<OrderEvent>, OrderError> {
         check(&placement)?;
         match &self.placement {
             None => Ok(Some(OrderEvent::Placed(placement))),
@@ -105,27 +107,27 @@ impl Order {
     }
 
     /// `None`: the order knows already.
-    fn record(&self, placement: Placement, report: Report) -> Option<OrderEvent> {
+    fn record(&self, placement: OrderPlaced, report: Report) -> Option<OrderEvent> {
         let awaited = self.payment == PaymentStatus::Pending;
         let order_id = placement.order_id.clone();
         match report {
-            Report::Captured(amount_cents) => awaited.then_some(OrderEvent::Paid { order_id, amount_cents }),
+            Report::Captured(amount_cents) => {
+                awaited.then_some(OrderEvent::Paid(OrderPaid { order_id, amount_cents }))
+            }
             Report::Refused(reason) => {
-                awaited.then_some(OrderEvent::PaymentRefused(RefusedOrder { placement, reason }))
+                awaited.then_some(OrderEvent::PaymentRefused(OrderRefused { placed: placement, reason }))
             }
             Report::Refunded(amount_cents) => (self.payment != PaymentStatus::Refunded)
                 .then(|| OrderEvent::Refunded(refund(placement, amount_cents))),
-            Report::Dispatched => {
-                (self.parcel == ParcelStatus::Pending).then_some(OrderEvent::Shipped { order_id })
-            }
-            Report::Delivered => {
-                (self.parcel != ParcelStatus::Delivered).then_some(OrderEvent::Delivered { order_id })
-            }
+            Report::Dispatched => (self.parcel == ParcelStatus::Pending)
+                .then_some(OrderEvent::Shipped(OrderShipped { order_id })),
+            Report::Delivered => (self.parcel != ParcelStatus::Delivered)
+                .then_some(OrderEvent::Delivered(OrderDelivered { order_id })),
         }
     }
 }
 
-fn check(placement: &Placement) -> Result<(), OrderError> {
+fn check(placement: &OrderPlaced) -> Result<(), OrderError> {
     if !(1..=ITEMS_MAX).contains(&placement.items) {
         return Err(OrderError::Items(placement.items));
     }
@@ -135,9 +137,9 @@ fn check(placement: &Placement) -> Result<(), OrderError> {
     Ok(())
 }
 
-fn refund(placement: Placement, amount_cents: Cents) -> Refund {
-    let Placement { order_id, customer_id, ordered_on, .. } = placement;
-    Refund { order_id, customer_id, ordered_on, amount_cents }
+fn refund(placement: OrderPlaced, amount_cents: Cents) -> OrderRefunded {
+    let OrderPlaced { order_id, customer_id, ordered_on, .. } = placement;
+    OrderRefunded { order_id, customer_id, ordered_on, amount_cents }
 }
 
 #[cfg(test)]
@@ -145,8 +147,8 @@ mod tests {
     use super::*;
     use annals::aggregate::testing::given;
 
-    fn placement() -> Placement {
-        Placement {
+    fn placement() -> OrderPlaced {
+        OrderPlaced {
             order_id: "o-1".parse().unwrap(),
             customer_id: "0001".parse().unwrap(),
             ordered_on: "1997-01-18".parse().unwrap(),
@@ -168,13 +170,13 @@ mod tests {
     fn an_order_is_placed_once_however_often_it_is_asked_for() {
         let place = || OrderCommand::Place(placement());
         given::<Order>([]).when(place()).then([placed()]).when(place()).then_nothing();
-        let delivered = OrderEvent::Delivered { order_id: order_id() };
+        let delivered = OrderEvent::Delivered(OrderDelivered { order_id: order_id() });
         given::<Order>([placed(), delivered]).when(place()).then_nothing();
     }
 
     #[test]
     fn other_content_under_a_known_id_is_refused() {
-        let other = Placement { items: 3, ..placement() };
+        let other = OrderPlaced { items: 3, ..placement() };
         let refused = OrderError::PlacedOtherwise(order_id());
         given::<Order>([placed()]).when(OrderCommand::Place(other)).then_error(refused);
     }
@@ -183,37 +185,37 @@ mod tests {
     fn an_order_has_items_and_a_price_within_the_limits() {
         let place = |items, cents| {
             let total_cents = Cents::new(cents);
-            given::<Order>([]).when(OrderCommand::Place(Placement { items, total_cents, ..placement() }))
+            given::<Order>([]).when(OrderCommand::Place(OrderPlaced { items, total_cents, ..placement() }))
         };
         place(0, 100).then_error(OrderError::Items(0));
         place(ITEMS_MAX + 1, 100).then_error(OrderError::Items(ITEMS_MAX + 1));
         place(1, -1).then_error(OrderError::Total(Cents::new(-1)));
         place(1, TOTAL_MAX.get() + 1).then_error(OrderError::Total(Cents::new(TOTAL_MAX.get() + 1)));
-        let free = Placement { items: 1, total_cents: Cents::ZERO, ..placement() };
+        let free = OrderPlaced { items: 1, total_cents: Cents::ZERO, ..placement() };
         place(1, 0).then([OrderEvent::Placed(free)]);
     }
 
     #[test]
     fn a_paid_order_is_shipped_and_delivered_and_each_report_counts_once() {
-        let paid = OrderEvent::Paid { order_id: order_id(), amount_cents: Cents::new(2_973) };
+        let paid = OrderEvent::Paid(OrderPaid { order_id: order_id(), amount_cents: Cents::new(2_973) });
         given::<Order>([placed()])
             .when(record(Report::Captured(Cents::new(2_973))))
             .then([paid])
             .when(record(Report::Captured(Cents::new(2_973))))
             .then_nothing()
             .when(record(Report::Dispatched))
-            .then([OrderEvent::Shipped { order_id: order_id() }])
+            .then([OrderEvent::Shipped(OrderShipped { order_id: order_id() })])
             .when(record(Report::Dispatched))
             .then_nothing()
             .when(record(Report::Delivered))
-            .then([OrderEvent::Delivered { order_id: order_id() }])
+            .then([OrderEvent::Delivered(OrderDelivered { order_id: order_id() })])
             .when(record(Report::Delivered))
             .then_nothing();
     }
 
     #[test]
     fn a_refused_payment_ends_the_sale() {
-        let refused = RefusedOrder { placement: placement(), reason: "too much".into() };
+        let refused = OrderRefused { placed: placement(), reason: "too much".into() };
         given::<Order>([placed()])
             .when(record(Report::Refused("too much".into())))
             .then([OrderEvent::PaymentRefused(refused)])
@@ -223,13 +225,13 @@ mod tests {
 
     #[test]
     fn a_refund_may_overtake_the_parcel() {
-        let paid = OrderEvent::Paid { order_id: order_id(), amount_cents: Cents::new(2_973) };
+        let paid = OrderEvent::Paid(OrderPaid { order_id: order_id(), amount_cents: Cents::new(2_973) });
         let refund = refund(placement(), Cents::new(2_973));
         given::<Order>([placed(), paid])
             .when(record(Report::Refunded(Cents::new(2_973))))
             .then([OrderEvent::Refunded(refund)])
             .when(record(Report::Dispatched))
-            .then([OrderEvent::Shipped { order_id: order_id() }])
+            .then([OrderEvent::Shipped(OrderShipped { order_id: order_id() })])
             .when(record(Report::Refunded(Cents::new(2_973))))
             .then_nothing();
     }

@@ -3,36 +3,57 @@
 use crate::ids::OrderId;
 use crate::money::Cents;
 use annals::Event;
-use serde::{Deserialize, Serialize};
 
 /// An event of the stream `payment-<order id>`.
 #[derive(Clone, Debug, PartialEq, Eq, Event)]
 pub enum PaymentEvent {
     /// The customer's bank set the money aside. Does not happen when there is nothing to pay.
-    #[event(type = "payment.authorised", version = 1)]
-    Authorised(Amount),
+    Authorised(PaymentAuthorised),
     /// The money is here.
-    #[event(type = "payment.captured", version = 1)]
-    Captured(Amount),
+    Captured(PaymentCaptured),
     /// The payment was refused.
-    #[event(type = "payment.refused", version = 1)]
-    Refused {
-        /// The order that was to be paid.
-        order_id: OrderId,
-        /// What was to be paid.
-        amount_cents: Cents,
-        /// Why not.
-        reason: String,
-    },
+    Refused(PaymentRefused),
     /// The money went back.
-    #[event(type = "payment.refunded", version = 1)]
-    Refunded(Amount),
+    Refunded(PaymentRefunded),
 }
 
-/// Money for an order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Amount {
-    /// The order.
+/// Money that a bank set aside.
+#[derive(Clone, Debug, PartialEq, Eq, Event)]
+#[event(type = "payment.authorised", version = 1)]
+pub struct PaymentAuthorised {
+    /// The order that is to be paid.
+    pub order_id: OrderId,
+    /// How much.
+    pub amount_cents: Cents,
+}
+
+/// Money that is here.
+#[derive(Clone, Debug, PartialEq, Eq, Event)]
+#[event(type = "payment.captured", version = 1)]
+pub struct PaymentCaptured {
+    /// The order that is paid.
+    pub order_id: OrderId,
+    /// How much.
+    pub amount_cents: Cents,
+}
+
+/// Money that will not come.
+#[derive(Clone, Debug, PartialEq, Eq, Event)]
+#[event(type = "payment.refused", version = 1)]
+pub struct PaymentRefused {
+    /// The order that was to be paid.
+    pub order_id: OrderId,
+    /// What was to be paid.
+    pub amount_cents: Cents,
+    /// Why not.
+    pub reason: String,
+}
+
+/// Money that went back.
+#[derive(Clone, Debug, PartialEq, Eq, Event)]
+#[event(type = "payment.refunded", version = 1)]
+pub struct PaymentRefunded {
+    /// The order that was paid.
     pub order_id: OrderId,
     /// How much.
     pub amount_cents: Cents,

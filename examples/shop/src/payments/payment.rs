@@ -4,7 +4,7 @@
 //! * An order that costs nothing is captured without asking a bank.
 //! * What was captured can be refunded once, in full.
 
-use super::events::{Amount, PaymentEvent};
+use super::events::{PaymentAuthorised, PaymentCaptured, PaymentEvent, PaymentRefunded, PaymentRefused};
 use crate::ids::OrderId;
 use crate::money::Cents;
 use annals::aggregate::Aggregate;
@@ -39,6 +39,36 @@ pub enum PaymentState {
     },
     /// The money went back.
     Refunded(Amount),
+}
+
+/// Money for an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Amount {
+    /// The order.
+    pub order_id: OrderId,
+    /// How much.
+    pub amount_cents: Cents,
+}
+
+impl Amount {
+    fn of(order_id: &OrderId, amount_cents: Cents) -> Self {
+        Self { order_id: order_id.clone(), amount_cents }
+    }
+
+    fn authorised(self) -> PaymentEvent {
+        let Self { order_id, amount_cents } = self;
+        PaymentAuthorised { order_id, amount_cents }.into()
+    }
+
+    fn captured(self) -> PaymentEvent {
+        let Self { order_id, amount_cents } = self;
+        PaymentCaptured { order_id, amount_cents }.into()
+    }
+
+    fn refunded(self) -> PaymentEvent {
+        let Self { order_id, amount_cents } = self;
+        PaymentRefunded { order_id, amount_cents }.into()
+    }
 }
 
 /// What may be asked of a payment.
@@ -80,7 +110,7 @@ impl Aggregate for Payment {
             (PaymentCommand::Charge(amount), PaymentState::Unknown) => Ok(charge(amount)),
             (PaymentCommand::Charge(_), _) => Ok(Vec::new()),
             (PaymentCommand::Refund, PaymentState::Captured(amount)) if amount.amount_cents > Cents::ZERO => {
-                Ok(vec![PaymentEvent::Refunded(amount.clone())])
+                Ok(vec![amount.clone().refunded()])
             }
             (PaymentCommand::Refund, PaymentState::Refunded(_)) => Ok(Vec::new()),
             (PaymentCommand::Refund, PaymentState::Unknown) => Err(PaymentError::Unknown),
@@ -90,12 +120,18 @@ impl Aggregate for Payment {
 
     fn evolve(&mut self, event: &PaymentEvent) {
         self.state = match event {
-            PaymentEvent::Authorised(amount) => PaymentState::Authorised(amount.clone()),
-            PaymentEvent::Captured(amount) => PaymentState::Captured(amount.clone()),
-            PaymentEvent::Refused { order_id, reason, .. } => {
+            PaymentEvent::Authorised(PaymentAuthorised { order_id, amount_cents }) => {
+                PaymentState::Authorised(Amount::of(order_id, *amount_cents))
+            }
+            PaymentEvent::Captured(PaymentCaptured { order_id, amount_cents }) => {
+                PaymentState::Captured(Amount::of(order_id, *amount_cents))
+            }
+            PaymentEvent::Refused(PaymentRefused { order_id, reason, .. }) => {
                 PaymentState::Refused { order_id: order_id.clone(), reason: reason.clone() }
             }
-            PaymentEvent::Refunded(amount) => PaymentState::Refunded(amount.clone()),
+            PaymentEvent::Refunded(PaymentRefunded { order_id, amount_cents }) => {
+                PaymentState::Refunded(Amount::of(order_id, *amount_cents))
+            }
         };
     }
 }
@@ -105,14 +141,14 @@ fn charge(amount: Amount) -> Vec<PaymentEvent> {
         return vec![refuse(amount)];
     }
     if amount.amount_cents == Cents::ZERO {
-        return vec![PaymentEvent::Captured(amount)];
+        return vec![amount.captured()];
     }
-    vec![PaymentEvent::Authorised(amount.clone()), PaymentEvent::Captured(amount)]
+    vec![amount.clone().authorised(), amount.captured()]
 }
 
 fn refuse(Amount { order_id, amount_cents }: Amount) -> PaymentEvent {
     let reason = format!("{amount_cents} dollars are over the limit of {AMOUNT_MAX}");
-    PaymentEvent::Refused { order_id, amount_cents, reason }
+    PaymentRefused { order_id, amount_cents, reason }.into()
 }
 
 impl PaymentCommand {
@@ -139,13 +175,13 @@ mod tests {
 
     #[test]
     fn an_order_is_charged_once() {
-        let charged = [PaymentEvent::Authorised(amount(2_933)), PaymentEvent::Captured(amount(2_933))];
+        let charged = [amount(2_933).authorised(), amount(2_933).captured()];
         given::<Payment>([]).when(charge(2_933)).then(charged).when(charge(2_933)).then_nothing();
     }
 
     #[test]
     fn an_order_that_costs_nothing_is_paid_without_asking_a_bank() {
-        let free = given::<Payment>([]).when(charge(0)).then([PaymentEvent::Captured(amount(0))]);
+        let free = given::<Payment>([]).when(charge(0)).then([amount(0).captured()]);
         free.when(PaymentCommand::Refund).then_error(PaymentError::NothingCharged);
     }
 
@@ -153,22 +189,21 @@ mod tests {
     fn an_amount_over_the_limit_is_refused_and_one_at_the_limit_is_not() {
         let reason = "10000.01 dollars are over the limit of 10000.00".to_owned();
         let amount_cents = Cents::new(1_000_001);
-        let refused = PaymentEvent::Refused { order_id: order_id(), amount_cents, reason };
+        let refused = PaymentRefused { order_id: order_id(), amount_cents, reason }.into();
         given::<Payment>([])
             .when(charge(1_000_001))
             .then([refused])
             .when(PaymentCommand::Refund)
             .then_error(PaymentError::NothingCharged);
-        let charged =
-            [PaymentEvent::Authorised(amount(1_000_000)), PaymentEvent::Captured(amount(1_000_000))];
+        let charged = [amount(1_000_000).authorised(), amount(1_000_000).captured()];
         given::<Payment>([]).when(charge(1_000_000)).then(charged);
     }
 
     #[test]
     fn what_was_captured_is_refunded_once_in_full() {
-        given::<Payment>([PaymentEvent::Authorised(amount(5)), PaymentEvent::Captured(amount(5))])
+        given::<Payment>([amount(5).authorised(), amount(5).captured()])
             .when(PaymentCommand::Refund)
-            .then([PaymentEvent::Refunded(amount(5))])
+            .then([amount(5).refunded()])
             .when(PaymentCommand::Refund)
             .then_nothing();
         given::<Payment>([]).when(PaymentCommand::Refund).then_error(PaymentError::Unknown);

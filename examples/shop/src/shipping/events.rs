@@ -7,21 +7,33 @@ use annals::Event;
 #[derive(Clone, Debug, PartialEq, Eq, Event)]
 pub enum ShipmentEvent {
     /// The parcel is packed.
-    #[event(type = "shipment.prepared", version = 1)]
-    Prepared {
-        /// The order in it.
-        order_id: OrderId,
-    },
+    Prepared(ShipmentPrepared),
     /// The carrier has it.
-    #[event(type = "shipment.dispatched", version = 1)]
-    Dispatched {
-        /// The order in it.
-        order_id: OrderId,
-    },
+    Dispatched(ShipmentDispatched),
     /// The customer has it.
-    #[event(type = "shipment.delivered", version = 1)]
-    Delivered {
-        /// The order in it.
-        order_id: OrderId,
-    },
+    Delivered(ShipmentDelivered),
+}
+
+/// A parcel that is packed.
+#[derive(Clone, Debug, PartialEq, Eq, Event)]
+#[event(type = "shipment.prepared", version = 1)]
+pub struct ShipmentPrepared {
+    /// The order in it.
+    pub order_id: OrderId,
+}
+
+/// A parcel that the carrier has.
+#[derive(Clone, Debug, PartialEq, Eq, Event)]
+#[event(type = "shipment.dispatched", version = 1)]
+pub struct ShipmentDispatched {
+    /// The order in it.
+    pub order_id: OrderId,
+}
+
+/// A parcel that the customer has.
+#[derive(Clone, Debug, PartialEq, Eq, Event)]
+#[event(type = "shipment.delivered", version = 1)]
+pub struct ShipmentDelivered {
+    /// The order in it.
+    pub order_id: OrderId,
 }

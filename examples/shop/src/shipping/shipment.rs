@@ -1,7 +1,7 @@
 //! The shipment of one order: packed and handed to the carrier at once, since the shop has every CD in stock;
 //! delivered when the carrier says so.
 
-use super::events::ShipmentEvent;
+use super::events::{ShipmentDelivered, ShipmentDispatched, ShipmentEvent, ShipmentPrepared};
 use crate::ids::OrderId;
 use annals::aggregate::Aggregate;
 use serde::{Deserialize, Serialize};
@@ -67,7 +67,7 @@ impl Aggregate for Shipment {
             (ShipmentCommand::Ship(order_id), ShipmentState::Unknown, _) => Ok(ship(order_id)),
             (ShipmentCommand::Ship(_), _, _) => Ok(Vec::new()),
             (ShipmentCommand::ConfirmDelivery, ShipmentState::Dispatched, Some(order_id)) => {
-                Ok(vec![ShipmentEvent::Delivered { order_id: order_id.clone() }])
+                Ok(vec![ShipmentEvent::Delivered(ShipmentDelivered { order_id: order_id.clone() })])
             }
             (ShipmentCommand::ConfirmDelivery, ShipmentState::Delivered, _) => Ok(Vec::new()),
             (ShipmentCommand::ConfirmDelivery, ShipmentState::Unknown, _) => Err(ShipmentError::Unknown),
@@ -77,17 +77,20 @@ impl Aggregate for Shipment {
 
     fn evolve(&mut self, event: &ShipmentEvent) {
         match event {
-            ShipmentEvent::Prepared { order_id } => {
+            ShipmentEvent::Prepared(ShipmentPrepared { order_id }) => {
                 *self = Self { order_id: Some(order_id.clone()), state: ShipmentState::Prepared };
             }
-            ShipmentEvent::Dispatched { .. } => self.state = ShipmentState::Dispatched,
-            ShipmentEvent::Delivered { .. } => self.state = ShipmentState::Delivered,
+            ShipmentEvent::Dispatched(_) => self.state = ShipmentState::Dispatched,
+            ShipmentEvent::Delivered(_) => self.state = ShipmentState::Delivered,
         }
     }
 }
 
 fn ship(order_id: OrderId) -> Vec<ShipmentEvent> {
-    vec![ShipmentEvent::Prepared { order_id: order_id.clone() }, ShipmentEvent::Dispatched { order_id }]
+    vec![
+        ShipmentEvent::Prepared(ShipmentPrepared { order_id: order_id.clone() }),
+        ShipmentEvent::Dispatched(ShipmentDispatched { order_id }),
+    ]
 }
 
 #[cfg(test)]
@@ -102,8 +105,8 @@ mod tests {
     #[test]
     fn a_paid_order_is_packed_and_dispatched_once() {
         let shipped = [
-            ShipmentEvent::Prepared { order_id: order_id() },
-            ShipmentEvent::Dispatched { order_id: order_id() },
+            ShipmentEvent::Prepared(ShipmentPrepared { order_id: order_id() }),
+            ShipmentEvent::Dispatched(ShipmentDispatched { order_id: order_id() }),
         ];
         let again = given::<Shipment>([]).when(ShipmentCommand::Ship(order_id())).then(shipped);
         again.when(ShipmentCommand::Ship(order_id())).then_nothing();
@@ -111,16 +114,16 @@ mod tests {
 
     #[test]
     fn a_delivery_is_confirmed_once_and_only_after_the_dispatch() {
-        let delivered = ShipmentEvent::Delivered { order_id: order_id() };
+        let delivered = ShipmentEvent::Delivered(ShipmentDelivered { order_id: order_id() });
         given::<Shipment>([
-            ShipmentEvent::Prepared { order_id: order_id() },
-            ShipmentEvent::Dispatched { order_id: order_id() },
+            ShipmentEvent::Prepared(ShipmentPrepared { order_id: order_id() }),
+            ShipmentEvent::Dispatched(ShipmentDispatched { order_id: order_id() }),
         ])
         .when(ShipmentCommand::ConfirmDelivery)
         .then([delivered])
         .when(ShipmentCommand::ConfirmDelivery)
         .then_nothing();
-        let packed = ShipmentEvent::Prepared { order_id: order_id() };
+        let packed = ShipmentEvent::Prepared(ShipmentPrepared { order_id: order_id() });
         given::<Shipment>([packed])
             .when(ShipmentCommand::ConfirmDelivery)
             .then_error(ShipmentError::NotDispatched);

@@ -1,7 +1,7 @@
 use super::{Snapshot, SnapshotError, SnapshotSchema, SnapshotStore};
-use crate::{Aggregate, Loaded, guarded};
+use crate::{Aggregate, Loaded};
 use annals_event::{
-    LogId, StreamName, Version,
+    LogId, StreamName, Version, guarded,
     json::{self, JsonError},
 };
 use serde::{Serialize, de::DeserializeOwned};

@@ -6,7 +6,7 @@ mod faults;
 pub(crate) use faults::{Fault, FaultyStore};
 
 use annals_aggregate::{Aggregate, Repository};
-use annals_event::{Append, CodecError, Event, EventType, ExpectedVersion, NewEvent, StreamName};
+use annals_event::{Append, CodecError, Event, EventType, ExpectedVersion, NewEvent, StreamName, json::Json};
 use annals_store::{EventStore, GappedStore};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -124,6 +124,18 @@ impl Event for AccountEvent {
             }
             _ => Ok(None),
         }
+    }
+    /// Version 1 called the owner a name; version 2 had no currency.
+    fn upcast(event_type: &str, from: u32, mut payload: Json) -> Result<Json, CodecError> {
+        let failed = |error: String| CodecError::new(event_type, error);
+        match from {
+            1 => {
+                let name = payload.take("name").ok_or_else(|| failed("name is missing".to_owned()))?;
+                payload.set("owner", name).map_err(|error| failed(error.to_string()))?;
+            }
+            _ => payload.set("currency", "USD").map_err(|error| failed(error.to_string()))?,
+        }
+        Ok(payload)
     }
 }
 

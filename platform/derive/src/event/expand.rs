@@ -1,68 +1,54 @@
-//! Each variant with fields gets one struct that borrows them, for writing, and one that owns them, for reading;
-//! serde does the rest. Bindings have names that no field has.
+//! A struct's implementation: one struct that borrows its fields, for writing, and one that owns them, for reading;
+//! serde does the rest. The struct itself needs neither `Serialize` nor `Deserialize`.
 
-use super::variant::{Payload, Variant, serde_attributes};
-use crate::base::Base;
+use super::{
+    declared::{Declared, Payload},
+    in_scope, serde_of,
+};
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
-use syn::{Field, Ident};
+use quote::quote;
+use syn::Field;
 
-pub(crate) fn implementation(name: &Ident, base: &Base, variants: &[Variant<'_>]) -> TokenStream {
-    let types = variants.iter().map(|Variant { event_type, version, .. }| quote!((#event_type, #version)));
-    let type_arms = variants.iter().map(|v| arm(v, &v.event_type));
-    let version_arms = variants.iter().map(|v| arm(v, v.version));
-    let structs = variants.iter().map(|variant| structs(variant, base));
-    let encode_arms = variants.iter().map(encode_arm);
-    let decode_arms = variants.iter().map(decode_arm);
-    // An enum without variants is matched through the reference, since it has no variant to match.
-    quote! {
-        const _: () = {
-            use #base as __annals;
-            #(#structs)*
+pub(crate) fn implementation(declared: &Declared<'_>) -> TokenStream {
+    let Declared { ident, stored, .. } = declared;
+    let (event_type, version) = (&stored.event_type, stored.version);
+    let (forms, encode, decode) = (forms(declared), encode(declared), decode(declared));
+    let (tags, upcast) = (tags(declared), upcast(declared));
+    let items = quote! {
+        #forms
 
-            #[automatically_derived]
-            impl __annals::Event for #name {
-                const TYPES: &'static [(&'static str, u32)] = &[#(#types),*];
+        #[automatically_derived]
+        impl __annals::Event for #ident {
+            const TYPES: &'static [(&'static str, u32)] = &[(#event_type, #version)];
 
-                fn event_type(&self) -> &'static str {
-                    match *self { #(#type_arms)* }
-                }
-                fn schema_version(&self) -> u32 {
-                    match *self { #(#version_arms)* }
-                }
-                fn encode(&self) -> __annals::Result<__annals::Bytes, __annals::CodecError> {
-                    match *self { #(#encode_arms)* }
-                }
-                fn decode(
-                    __event_type: &str,
-                    __payload: &[u8],
-                ) -> __annals::Result<__annals::Option<Self>, __annals::CodecError> {
-                    match __event_type {
-                        #(#decode_arms)*
-                        _ => __annals::Result::Ok(__annals::Option::None),
-                    }
-                }
+            fn event_type(&self) -> &'static str {
+                #event_type
             }
-        };
-    }
+            fn schema_version(&self) -> u32 {
+                #version
+            }
+            fn encode(&self) -> __annals::Result<__annals::Bytes, __annals::CodecError> {
+                #encode
+            }
+            fn decode(
+                __event_type: &str,
+                __payload: &[u8],
+            ) -> __annals::Result<__annals::Option<Self>, __annals::CodecError> {
+                if __event_type != #event_type {
+                    return __annals::Result::Ok(__annals::Option::None);
+                }
+                #decode
+            }
+            #tags
+            #upcast
+        }
+    };
+    in_scope(&stored.base, &items)
 }
 
-fn arm(variant: &Variant<'_>, value: impl quote::ToTokens) -> TokenStream {
-    let ident = variant.ident;
-    quote!(Self::#ident { .. } => #value,)
-}
-
-fn borrowing(variant: &Variant<'_>) -> Ident {
-    format_ident!("__{}Borrowed", variant.ident)
-}
-
-fn owning(variant: &Variant<'_>) -> Ident {
-    format_ident!("__{}Owned", variant.ident)
-}
-
-fn structs(variant: &Variant<'_>, base: &Base) -> TokenStream {
-    let serde_crate = base.serde();
-    let (borrowing, owning, serde) = (borrowing(variant), owning(variant), &variant.serde);
+/// `__Borrowed` and `__Owned`.
+fn forms(declared: &Declared<'_>) -> TokenStream {
+    let (serde_crate, serde) = (declared.stored.base.serde(), &declared.serde);
     let writes = quote! {
         #[derive(__annals::serde::Serialize)]
         #[serde(crate = #serde_crate)]
@@ -73,75 +59,102 @@ fn structs(variant: &Variant<'_>, base: &Base) -> TokenStream {
         #[serde(crate = #serde_crate)]
         #(#serde)*
     };
-    match &variant.payload {
-        Payload::Empty => quote!(#reads struct #owning {}),
+    match &declared.payload {
+        Payload::Empty => quote!(#reads struct __Owned {}),
         Payload::Value(field) => {
-            let (attributes, ty) = (serde_attributes(&field.attrs), &field.ty);
+            let (attributes, ty) = (serde_of(&field.attrs), &field.ty);
             quote! {
-                #writes #[serde(transparent)] struct #borrowing<'__a>(#(#attributes)* &'__a #ty);
-                #reads #[serde(transparent)] struct #owning(#(#attributes)* #ty);
+                #writes #[serde(transparent)] struct __Borrowed<'__a>(#(#attributes)* &'__a #ty);
+                #reads #[serde(transparent)] struct __Owned(#(#attributes)* #ty);
             }
         }
         Payload::Object(fields) => {
-            let borrowed = fields.iter().map(|field| named(field, quote!(&'__a)));
-            let owned = fields.iter().map(|field| named(field, quote!()));
+            let borrowed = fields.iter().map(|field| form(field, quote!(&'__a)));
+            let owned = fields.iter().map(|field| form(field, quote!()));
             quote! {
-                #writes struct #borrowing<'__a> { #(#borrowed),* }
-                #reads struct #owning { #(#owned),* }
+                #writes struct __Borrowed<'__a> { #(#borrowed),* }
+                #reads struct __Owned { #(#owned),* }
             }
         }
     }
 }
 
-fn named(field: &Field, reference: TokenStream) -> TokenStream {
-    let (attributes, name, ty) = (serde_attributes(&field.attrs), &field.ident, &field.ty);
+fn form(field: &Field, reference: TokenStream) -> TokenStream {
+    let (attributes, name, ty) = (serde_of(&field.attrs), &field.ident, &field.ty);
     quote!(#(#attributes)* #name: #reference #ty)
 }
 
-fn encode_arm(variant: &Variant<'_>) -> TokenStream {
-    let (ident, event_type, borrowing) = (variant.ident, &variant.event_type, borrowing(variant));
-    let (pattern, value) = match &variant.payload {
-        Payload::Empty => {
-            return quote! {
-                Self::#ident { .. } => __annals::Result::Ok(__annals::Bytes::from_static(b"{}")),
-            };
-        }
-        Payload::Value(_) => (quote!((ref __value)), quote!((__value))),
-        Payload::Object(fields) => {
-            let names: Vec<_> = fields.iter().map(|field| &field.ident).collect();
-            let bound: Vec<_> = (0..names.len()).map(|index| format_ident!("__field_{index}")).collect();
-            (quote!({ #(#names: ref #bound),* }), quote!({ #(#names: #bound),* }))
-        }
+fn encode(declared: &Declared<'_>) -> TokenStream {
+    let names = declared.payload.names();
+    let value = match &declared.payload {
+        Payload::Empty => return quote!(__annals::Result::Ok(__annals::Bytes::from_static(b"{}"))),
+        Payload::Value(_) => quote!(__Borrowed(&self.0)),
+        Payload::Object(_) => quote!(__Borrowed { #(#names: &self.#names),* }),
     };
+    let event_type = &declared.stored.event_type;
     quote! {
-        Self::#ident #pattern => match __annals::json::to_vec(&#borrowing #value) {
+        match __annals::json::to_vec(&#value) {
             __annals::Result::Ok(__json) => __annals::Result::Ok(__annals::Bytes::from(__json)),
             __annals::Result::Err(__error) => {
                 __annals::Result::Err(__annals::CodecError::new(#event_type, __error))
             }
-        },
+        }
     }
 }
 
-fn decode_arm(variant: &Variant<'_>) -> TokenStream {
-    let (ident, event_type, owning) = (variant.ident, &variant.event_type, owning(variant));
-    let fields = match &variant.payload {
-        Payload::Empty => quote!({}),
-        Payload::Value(_) => quote!((__owned.0)),
-        Payload::Object(fields) => {
-            let names = fields.iter().map(|field| &field.ident);
-            let values = fields.iter().map(|field| &field.ident);
-            quote!({ #(#names: __owned.#values),* })
-        }
+fn decode(declared: &Declared<'_>) -> TokenStream {
+    let names = declared.payload.names();
+    let value = match &declared.payload {
+        Payload::Empty => quote!(Self {}),
+        Payload::Value(_) => quote!(Self(__owned.0)),
+        Payload::Object(_) => quote!(Self { #(#names: __owned.#names),* }),
     };
+    let event_type = &declared.stored.event_type;
     quote! {
-        #event_type => match __annals::json::from_slice::<#owning>(__payload) {
-            __annals::Result::Ok(__owned) => {
-                __annals::Result::Ok(__annals::Option::Some(Self::#ident #fields))
-            }
+        match __annals::json::from_slice::<__Owned>(__payload) {
+            __annals::Result::Ok(__owned) => __annals::Result::Ok(__annals::Option::Some(#value)),
             __annals::Result::Err(__error) => {
                 __annals::Result::Err(__annals::CodecError::new(#event_type, __error))
             }
-        },
+        }
+    }
+}
+
+fn tags(declared: &Declared<'_>) -> TokenStream {
+    if declared.tags.is_empty() {
+        return TokenStream::new();
+    }
+    let event_type = &declared.stored.event_type;
+    let pushes = declared.tags.iter().map(super::tags::TagField::push);
+    quote! {
+        fn tags(&self) -> __annals::Result<__annals::Vec<__annals::Tag>, __annals::CodecError> {
+            let mut __tags = __annals::Tags::of(#event_type);
+            #(#pushes)*
+            __annals::Result::Ok(__tags.finish())
+        }
+    }
+}
+
+fn upcast(declared: &Declared<'_>) -> TokenStream {
+    if declared.upcasts.is_empty() {
+        return TokenStream::new();
+    }
+    let (event_type, arms) = (&declared.stored.event_type, declared.upcasts.arms());
+    quote! {
+        fn upcast(
+            __event_type: &str,
+            __from: u32,
+            __payload: __annals::json::Json,
+        ) -> __annals::Result<__annals::json::Json, __annals::CodecError> {
+            let mut __upcast = __annals::Upcast::of(__event_type, __from, __payload);
+            if __event_type != #event_type {
+                return __annals::Result::Err(__upcast.missing());
+            }
+            match __from {
+                #(#arms)*
+                _ => return __annals::Result::Err(__upcast.missing()),
+            }
+            __annals::Result::Ok(__upcast.finish())
+        }
     }
 }

@@ -37,7 +37,7 @@ impl DecodedBatch {
         for event in events.iter().flat_map(EventBatch::iter) {
             applied.add(event.sequence(), event.id());
         }
-        let decode = |unit: &std::sync::Arc<dyn Unit>| unit.decode(&events, model.upcasters());
+        let decode = |unit: &std::sync::Arc<dyn Unit>| unit.decode(&events);
         match model.units().iter().map(decode).collect() {
             Ok(work) => {
                 let Span { after, through, head, opening } = span;

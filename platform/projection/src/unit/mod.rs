@@ -12,7 +12,6 @@ pub(crate) use table::{TableUnit, read_row};
 pub(crate) use try_out::try_out;
 
 use crate::error::{EventError, FoldError, ModelError};
-use annals_aggregate::Upcasters;
 use annals_event::{Event, EventBatch, Recorded};
 use annals_telemetry::Run;
 use async_trait::async_trait;
@@ -38,7 +37,7 @@ pub(crate) struct TableDefinition {
 pub(crate) trait Unit: Send + Sync + 'static {
     fn tables(&self) -> Result<Vec<TableDefinition>, ModelError>;
     fn event_types(&self) -> Vec<&'static str>;
-    fn decode(&self, events: &[EventBatch], upcasters: &Upcasters) -> Result<Decoded, EventError>;
+    fn decode(&self, events: &[EventBatch]) -> Result<Decoded, EventError>;
     /// A writer for one generation.
     fn writer(self: Arc<Self>) -> Box<dyn UnitWriter>;
 }
@@ -61,16 +60,13 @@ pub(crate) trait UnitWriter: Send {
 }
 
 /// The events of `batches` that `E` knows, decoded.
-fn decode_known<E: Event>(
-    batches: &[EventBatch],
-    upcasters: &Upcasters,
-) -> Result<Vec<Recorded<E>>, EventError> {
+fn decode_known<E: Event>(batches: &[EventBatch]) -> Result<Vec<Recorded<E>>, EventError> {
     let mut known = Vec::with_capacity(batches.iter().map(EventBatch::len).sum());
     for event in batches.iter().flat_map(EventBatch::iter) {
         if !E::knows(event.event_type()) {
             continue;
         }
-        let decoded = upcasters.decode::<E>(&event);
+        let decoded = annals_event::decode::<E>(&event);
         let decoded = decoded.map_err(|error| EventError::of_ref(&event, error.to_string()))?;
         if let Some(decoded) = decoded {
             let recorded = Recorded::new(&event, decoded);

@@ -3,7 +3,6 @@ use crate::{
     ApplyError, SqlProjection, SqlTransaction,
     error::{EventError, FoldError, ModelError},
 };
-use annals_aggregate::Upcasters;
 use annals_event::{Event, EventBatch, Recorded};
 use annals_telemetry::process_span;
 use async_trait::async_trait;
@@ -30,8 +29,8 @@ impl<P: SqlProjection> Unit for SqlUnit<P> {
         P::Event::TYPES.iter().map(|(name, _)| *name).collect()
     }
 
-    fn decode(&self, events: &[EventBatch], upcasters: &Upcasters) -> Result<Decoded, EventError> {
-        Ok(Box::new(decode_known::<P::Event>(events, upcasters)?))
+    fn decode(&self, events: &[EventBatch]) -> Result<Decoded, EventError> {
+        Ok(Box::new(decode_known::<P::Event>(events)?))
     }
 
     fn writer(self: Arc<Self>) -> Box<dyn UnitWriter> {

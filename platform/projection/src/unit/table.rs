@@ -12,7 +12,6 @@ use crate::{
     table::{SEQUENCE_COLUMN, Table, TableError, TableKey, TableSchema, cell},
     value::Value,
 };
-use annals_aggregate::Upcasters;
 use annals_event::{Event, EventBatch, Recorded, Sequence};
 use annals_telemetry::process_span;
 use async_trait::async_trait;
@@ -74,8 +73,8 @@ impl<P: TableProjection> Unit for TableUnit<P> {
         P::Event::TYPES.iter().map(|(name, _)| *name).collect()
     }
 
-    fn decode(&self, events: &[EventBatch], upcasters: &Upcasters) -> Result<Decoded, EventError> {
-        let events = decode_known::<P::Event>(events, upcasters)?;
+    fn decode(&self, events: &[EventBatch]) -> Result<Decoded, EventError> {
+        let events = decode_known::<P::Event>(events)?;
         let keyed = events.into_iter().map(|event| self.keyed(event)).collect::<Result<_, _>>()?;
         Ok(Box::new(Work::<P>(keyed)))
     }

@@ -66,9 +66,9 @@ fn rare(append: Append) -> Result<Append> {
 }
 
 #[derive(Event)]
-enum Rare {
-    #[event(type = "rare.happened", version = 1)]
-    Happened { n: i64 },
+#[event(type = "rare.happened", version = 1)]
+struct Rare {
+    n: i64,
 }
 
 #[derive(Clone, PartialEq, Table)]
@@ -89,7 +89,7 @@ impl TableProjection for Rarities {
         vec![event.stream.id().to_owned()]
     }
     fn fold(&self, row: &mut Option<Rarity>, key: &String, event: &Recorded<Rare>) -> Result<(), ApplyError> {
-        let Rare::Happened { n } = event.event;
+        let Rare { n } = event.event;
         row.get_or_insert_with(|| Rarity { stream: key.clone(), total: 0 }).total += n;
         Ok(())
     }

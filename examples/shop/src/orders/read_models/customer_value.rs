@@ -7,7 +7,7 @@ use super::sales::SaleEvent;
 use crate::day::Day;
 use crate::ids::CustomerId;
 use crate::money::Cents;
-use crate::orders::events::Placement;
+use crate::orders::events::OrderPlaced;
 use annals::Table;
 use annals::event::Recorded;
 use annals::projection::{ApplyError, TableProjection};
@@ -44,7 +44,7 @@ impl TableProjection for CustomerValues {
     fn keys(&self, event: &Recorded<SaleEvent>) -> Vec<CustomerId> {
         let customer = match &event.event {
             SaleEvent::Placed(placement) => &placement.customer_id,
-            SaleEvent::Refused(refused) => &refused.placement.customer_id,
+            SaleEvent::Refused(refused) => &refused.placed.customer_id,
             SaleEvent::Refunded(refund) => &refund.customer_id,
         };
         vec![customer.clone()]
@@ -63,7 +63,7 @@ impl TableProjection for CustomerValues {
         let row = row.as_mut().ok_or_else(|| ApplyError::new(format!("customer {key} never ordered")))?;
         match &event.event {
             SaleEvent::Placed(_) => {}
-            SaleEvent::Refused(refused) => row.take_back(&refused.placement),
+            SaleEvent::Refused(refused) => row.take_back(&refused.placed),
             SaleEvent::Refunded(refund) => row.earn(-refund.amount_cents.get()),
         }
         Ok(())
@@ -71,7 +71,7 @@ impl TableProjection for CustomerValues {
 }
 
 impl CustomerValue {
-    fn new(placement: &Placement) -> Self {
+    fn new(placement: &OrderPlaced) -> Self {
         Self {
             customer_id: placement.customer_id.clone(),
             orders: 0,
@@ -82,7 +82,7 @@ impl CustomerValue {
         }
     }
 
-    fn add(&mut self, placement: &Placement) {
+    fn add(&mut self, placement: &OrderPlaced) {
         self.orders += 1;
         self.items += i64::from(placement.items);
         self.earn(placement.total_cents.get());
@@ -91,7 +91,7 @@ impl CustomerValue {
         self.last_purchase = self.last_purchase.clone().max(day.clone());
     }
 
-    fn take_back(&mut self, placement: &Placement) {
+    fn take_back(&mut self, placement: &OrderPlaced) {
         self.orders -= 1;
         self.items -= i64::from(placement.items);
         self.earn(-placement.total_cents.get());

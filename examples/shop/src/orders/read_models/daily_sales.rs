@@ -4,7 +4,7 @@
 use super::sales::SaleEvent;
 use crate::day::Day;
 use crate::money::Cents;
-use crate::orders::events::Placement;
+use crate::orders::events::OrderPlaced;
 use annals::event::Recorded;
 use annals::projection::{ApplyError, SqlProjection, SqlTable, SqlTransaction};
 use async_trait::async_trait;
@@ -84,7 +84,7 @@ impl SqlProjection for DailySales {
 fn change(event: &SaleEvent) -> Change<'_> {
     match event {
         SaleEvent::Placed(placement) => Change::of(placement, 1),
-        SaleEvent::Refused(refused) => Change::of(&refused.placement, -1),
+        SaleEvent::Refused(refused) => Change::of(&refused.placed, -1),
         SaleEvent::Refunded(refund) => {
             let revenue_cents = -refund.amount_cents.get();
             Change { day: &refund.ordered_on, orders: 0, items: 0, revenue_cents }
@@ -93,7 +93,7 @@ fn change(event: &SaleEvent) -> Change<'_> {
 }
 
 impl<'e> Change<'e> {
-    fn of(placement: &'e Placement, orders: i64) -> Self {
+    fn of(placement: &'e OrderPlaced, orders: i64) -> Self {
         Self {
             day: &placement.ordered_on,
             orders,

@@ -3,7 +3,7 @@
 use crate::day::Day;
 use crate::ids::{CustomerId, OrderId};
 use crate::money::Cents;
-use crate::orders::events::{OrderEvent, Placement};
+use crate::orders::events::{OrderEvent, OrderPlaced};
 use crate::orders::status::{ParcelStatus, PaymentStatus};
 use annals::Table;
 use annals::event::Recorded;
@@ -57,18 +57,18 @@ impl TableProjection for OrderSummaries {
         let row = row.as_mut().ok_or_else(|| ApplyError::new(format!("order {key} was never placed")))?;
         match &event.event {
             OrderEvent::Placed(_) => {}
-            OrderEvent::Paid { .. } => row.payment = PaymentStatus::Paid,
+            OrderEvent::Paid(_) => row.payment = PaymentStatus::Paid,
             OrderEvent::PaymentRefused(_) => row.payment = PaymentStatus::Refused,
             OrderEvent::Refunded(_) => row.payment = PaymentStatus::Refunded,
-            OrderEvent::Shipped { .. } => row.parcel = ParcelStatus::Shipped,
-            OrderEvent::Delivered { .. } => row.parcel = ParcelStatus::Delivered,
+            OrderEvent::Shipped(_) => row.parcel = ParcelStatus::Shipped,
+            OrderEvent::Delivered(_) => row.parcel = ParcelStatus::Delivered,
         }
         Ok(())
     }
 }
 
-fn placed(placement: &Placement) -> OrderSummary {
-    let Placement { order_id, customer_id, ordered_on, items, total_cents } = placement.clone();
+fn placed(placement: &OrderPlaced) -> OrderSummary {
+    let OrderPlaced { order_id, customer_id, ordered_on, items, total_cents } = placement.clone();
     let (payment, parcel) = (PaymentStatus::Pending, ParcelStatus::Pending);
     OrderSummary { order_id, customer_id, ordered_on, items, total_cents, payment, parcel }
 }
