@@ -8,7 +8,7 @@ use crate::{
     },
     within,
 };
-use annals_aggregate::{Aggregate, Context, Repository};
+use annals_aggregate::{Aggregate, Cause, Repository};
 use annals_event::{CodecError, Event, Recorded, Sequence};
 use annals_event_store::{Options as ServerOptions, Service};
 use annals_projection::{
@@ -313,11 +313,11 @@ impl All {
     /// What came before the event can still be read at its version.
     async fn loaded(&self) -> Outcome {
         let accounts = Repository::<Account>::new(self.store.clone());
-        accounts.execute("2", (), Context::new()).await.unwrap();
+        accounts.execute("2", (), Cause::new()).await.unwrap();
         match accounts.load("1").await {
             Ok(loaded) => Outcome { handled: loaded.state.0, error: None },
             Err(error) => {
-                let refused = accounts.execute("1", (), Context::new()).await.unwrap_err();
+                let refused = accounts.execute("1", (), Cause::new()).await.unwrap_err();
                 assert_eq!(refused.to_string(), error.to_string(), "nothing is decided on half a state");
                 Outcome { handled: EVENTS, error: Some(error.to_string()) }
             }
@@ -329,7 +329,7 @@ impl All {
         let id = ReplayId::generate();
         let request =
             ReplayRequest { mode: ReplayMode::Promote, ..ReplayRequest::new(SLOTS[TABLE_PROJECTOR]) };
-        self.replays.request(id, request, Context::new()).await.unwrap();
+        self.replays.request(id, request, Cause::new()).await.unwrap();
         let replay = within("a replay", self.replays.settled(id)).await.replay;
         // What stops its projector also stops its candidate.
         match self.projected(TABLE_PROJECTOR, head).await.error {

@@ -133,10 +133,10 @@ async fn main() -> Result<()> {
 
 /// Commands in, events out; then the table is asked.
 async fn spend(accounts: &Repository<Account>, funds: &ProjectorHandle) -> Result<()> {
-    accounts.execute("alice", Command::Deposit { cents: 5_000 }, Context::new()).await?;
-    let spent = accounts.execute("alice", Command::Withdraw { cents: 1_500 }, Context::new()).await?;
+    accounts.execute("alice", Command::Deposit { cents: 5_000 }, Cause::new()).await?;
+    let spent = accounts.execute("alice", Command::Withdraw { cents: 1_500 }, Cause::new()).await?;
     println!("Alice deposits 5000 cents and withdraws 1500: event {} of the log.", spent.token);
-    let refused = accounts.execute("alice", Command::Withdraw { cents: u32::MAX }, Context::new()).await;
+    let refused = accounts.execute("alice", Command::Withdraw { cents: u32::MAX }, Cause::new()).await;
     if let Err(ExecuteError::Rejected(reason)) = refused {
         println!("She asks for too much and is refused: {reason}.");
     }
@@ -150,11 +150,11 @@ async fn spend(accounts: &Repository<Account>, funds: &ProjectorHandle) -> Resul
 /// Builds the table again from the first event on, while the old one answers; compares the two; swaps them.
 async fn rebuild(replays: &Replays, funds: &ProjectorHandle) -> Result<()> {
     let id = ReplayId::generate();
-    replays.request(id, ReplayRequest::new("funds"), Context::new().actor("quickstart")).await?;
+    replays.request(id, ReplayRequest::new("funds"), Cause::new().actor("quickstart")).await?;
     let built = replays.settled(id).await.replay;
     let found = built.difference.with_context(|| format!("not built: {:?}", built.failure))?;
     println!("A replay folds {} events into a second table; {found}.", found.complete_events);
-    replays.promote(id, Context::new().actor("quickstart")).await?;
+    replays.promote(id, Cause::new().actor("quickstart")).await?;
     let promoted = replays.settled(id).await.replay;
     let live = funds.reader().await?.generation();
     ensure!(promoted.candidate == Some(live), "the replay is {}", promoted.phase);

@@ -1,7 +1,7 @@
 //! Aggregates: state folded from a stream, a command in, events out.
 //!
 //! ```text
-//!   execute(id, command, context)
+//!   execute(id, command, cause)
 //!      load      snapshot ─┐
 //!                tail ─────┴─ upcast, fold ─▶ state at version v
 //!      decide    pure; refuses, or gives events
@@ -22,7 +22,7 @@
 //!   `evolve` or an upcast panics.
 
 mod aggregate;
-mod context;
+mod cause;
 mod encode;
 mod error;
 mod executed;
@@ -34,7 +34,7 @@ mod snapshot;
 pub mod testing;
 
 pub use aggregate::{Aggregate, stream_of};
-pub use context::Context;
+pub use cause::Cause;
 pub use encode::encode;
 pub use error::{ExecuteError, FoldError, LoadError};
 pub use executed::{Emitted, Executed};

@@ -1,5 +1,5 @@
 use crate::{
-    Aggregate, Context, Emitted, ExecuteError, Executed, LoadError, Loaded, SnapshotStore, encode,
+    Aggregate, Cause, Emitted, ExecuteError, Executed, LoadError, Loaded, SnapshotStore, encode,
     reader::{Current, Reader},
     request::{self, Earlier, Request},
     snapshot::SnapshotCache,
@@ -100,7 +100,7 @@ impl<A: Aggregate> Repository<A> {
     ///
     /// When others write at the same time, the decision is made again on what they left. A store that is unavailable is
     /// asked once: its adapter has tried for as long as a call may take. A request whose id the caller chose
-    /// ([`Context::request`]) may be repeated as a whole: the repeat writes nothing and gets the first result, as
+    /// ([`Cause::request`]) may be repeated as a whole: the repeat writes nothing and gets the first result, as
     /// long as the log remembers the id or the first one's events come after the snapshot that the state is loaded
     /// from. The same id with a command that would have led to other events is an error
     /// ([`AppendError::RequestIdReused`]).
@@ -108,13 +108,13 @@ impl<A: Aggregate> Repository<A> {
         &self,
         id: &str,
         command: A::Command,
-        context: Context,
+        cause: impl Into<Cause>,
     ) -> Result<Executed<A>, ExecuteError<A::Error>> {
-        let stream = stream_of::<A>(id).map_err(LoadError::from)?;
+        let (stream, cause) = (stream_of::<A>(id).map_err(LoadError::from)?, cause.into());
         let (mut backoff, mut attempts) = (Backoff::contention(), 0);
         loop {
             attempts += 1;
-            let conflict = match self.attempt(&stream, command.clone(), &context).await? {
+            let conflict = match self.attempt(&stream, command.clone(), &cause).await? {
                 Attempt::Done(executed) => return Ok(executed),
                 Attempt::Conflict(conflict) => conflict,
             };
@@ -130,11 +130,11 @@ impl<A: Aggregate> Repository<A> {
         &self,
         stream: &StreamName,
         command: A::Command,
-        context: &Context,
+        cause: &Cause,
     ) -> Result<Attempt<A>, ExecuteError<A::Error>> {
-        let request = Request::of(context);
+        let request = Request::of(cause);
         let current = self.reader.load(stream, request.first_event(stream)).await?;
-        let panicked = |cause| ExecuteError::Panicked { stream: stream.clone(), cause };
+        let panicked = |panic| ExecuteError::Panicked { stream: stream.clone(), cause: panic };
         let decided = guarded(|| current.loaded.state.decide(command.clone())).map_err(panicked)?;
         let events = match decided {
             Ok(events) if !events.is_empty() && !current.met => events,
@@ -154,17 +154,18 @@ impl<A: Aggregate> Repository<A> {
             }
         };
         let span = annals_telemetry::append_span(A::CATEGORY);
-        let metadata = self.metadata(context, &span);
+        let metadata = self.metadata(cause, &span);
         let prepared = guarded(|| prepare(&request, stream, current, events, &metadata)).map_err(panicked)?;
-        let prepared = prepared.map_err(|cause| ExecuteError::Encode { stream: stream.clone(), cause })?;
+        let prepared =
+            prepared.map_err(|error| ExecuteError::Encode { stream: stream.clone(), cause: error })?;
         match self.append(&prepared.append).instrument(span).await {
             Ok(receipt) => Ok(Attempt::Done(self.finish(stream, prepared, &receipt).await)),
             Err(AppendError::Conflict(conflict)) => Ok(Attempt::Conflict(conflict)),
-            Err(cause @ (AppendError::RequestIdReused { .. } | AppendError::EventIdReused { .. })) => {
-                let otherwise = Err(ExecuteError::Append { stream: stream.clone(), cause });
+            Err(error @ (AppendError::RequestIdReused { .. } | AppendError::EventIdReused { .. })) => {
+                let otherwise = Err(ExecuteError::Append { stream: stream.clone(), cause: error });
                 self.earlier(&request, stream, command, otherwise).await.map(Attempt::Done)
             }
-            Err(cause) => Err(ExecuteError::Append { stream: stream.clone(), cause }),
+            Err(error) => Err(ExecuteError::Append { stream: stream.clone(), cause: error }),
         }
     }
 
@@ -187,8 +188,8 @@ impl<A: Aggregate> Repository<A> {
     }
 
     /// What is stored with each event that is appended within `span`.
-    fn metadata(&self, context: &Context, span: &Span) -> Metadata {
-        let mut metadata = self.sign(context.metadata.clone());
+    fn metadata(&self, cause: &Cause, span: &Span) -> Metadata {
+        let mut metadata = self.sign(cause.metadata.clone());
         let trace = annals_telemetry::context_of(span).or_else(annals_telemetry::current_context);
         metadata.trace = trace.or(metadata.trace);
         metadata

@@ -1,6 +1,6 @@
 //! One request's ids, and how its earlier result is found again.
 
-use crate::{Aggregate, Context, Emitted, ExecuteError, Executed, LoadError, reader::Reader};
+use crate::{Aggregate, Cause, Emitted, ExecuteError, Executed, LoadError, reader::Reader};
 use annals_event::{
     Event, EventBatch, EventId, EventRef, RequestId, Sequence, StreamName, Version, guarded, json::Json,
 };
@@ -33,8 +33,8 @@ struct Stored<E> {
 }
 
 impl Request {
-    pub(crate) fn of(context: &Context) -> Self {
-        context.request_id.map_or(Self::Unnamed, Self::Named)
+    pub(crate) fn of(cause: &Cause) -> Self {
+        cause.request_id.map_or(Self::Unnamed, Self::Named)
     }
 
     /// The id of the append: one request may write to several streams, each with an append of its own.

@@ -1,7 +1,7 @@
 //! A service's code that panics at a command: the command is refused, nothing is written, and the caller goes on.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use annals_aggregate::{Aggregate, Context, ExecuteError, FolderSnapshots, Repository};
+use annals_aggregate::{Aggregate, Cause, ExecuteError, FolderSnapshots, Repository};
 use annals_event::{CodecError, Event, RequestId, Sequence, Version};
 use annals_store::{EventStore, GappedStore};
 use bytes::Bytes;
@@ -80,13 +80,13 @@ impl Event for Happened {
 async fn a_command_at_which_code_panics_is_refused_and_nothing_is_written() {
     let store = GappedStore::new();
     let fragile = Repository::<Fragile>::new(Arc::new(store.clone()));
-    fragile.execute("1", At::Nothing, Context::new()).await.unwrap();
+    fragile.execute("1", At::Nothing, Cause::new()).await.unwrap();
     let head = store.head().await.unwrap().last;
     for (at, told) in
         [(At::Decide, "at the decision"), (At::Encode, "at the encoding"), (At::Evolve, "at the event")]
     {
-        for context in [Context::new(), Context::new().request(RequestId::generate())] {
-            let refused = fragile.execute("1", at, context).await;
+        for cause in [Cause::new(), Cause::new().request(RequestId::generate())] {
+            let refused = fragile.execute("1", at, cause).await;
             let Err(ExecuteError::Panicked { stream, cause }) = refused else {
                 panic!("{at:?}: {refused:?}")
             };
@@ -95,17 +95,17 @@ async fn a_command_at_which_code_panics_is_refused_and_nothing_is_written() {
         }
         assert_eq!(store.head().await.unwrap().last, head, "{at:?}");
     }
-    assert_eq!(fragile.execute("1", At::Nothing, Context::new()).await.unwrap().version, Version::new(2));
+    assert_eq!(fragile.execute("1", At::Nothing, Cause::new()).await.unwrap().version, Version::new(2));
 }
 
 #[tokio::test]
 async fn a_repeated_command_at_which_code_panics_by_now_is_refused() {
     let store = GappedStore::new();
     let fragile = Repository::<Fragile>::new(Arc::new(store.clone()));
-    let context = Context::new().request(RequestId::generate());
-    fragile.execute("1", At::Nothing, context.clone()).await.unwrap();
+    let cause = Cause::new().request(RequestId::generate());
+    fragile.execute("1", At::Nothing, cause.clone()).await.unwrap();
     let head = store.head().await.unwrap().last;
-    let refused = fragile.execute("1", At::Decide, context).await;
+    let refused = fragile.execute("1", At::Decide, cause).await;
     assert!(matches!(refused, Err(ExecuteError::Panicked { .. })), "{refused:?}");
     assert_eq!(store.head().await.unwrap().last, head);
 }
@@ -115,7 +115,7 @@ async fn panicking_snapshot_code_costs_the_snapshot_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let snapshots = Arc::new(FolderSnapshots::open(folder.path()).unwrap());
     let fragile = Repository::<Fragile>::new(Arc::new(GappedStore::new())).snapshots(snapshots, 1);
-    let executed = fragile.execute("1", At::Keep, Context::new()).await.unwrap();
+    let executed = fragile.execute("1", At::Keep, Cause::new()).await.unwrap();
     assert!(executed.version == Version::FIRST && executed.token > Sequence::ZERO);
     assert_eq!(fragile.load("1").await.unwrap().state.happened, 1);
 }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use annals_aggregate::{Context, ExecuteError, FoldError, LoadError, Loaded, Repository};
+use annals_aggregate::{Cause, ExecuteError, FoldError, LoadError, Loaded, Repository};
 use annals_event::{CorrelationId, ExpectedVersion, Recorded, RequestId, Sequence, Version};
 use annals_store::{AppendError, EventStore, GappedStore, ReadLog};
 use common::{
@@ -20,12 +20,12 @@ async fn balance(accounts: &Repository<Account>) -> u64 {
 async fn a_command_becomes_events_and_a_token() {
     let store = GappedStore::new();
     let accounts = accounts(&store);
-    let opened = accounts.execute("1", open(), Context::new()).await.unwrap();
+    let opened = accounts.execute("1", open(), Cause::new()).await.unwrap();
     assert_eq!((opened.version, opened.token), (Version::FIRST, store.head().await.unwrap().last));
     assert!(!opened.repeated);
     assert_eq!(opened.events[0].event, AccountEvent::Opened { owner: "Ada".into(), currency: "EUR".into() });
 
-    let split = accounts.execute("1", AccountCommand::Split { deposits: 3 }, Context::new()).await.unwrap();
+    let split = accounts.execute("1", AccountCommand::Split { deposits: 3 }, Cause::new()).await.unwrap();
     let versions: Vec<_> = split.events.iter().map(|event| event.version.get()).collect();
     assert_eq!((versions, split.version), (vec![2, 3, 4], Version::new(4)));
     assert_eq!(split.token, store.head().await.unwrap().last);
@@ -44,9 +44,9 @@ async fn an_aggregate_that_nothing_happened_to_has_the_default_state() {
 async fn there_is_a_token_also_when_there_was_nothing_to_do() {
     let store = GappedStore::new();
     let accounts = accounts(&store);
-    let opened = accounts.execute("1", open(), Context::new()).await.unwrap();
-    accounts.execute("2", open(), Context::new()).await.unwrap();
-    let again = accounts.execute("1", open(), Context::new()).await.unwrap();
+    let opened = accounts.execute("1", open(), Cause::new()).await.unwrap();
+    accounts.execute("2", open(), Cause::new()).await.unwrap();
+    let again = accounts.execute("1", open(), Cause::new()).await.unwrap();
     assert!(again.events.is_empty());
     assert_eq!((again.token, again.version, again.state), (opened.token, opened.version, opened.state));
 }
@@ -54,7 +54,7 @@ async fn there_is_a_token_also_when_there_was_nothing_to_do() {
 #[tokio::test]
 async fn a_refused_command_writes_nothing() {
     let store = GappedStore::new();
-    let refused = accounts(&store).execute("1", deposit(1), Context::new()).await;
+    let refused = accounts(&store).execute("1", deposit(1), Cause::new()).await;
     assert!(matches!(refused, Err(ExecuteError::Rejected(AccountError::NotOpen))));
     assert_eq!(store.head().await.unwrap().last, Sequence::ZERO);
 }
@@ -62,8 +62,8 @@ async fn a_refused_command_writes_nothing() {
 #[tokio::test]
 async fn a_stream_of_many_pages_is_loaded_whole() {
     let accounts = accounts(&GappedStore::new());
-    accounts.execute("1", open(), Context::new()).await.unwrap();
-    accounts.execute("1", AccountCommand::Split { deposits: 2_500 }, Context::new()).await.unwrap();
+    accounts.execute("1", open(), Cause::new()).await.unwrap();
+    accounts.execute("1", AccountCommand::Split { deposits: 2_500 }, Cause::new()).await.unwrap();
     assert_eq!(balance(&accounts).await, 2_500);
     assert_eq!(accounts.history("1").await.unwrap().len(), 2_501);
 }
@@ -72,18 +72,18 @@ async fn a_stream_of_many_pages_is_loaded_whole() {
 async fn metadata_says_who_asked_and_which_service_wrote() {
     let store = GappedStore::new();
     let accounts = accounts(&store).service("bank");
-    let context = Context::new().actor("teller-7").tenant("north");
-    let opened = accounts.execute("1", open(), context).await.unwrap();
-    let cause: Recorded<_> = accounts.history("1").await.unwrap().remove(0);
-    assert_eq!(cause.metadata.headers["service"], "bank");
-    assert_eq!(cause.metadata.actor.as_deref(), Some("teller-7"));
+    let cause = Cause::new().actor("teller-7").tenant("north");
+    let opened = accounts.execute("1", open(), cause).await.unwrap();
+    let opening: Recorded<_> = accounts.history("1").await.unwrap().remove(0);
+    assert_eq!(opening.metadata.headers["service"], "bank");
+    assert_eq!(opening.metadata.actor.as_deref(), Some("teller-7"));
     let chain = CorrelationId::from(opened.events[0].id);
-    assert_eq!(cause.metadata.correlation_id, Some(chain), "correlated by the chain's first event");
+    assert_eq!(opening.metadata.correlation_id, Some(chain), "correlated by the chain's first event");
 
-    accounts.execute("1", AccountCommand::Split { deposits: 2 }, Context::caused_by(&cause)).await.unwrap();
+    accounts.execute("1", AccountCommand::Split { deposits: 2 }, &opening).await.unwrap();
     for effect in &accounts.history("1").await.unwrap()[1..] {
         assert_eq!(effect.metadata.correlation_id, Some(chain));
-        assert_eq!(effect.metadata.causation_id, Some(cause.id));
+        assert_eq!(effect.metadata.causation_id, Some(opening.id));
         assert_eq!(effect.metadata.tenant.as_deref(), Some("north"));
     }
 }
@@ -92,18 +92,17 @@ async fn metadata_says_who_asked_and_which_service_wrote() {
 async fn a_decision_is_made_again_when_another_was_written_in_between() {
     let store = FaultyStore::new();
     let accounts = Repository::<Account>::new(store.clone());
-    accounts.execute("1", open(), Context::new()).await.unwrap();
+    accounts.execute("1", open(), Cause::new()).await.unwrap();
 
     // 1. A decides to fill the empty account up to 100, and stops before its append.
     store.next_appends([Fault::Pause]);
     let a = accounts.clone();
-    let a =
-        tokio::spawn(
-            async move { a.execute("1", AccountCommand::FillUp { cents: 100 }, Context::new()).await },
-        );
+    let a = tokio::spawn(
+        async move { a.execute("1", AccountCommand::FillUp { cents: 100 }, Cause::new()).await },
+    );
     store.arrived.notified().await;
     // 2. B deposits 30.
-    accounts.execute("1", deposit(30), Context::new()).await.unwrap();
+    accounts.execute("1", deposit(30), Cause::new()).await.unwrap();
     // 3. A goes on, meets B's event, and decides again.
     store.go.notify_one();
     let filled = a.await.unwrap().unwrap();
@@ -119,9 +118,9 @@ async fn two_that_open_the_same_account_at_once_open_it_once() {
     let accounts = Repository::<Account>::new(store.clone());
     store.next_appends([Fault::Pause]);
     let a = accounts.clone();
-    let a = tokio::spawn(async move { a.execute("1", open(), Context::new()).await });
+    let a = tokio::spawn(async move { a.execute("1", open(), Cause::new()).await });
     store.arrived.notified().await;
-    let b = accounts.execute("1", open(), Context::new()).await.unwrap();
+    let b = accounts.execute("1", open(), Cause::new()).await.unwrap();
     store.go.notify_one();
     let a = a.await.unwrap().unwrap();
     assert_eq!((a.events.len(), b.events.len()), (0, 1));
@@ -132,10 +131,10 @@ async fn two_that_open_the_same_account_at_once_open_it_once() {
 async fn decisions_are_made_again_only_so_often() {
     let store = FaultyStore::new();
     let accounts = Repository::<Account>::new(store.clone()).conflict_retries_max(2);
-    accounts.execute("1", open(), Context::new()).await.unwrap();
+    accounts.execute("1", open(), Cause::new()).await.unwrap();
     store.next_appends([Fault::Pause; 3]);
     let unlucky = accounts.clone();
-    let unlucky = tokio::spawn(async move { unlucky.execute("1", deposit(1), Context::new()).await });
+    let unlucky = tokio::spawn(async move { unlucky.execute("1", deposit(1), Cause::new()).await });
     for _ in 0..3 {
         store.arrived.notified().await;
         write_raw(&store.inner, "1", "account.deposited", 1, r#"{"cents":1}"#).await;
@@ -150,9 +149,9 @@ async fn decisions_are_made_again_only_so_often() {
 async fn an_append_whose_answer_is_lost_is_done_once_when_it_is_requested_again() {
     let store = FaultyStore::new();
     let accounts = Repository::<Account>::new(store.clone());
-    accounts.execute("1", open(), Context::new()).await.unwrap();
+    accounts.execute("1", open(), Cause::new()).await.unwrap();
     store.next_appends([Fault::Refuse, Fault::LoseAnswer]);
-    let request = || Context::new().request(RequestId::from_name("transfer 8"));
+    let request = || Cause::new().request(RequestId::from_name("transfer 8"));
     for _ in 0..2 {
         let failed = accounts.execute("1", deposit(5), request()).await;
         assert!(is_unavailable(&failed), "{failed:?}");
@@ -169,7 +168,7 @@ async fn a_store_that_does_not_answer_is_asked_once() {
     let store = FaultyStore::new();
     let accounts = Repository::<Account>::new(store.clone());
     store.next_appends([Fault::Refuse; 100]);
-    let failed = accounts.execute("1", open(), Context::new()).await;
+    let failed = accounts.execute("1", open(), Cause::new()).await;
     assert!(is_unavailable(&failed), "{failed:?}");
     assert_eq!(store.appends.load(Ordering::SeqCst), 1);
 
@@ -187,10 +186,10 @@ fn is_unavailable<T, E: std::error::Error>(executed: &Result<T, ExecuteError<E>>
 async fn a_request_that_is_repeated_gets_the_first_ones_events() {
     let store = GappedStore::new();
     let accounts = accounts(&store);
-    accounts.execute("1", open(), Context::new()).await.unwrap();
-    let request = || Context::new().request(RequestId::from_name("transfer 7"));
+    accounts.execute("1", open(), Cause::new()).await.unwrap();
+    let request = || Cause::new().request(RequestId::from_name("transfer 7"));
     let first = accounts.execute("1", AccountCommand::Split { deposits: 2 }, request()).await.unwrap();
-    accounts.execute("1", deposit(10), Context::new()).await.unwrap();
+    accounts.execute("1", deposit(10), Cause::new()).await.unwrap();
 
     let again = accounts.execute("1", AccountCommand::Split { deposits: 2 }, request()).await.unwrap();
     assert!(again.repeated && !first.repeated);
@@ -202,10 +201,10 @@ async fn a_request_that_is_repeated_gets_the_first_ones_events() {
 async fn a_repeated_request_that_the_store_forgot_is_not_executed_twice() {
     let store = FaultyStore::new();
     let accounts = Repository::<Account>::new(store.clone());
-    accounts.execute("1", open(), Context::new()).await.unwrap();
-    let request = || Context::new().request(RequestId::from_name("transfer 7"));
+    accounts.execute("1", open(), Cause::new()).await.unwrap();
+    let request = || Cause::new().request(RequestId::from_name("transfer 7"));
     let first = accounts.execute("1", deposit(5), request()).await.unwrap();
-    accounts.execute("1", deposit(10), Context::new()).await.unwrap();
+    accounts.execute("1", deposit(10), Cause::new()).await.unwrap();
 
     store.next_appends([Fault::Forget]);
     let again = accounts.execute("1", deposit(5), request()).await.unwrap();
@@ -221,7 +220,7 @@ async fn a_repeated_request_that_the_store_forgot_is_not_executed_twice() {
 #[tokio::test]
 async fn a_repeated_request_is_recognised_also_where_nothing_is_left_to_do() {
     let accounts = accounts(&GappedStore::new());
-    let request = || Context::new().request(RequestId::from_name("opening"));
+    let request = || Cause::new().request(RequestId::from_name("opening"));
     let first = accounts.execute("1", open(), request()).await.unwrap();
     let again = accounts.execute("1", open(), request()).await.unwrap();
     assert!(again.repeated);
@@ -232,9 +231,9 @@ async fn a_repeated_request_is_recognised_also_where_nothing_is_left_to_do() {
 async fn a_request_id_that_is_used_for_another_command_is_refused() {
     let store = GappedStore::new();
     let accounts = accounts(&store);
-    accounts.execute("1", open(), Context::new()).await.unwrap();
+    accounts.execute("1", open(), Cause::new()).await.unwrap();
     let request_id = RequestId::from_name("transfer 7");
-    let request = || Context::new().request(request_id);
+    let request = || Cause::new().request(request_id);
     accounts.execute("1", deposit(5), request()).await.unwrap();
     // Another decision, none at all, and a refusal: each time the id gives the error.
     for command in [deposit(6), open(), AccountCommand::Split { deposits: 0 }] {
@@ -253,8 +252,8 @@ async fn a_request_id_that_is_used_for_another_command_is_refused() {
 async fn a_request_that_is_made_twice_at_once_is_executed_once() {
     let store = FaultyStore::new();
     let accounts = Repository::<Account>::new(store.clone());
-    accounts.execute("1", open(), Context::new()).await.unwrap();
-    let request = || Context::new().request(RequestId::from_name("transfer 7"));
+    accounts.execute("1", open(), Cause::new()).await.unwrap();
+    let request = || Cause::new().request(RequestId::from_name("transfer 7"));
     // 1. A stops before its append. 2. B, the same request, goes through. 3. A goes on.
     store.next_appends([Fault::Pause]);
     let a = accounts.clone();
@@ -271,7 +270,7 @@ async fn a_request_that_is_made_twice_at_once_is_executed_once() {
 #[tokio::test]
 async fn one_request_may_write_to_several_aggregates() {
     let accounts = accounts(&GappedStore::new());
-    let request = Context::new().request(RequestId::from_name("opening"));
+    let request = Cause::new().request(RequestId::from_name("opening"));
     let first = accounts.execute("1", open(), request.clone()).await.unwrap();
     let second = accounts.execute("2", open(), request).await.unwrap();
     assert!(!second.repeated);
@@ -282,9 +281,9 @@ async fn one_request_may_write_to_several_aggregates() {
 async fn an_event_of_a_type_that_the_aggregate_does_not_know_is_passed_over() {
     let store = GappedStore::new();
     let accounts = accounts(&store);
-    accounts.execute("1", open(), Context::new()).await.unwrap();
+    accounts.execute("1", open(), Cause::new()).await.unwrap();
     write_raw(&store, "1", "account.frozen", 1, "{}").await;
-    let deposited = accounts.execute("1", deposit(5), Context::new()).await.unwrap();
+    let deposited = accounts.execute("1", deposit(5), Cause::new()).await.unwrap();
     assert_eq!((deposited.version, deposited.state.balance_cents), (Version::new(3), 5));
     assert_eq!(accounts.history("1").await.unwrap().len(), 2);
 }
@@ -293,7 +292,7 @@ async fn an_event_of_a_type_that_the_aggregate_does_not_know_is_passed_over() {
 async fn a_payload_that_cannot_be_decoded_is_named_with_stream_version_and_type() {
     let store = GappedStore::new();
     let accounts = accounts(&store);
-    accounts.execute("1", open(), Context::new()).await.unwrap();
+    accounts.execute("1", open(), Cause::new()).await.unwrap();
     write_raw(&store, "1", "account.deposited", 1, r#"{"cents":-1}"#).await;
     let error = accounts.load("1").await.unwrap_err();
     assert!(matches!(error, LoadError::Fold(FoldError::Event { version, .. }) if version == Version::new(2)));
@@ -304,8 +303,8 @@ async fn a_payload_that_cannot_be_decoded_is_named_with_stream_version_and_type(
 #[tokio::test]
 async fn events_that_are_missing_at_the_beginning_are_an_error() {
     let store = GappedStore::new();
-    accounts(&store).execute("1", open(), Context::new()).await.unwrap();
-    accounts(&store).execute("1", deposit(5), Context::new()).await.unwrap();
+    accounts(&store).execute("1", open(), Cause::new()).await.unwrap();
+    accounts(&store).execute("1", deposit(5), Cause::new()).await.unwrap();
     let page = store.read_log(ReadLog::from(Sequence::FIRST)).await.unwrap();
     let error = Loaded::<Account>::new().fold(&page.events.slice(1..2)).unwrap_err();
     assert!(matches!(error, FoldError::Gap { found, .. } if found == Version::new(2)));
@@ -315,7 +314,7 @@ async fn events_that_are_missing_at_the_beginning_are_an_error() {
 async fn an_id_that_makes_no_stream_name_is_refused() {
     let accounts = Repository::<Account>::new(Arc::new(GappedStore::new()));
     for id in ["", "1\n2", &"x".repeat(300)] {
-        let refused = accounts.execute(id, open(), Context::new()).await;
+        let refused = accounts.execute(id, open(), Cause::new()).await;
         assert!(matches!(refused, Err(ExecuteError::Load(LoadError::InvalidId(_)))), "{id:?}");
         assert!(matches!(accounts.load(id).await, Err(LoadError::InvalidId(_))), "{id:?}");
     }

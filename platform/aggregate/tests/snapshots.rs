@@ -4,7 +4,7 @@
 mod common;
 
 use annals_aggregate::{
-    Aggregate, Context, FolderSnapshots, Loaded, Repository, Snapshot, SnapshotError, SnapshotSchema,
+    Aggregate, Cause, FolderSnapshots, Loaded, Repository, Snapshot, SnapshotError, SnapshotSchema,
     SnapshotStore,
 };
 use annals_event::{EventId, StreamName, Version};
@@ -42,7 +42,7 @@ impl Bank {
     }
 
     async fn execute(&self, command: AccountCommand) {
-        self.accounts.execute("1", command, Context::new()).await.unwrap();
+        self.accounts.execute("1", command, Cause::new()).await.unwrap();
     }
 
     fn snapshots(&self) -> FolderSnapshots {
@@ -187,10 +187,10 @@ async fn a_snapshot_of_what_a_restored_log_does_not_have_is_passed_over() {
     let accounts = |log| Repository::<Account>::new(Arc::new(log)).snapshots(snapshots.clone(), EVERY);
     let log = open("log").await;
     let before = accounts(log.clone());
-    before.execute("1", common::open(), Context::new()).await.unwrap();
+    before.execute("1", common::open(), Cause::new()).await.unwrap();
     log.backup(folder.path().join("backup")).await.unwrap();
     let deposits = AccountCommand::Split { deposits: 11 };
-    before.execute("1", deposits.clone(), Context::new()).await.unwrap();
+    before.execute("1", deposits.clone(), Cause::new()).await.unwrap();
     let kept = snapshots.load(&stream("1"), &SnapshotSchema::of::<Account>()).await.unwrap().unwrap();
     assert_eq!(kept.version, Version::new(12));
 
@@ -198,8 +198,8 @@ async fn a_snapshot_of_what_a_restored_log_does_not_have_is_passed_over() {
     let truth = Repository::<Account>::new(Arc::new(restored.clone()));
     let after = accounts(restored);
     assert_eq!(after.load("1").await.unwrap(), truth.load("1").await.unwrap(), "it is ahead of the log");
-    truth.execute("1", deposit(1_000), Context::new()).await.unwrap();
-    truth.execute("1", deposits, Context::new()).await.unwrap();
+    truth.execute("1", deposit(1_000), Cause::new()).await.unwrap();
+    truth.execute("1", deposits, Cause::new()).await.unwrap();
     let loaded = after.load("1").await.unwrap();
     assert_eq!(loaded, truth.load("1").await.unwrap(), "the log has another event where it was made");
     assert_eq!((loaded.version, loaded.state.balance_cents), (Version::new(13), 1_011));

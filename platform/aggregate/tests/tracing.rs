@@ -3,7 +3,7 @@
 
 mod common;
 
-use annals_aggregate::Context;
+use annals_aggregate::Cause;
 use annals_event::TraceContext;
 use annals_store::GappedStore;
 use annals_telemetry::{Options, context_of, init};
@@ -17,8 +17,8 @@ async fn every_event_names_the_span_that_appended_it_even_without_an_export() {
     let request = info_span!(parent: None, "request");
     let asked_in = context_of(&request).unwrap();
     let asked = async {
-        accounts.execute("1", open(), Context::new()).await.unwrap();
-        accounts.execute("1", AccountCommand::Split { deposits: 2 }, Context::new()).await.unwrap();
+        accounts.execute("1", open(), Cause::new()).await.unwrap();
+        accounts.execute("1", AccountCommand::Split { deposits: 2 }, Cause::new()).await.unwrap();
     };
     asked.instrument(request).await;
 

@@ -3,7 +3,7 @@
 
 mod common;
 
-use annals_aggregate::{Aggregate, Context, ExecuteError, FoldError, LoadError, Loaded, Repository};
+use annals_aggregate::{Aggregate, Cause, ExecuteError, FoldError, LoadError, Loaded, Repository};
 use annals_event::{EventBatchBuilder, EventType, NewEvent, Sequence, Timestamp, Version};
 use annals_store::{EventStore, GappedStore, ReadLog};
 use common::{Account, AccountCommand, AccountError, AccountEvent, accounts, stream, write_raw};
@@ -103,7 +103,7 @@ async fn an_event_of_an_unknown_type_is_skipped_unless_the_aggregate_forbids_it(
     write_raw(&store, "1", "account.frozen", 1, "{}").await;
     let deposit = AccountCommand::Deposit { cents: 1 };
     let strict = Repository::<Strict>::new(Arc::new(store.clone()));
-    let refused = strict.execute("1", deposit.clone(), Context::new()).await.unwrap_err();
+    let refused = strict.execute("1", deposit.clone(), Cause::new()).await.unwrap_err();
     assert!(
         matches!(&refused, ExecuteError::Load(LoadError::Fold(FoldError::UnknownType { .. }))),
         "{refused}"
@@ -112,5 +112,5 @@ async fn an_event_of_an_unknown_type_is_skipped_unless_the_aggregate_forbids_it(
         refused.to_string().contains("version 2: event type \"account.frozen\" is not known"),
         "{refused}"
     );
-    accounts(&store).execute("1", deposit, Context::new()).await.unwrap();
+    accounts(&store).execute("1", deposit, Cause::new()).await.unwrap();
 }

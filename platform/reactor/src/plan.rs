@@ -2,7 +2,7 @@
 //! in order; what stops the first of them is the plan's error, what stops a later one ends the plan before it.
 
 use crate::{Reaction, Reactor, ReactorError, Rejected};
-use annals_aggregate::{Aggregate, Context, Loaded, Repository, encode, stream_of};
+use annals_aggregate::{Aggregate, Cause, Loaded, Repository, encode, stream_of};
 use annals_event::{
     CodecError, Event, EventBatch, EventId, EventRef, ExpectedVersion, InvalidName, Metadata, NewEvent,
     Recorded, StreamName, StreamWrite, guarded, limits, record,
@@ -201,7 +201,7 @@ impl<R: Reactor> Outputs<'_, R> {
     ) -> Result<Vec<NewEvent>, ReactorError> {
         let span = annals_telemetry::create_span(R::Target::CATEGORY);
         let trace = annals_telemetry::context_of(&span);
-        let metadata = self.repository.sign(Metadata { trace, ..Context::caused_by(cause).metadata });
+        let metadata = self.repository.sign(Metadata { trace, ..Cause::event(cause).metadata });
         let id = |index| EventId::derived(self.reactor.name(), cause.id, index_from.saturating_add(index));
         let (sequence, stream) = (cause.sequence, || cause.stream.to_string());
         encode(events, &metadata, id).map_err(|failure| ReactorError::Codec {

@@ -4,7 +4,7 @@
 
 mod common;
 
-use annals_aggregate::Context;
+use annals_aggregate::Cause;
 use annals_event::{EventId, Sequence};
 use annals_reactor::ReactorError;
 use annals_store::{EventStore, GappedStore};
@@ -59,7 +59,7 @@ async fn users(store: Arc<dyn EventStore>) {
     let accounts = repository(store).conflict_retries_max(1_000);
     for n in 0..USER_CHARGES {
         let charge = Charge { cents: 1, note: "by hand".into() };
-        accounts.execute(CUSTOMERS[n % CUSTOMERS.len()], charge, Context::new()).await.unwrap();
+        accounts.execute(CUSTOMERS[n % CUSTOMERS.len()], charge, Cause::new()).await.unwrap();
         tokio::task::yield_now().await;
     }
 }

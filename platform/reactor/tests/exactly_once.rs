@@ -10,7 +10,7 @@
 
 mod common;
 
-use annals_aggregate::Context;
+use annals_aggregate::Cause;
 use annals_event::{Append, Sequence};
 use annals_reactor::ReactorError;
 use annals_store::{EventStore, GappedStore};
@@ -192,7 +192,7 @@ async fn after_a_conflict_events_are_handled_singly_and_then_in_batches_again() 
     // 1. The worker has decided on five orders. 2. A user charges one of their accounts. 3. The worker appends.
     troubled.hit().await;
     let charge = Charge { cents: 7, note: "by hand".into() };
-    repository(store.clone()).execute("ada", charge, Context::new()).await.unwrap();
+    repository(store.clone()).execute("ada", charge, Cause::new()).await.unwrap();
     troubled.release();
     handle.wait_for(through, PATIENCE).await.unwrap();
     stop.cancel();

@@ -5,7 +5,7 @@ use crate::{
     board::{Board, Hosted},
     directory::{Directory, Known},
 };
-use annals_aggregate::{Context, Executed, Loaded, Repository};
+use annals_aggregate::{Cause, Executed, Loaded, Repository};
 use annals_event::{Sequence, Timestamp};
 use annals_projection::{ModelName, Plan};
 use annals_store::{ConsumerState, EventStore};
@@ -119,7 +119,7 @@ impl Replays {
         &self,
         id: ReplayId,
         request: ReplayRequest,
-        context: Context,
+        cause: impl Into<Cause>,
     ) -> Result<(), ReplayError> {
         if request.from == Sequence::ZERO {
             return Err(ReplayError::Invalid("`from` is 0; the first sequence number is 1".into()));
@@ -132,7 +132,7 @@ impl Replays {
         }
         let ReplayRequest { read_model, from, mode } = request;
         self.check_place(id, from).await?;
-        self.say(id, ReplayCommand::Request { read_model, from: from.get(), mode }, context).await
+        self.say(id, ReplayCommand::Request { read_model, from: from.get(), mode }, cause.into()).await
     }
 
     /// `from` must be in the log, or the first place of an empty one.
@@ -146,27 +146,27 @@ impl Replays {
     }
 
     /// Makes a ready replay's candidate live.
-    pub async fn promote(&self, id: ReplayId, context: Context) -> Result<(), ReplayError> {
-        self.say(id, ReplayCommand::Promote, context).await
+    pub async fn promote(&self, id: ReplayId, cause: impl Into<Cause>) -> Result<(), ReplayError> {
+        self.say(id, ReplayCommand::Promote, cause.into()).await
     }
 
     /// Stops a replay that is not promoted; its candidate is discarded.
-    pub async fn cancel(&self, id: ReplayId, context: Context) -> Result<(), ReplayError> {
-        self.say(id, ReplayCommand::Cancel, context).await
+    pub async fn cancel(&self, id: ReplayId, cause: impl Into<Cause>) -> Result<(), ReplayError> {
+        self.say(id, ReplayCommand::Cancel, cause.into()).await
     }
 
     /// Makes the previous generation of a promoted replay live again.
-    pub async fn roll_back(&self, id: ReplayId, context: Context) -> Result<(), ReplayError> {
-        self.say(id, ReplayCommand::RollBack, context).await
+    pub async fn roll_back(&self, id: ReplayId, cause: impl Into<Cause>) -> Result<(), ReplayError> {
+        self.say(id, ReplayCommand::RollBack, cause.into()).await
     }
 
     /// Retires the previous generation of a promoted replay. There is no way back to it.
-    pub async fn retire(&self, id: ReplayId, context: Context) -> Result<(), ReplayError> {
-        self.say(id, ReplayCommand::Retire, context).await
+    pub async fn retire(&self, id: ReplayId, cause: impl Into<Cause>) -> Result<(), ReplayError> {
+        self.say(id, ReplayCommand::Retire, cause.into()).await
     }
 
-    async fn say(&self, id: ReplayId, command: ReplayCommand, context: Context) -> Result<(), ReplayError> {
-        let executed = self.repository.execute(&id.to_string(), command, context).await;
+    async fn say(&self, id: ReplayId, command: ReplayCommand, cause: Cause) -> Result<(), ReplayError> {
+        let executed = self.repository.execute(&id.to_string(), command, cause).await;
         let executed = executed.map_err(|error| ReplayError::of(id, error))?;
         self.learn(id, executed);
         Ok(())

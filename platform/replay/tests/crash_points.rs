@@ -4,7 +4,7 @@
 
 mod support;
 
-use annals_aggregate::Context;
+use annals_aggregate::Cause;
 use annals_event::Sequence;
 use annals_replay::{Phase, ReplayEvent, ReplayMode};
 use fail::FailScenario;
@@ -76,7 +76,7 @@ async fn a_pointer_that_was_moved_counts_whatever_fails_afterwards() {
     let id = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Promote).await;
     working.promoted(id).await;
     assert_eq!(generations.live().await.unwrap().generation, id.candidate());
-    working.replays.roll_back(id, Context::new()).await.unwrap();
+    working.replays.roll_back(id, Cause::new()).await.unwrap();
     let replay = working.settled(id).await.replay;
     assert_eq!((replay.phase, replay.failure), (Phase::RolledBack, None));
     assert_eq!(generations.live().await.unwrap().generation, before);

@@ -4,7 +4,7 @@
 
 mod support;
 
-use annals_aggregate::{Context, Repository};
+use annals_aggregate::{Cause, Repository};
 use annals_event::Sequence;
 use annals_projection::{GenerationError, GenerationState, Live};
 use annals_replay::{
@@ -57,7 +57,7 @@ async fn a_replay_that_is_cancelled_in_any_phase_leaves_nothing_but_its_history(
         let working = world.work_with(Worker::on(stage.store(), [generations]));
         let id = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Build).await;
         stage.trapped().await;
-        operator.cancel(id, Context::new()).await.unwrap();
+        operator.cancel(id, Cause::new()).await.unwrap();
         stage.release();
         // A ready one is settled as well: what the operator said must have come here first.
         let phase = || working.replays.status(id).map(|status| status.replay.phase);
@@ -80,10 +80,10 @@ async fn a_ready_replay_is_cancelled_and_its_candidate_removed() {
     let id = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Build).await;
     assert_eq!(working.settled(id).await.replay.phase, Phase::Ready);
     assert_ne!(world.files(), before.1);
-    working.replays.cancel(id, Context::new()).await.unwrap();
+    working.replays.cancel(id, Cause::new()).await.unwrap();
     assert!(working.settled(id).await.replay.discarded);
     nothing_is_left_of(&world, id, &before).await;
-    let refused = working.replays.promote(id, Context::new()).await.unwrap_err();
+    let refused = working.replays.promote(id, Cause::new()).await.unwrap_err();
     let cancelled = ReplayRefused::WrongPhase {
         phase: Phase::Cancelled,
         why: "only a ready one, whose candidate was verified, can be promoted",
@@ -117,7 +117,7 @@ async fn a_long_fold_ends_at_once_on_cancellation_and_on_shutdown() {
         }
     });
     assert_eq!(replay.await.phase, Phase::Folding, "it goes on where it was");
-    working.replays.cancel(id, Context::new()).await.unwrap();
+    working.replays.cancel(id, Cause::new()).await.unwrap();
     assert!(working.settled(id).await.replay.discarded);
     nothing_is_left_of(&world, id, &before).await;
     working.stop().await;
@@ -134,7 +134,7 @@ async fn a_rollback_of_the_same_fold_loses_nothing() {
     working.promoted(id).await;
     let head = world.append(&orders(1_000, 300, 50)).await;
     projecting.rows_at(head).await;
-    working.replays.roll_back(id, Context::new()).await.unwrap();
+    working.replays.roll_back(id, Cause::new()).await.unwrap();
     let replay = working.settled(id).await.replay;
     assert_eq!(replay.phase, Phase::RolledBack);
     assert_eq!(live(&world).await.generation, before);
@@ -162,7 +162,7 @@ async fn a_rollback_to_another_fold_gives_its_rows_and_says_how_far_behind() {
     let head = world.append(&orders(1_000, 300, 50)).await;
     projecting.rows_at(head).await;
 
-    working.replays.roll_back(id, Context::new()).await.unwrap();
+    working.replays.roll_back(id, Cause::new()).await.unwrap();
     let replay = working.settled(id).await.replay;
     assert_eq!((replay.phase, live(&world).await.generation), (Phase::RolledBack, before));
     let mut reader = projecting.handle.reader().await.unwrap();
@@ -187,10 +187,10 @@ async fn what_was_retired_cannot_be_rolled_back_to_and_its_files_go() {
     let working = world.work(&model()).await;
     let id = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Promote).await;
     working.promoted(id).await;
-    working.replays.retire(id, Context::new()).await.unwrap();
+    working.replays.retire(id, Cause::new()).await.unwrap();
     let replay = working.settled(id).await.replay;
     assert_eq!((replay.phase, replay.discarded), (Phase::Retired, true));
-    let refused = working.replays.roll_back(id, Context::new()).await.unwrap_err();
+    let refused = working.replays.roll_back(id, Cause::new()).await.unwrap_err();
     assert!(matches!(refused, ReplayError::Refused { .. }), "{refused}");
 
     let generations = world.generations(&model()).await;
@@ -216,14 +216,14 @@ async fn a_rollback_to_what_a_later_replay_retired_fails_and_the_live_rows_stay(
     let second = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Promote).await;
     working.promoted(second).await;
     let before = live(&world).await;
-    working.replays.roll_back(first, Context::new()).await.unwrap();
+    working.replays.roll_back(first, Cause::new()).await.unwrap();
     let replay = working.settled(first).await.replay;
     assert_eq!(replay.phase, Phase::Promoted, "as if nobody had asked");
     assert_eq!(replay.failure.unwrap().phase, Phase::RollingBack);
     assert_eq!(live(&world).await, before);
 
     // And the worker goes on with what is asked of it.
-    working.replays.roll_back(second, Context::new()).await.unwrap();
+    working.replays.roll_back(second, Cause::new()).await.unwrap();
     assert_eq!(working.settled(second).await.replay.phase, Phase::RolledBack);
     assert_eq!(live(&world).await.generation, first.candidate());
     working.stop().await;

@@ -4,7 +4,7 @@
 
 mod support;
 
-use annals_aggregate::Context;
+use annals_aggregate::Cause;
 use annals_event::{LogId, Sequence, StreamName};
 use annals_projection::Readers;
 use annals_replay::{
@@ -111,14 +111,14 @@ async fn a_replay_of_a_read_model_without_a_host_says_what_it_waits_for() {
     let projecting = world.project(&model).await;
     let working = world.work(&model).await;
     let (elsewhere, unknown) = (Replays::new(world.store.clone()), ReplayId::generate());
-    elsewhere.request(unknown, ReplayRequest::new("unknown"), Context::new()).await.unwrap();
+    elsewhere.request(unknown, ReplayRequest::new("unknown"), Cause::new()).await.unwrap();
     let hosted = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Plan).await;
     working.settled(hosted).await;
     let status = working.replays.status(unknown).unwrap();
     assert_eq!((status.replay.phase, status.waiting), (Phase::Requested, Some(Waiting::Worker)));
     let recorded = world.store.read_stream(ReadStream::forward(stream(unknown))).await.unwrap();
     assert_eq!(status.since, Some(recorded.events.first().unwrap().recorded_at()));
-    working.replays.cancel(unknown, Context::new()).await.unwrap();
+    working.replays.cancel(unknown, Cause::new()).await.unwrap();
     let status = working.settled(unknown).await;
     assert_eq!((status.replay.phase, status.waiting), (Phase::Cancelled, None));
     working.stop().await;
@@ -131,7 +131,7 @@ async fn a_request_where_a_worker_runs_names_a_read_model_that_it_hosts() {
     let projecting = world.project(&model).await;
     let working = world.work(&model).await;
     let request = ReplayRequest::new("unknown");
-    let refused = working.replays.request(ReplayId::generate(), request, Context::new()).await.unwrap_err();
+    let refused = working.replays.request(ReplayId::generate(), request, Cause::new()).await.unwrap_err();
     let ReplayError::UnknownReadModel { hosted, .. } = &refused else { panic!("{refused}") };
     assert_eq!(hosted, &[CUSTOMERS]);
     assert!(refused.to_string().ends_with("there are: customers"), "{refused}");
@@ -168,10 +168,10 @@ async fn a_newer_candidate_of_a_read_model_supersedes_the_one_that_waits() {
     until("the older one is superseded", || phase() == Some(Phase::Superseded)).await;
     let replay = working.settled(older).await.replay;
     assert_eq!((replay.phase, replay.superseded_by), (Phase::Superseded, Some(newer.to_string())));
-    let refused = working.replays.promote(older, Context::new()).await.unwrap_err();
+    let refused = working.replays.promote(older, Cause::new()).await.unwrap_err();
     assert!(refused.to_string().contains("superseded"), "{refused}");
     assert!(find(older).await.is_none() && find(newer).await.is_some());
-    working.replays.promote(newer, Context::new()).await.unwrap();
+    working.replays.promote(newer, Cause::new()).await.unwrap();
     working.promoted(newer).await;
     working.stop().await;
     projecting.stop().await;
@@ -185,14 +185,14 @@ async fn senseless_requests_are_refused_and_answers_do_not_wait_for_the_log() {
     let request = |read_model: &str, from| {
         let mut request = ReplayRequest::new(read_model);
         request.from = Sequence::new(from);
-        replays.request(id, request, Context::new())
+        replays.request(id, request, Cause::new())
     };
     assert!(matches!(request(CUSTOMERS, 0).await, Err(ReplayError::Invalid(_))));
     assert!(matches!(request("", 1).await, Err(ReplayError::Invalid(_))));
     let head = world.append(&orders(0, 10, 5)).await;
     let beyond = request(CUSTOMERS, head.get() + 1).await.unwrap_err().to_string();
     assert!(beyond.contains(&format!("the log ends at {head}")), "{beyond}");
-    let refused = replays.cancel(id, Context::new()).await.unwrap_err();
+    let refused = replays.cancel(id, Cause::new()).await.unwrap_err();
     assert!(matches!(refused, ReplayError::Refused { reason: ReplayRefused::Unknown, .. }), "{refused}");
     assert_eq!(replays.status(id), None);
 
@@ -201,7 +201,7 @@ async fn senseless_requests_are_refused_and_answers_do_not_wait_for_the_log() {
     assert_eq!(replays.status(id).unwrap().replay.phase, Phase::Requested);
     request(CUSTOMERS, 1).await.unwrap();
     assert!(matches!(request(CUSTOMERS, 2).await, Err(ReplayError::Refused { .. })));
-    replays.cancel(id, Context::new()).await.unwrap();
+    replays.cancel(id, Cause::new()).await.unwrap();
     assert_eq!(within(replays.settled(id)).await.replay.phase, Phase::Cancelled);
     assert_eq!(replays.list().len(), 1);
 }
@@ -296,7 +296,7 @@ async fn whoever_waits_for_a_replay_follows_the_log_itself() {
     let operator = Replays::new(world.store.clone());
     let id = ReplayId::generate();
     let request = ReplayRequest { mode: ReplayMode::Promote, ..ReplayRequest::new(CUSTOMERS) };
-    operator.request(id, request, Context::new()).await.unwrap();
+    operator.request(id, request, Cause::new()).await.unwrap();
     let (one, other) = tokio::join!(within(operator.settled(id)), within(operator.planned(id)));
     assert_eq!(one.replay.phase, Phase::Promoted);
     assert!(other.unwrap().head >= head);

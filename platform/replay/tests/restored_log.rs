@@ -4,7 +4,7 @@
 
 mod support;
 
-use annals_aggregate::Context;
+use annals_aggregate::Cause;
 use annals_event::Sequence;
 use annals_projection::{FoldControl, Until};
 use annals_replay::{Phase, ReplayId, ReplayMode, ReplayRequest, Replays};
@@ -77,7 +77,7 @@ async fn a_restored_replay_fails_if_its_candidate_is_ahead_of_the_log() {
     let world = restart(world, "ready").await;
     world.append(&orders(7_000, 100, 11)).await;
     let working = world.work(&model()).await;
-    working.replays.promote(id, Context::new()).await.unwrap();
+    working.replays.promote(id, Cause::new()).await.unwrap();
     let failed = within(working.replays.settled(id)).await.replay;
     assert_eq!(failed.phase, Phase::Failed);
     let reason = failed.failure.unwrap().reason;
@@ -95,7 +95,7 @@ fn ids(replays: &Replays) -> Vec<ReplayId> {
 async fn request(store: &LogStore) -> ReplayId {
     let (replays, id) = (Replays::new(Arc::new(store.clone())), ReplayId::generate());
     let request = ReplayRequest { mode: ReplayMode::Promote, ..ReplayRequest::new(CUSTOMERS) };
-    replays.request(id, request, Context::new()).await.unwrap();
+    replays.request(id, request, Cause::new()).await.unwrap();
     id
 }
 

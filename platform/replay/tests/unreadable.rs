@@ -5,7 +5,7 @@
 
 mod support;
 
-use annals_aggregate::Context;
+use annals_aggregate::Cause;
 use annals_event::{Append, EventType, ExpectedVersion, NewEvent, Sequence, StreamName};
 use annals_replay::{Phase, ReplayError, ReplayId, ReplayMode};
 use annals_store::{EventStore, ReadStream};
@@ -95,11 +95,11 @@ async fn assert_left_alone(working: &Working, poisoned: &BTreeMap<ReplayId, Pois
         let replays = &working.replays;
         let request = annals_replay::ReplayRequest::new(CUSTOMERS);
         for refused in [
-            replays.promote(*id, Context::new()).await,
-            replays.cancel(*id, Context::new()).await,
-            replays.roll_back(*id, Context::new()).await,
-            replays.retire(*id, Context::new()).await,
-            replays.request(*id, request, Context::new()).await,
+            replays.promote(*id, Cause::new()).await,
+            replays.cancel(*id, Cause::new()).await,
+            replays.roll_back(*id, Cause::new()).await,
+            replays.retire(*id, Cause::new()).await,
+            replays.request(*id, request, Cause::new()).await,
         ] {
             let Err(ReplayError::Unreadable { reason, .. }) = refused else { panic!("{refused:?}") };
             assert!(reason.contains(poison.reason), "{reason}");

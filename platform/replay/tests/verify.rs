@@ -4,7 +4,7 @@
 
 mod support;
 
-use annals_aggregate::Context;
+use annals_aggregate::Cause;
 use annals_event::Sequence;
 use annals_projection::{Difference, ReadModel, RowSample};
 use annals_replay::{Phase, ReplayMode};
@@ -92,7 +92,7 @@ async fn a_wrong_fold_shows_exactly_its_wrong_rows_and_is_not_promoted() {
     assert_eq!(generations.live().await.unwrap(), before);
 
     // Whoever wants the rows as they are has them.
-    working.replays.promote(id, Context::new().actor("somebody")).await.unwrap();
+    working.replays.promote(id, Cause::new().actor("somebody")).await.unwrap();
     working.promoted(id).await;
     assert_eq!(projecting.rows_at(world.head().await).await, world.fresh_fold(&wrong).await);
     working.stop().await;

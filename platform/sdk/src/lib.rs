@@ -70,7 +70,7 @@ pub mod store {
 /// Decisions: aggregates, the repository that executes commands on them, snapshots.
 pub mod aggregate {
     pub use annals_aggregate::{
-        Aggregate, Context, Emitted, ExecuteError, Executed, FoldError, FolderSnapshots, LoadError, Loaded,
+        Aggregate, Cause, Emitted, ExecuteError, Executed, FoldError, FolderSnapshots, LoadError, Loaded,
         Repository, Snapshot, SnapshotError, SnapshotSchema, SnapshotStore, encode, stream_of, testing,
     };
 }
@@ -132,7 +132,7 @@ pub mod telemetry {
 /// What nearly every service needs.
 pub mod prelude {
     pub use crate::aggregate::testing::given;
-    pub use crate::aggregate::{Aggregate, Context, ExecuteError, Repository};
+    pub use crate::aggregate::{Aggregate, Cause, ExecuteError, Repository};
     pub use crate::event::{Event, Recorded, Sequence, Version};
     pub use crate::projection::{
         ApplyError, Catalog, Projector, ProjectorHandle, ProjectorOptions, ReadModel, SqlProjection, Table,

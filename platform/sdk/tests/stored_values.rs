@@ -167,7 +167,7 @@ fn wide(amount: u128, delta: i128, real: f64) -> Measured {
 /// Executes the command on a sensor of its own, and returns what is loaded.
 async fn stored(measured: Measured) -> Vec<Measured> {
     let sensors = sensors(&GappedStore::new());
-    sensors.execute("1", measured, Context::new()).await.unwrap();
+    sensors.execute("1", measured, Cause::new()).await.unwrap();
     sensors.load("1").await.unwrap().state.measured
 }
 
@@ -199,7 +199,7 @@ async fn what_could_not_be_read_back_is_refused_by_type_and_field_not_written() 
     ];
     for (measured, expected) in refused {
         let store = GappedStore::new();
-        let executed = sensors(&store).execute("1", measured.clone(), Context::new()).await;
+        let executed = sensors(&store).execute("1", measured.clone(), Cause::new()).await;
         let error = executed.expect_err(expected).to_string();
         assert!(error.contains(expected), "{expected} expected in: {error}");
         assert_eq!(sensors(&store).load("1").await.unwrap().version, Version::ZERO, "{error}");
@@ -290,7 +290,7 @@ async fn numbers_are_exact_through_an_upcast() {
 }
 
 async fn ask(sensors: &Repository<Sensor>, measured: Measured) -> Result<Executed<Sensor>, AppendError> {
-    let request = Context::new().request(RequestId::from_name("request"));
+    let request = Cause::new().request(RequestId::from_name("request"));
     match sensors.execute("1", measured, request).await {
         Ok(executed) => Ok(executed),
         Err(ExecuteError::Append { cause, .. }) => Err(cause),

@@ -2,7 +2,7 @@ use crate::{
     body::{ReplayBody, RequestBody},
     problem::{refused, unknown},
 };
-use annals_aggregate::Context;
+use annals_aggregate::Cause;
 use annals_replay::{ReplayId, ReplayRequest, Replays};
 use annals_service::{Body, HttpLimits, Problem, Segment, finish};
 use annals_store::{EventStore, probe};
@@ -65,7 +65,7 @@ async fn request(
     Body(body): Body<RequestBody>,
 ) -> Result<impl IntoResponse, Problem> {
     let id = body.id.as_deref().map_or_else(|| Ok(ReplayId::generate()), parse)?;
-    replays.request(id, ReplayRequest::from(body), Context::new()).await.map_err(refused)?;
+    replays.request(id, ReplayRequest::from(body), Cause::new()).await.map_err(refused)?;
     let location = [(header::LOCATION, format!("/replays/{id}"))];
     Ok((StatusCode::ACCEPTED, location, answer(&replays, id)?))
 }
@@ -86,7 +86,7 @@ async fn promote(
     Segment(id): Segment<String>,
 ) -> Result<Json<ReplayBody>, Problem> {
     let id = parse(&id)?;
-    replays.promote(id, Context::new()).await.map_err(refused)?;
+    replays.promote(id, Cause::new()).await.map_err(refused)?;
     answer(&replays, id)
 }
 
@@ -95,7 +95,7 @@ async fn cancel(
     Segment(id): Segment<String>,
 ) -> Result<Json<ReplayBody>, Problem> {
     let id = parse(&id)?;
-    replays.cancel(id, Context::new()).await.map_err(refused)?;
+    replays.cancel(id, Cause::new()).await.map_err(refused)?;
     answer(&replays, id)
 }
 
@@ -104,7 +104,7 @@ async fn roll_back(
     Segment(id): Segment<String>,
 ) -> Result<Json<ReplayBody>, Problem> {
     let id = parse(&id)?;
-    replays.roll_back(id, Context::new()).await.map_err(refused)?;
+    replays.roll_back(id, Cause::new()).await.map_err(refused)?;
     answer(&replays, id)
 }
 
@@ -113,7 +113,7 @@ async fn retire(
     Segment(id): Segment<String>,
 ) -> Result<Json<ReplayBody>, Problem> {
     let id = parse(&id)?;
-    replays.retire(id, Context::new()).await.map_err(refused)?;
+    replays.retire(id, Cause::new()).await.map_err(refused)?;
     answer(&replays, id)
 }
 

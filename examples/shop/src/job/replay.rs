@@ -5,7 +5,7 @@ use super::query_loop::QueryLoop;
 use crate::orders::read_models::CUSTOMER_VALUE;
 use crate::report::ReplayReport;
 use crate::shop::Shop;
-use annals::aggregate::Context;
+use annals::aggregate::Cause;
 use annals::event::Sequence;
 use annals::projection::Plan;
 use annals::replay::{Phase, Replay, ReplayId, ReplayMode, ReplayRequest, ReplayStatus, Replays};
@@ -66,7 +66,7 @@ async fn rebuild(replays: &Replays, from: Sequence) -> Result<ReplayStatus> {
 async fn request(replays: &Replays, from: Sequence, mode: ReplayMode) -> Result<ReplayId> {
     let id = ReplayId::generate();
     let request = ReplayRequest { read_model: CUSTOMER_VALUE.to_owned(), from, mode };
-    replays.request(id, request, Context::new().actor("the main job")).await?;
+    replays.request(id, request, Cause::new().actor("the main job")).await?;
     Ok(id)
 }
 

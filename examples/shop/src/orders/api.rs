@@ -10,7 +10,7 @@ use crate::day::Day;
 use crate::http::Accepted;
 use crate::ids::{CustomerId, OrderId};
 use crate::money::Cents;
-use annals::aggregate::{Context, Repository};
+use annals::aggregate::{Cause, Repository};
 use annals::event::Sequence;
 use annals::service::{Body, Params, Problem, Segment};
 use axum::extract::State;
@@ -68,7 +68,7 @@ async fn place(
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     let placement = OrderPlaced::from(wish);
     let order_id = placement.order_id.clone();
-    let placed = orders.execute(order_id.as_str(), OrderCommand::Place(placement), Context::new()).await;
+    let placed = orders.execute(order_id.as_str(), OrderCommand::Place(placement), Cause::new()).await;
     let placed = placed.map_err(|error| Problem::of_execute(error, rejected))?;
     let (status, token) = match placed.events.is_empty() {
         false => (StatusCode::CREATED, placed.token),

@@ -3,7 +3,7 @@
 use super::payment::{Payment, PaymentCommand, PaymentError, PaymentState};
 use crate::http::Accepted;
 use crate::ids::OrderId;
-use annals::aggregate::{Context, Repository};
+use annals::aggregate::{Cause, Repository};
 use annals::service::{Problem, Segment};
 use axum::extract::State;
 use axum::routing::{get, post};
@@ -32,7 +32,7 @@ async fn refund(
     State(payments): State<Repository<Payment>>,
     Segment(order_id): Segment<OrderId>,
 ) -> Result<Json<Accepted>, Problem> {
-    let refunded = payments.execute(order_id.as_str(), PaymentCommand::Refund, Context::new()).await;
+    let refunded = payments.execute(order_id.as_str(), PaymentCommand::Refund, Cause::new()).await;
     let refunded = refunded.map_err(|error| Problem::of_execute(error, rejected))?;
     Ok(Json(Accepted::new(order_id, refunded.token)))
 }

@@ -3,7 +3,7 @@
 use super::shipment::{Shipment, ShipmentCommand, ShipmentError, ShipmentState};
 use crate::http::Accepted;
 use crate::ids::OrderId;
-use annals::aggregate::{Context, Repository};
+use annals::aggregate::{Cause, Repository};
 use annals::service::{Problem, Segment};
 use axum::extract::State;
 use axum::routing::{get, post};
@@ -39,7 +39,7 @@ async fn confirm_delivery(
     Segment(order_id): Segment<OrderId>,
 ) -> Result<Json<Accepted>, Problem> {
     let command = ShipmentCommand::ConfirmDelivery;
-    let delivered = shipments.execute(order_id.as_str(), command, Context::new()).await;
+    let delivered = shipments.execute(order_id.as_str(), command, Cause::new()).await;
     let delivered = delivered.map_err(|error| Problem::of_execute(error, rejected))?;
     Ok(Json(Accepted::new(order_id, delivered.token)))
 }

@@ -10,7 +10,7 @@ use super::{
     step::{Interrupted, Step},
 };
 use crate::{Phase, Replay, ReplayCommand, ReplayError, ReplayId, Replays, error::passes_by_itself};
-use annals_aggregate::Context;
+use annals_aggregate::Cause;
 use annals_projection::Generations;
 use annals_store::Backoff;
 use tokio_util::sync::CancellationToken;
@@ -81,7 +81,7 @@ impl Drive<'_> {
         let id = self.id.to_string();
         let mut backoff = Backoff::outage();
         loop {
-            let executed = self.replays.repository.execute(&id, command.clone(), Context::new()).await;
+            let executed = self.replays.repository.execute(&id, command.clone(), Cause::new()).await;
             match executed.map_err(|error| ReplayError::of(self.id, error)) {
                 Ok(executed) => {
                     self.replays.learn(self.id, executed);

@@ -1,7 +1,7 @@
 //! A log, a data folder, and the programs that run on them.
 
 use super::customers::{Ordered, Rows, rows};
-use annals_aggregate::Context;
+use annals_aggregate::Cause;
 use annals_event::{Append, ExpectedVersion, Sequence, StreamName};
 use annals_projection::{
     Catalog, Generations, Projector, ProjectorError, ProjectorHandle, ProjectorOptions, ReadModel,
@@ -205,7 +205,7 @@ impl Working {
     pub async fn request_as(&self, id: ReplayId, read_model: &str, from: Sequence, mode: ReplayMode) {
         let mut request = ReplayRequest::new(read_model);
         (request.from, request.mode) = (from, mode);
-        self.replays.request(id, request, Context::new().actor("a test")).await.unwrap();
+        self.replays.request(id, request, Cause::new().actor("a test")).await.unwrap();
     }
 
     pub async fn settled(&self, id: ReplayId) -> ReplayStatus {

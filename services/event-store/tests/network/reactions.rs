@@ -85,7 +85,7 @@ impl Reactor for CountOrders {
 
 async fn place(store: &GappedStore, id: &str) -> Sequence {
     let orders = Repository::<Orders>::new(Arc::new(store.clone()));
-    orders.execute(id, (), annals_aggregate::Context::new()).await.unwrap().token
+    orders.execute(id, (), annals_aggregate::Cause::new()).await.unwrap().token
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@ use annals_event::{CorrelationId, Metadata, Recorded, RequestId};
 
 /// Who asks, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Context {
+pub struct Cause {
     /// Identifies the request, so that a repeat of it is recognised; one is made when there is none. A request may
     /// execute commands on several aggregates, but only one on each.
     pub request_id: Option<RequestId>,
@@ -11,20 +11,20 @@ pub struct Context {
     pub metadata: Metadata,
 }
 
-impl Context {
+impl Cause {
     /// A request from outside about which nothing is known.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A request that `cause` led to: it belongs to the same chain and the same tenant.
-    pub fn caused_by<E>(cause: &Recorded<E>) -> Self {
-        let correlation = cause.metadata.correlation_id.unwrap_or_else(|| CorrelationId::from(cause.id));
+    /// A request that `event` led to: it belongs to the same chain and the same tenant.
+    pub fn event<E>(event: &Recorded<E>) -> Self {
+        let correlation = event.metadata.correlation_id.unwrap_or_else(|| CorrelationId::from(event.id));
         let metadata = Metadata {
             correlation_id: Some(correlation),
-            causation_id: Some(cause.id),
-            tenant: cause.metadata.tenant.clone(),
-            subject_key: cause.metadata.subject_key.clone(),
+            causation_id: Some(event.id),
+            tenant: event.metadata.tenant.clone(),
+            subject_key: event.metadata.subject_key.clone(),
             ..Metadata::default()
         };
         Self { request_id: None, metadata }
@@ -55,5 +55,11 @@ impl Context {
     pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
         self.metadata.tenant = Some(tenant.into());
         self
+    }
+}
+
+impl<E> From<&Recorded<E>> for Cause {
+    fn from(event: &Recorded<E>) -> Self {
+        Self::event(event)
     }
 }
