@@ -5,6 +5,7 @@ use crate::{
     limits::HttpLimits,
     problem::Problem,
     refusal::{Again, given_up},
+    rejection::as_problem,
 };
 use axum::{
     Router,
@@ -16,8 +17,8 @@ use axum::{
 use std::time::Duration;
 use tracing::{Instrument, Span};
 
-/// Puts a span around each request to `routes`, the limit of bodies, and problem+json as the answer to unknown paths and
-/// methods. The last thing that is done to a router of plain HTTP; gRPC is merged afterwards.
+/// Puts a span around each request to `routes`, the limit of bodies, and problem+json in place of each refusal in plain text:
+/// of axum's own extractors, of unknown paths and methods. The last thing that is done to a router of plain HTTP; gRPC is merged afterwards.
 ///
 /// `hint` says to who asks for what is not there where to look, as the end of a sentence.
 pub fn finish(routes: Router, limits: &HttpLimits, hint: &'static str) -> Router {
@@ -42,7 +43,8 @@ async fn admit(
     request.extensions_mut().insert(bytes_max);
     let unanswered = Unanswered(Some(span.clone()));
     let (wait, again) = (wait_of(request.headers()), Again::of(request.method()));
-    let response = within(wait, again, next.run(request)).instrument(span).await;
+    let answer = async { as_problem(next.run(request).await, bytes_max.0).await };
+    let response = within(wait, again, answer).instrument(span).await;
     unanswered.answered(response.status());
     response
 }

@@ -7,7 +7,7 @@
 //! * A body is read only after the whole of it was reserved. What callers may send ahead of that is bounded for all
 //!   connections together.
 //! * Whoever sends nothing, too little or too slowly, or takes no answer, is let go in bounded time and disturbs nobody.
-//! * Every refusal of plain HTTP is a [`Problem`]; a struct in a [`Body`] is an object.
+//! * Every refusal of plain HTTP is a [`Problem`], also those of axum's own extractors; a struct in a [`Body`] is an object.
 //! * A refusal of a body, a query or a path names the field, what it must be and what was found, and no type of the program.
 //! * Once a program is told to stop, [`STOP_TIME_MAX`] is all that it takes ([`Ending`]).
 //! * Shutting down takes no more connections, then ends what is [`LongLived`], then waits for the answers under way.
@@ -23,6 +23,7 @@ mod limits;
 mod patience;
 mod problem;
 mod refusal;
+mod rejection;
 mod sentence;
 mod server;
 mod strict;

@@ -3,8 +3,9 @@
 
 use annals_service::{Body, HttpLimits, Params, Segment, finish};
 use axum::{
-    Router,
+    Extension, Json, Router,
     body::Body as Bytes,
+    extract::{Path, Query},
     http::{Request, StatusCode, header, request::Builder},
     response::Response,
     routing::get,
@@ -175,4 +176,61 @@ async fn whoever_waits_no_longer_is_told_whether_to_repeat_the_request() {
         assert!(said.iter().all(|part| detail.contains(part)), "{method}: {detail}");
         assert_eq!(response.headers().contains_key(header::RETRY_AFTER), is_asked_back, "{method}");
     }
+}
+
+/// Routes that use axum's own extractors.
+async fn answer_of_axum(request: Builder, body: impl Into<Bytes>) -> (Response, Value) {
+    let take = async |Json(_): Json<Wanted>| "taken";
+    let list = async |Query(_): Query<Asked>| "listed";
+    let show = async |Path(_): Path<u8>| "shown";
+    let state = async |_: Extension<u8>| "never";
+    let routes = Router::new().route("/things", get(list).post(take)).route("/things/{id}", get(show));
+    let routes = routes.route("/gone", get(async || StatusCode::GONE)).route("/state", get(state));
+    let routes = finish(routes, &HttpLimits::default(), "try /things");
+    let response = routes.oneshot(request.body(body.into()).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    (Response::from_parts(parts, Bytes::empty()), json)
+}
+
+#[tokio::test]
+async fn what_axums_own_extractors_refuse_is_told_as_a_problem() {
+    let items = "in the body: `items` must be a whole number from 0 to 4294967295, found -1";
+    let many = " ".repeat(usize::try_from(HttpLimits::BODY_BYTES_MAX_DEFAULT).unwrap() + 1);
+    for (request, body, status, said) in [
+        (post_json(), r#"{"items":-1}"#, StatusCode::UNPROCESSABLE_ENTITY, items),
+        (post_json(), "{}", StatusCode::UNPROCESSABLE_ENTITY, "in the body: missing field `items`"),
+        (post_json(), "{", StatusCode::BAD_REQUEST, "the body is not JSON: EOF"),
+        (post_json(), &many, StatusCode::PAYLOAD_TOO_LARGE, "at most 16384 bytes"),
+        (
+            Request::post("/things"),
+            "{}",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "content-type: application/json",
+        ),
+        (Request::get("/things?limit=x"), "", StatusCode::BAD_REQUEST, "in the query: `limit`"),
+        (
+            Request::get("/things/x"),
+            "",
+            StatusCode::BAD_REQUEST,
+            r#"the path must be a whole number from 0 to 255, found "x""#,
+        ),
+        (Request::get("/things/%FF"), "", StatusCode::BAD_REQUEST, "the path is not UTF-8"),
+        (Request::get("/gone"), "", StatusCode::GONE, "gone"),
+        (Request::get("/nothing"), "", StatusCode::NOT_FOUND, "there is nothing at /nothing"),
+        (Request::delete("/things"), "", StatusCode::METHOD_NOT_ALLOWED, "does not answer DELETE"),
+    ] {
+        let (response, json) = answer_of_axum(request, body.to_owned()).await;
+        assert_eq!(response.status(), status, "{json}");
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+        assert!(json["detail"].as_str().unwrap().contains(said), "{json}");
+    }
+}
+
+#[tokio::test]
+async fn a_fault_of_the_program_is_logged_and_not_told() {
+    let (response, json) = answer_of_axum(Request::get("/state"), "").await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(json["detail"], "the server failed to answer; the cause is in its log");
 }
