@@ -39,9 +39,9 @@ const TESTS: &[(u8, &[&str])] = &[
             "scrubbed::",
         ],
     ),
-    (6, &["damage::a_flipped_bit_in_the_active", "damage::zeros_in_the_middle"]),
+    (6, &["damage::a_flipped_bit_below_the_last_sync", "damage::zeros_in_the_middle"]),
     (7, &["damage::missing_swapped_foreign", "ends::", "histories::"]),
-    (8, &["faults::when_any_operation_fails"]),
+    (8, &["faults::after_any_failed_operation"]),
     (9, &["faults::when_any_operation_lacks", "faults::a_full_disk"]),
     (15, &["planted::"]),
 ];
@@ -53,14 +53,17 @@ const FUZZING_MS_CARD: u64 = 120_000;
 const REPLAY_KILLS_GATE: u64 = 3;
 const REPLAY_KILLS_CARD: u64 = 25;
 
+/// How the names of the tests begin that kill and cancel replays, and of those that fuzz.
+const REPLAYS: &[&str] = &["a_process_killed_in_any_phase", "a_replay_that_is_cancelled"];
+const FUZZING: &[&str] = &["hostile_bytes::", "no_damage_makes_"];
+
 /// Line 14: processes that carry out a replay are killed in each phase of it.
 pub(super) async fn replays(run: &Run) -> Result<Finding> {
     let kills = run.effort.pick(REPLAY_KILLS_GATE, REPLAY_KILLS_CARD).to_string();
     // As `cargo test` builds it: building the read models' database a second time takes long.
     let tests = ["test", "-p", "annals-replay", "--test", "processes", "--test", "endings"];
-    let names = ["a_process_that_is_killed", "a_replay_that_is_cancelled"];
-    let suite = Suite::of(&tests, &names, &[("ANNALS_KILLS", &kills)]).await?;
-    let mut finding = suite.finding(&names)?;
+    let suite = Suite::of(&tests, REPLAYS, &[("ANNALS_KILLS", &kills)]).await?;
+    let mut finding = suite.finding(REPLAYS)?;
     finding.note(
         "kills of the worker alone, and at the points where it once died: `cargo test -p annals-replay`",
     );
@@ -84,9 +87,8 @@ pub(super) async fn poison() -> Result<Finding> {
 pub(super) async fn fuzzing(run: &Run) -> Result<Finding> {
     let time_ms = run.effort.pick(FUZZING_MS_GATE, FUZZING_MS_CARD).to_string();
     let tests = ["test", "--release", "-p", "annals-log", "--lib", "--test", "fuzz"];
-    let names = ["hostile_bytes::", "no_damage_makes_"];
-    let suite = Suite::of(&tests, &names, &[("BOLERO_RANDOM_TEST_TIME_MS", &time_ms)]).await?;
-    let mut finding = suite.finding(&names)?;
+    let suite = Suite::of(&tests, FUZZING, &[("BOLERO_RANDOM_TEST_TIME_MS", &time_ms)]).await?;
+    let mut finding = suite.finding(FUZZING)?;
     finding.note(
         "not fuzzed: snapshots, gRPC, HTTP; hostile requests are tests: `cargo test -p annals-event-store --test network`",
     );
@@ -265,5 +267,41 @@ failures:
 NotPoisoned is caught: half
 ";
         assert_eq!(Suite::read(output).caught(), 2);
+    }
+}
+
+#[cfg(test)]
+mod names {
+    use super::*;
+    use std::{fs, path::Path};
+
+    /// The text of all sources below `folder`.
+    fn sources(folder: &Path, text: &mut String) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, text);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                text.push_str(&fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+
+    /// A line whose tests were renamed would be found out only by the score card, after minutes.
+    #[test]
+    fn every_name_that_a_line_asks_for_begins_the_name_of_a_test() {
+        let (root, mut text) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."), String::new());
+        ["platform", "examples", "tests"].iter().for_each(|folder| sources(&root.join(folder), &mut text));
+        let of_lines =
+            TESTS.iter().flat_map(|(_, names)| *names).chain(POISON.iter().flat_map(|(_, names)| *names));
+        let elsewhere = PLANTED_ELSEWHERE.iter().map(|(_, _, name)| name);
+        for name in of_lines.chain(elsewhere).chain(REPLAYS).chain(FUZZING) {
+            let (module, test) = name.rsplit_once("::").unwrap_or(("", name));
+            assert!(
+                module.is_empty() || text.contains(&format!("mod {module}")),
+                "no module {module} ({name})"
+            );
+            assert!(test.is_empty() || text.contains(&format!("fn {test}")), "no test begins with {name}");
+        }
     }
 }
