@@ -1,9 +1,11 @@
 //! The end of a program: one deadline for all that must end.
 //!
-//! * The time runs from when the program is told to stop. Each step of the end has half of what is left, so that something is
+//! * The time runs from when the program is told to stop. If it is to drain first, it goes on serving for that long, so that
+//!   whoever sends it requests learns that it leaves, and the time runs from then. Each step of the end has half of what is left, so that something is
 //!   left for the next: requests, work in the background, the log, the last spans.
 //! * What does not end in its time is cut off. In the end one line names all of it.
-//! * A program that a signal told to stop is gone when the time is over, whatever holds it.
+//! * A program that a signal told to stop is gone when the time is over, whatever holds it, and at once when a second signal
+//!   comes.
 
 use annals_telemetry::Telemetry;
 use std::{
@@ -13,7 +15,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
@@ -22,10 +24,18 @@ use tracing::warn;
 /// How long a program may take to end once it is told to stop, all together. Supervisors kill what takes longer.
 pub const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// How a process ends that a second signal ended: as one that Ctrl-C killed.
+const SECOND_SIGNAL: i32 = 130;
+
 /// The end of a program. Cloning it gives another handle.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Ending {
+    /// Cancelled when the program is told to stop.
+    leaving: CancellationToken,
+    /// Cancelled once it has drained.
     stop: CancellationToken,
+    drain: Duration,
+    time_max: Duration,
     deadline: Arc<OnceLock<Instant>>,
     late: Arc<Mutex<Vec<String>>>,
 }
@@ -33,38 +43,58 @@ pub struct Ending {
 impl Ending {
     /// The end of a program that nobody has told to stop yet.
     pub fn new() -> Self {
-        Self::default()
+        Self::within_times(Duration::ZERO, STOP_TIME_MAX)
     }
 
-    /// Lets Ctrl-C and SIGTERM tell the program to stop. Its process ends within [`STOP_TIME_MAX`] of that.
+    /// The same for a program that serves on for `drain` when it is told to stop, and then takes at most `time_max`.
+    pub fn within_times(drain: Duration, time_max: Duration) -> Self {
+        let (leaving, stop) = (CancellationToken::new(), CancellationToken::new());
+        Self { leaving, stop, drain, time_max, deadline: Arc::default(), late: Arc::default() }
+    }
+
+    /// Lets Ctrl-C and SIGTERM tell the program to stop. Its process ends in time, and at once at the second signal.
     pub fn begin_at_a_signal(&self) -> io::Result<()> {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
+        let mut signals = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let ending = self.clone();
         tokio::spawn(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
+            told(&mut signals).await;
             let late = ending.clone();
             thread::spawn(move || late.end_by_force());
             ending.begin();
+            told(&mut signals).await;
+            let _ = writeln!(io::stderr(), "ended at once by a second signal");
+            std::process::exit(SECOND_SIGNAL);
         });
         Ok(())
     }
 
-    /// Tells the program to stop. The time runs from the first time on.
+    /// Tells the program to stop. The time runs from the first time on. Call it within a Tokio runtime.
     pub fn begin(&self) {
         self.deadline();
-        self.stop.cancel();
+        if self.drain.is_zero() {
+            self.leaving.cancel();
+            self.stop.cancel();
+        } else if !self.leaving.is_cancelled() {
+            self.leaving.cancel();
+            let (stop, drain) = (self.stop.clone(), self.drain);
+            tokio::spawn(async move {
+                tokio::time::sleep(drain).await;
+                stop.cancel();
+            });
+        }
     }
 
-    /// Waits until the program is told to stop.
+    /// Is cancelled when the program is told to stop, before it drains.
+    pub fn leaving(&self) -> CancellationToken {
+        self.leaving.clone()
+    }
+
+    /// Waits until the program is told to stop and has drained.
     pub async fn begun(&self) {
         self.stop.cancelled().await;
     }
 
-    /// Is cancelled when the program is told to stop.
+    /// Is cancelled when the program is told to stop and has drained.
     pub fn token(&self) -> CancellationToken {
         self.stop.clone()
     }
@@ -77,7 +107,7 @@ impl Ending {
 
     /// Runs what comes before a program works, which may wait for others; `None`: it was told to stop first.
     pub async fn start<T>(&self, starting: impl Future<Output = T>) -> Option<T> {
-        self.stop.run_until_cancelled(starting).await
+        self.leaving.run_until_cancelled(starting).await
     }
 
     /// Runs what works until the program is told to stop, and then takes its time to end; `None`: more than it has.
@@ -112,12 +142,13 @@ impl Ending {
         }
         let late = self.late();
         if !late.is_empty() {
-            warn!("stopped within {STOP_TIME_MAX:?}, but not in order: {late}");
+            let time_max = self.time_max;
+            warn!("stopped within {time_max:?}, but not in order: {late}");
         }
     }
 
     fn deadline(&self) -> Instant {
-        *self.deadline.get_or_init(|| Instant::now() + STOP_TIME_MAX)
+        *self.deadline.get_or_init(|| Instant::now() + self.drain + self.time_max)
     }
 
     fn late(&self) -> String {
@@ -126,9 +157,23 @@ impl Ending {
 
     /// Ends the process when the time is over. What is stored is safe: a crash is no worse.
     fn end_by_force(&self) {
-        thread::sleep(STOP_TIME_MAX);
-        let _ = writeln!(io::stderr(), "ended by force, since it did not stop within {STOP_TIME_MAX:?}");
+        let time_max = self.drain + self.time_max;
+        thread::sleep(time_max);
+        let _ = writeln!(io::stderr(), "ended by force, since it did not stop within {time_max:?}");
         std::process::exit(1);
+    }
+}
+
+impl Default for Ending {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+async fn told((interrupt, terminate): &mut (Signal, Signal)) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
     }
 }
 
@@ -161,6 +206,18 @@ mod tests {
         };
         let (served, told) = tokio::join!(ending.serve("requests", pending::<()>()), told);
         assert_eq!((served, told.elapsed()), (None, STOP_TIME_MAX / 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_program_that_drains_serves_on_for_so_long() {
+        let drain = Duration::from_secs(5);
+        let ending = Ending::within_times(drain, STOP_TIME_MAX);
+        let told = Instant::now();
+        ending.begin();
+        assert!(ending.leaving().is_cancelled() && !ending.token().is_cancelled());
+        ending.begun().await;
+        assert_eq!(told.elapsed(), drain);
+        assert_eq!(ending.step().duration_since(Instant::now()), STOP_TIME_MAX / 2);
     }
 
     #[tokio::test]

@@ -1,10 +1,11 @@
 //! The one retry policy: how long to wait before a store or a database is tried again.
 //!
-//! Only two wait, and nothing between them:
+//! Only these wait, and nothing between them:
 //!
 //! * An adapter repeats a call while it cannot reach its store, within the time that the call may take. After that,
 //!   or at once if repeating would not help, it answers `Unavailable`.
 //! * A consumer waits out an outage for as long as it runs, and its state says so.
+//! * A service starts a part that failed again, and says since when it tries.
 //!
 //! Whatever is in between calls once: its caller has a deadline, and may come back with the same request id.
 
@@ -19,6 +20,10 @@ pub const OUTAGE_WAIT_MAX: Duration = Duration::from_secs(2);
 pub const CONTENTION_WAIT_MIN: Duration = Duration::from_millis(1);
 /// The longest such wait, without the random share.
 pub const CONTENTION_WAIT_MAX: Duration = Duration::from_millis(50);
+/// The first wait before a part that failed is started again.
+pub const RESTART_WAIT_MIN: Duration = Duration::from_secs(1);
+/// The longest such wait, without the random share.
+pub const RESTART_WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// The waits between attempts, without end. Each is twice the one before, up to a bound. A random share of up to as
 /// much again keeps those who wait at the same time from coming back together.
@@ -38,6 +43,11 @@ impl Backoff {
     /// While others write to the same stream.
     pub fn contention() -> Self {
         Self::between(CONTENTION_WAIT_MIN, CONTENTION_WAIT_MAX)
+    }
+
+    /// Before a part of a service that failed is started again.
+    pub fn restart() -> Self {
+        Self::between(RESTART_WAIT_MIN, RESTART_WAIT_MAX)
     }
 
     fn between(min: Duration, max: Duration) -> Self {

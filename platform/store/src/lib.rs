@@ -43,7 +43,10 @@ pub mod causes;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
-pub use backoff::{Backoff, CONTENTION_WAIT_MAX, CONTENTION_WAIT_MIN, OUTAGE_WAIT_MAX, OUTAGE_WAIT_MIN};
+pub use backoff::{
+    Backoff, CONTENTION_WAIT_MAX, CONTENTION_WAIT_MIN, OUTAGE_WAIT_MAX, OUTAGE_WAIT_MIN, RESTART_WAIT_MAX,
+    RESTART_WAIT_MIN,
+};
 pub use consumer::{Activity, ConsumerBoard, ConsumerState, ConsumerWatch, LOG_POLL, PROBE_TIME_MAX, probe};
 pub use error::{AppendError, Damage, ReadError};
 pub use filter::{Filter, Matcher};
