@@ -12,7 +12,7 @@ use annals::event::Sequence;
 use annals::projection::{Catalog, Generations};
 use annals::reactor::ReactorHandle;
 use annals::replay::{ReplayWorker, Replays, WorkerOptions};
-use annals::service::{Ending, HttpLimits, HttpServer, finish};
+use annals::service::{Ending, HttpLimits, HttpServer, admin, finish};
 use anyhow::Result;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -80,7 +80,7 @@ pub async fn start(options: &Options) -> Result<(Shop, Running)> {
         ended: working.ended(),
     };
     let services = orders.routes.merge(payments.routes).merge(shipping.routes);
-    let platform = health::routes(health).merge(annals_replay_controller::routes(replays.clone()));
+    let platform = health::routes(health).merge(admin::replays(replays.clone()));
     let routes = finish(services.merge(platform), &limits, HINT);
     serving.spawn("the HTTP server", async move |stop| {
         server.serve(routes, stop).await;

@@ -110,7 +110,7 @@ pub mod replay {
 pub mod service {
     pub use annals_service::{
         BindError, Body, Ending, HttpLimits, HttpServer, LongLived, Params, Problem, Segment, Unhurried,
-        counted, finish, listen_address, sentence,
+        admin, counted, finish, listen_address, sentence,
     };
 }
 

@@ -12,6 +12,8 @@
 //! * Once a program is told to stop, [`STOP_TIME_MAX`] is all that it takes ([`Ending`]).
 //! * Shutting down takes no more connections, then ends what is [`LongLived`], then waits for the answers under way.
 
+#[cfg(feature = "kit")]
+pub mod admin;
 mod body;
 mod budget;
 mod connection;
@@ -19,6 +21,8 @@ mod ending;
 mod exchange;
 mod extract;
 mod finish;
+#[cfg(feature = "kit")]
+mod kit;
 mod limits;
 mod patience;
 mod problem;
@@ -34,6 +38,8 @@ pub use ending::{Ending, STOP_TIME_MAX};
 pub use exchange::{LongLived, Unhurried};
 pub use extract::{Body, Params, Segment};
 pub use finish::finish;
+#[cfg(feature = "kit")]
+pub use kit::{BuildError, Failure, PartState, Parts, Supervisor};
 pub use limits::HttpLimits;
 pub use problem::Problem;
 pub use sentence::{counted, listen_address, sentence};

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 /// `POST /replays`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RequestBody {
+pub(super) struct RequestBody {
     /// Chosen by the caller, so that a repeat is recognised; made if it is missing.
-    pub(crate) id: Option<String>,
+    pub(super) id: Option<String>,
     read_model: String,
     #[serde(default = "first")]
     from: u64,
@@ -30,7 +30,7 @@ impl From<RequestBody> for ReplayRequest {
 
 /// One replay.
 #[derive(Debug, Serialize)]
-pub(crate) struct ReplayBody {
+pub(super) struct ReplayBody {
     id: ReplayId,
     read_model: String,
     from: u64,

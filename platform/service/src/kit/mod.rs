@@ -1,0 +1,3 @@
+mod supervise;
+
+pub use supervise::{BuildError, Failure, PartState, Parts, Supervisor};
