@@ -1,7 +1,7 @@
 //! What the three HTTP APIs have in common.
 
 use crate::ids::OrderId;
-use annals::event::Sequence;
+use annals::event::Token;
 use serde::{Deserialize, Serialize};
 
 /// Where to look instead of what is not there.
@@ -12,13 +12,13 @@ pub const HINT: &str = "GET / lists what there is";
 pub struct Accepted {
     /// The order.
     pub order_id: OrderId,
-    /// A sequence number of the log.
-    pub token: u64,
+    /// What a read must contain to show the result.
+    pub token: Token,
 }
 
 impl Accepted {
-    /// The answer about `order_id`, whose last event is at `token`.
-    pub fn new(order_id: OrderId, token: Sequence) -> Self {
-        Self { order_id, token: token.get() }
+    /// The answer about `order_id`.
+    pub fn new(order_id: OrderId, token: Token) -> Self {
+        Self { order_id, token }
     }
 }

@@ -1,12 +1,12 @@
 use crate::{Aggregate, Loaded};
-use annals_event::{EventId, Sequence, Version};
+use annals_event::{EventId, Token, Version};
 
 /// What came of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Executed<A: Aggregate> {
-    /// A read model that contains this sequence number shows the command's result. If there was nothing to do, it is
-    /// that of the stream's last event that the decision was based on. `ZERO`: the stream has no events.
-    pub token: Sequence,
+    /// A read model that contains it shows the command's result. If there was nothing to do, it is that of the stream's
+    /// last event that the decision was based on; of a stream without events, the default one.
+    pub token: Token,
     /// The stream's version after the command's last event.
     pub version: Version,
     /// What happened; empty when there was nothing to do.

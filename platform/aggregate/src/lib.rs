@@ -6,7 +6,7 @@
 //!                tail ─────┴─ upcast, fold ─▶ state at version v
 //!      decide    pure; refuses, or gives events
 //!      append    expected version v ── conflict ─▶ load again
-//!      answer    the new state, and a token: the sequence number that a read model must contain to show it
+//!      answer    the new state, and a token: what a read model must contain to show it
 //! ```
 //!
 //! What always holds:

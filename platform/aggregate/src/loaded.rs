@@ -1,6 +1,6 @@
 use crate::{Aggregate, FoldError};
 use annals_event::{
-    CodecError, EventBatch, EventId, EventRef, ExpectedVersion, Sequence, Version, decode, guarded,
+    CodecError, EventBatch, EventId, EventRef, ExpectedVersion, Token, Version, decode, guarded,
 };
 
 /// An aggregate's state, and up to where its stream was folded into it.
@@ -10,9 +10,9 @@ pub struct Loaded<A> {
     pub state: A,
     /// The version of the last folded event; `ZERO`: the stream has no events.
     pub version: Version,
-    /// The sequence number of the last folded event that is in the log: a read model that contains it shows the
-    /// state. `ZERO`: there is none.
-    pub token: Sequence,
+    /// That of the last folded event that is in the log: a read model that contains it shows the state. The default one
+    /// if there is none.
+    pub token: Token,
     /// The id of the event at `token`.
     pub(crate) last_id: Option<EventId>,
 }
@@ -20,7 +20,7 @@ pub struct Loaded<A> {
 impl<A: Aggregate> Loaded<A> {
     /// The state of a stream without events.
     pub fn new() -> Self {
-        Self { state: A::default(), version: Version::ZERO, token: Sequence::ZERO, last_id: None }
+        Self { state: A::default(), version: Version::ZERO, token: Token::default(), last_id: None }
     }
 
     /// Folds in the stream's next events. Those of a type that the aggregate does not know only move the version, if
@@ -65,7 +65,7 @@ impl<A: Aggregate> Loaded<A> {
             }
             Err(cause) => return Err(FoldError::Event { stream: stream(), version: found, cause }),
         }
-        (self.version, self.token, self.last_id) = (found, event.sequence(), Some(event.id()));
+        (self.version, self.token, self.last_id) = (found, event.sequence().into(), Some(event.id()));
         Ok(())
     }
 }

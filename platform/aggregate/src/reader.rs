@@ -142,7 +142,7 @@ fn tail_of<A>(page: &StreamPage, snapshot: &Loaded<A>) -> Option<EventBatch> {
     }
     match page.events.first() {
         Some(event) if event.version() == snapshot.version => {
-            let same = Some(event.id()) == snapshot.last_id && event.sequence() == snapshot.token;
+            let same = Some(event.id()) == snapshot.last_id && snapshot.token == event.sequence().into();
             same.then(|| page.events.slice(1..page.events.len()))
         }
         _ => Some(page.events.clone()),

@@ -206,7 +206,7 @@ impl<A: Aggregate> Repository<A> {
     async fn finish(&self, stream: &StreamName, prepared: Prepared<A>, receipt: &Receipt) -> Executed<A> {
         let Prepared { append, events, before: mut version, mut after } = prepared;
         let ids = append.writes.iter().flat_map(|write| &write.events).map(|event| event.id);
-        after.loaded.token = receipt.events.map_or(receipt.head, |places| places.last);
+        after.loaded.token = receipt.events.map_or(receipt.head, |places| places.last).into();
         after.loaded.last_id = ids.clone().last();
         self.reader.keep(stream, &after).await;
         let emitted = ids.zip(events).map(|(id, event)| {

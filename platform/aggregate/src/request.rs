@@ -85,7 +85,7 @@ impl Request {
         if !same.map_err(panicked)? {
             return Ok(Earlier::Other(request_id));
         }
-        loaded.token = stored.last().map_or(loaded.token, |last| last.sequence);
+        loaded.token = stored.last().map_or(loaded.token, |last| last.sequence.into());
         let emitted =
             stored.into_iter().map(|Stored { id, version, event, .. }| Emitted { id, version, event });
         let events = emitted.collect();

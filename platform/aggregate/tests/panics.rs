@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use annals_aggregate::{Aggregate, Cause, ExecuteError, FolderSnapshots, Repository};
-use annals_event::{CodecError, Event, RequestId, Sequence, Version};
+use annals_event::{CodecError, Event, RequestId, Token, Version};
 use annals_store::{EventStore, GappedStore};
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -116,6 +116,6 @@ async fn panicking_snapshot_code_costs_the_snapshot_and_nothing_else() {
     let snapshots = Arc::new(FolderSnapshots::open(folder.path()).unwrap());
     let fragile = Repository::<Fragile>::new(Arc::new(GappedStore::new())).snapshots(snapshots, 1);
     let executed = fragile.execute("1", At::Keep, Cause::new()).await.unwrap();
-    assert!(executed.version == Version::FIRST && executed.token > Sequence::ZERO);
+    assert!(executed.version == Version::FIRST && executed.token > Token::default());
     assert_eq!(fragile.load("1").await.unwrap().state.happened, 1);
 }

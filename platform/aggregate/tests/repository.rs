@@ -21,14 +21,14 @@ async fn a_command_becomes_events_and_a_token() {
     let store = GappedStore::new();
     let accounts = accounts(&store);
     let opened = accounts.execute("1", open(), Cause::new()).await.unwrap();
-    assert_eq!((opened.version, opened.token), (Version::FIRST, store.head().await.unwrap().last));
+    assert_eq!((opened.version, opened.token), (Version::FIRST, store.head().await.unwrap().last.into()));
     assert!(!opened.repeated);
     assert_eq!(opened.events[0].event, AccountEvent::Opened { owner: "Ada".into(), currency: "EUR".into() });
 
     let split = accounts.execute("1", AccountCommand::Split { deposits: 3 }, Cause::new()).await.unwrap();
     let versions: Vec<_> = split.events.iter().map(|event| event.version.get()).collect();
     assert_eq!((versions, split.version), (vec![2, 3, 4], Version::new(4)));
-    assert_eq!(split.token, store.head().await.unwrap().last);
+    assert_eq!(split.token, store.head().await.unwrap().last.into());
     let loaded = accounts.load("1").await.unwrap();
     assert_eq!((loaded.state, loaded.version, loaded.token), (split.state, split.version, split.token));
 }
@@ -159,7 +159,7 @@ async fn an_append_whose_answer_is_lost_is_done_once_when_it_is_requested_again(
     let deposited = accounts.execute("1", deposit(5), request()).await.unwrap();
     assert!(deposited.repeated);
     assert_eq!((deposited.version, balance(&accounts).await), (Version::new(2), 5));
-    assert_eq!(deposited.token, store.head().await.unwrap().last);
+    assert_eq!(deposited.token, store.head().await.unwrap().last.into());
 }
 
 /// The adapter has tried for as long as the call may take, and the caller may try again: a third would multiply both.

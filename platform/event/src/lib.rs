@@ -24,6 +24,7 @@ mod metadata;
 mod name;
 mod position;
 pub mod record;
+mod token;
 mod trace_context;
 mod trace_state;
 mod upcast;
@@ -40,6 +41,7 @@ pub use metadata::Metadata;
 pub use name::{Category, EventType, InvalidName, MarkName, StreamName, Tag};
 pub use position::{Sequence, SequenceRange, TimeOutOfReach, Timestamp, Version};
 pub use record::DecodeError;
+pub use token::{InvalidToken, Token};
 pub use trace_context::{InvalidTraceParent, TraceContext};
 pub use upcast::decode;
 

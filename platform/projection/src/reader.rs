@@ -13,7 +13,7 @@ use crate::{
     table::{Table, TableKey},
     unit::read_row,
 };
-use annals_event::Sequence;
+use annals_event::{Sequence, Token};
 use parking_lot::Mutex;
 use sqlx::{
     AssertSqlSafe, Sqlite, SqliteConnection, SqlitePool, Transaction,
@@ -155,7 +155,8 @@ impl Readers {
     }
 
     /// A view that contains the event at `token`, as soon as there is one.
-    pub async fn wait_for(&self, token: Sequence, timeout: Duration) -> Result<Reader, WaitError> {
+    pub async fn wait_for(&self, token: impl Into<Token>, timeout: Duration) -> Result<Reader, WaitError> {
+        let token = token.into().sequence();
         let begun = Instant::now();
         loop {
             let reader = self.reader().await?;

@@ -1,5 +1,5 @@
 use crate::WaitError;
-use annals_event::Sequence;
+use annals_event::{Sequence, Token};
 use annals_store::{Activity, ConsumerState, ConsumerWatch};
 use std::time::Duration;
 use tokio::time;
@@ -19,13 +19,15 @@ impl ReactorHandle {
     pub fn state(&self) -> ConsumerState {
         self.watch.state()
     }
+
     /// Every event up to here has been handled, its outputs are in the log.
     pub fn position(&self) -> Sequence {
         self.state().position
     }
 
-    /// Waits until every event up to `wanted` has been handled.
-    pub async fn wait_for(&self, wanted: Sequence, timeout: Duration) -> Result<Sequence, WaitError> {
+    /// Waits until every event that `token` covers has been handled; gives the position then.
+    pub async fn wait_for(&self, token: impl Into<Token>, timeout: Duration) -> Result<Sequence, WaitError> {
+        let wanted = token.into().sequence();
         let stopped = |state: &ConsumerState| matches!(state.activity, Activity::Stopped { .. });
         let ended = |state: &ConsumerState| state.position >= wanted || stopped(state);
         let _ = time::timeout(timeout, self.watch.wait_for(ended)).await;

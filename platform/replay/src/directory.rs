@@ -362,7 +362,7 @@ fn due(list: &List, read_model: &str) -> Option<ReplayId> {
 /// The replays whose candidate waits for somebody to promote it, and where that was recorded.
 fn ready<'a>(list: &'a List, read_model: &'a str) -> impl Iterator<Item = (Sequence, ReplayId)> {
     let ready = |(_, entry): &(ReplayId, &Entry)| entry.shown().phase == Phase::Ready;
-    of(list, read_model).filter(ready).map(|(id, entry)| (entry.loaded.token, id))
+    of(list, read_model).filter(ready).map(|(id, entry)| (entry.loaded.token.sequence(), id))
 }
 
 fn newest_ready(list: &List, read_model: &str) -> Option<ReplayId> {

@@ -51,9 +51,10 @@ pub mod event {
     pub use annals_event::{
         Append, Category, CodecError, Conflict, ContentType, CorrelationId, DecodeError, Event, EventBatch,
         EventBatchBuilder, EventId, EventRef, EventType, ExpectedVersion, Fingerprint, InvalidAppend,
-        InvalidName, InvalidTraceParent, LogId, MarkName, MarkUpdate, Metadata, NewEvent, Opening, Receipt,
-        Recorded, RecordedEvent, RequestId, Requirement, Sequence, SequenceRange, StreamName, StreamWrite,
-        Tag, TimeOutOfReach, Timestamp, TraceContext, Version, decode, json, limits,
+        InvalidName, InvalidToken, InvalidTraceParent, LogId, MarkName, MarkUpdate, Metadata, NewEvent,
+        Opening, Receipt, Recorded, RecordedEvent, RequestId, Requirement, Sequence, SequenceRange,
+        StreamName, StreamWrite, Tag, TimeOutOfReach, Timestamp, Token, TraceContext, Version, decode, json,
+        limits,
     };
 }
 

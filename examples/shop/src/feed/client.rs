@@ -3,7 +3,7 @@
 use super::purchase::Purchase;
 use crate::http::Accepted;
 use crate::ids::OrderId;
-use annals::event::Sequence;
+use annals::event::Token;
 use annals::telemetry;
 use backon::{ExponentialBuilder, Retryable};
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -29,20 +29,20 @@ pub struct OrdersClient {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The order is new.
-    Placed(Token),
+    Placed(PlacedAt),
     /// The order was there with equal content.
-    Known(Token),
+    Known(PlacedAt),
     /// The order breaks a rule; the service says which.
     Refused(String),
 }
 
 /// Where an order is: reading with it sees the order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Token {
+pub struct PlacedAt {
     /// The order.
     pub order_id: OrderId,
-    /// The log's place of the order's first event.
-    pub sequence: Sequence,
+    /// That of the order's first event.
+    pub token: Token,
 }
 
 /// Why an order could not be placed for now.
@@ -96,8 +96,8 @@ impl OrdersClient {
         let status = response.status();
         telemetry::record_status(&span, status.as_u16());
         match status {
-            StatusCode::CREATED => Ok(Answer::Placed(token(response.json().await?))),
-            StatusCode::OK => Ok(Answer::Known(token(response.json().await?))),
+            StatusCode::CREATED => Ok(Answer::Placed(placed(response.json().await?))),
+            StatusCode::OK => Ok(Answer::Known(placed(response.json().await?))),
             _ => {
                 let Refusal { detail } = response.json().await?;
                 refused(status, detail)
@@ -118,8 +118,8 @@ fn trace_headers(span: &Span) -> HeaderMap {
     headers
 }
 
-fn token(accepted: Accepted) -> Token {
-    Token { order_id: accepted.order_id, sequence: Sequence::new(accepted.token) }
+fn placed(accepted: Accepted) -> PlacedAt {
+    PlacedAt { order_id: accepted.order_id, token: accepted.token }
 }
 
 fn refused(status: StatusCode, detail: String) -> Result<Answer, ClientError> {

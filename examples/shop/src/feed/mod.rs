@@ -8,7 +8,7 @@ pub mod client;
 pub mod lines;
 pub mod purchase;
 
-use client::{Answer, ClientError, OrdersClient, Token};
+use client::{Answer, ClientError, OrdersClient, PlacedAt};
 use futures::{StreamExt, TryStreamExt};
 use indicatif::{ProgressBar, ProgressStyle};
 use lines::{Line, Lines};
@@ -33,9 +33,9 @@ pub struct Fed {
     /// Lines that are no purchase, or one that the shop refuses.
     pub bad_lines: u64,
     /// The first order of the file.
-    pub first: Option<Token>,
+    pub first: Option<PlacedAt>,
     /// The newest order: a read model that has reached it has seen them all.
-    pub newest: Option<Token>,
+    pub newest: Option<PlacedAt>,
 }
 
 /// Why a feed ended early.
@@ -108,8 +108,8 @@ struct Outcome {
 enum LineResult {
     Skipped,
     Bad(String),
-    Placed(Token),
-    Known(Token),
+    Placed(PlacedAt),
+    Known(PlacedAt),
 }
 
 fn read_ahead(file: File) -> mpsc::Receiver<io::Result<Line>> {
@@ -147,8 +147,8 @@ fn read(number: u64, text: &str) -> Option<Result<Purchase, purchase::BadPurchas
 
 fn answer(answer: Answer) -> LineResult {
     match answer {
-        Answer::Placed(token) => LineResult::Placed(token),
-        Answer::Known(token) => LineResult::Known(token),
+        Answer::Placed(order) => LineResult::Placed(order),
+        Answer::Known(order) => LineResult::Known(order),
         Answer::Refused(detail) => LineResult::Bad(format!("the shop refused it: {detail}")),
     }
 }
@@ -167,13 +167,13 @@ impl Fed {
                 self.bad_lines += 1;
                 progress.suspend(|| eprintln!("purchases line {line}: {reason}"));
             }
-            LineResult::Placed(token) => {
+            LineResult::Placed(order) => {
                 self.placed += 1;
-                self.see(token);
+                self.see(order);
             }
-            LineResult::Known(token) => {
+            LineResult::Known(order) => {
                 self.known += 1;
-                self.see(token);
+                self.see(order);
             }
         }
         progress.set_message(format!("{} orders", self.orders()));
@@ -182,12 +182,12 @@ impl Fed {
         self
     }
 
-    fn see(&mut self, token: Token) {
-        if self.first.as_ref().is_none_or(|first| token.sequence < first.sequence) {
-            self.first = Some(token.clone());
+    fn see(&mut self, order: PlacedAt) {
+        if self.first.as_ref().is_none_or(|first| order.token < first.token) {
+            self.first = Some(order.clone());
         }
-        if self.newest.as_ref().is_none_or(|newest| token.sequence > newest.sequence) {
-            self.newest = Some(token);
+        if self.newest.as_ref().is_none_or(|newest| order.token > newest.token) {
+            self.newest = Some(order);
         }
     }
 }

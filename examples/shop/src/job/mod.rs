@@ -12,7 +12,7 @@ use crate::ids::OrderId;
 use crate::orders::queries::{Queries, Totals};
 use crate::report::{FeedReport, Report, TraceReport};
 use crate::shop::Shop;
-use annals::event::Sequence;
+use annals::event::Token;
 use annals::service::Problem;
 use anyhow::{Result, anyhow, bail};
 use std::time::Instant;
@@ -71,8 +71,8 @@ async fn feed(shop: &Shop, purchases: PurchaseFile) -> Result<(Fed, FeedReport)>
 async fn checked_totals(shop: &Shop) -> Result<Totals> {
     loop {
         let head = settle::settle(shop).await?;
-        let totals = shop.queries.totals(Some(head)).await.map_err(failed)?;
-        let Some((model, other)) = disagreement(&shop.queries, &totals, head).await? else {
+        let totals = shop.queries.totals(Some(head.into())).await.map_err(failed)?;
+        let Some((model, other)) = disagreement(&shop.queries, &totals, head.into()).await? else {
             let Totals { orders, customers, items, revenue_cents } = totals;
             eprintln!(
                 "totals   {orders} orders by {customers} customers: {items} items for {revenue_cents} dollars"
@@ -89,7 +89,7 @@ async fn checked_totals(shop: &Shop) -> Result<Totals> {
 async fn disagreement(
     queries: &Queries,
     totals: &Totals,
-    token: Sequence,
+    token: Token,
 ) -> Result<Option<(&'static str, Totals)>> {
     let of = |totals: &Totals| (totals.orders, totals.items, totals.revenue_cents);
     let others = queries.cross_totals(token).await.map_err(failed)?;

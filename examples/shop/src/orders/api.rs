@@ -11,7 +11,7 @@ use crate::http::Accepted;
 use crate::ids::{CustomerId, OrderId};
 use crate::money::Cents;
 use annals::aggregate::{Cause, Repository};
-use annals::event::Sequence;
+use annals::event::Token;
 use annals::service::{Body, Params, Problem, Segment};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -78,10 +78,10 @@ async fn place(
 }
 
 /// The token that the order's first request got. Much may have happened to the order since.
-async fn original_token(orders: &Repository<Order>, order_id: &OrderId) -> Result<Sequence, Problem> {
+async fn original_token(orders: &Repository<Order>, order_id: &OrderId) -> Result<Token, Problem> {
     let history = orders.history(order_id.as_str()).await?;
     let placed = history.iter().find(|event| matches!(event.event, OrderEvent::Placed(_)));
-    placed.map(|event| event.sequence).ok_or_else(|| Problem::not_found("the order's events are gone"))
+    placed.map(|event| event.sequence.into()).ok_or_else(|| Problem::not_found("the order's events are gone"))
 }
 
 fn rejected(error: OrderError) -> Problem {
@@ -95,13 +95,7 @@ fn rejected(error: OrderError) -> Problem {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WaitFor {
-    wait_for: Option<u64>,
-}
-
-impl WaitFor {
-    fn token(&self) -> Option<Sequence> {
-        self.wait_for.map(Sequence::new)
-    }
+    wait_for: Option<Token>,
 }
 
 async fn show_order(
@@ -109,7 +103,7 @@ async fn show_order(
     Segment(order_id): Segment<OrderId>,
     Params(wait): Params<WaitFor>,
 ) -> Result<Json<OrderSummary>, Problem> {
-    let order = queries.order(&order_id, wait.token()).await?;
+    let order = queries.order(&order_id, wait.wait_for).await?;
     order.map(Json).ok_or_else(|| Problem::not_found(format!("there is no order {order_id}")))
 }
 
@@ -118,7 +112,7 @@ async fn show_customer(
     Segment(customer_id): Segment<CustomerId>,
     Params(wait): Params<WaitFor>,
 ) -> Result<Json<CustomerValue>, Problem> {
-    let customer = queries.customer(&customer_id, wait.token()).await?;
+    let customer = queries.customer(&customer_id, wait.wait_for).await?;
     customer.map(Json).ok_or_else(|| Problem::not_found(format!("customer {customer_id} never ordered")))
 }
 
@@ -127,7 +121,7 @@ async fn show_sales(
     Segment(day): Segment<Day>,
     Params(wait): Params<WaitFor>,
 ) -> Result<Json<DaySales>, Problem> {
-    let sales = queries.sales(&day, wait.token()).await?;
+    let sales = queries.sales(&day, wait.wait_for).await?;
     sales.map(Json).ok_or_else(|| Problem::not_found(format!("nothing was ordered on {day}")))
 }
 
@@ -135,7 +129,7 @@ async fn show_totals(
     State(OrdersApi { queries, .. }): State<OrdersApi>,
     Params(wait): Params<WaitFor>,
 ) -> Result<Json<Totals>, Problem> {
-    Ok(Json(queries.totals(wait.token()).await?))
+    Ok(Json(queries.totals(wait.wait_for).await?))
 }
 
 /// A part of a list: `?limit=<rows>&after=<the last row's key>`.

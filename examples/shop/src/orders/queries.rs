@@ -9,7 +9,7 @@ use super::rows::rows_of;
 use crate::day::Day;
 use crate::ids::{CustomerId, OrderId};
 use crate::money::Cents;
-use annals::event::{LogId, Sequence};
+use annals::event::{LogId, Sequence, Token};
 use annals::projection::{ProjectorHandle, Reader, ReaderError};
 use annals::service::Problem;
 use annals::store::{EventStore, probe};
@@ -103,11 +103,7 @@ impl Queries {
     }
 
     /// An order.
-    pub async fn order(
-        &self,
-        id: &OrderId,
-        token: Option<Sequence>,
-    ) -> Result<Option<OrderSummary>, Problem> {
+    pub async fn order(&self, id: &OrderId, token: Option<Token>) -> Result<Option<OrderSummary>, Problem> {
         let mut reader = self.reader(&self.order_summary, token).await?;
         reader.get(id).await.map_err(problem)
     }
@@ -116,14 +112,14 @@ impl Queries {
     pub async fn customer(
         &self,
         id: &CustomerId,
-        token: Option<Sequence>,
+        token: Option<Token>,
     ) -> Result<Option<CustomerValue>, Problem> {
         let mut reader = self.reader(&self.customer_value, token).await?;
         reader.get(id).await.map_err(problem)
     }
 
     /// The sales of a day.
-    pub async fn sales(&self, day: &Day, token: Option<Sequence>) -> Result<Option<DaySales>, Problem> {
+    pub async fn sales(&self, day: &Day, token: Option<Token>) -> Result<Option<DaySales>, Problem> {
         let sql = "SELECT day, orders, items, revenue_cents FROM daily_sales WHERE day = ?";
         let mut reader = self.reader(&self.daily_sales, token).await?;
         let row = sqlx::query(sql).bind(day.as_str()).fetch_optional(reader.connection()).await;
@@ -131,14 +127,14 @@ impl Queries {
     }
 
     /// All customers together.
-    pub async fn totals(&self, token: Option<Sequence>) -> Result<Totals, Problem> {
+    pub async fn totals(&self, token: Option<Token>) -> Result<Totals, Problem> {
         let sql = "SELECT coalesce(sum(orders), 0), count(*) FILTER (WHERE orders > 0),
                           coalesce(sum(items), 0), coalesce(sum(revenue_cents), 0) FROM customer_value";
         self.totals_by(&self.customer_value, sql, token).await
     }
 
     /// The totals as the other read models have them, with the models' names; they know no customers. All must agree.
-    pub async fn cross_totals(&self, token: Sequence) -> Result<[(&'static str, Totals); 2], Problem> {
+    pub async fn cross_totals(&self, token: Token) -> Result<[(&'static str, Totals); 2], Problem> {
         let orders = "SELECT count(*), 0, coalesce(sum(items), 0), coalesce(sum(CASE payment
                 WHEN 'refunded' THEN 0 ELSE total_cents END), 0) FROM order_summary WHERE payment <> 'refused'";
         let days =
@@ -154,7 +150,7 @@ impl Queries {
         &self,
         model: &ProjectorHandle,
         sql: &'static str,
-        token: Option<Sequence>,
+        token: Option<Token>,
     ) -> Result<Totals, Problem> {
         let mut reader = self.reader(model, token).await?;
         let row = sqlx::query(sql).fetch_one(reader.connection()).await.map_err(database)?;
@@ -205,17 +201,17 @@ impl Queries {
         Ok(Page::of(days, limit))
     }
 
-    async fn reader(&self, model: &ProjectorHandle, token: Option<Sequence>) -> Result<Reader, Problem> {
+    async fn reader(&self, model: &ProjectorHandle, token: Option<Token>) -> Result<Reader, Problem> {
         let Some(token) = token else { return model.reader().await.map_err(problem) };
-        if token > model.checkpoint() && self.never_given(token).await {
+        if !token.is_covered_by(model.checkpoint()) && self.never_given(token).await {
             let detail = format!("wait_for={token} was never given as a token; use one of an answer");
             return Err(Problem::bad_request(detail));
         }
         model.wait_for(token, WAIT_TIMEOUT).await.map_err(Problem::unavailable)
     }
 
-    async fn never_given(&self, token: Sequence) -> bool {
-        probe(&*self.store).await.is_ok_and(|head| token > head.last)
+    async fn never_given(&self, token: Token) -> bool {
+        probe(&*self.store).await.is_ok_and(|head| !token.is_covered_by(head.last))
     }
 }
 

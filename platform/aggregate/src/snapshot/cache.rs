@@ -55,7 +55,7 @@ impl<A: Aggregate> SnapshotCache<A> {
         }
         let state = guarded(|| (self.from_json)(&snapshot.state)).map_err(|panic| panic.to_string())?;
         let state = state.map_err(|error| error.to_string())?;
-        let (version, token) = (snapshot.version, snapshot.sequence);
+        let (version, token) = (snapshot.version, snapshot.sequence.into());
         Ok(Loaded { state, version, token, last_id: Some(snapshot.event_id) })
     }
 
@@ -97,7 +97,7 @@ impl<A: Aggregate> SnapshotCache<A> {
             log_id,
             stream: stream.clone(),
             version: loaded.version,
-            sequence: loaded.token,
+            sequence: loaded.token.sequence(),
             event_id,
             schema: self.schema.clone(),
             state: state.into(),

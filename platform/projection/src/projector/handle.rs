@@ -1,6 +1,6 @@
 use super::progress::{SharedGeneration, behind};
 use crate::{Reader, ReaderError, Readers, WaitError};
-use annals_event::Sequence;
+use annals_event::{Sequence, Token};
 use annals_store::{Activity, ConsumerState, ConsumerWatch};
 use std::{
     fmt,
@@ -43,10 +43,11 @@ impl ProjectorHandle {
     /// model is when `timeout` is over. It does not matter which process folds: one that has lost the right to write, or has
     /// stopped, waits for the rows of the one that has it, and says so when they do not come.
     ///
-    /// A token is a sequence number. One from before the log was restored from a backup may lie beyond the log's end, and
+    /// A token from before the log was restored from a backup may lie beyond the log's end, and
     /// then this says how far behind the read model is, until the log has grown past it: what was written under it is
     /// lost with what the backup did not have.
-    pub async fn wait_for(&self, token: Sequence, timeout: Duration) -> Result<Reader, WaitError> {
+    pub async fn wait_for(&self, token: impl Into<Token>, timeout: Duration) -> Result<Reader, WaitError> {
+        let token = token.into().sequence();
         let begun = Instant::now();
         // While this process folds, the board wakes whoever waits. Opening views that cannot contain the token yet would be
         // in vain.
