@@ -1,4 +1,4 @@
-//! What every service does beside its domain: HTTP servers with limits, what their answers have in common, and an end in order.
+//! What every service does beside its domain: its configuration, HTTP servers with limits, what their answers have in common, and an end in order.
 //!
 //! What always holds:
 //!
@@ -10,15 +10,18 @@
 //! * Every refusal of plain HTTP is a [`Problem`], also those of axum's own extractors; a struct in a [`Body`] is an object.
 //! * A refusal of a body, a query or a path names the field, what it must be and what was found, and no type of the program.
 //! * Once a program is told to stop, [`STOP_TIME_MAX`] is all that it takes ([`Ending`]).
+//! * A service is configured by one file, the environment and flags, and a key that nobody takes is an error ([`config`]).
 //! * Shutting down takes no more connections, then ends what is [`LongLived`], then waits for the answers under way.
 
 #[cfg(feature = "kit")]
 pub mod admin;
 mod body;
 mod budget;
+pub mod config;
 mod connection;
 mod ending;
 mod exchange;
+mod exit;
 mod extract;
 mod finish;
 #[cfg(feature = "kit")]
@@ -34,8 +37,10 @@ mod strict;
 mod text;
 mod words;
 
+pub use config::{Config, ConfigError, Secret};
 pub use ending::{Ending, STOP_TIME_MAX};
 pub use exchange::{LongLived, Unhurried};
+pub use exit::Exit;
 pub use extract::{Body, Params, Segment};
 pub use finish::finish;
 #[cfg(feature = "kit")]

@@ -6,7 +6,7 @@ use serde::de::{
 };
 
 /// One value.
-pub(crate) struct Text(String);
+pub(crate) struct Text(pub(crate) String);
 
 /// The value that `text` is.
 pub(crate) fn from_text<T: DeserializeOwned>(text: String) -> Result<T, Unwanted> {

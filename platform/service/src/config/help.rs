@@ -1,0 +1,95 @@
+//! What people read: `--help`, and the effective configuration.
+
+use super::{
+    Config,
+    keys::{KEYS, Key, MODEL_KEYS},
+    layers::{Leaf, Origin, Written},
+    secret::shown,
+};
+use std::fmt::{self, Write};
+
+/// Most columns that a line's first part takes.
+const COLUMNS: usize = 34;
+
+/// The text of `--help`.
+pub(super) fn help(name: &str) -> String {
+    let mut text = format!(
+        "{name}: a service on Annals.\n\n\
+         Usage: {name} [--KEY VALUE]...\n\n\
+         Each key is a flag (--store.url URL), a variable (ANNALS_STORE__URL) and a key of annals.toml (store.url = \"URL\").\n\
+         A flag wins over a variable, a variable over the file, the file over the default.\n\n"
+    );
+    let mut row = |left: &str, right: &str| {
+        let _ = writeln!(text, "  {left:<COLUMNS$} {right}");
+    };
+    row("--config FILE", "the file to read instead of annals.toml; ANNALS_CONFIG");
+    row("--check", "read it all, try every address, start nothing");
+    row("--print-config", "print the effective configuration: each key, and where it is from");
+    row("--help", "this");
+    row("", "");
+    for key in KEYS {
+        row(&flag_of(key), &told(key));
+    }
+    for key in MODEL_KEYS {
+        row(&format!("--read_model.NAME.{}", key.name), &told(key));
+    }
+    row("--TABLE.KEY", "a setting of the service's own");
+    text.push_str(
+        "\n--data, --listen, --store (= --store.url) and ANNALS_DATA, ANNALS_LISTEN, ANNALS_STORE are short forms.\n\
+         Secrets: MY.password_file names the file that has it, or ANNALS_MY__PASSWORD; never a flag.\n\
+         As everywhere: RUST_LOG (log lines), OTEL_EXPORTER_OTLP_ENDPOINT (where spans go), OTEL_SERVICE_NAME.\n\n\
+         Exit codes: 0 stopped in order, 1 a part ended for good, 2 configuration, 3 the store or the read models cannot be\n\
+         opened or are damaged, 4 address in use, 5 data folder held by another process, 130 a second signal.\n",
+    );
+    text
+}
+
+fn flag_of(key: &Key) -> String {
+    format!("--{}", key.name)
+}
+
+fn told(key: &Key) -> String {
+    match key.default {
+        Some(default) => format!("{} [{default}]", key.help),
+        None => key.help.to_owned(),
+    }
+}
+
+/// The effective configuration, as a file that sets it, but for secrets.
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for key in KEYS {
+            match self.leaves.text(key.name) {
+                Ok(Some((text, origin))) => line(f, key.name, &in_toml(key.name, &text), &origin)?,
+                _ => writeln!(f, "# {} ({})", key.name, key.help)?,
+            }
+        }
+        let rest = self.leaves.iter().filter(|(key, _)| KEYS.iter().all(|known| known.name != *key));
+        for (key, Leaf { written, origin }) in rest {
+            let value = match written {
+                Written::Text(text) | Written::Toml(toml::Value::String(text)) => in_toml(key, text),
+                Written::Toml(value) => shown(key, &value.to_string()),
+            };
+            line(f, key, &value, origin)?;
+        }
+        Ok(())
+    }
+}
+
+fn line(f: &mut fmt::Formatter<'_>, key: &str, value: &str, origin: &Origin) -> fmt::Result {
+    let pair = format!("{key} = {value}");
+    writeln!(f, "{pair:<COLUMNS$} # {origin}")
+}
+
+/// A value as the file has it: numbers and switches as they are, all else in quotes.
+fn in_toml(key: &str, text: &str) -> String {
+    let shown = shown(key, text);
+    let is_bare = shown.parse::<f64>().is_ok_and(f64::is_finite) || matches!(text, "true" | "false");
+    if is_bare { shown } else { toml::Value::String(shown).to_string() }
+}
+
+/// Every key with its variable: what the tests go through.
+#[cfg(test)]
+pub(super) fn variables() -> Vec<(&'static str, String)> {
+    KEYS.iter().map(|key| (key.name, super::keys::variable_of(key.name))).collect()
+}

@@ -1,0 +1,146 @@
+//! The configuration of a service: what was asked for, by whom, and what holds.
+//!
+//! What always holds:
+//!
+//! * Each key can be set in the file `annals.toml` (`--config` names another), by a variable (`store.url` is
+//!   `ANNALS_STORE__URL`) and by a flag (`--store.url`). A flag wins over a variable, that over the file, and the file over the
+//!   default. `--data`, `--listen`, `--store` and `ANNALS_DATA`, `ANNALS_LISTEN`, `ANNALS_STORE` are short forms. An empty
+//!   variable is not set.
+//! * A key that nobody takes is an error that names the nearest one. A key is taken only if what it asks for is there.
+//! * Times and sizes have units. A bare number is an error.
+//! * No password is shown, neither in what is printed nor in an error. A [`Secret`] is never taken from a flag.
+//! * Nothing but files is touched: no folder is made, no address tried.
+
+mod error;
+mod help;
+mod keys;
+mod layers;
+mod secret;
+mod sections;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod units;
+mod url;
+
+pub use error::ConfigError;
+pub use layers::{Origin, Wanted};
+pub use secret::Secret;
+pub use sections::{HttpConfig, LogConfig, LogForm, ReadModelConfig, ReadModelsConfig, TelemetryConfig};
+pub use url::{CatalogUrl, StoreUrl};
+
+use error::nearest;
+use layers::{Given, Leaves, gather};
+use parking_lot::Mutex;
+use serde::de::DeserializeOwned;
+use std::{collections::BTreeSet, env, net::SocketAddr, path::PathBuf, sync::Arc};
+
+/// The configuration of a service. Its text is the effective one: each key, its value and where it is from, without secrets.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The service's name.
+    pub name: String,
+    /// Where to serve HTTP.
+    pub listen: SocketAddr,
+    /// The folder for all that is kept on this machine.
+    pub data: PathBuf,
+    /// Which event store to use.
+    pub store: StoreUrl,
+    /// The log, where it is in the data folder.
+    pub log: LogConfig,
+    /// The read models.
+    pub read_models: ReadModelsConfig,
+    /// The HTTP server.
+    pub http: HttpConfig,
+    /// Traces, metrics and log lines.
+    pub telemetry: TelemetryConfig,
+    /// What the command line asks for.
+    pub wanted: Wanted,
+    leaves: Leaves,
+    taken: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Config {
+    /// The configuration of this process: its flags, its environment and its file.
+    pub fn load(name: &str) -> Result<Self, ConfigError> {
+        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        let variables = env::vars_os().map(|(name, value)| (text(name), text(value)));
+        let ours = variables.filter(|(name, value)| name.starts_with("ANNALS_") && !value.trim().is_empty());
+        let arguments = env::args_os().skip(1).map(text).collect();
+        let folder = env::current_dir().unwrap_or_default();
+        Self::of(name, Given { arguments, variables: ours.collect(), folder })
+    }
+
+    /// The configuration that this text is, without flags and environment: for tests. The service has no name.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        let mut leaves = Leaves::default();
+        leaves.add_toml(text, "annals.toml")?;
+        Self::from_leaves("", leaves, Wanted::Serve)
+    }
+
+    fn of(name: &str, given: Given) -> Result<Self, ConfigError> {
+        let (leaves, wanted) = gather(given)?;
+        Self::from_leaves(name, leaves, wanted)
+    }
+
+    fn from_leaves(name: &str, leaves: Leaves, wanted: Wanted) -> Result<Self, ConfigError> {
+        leaves.check_names()?;
+        let (listen, data) = (leaves.listen()?, leaves.data()?);
+        for (name, _) in leaves.below("read_model") {
+            leaves.read_model(name.rsplit_once('.').map_or(name, |(model, _)| model))?;
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            listen,
+            store: leaves.store()?,
+            log: leaves.log(data.clone())?,
+            read_models: leaves.read_models(&data)?,
+            http: leaves.http(listen)?,
+            telemetry: leaves.telemetry()?,
+            data,
+            wanted,
+            leaves,
+            taken: Arc::default(),
+        })
+    }
+
+    /// A table of the service's own, such as `mail`.
+    pub fn settings<T: DeserializeOwned>(&self, table: &str) -> Result<T, ConfigError> {
+        self.taken.lock().insert(table.to_owned());
+        settings::settings(&self.leaves, table)
+    }
+
+    /// What is said of one read model.
+    pub fn read_model(&self, name: &str) -> Result<ReadModelConfig, ConfigError> {
+        self.taken.lock().insert(format!("read_model.{name}"));
+        self.leaves.read_model(name)
+    }
+
+    /// Refuses keys that nobody took: to be called when all that takes keys was built.
+    pub fn all_taken(&self) -> Result<(), ConfigError> {
+        let taken = self.taken.lock();
+        for (key, leaf) in self.leaves.iter() {
+            let (table, rest) = match key.starts_with("read_model.") {
+                true => key.rsplit_once('.').unwrap_or((key, "")),
+                false => key.split_once('.').unwrap_or((key, "")),
+            };
+            if taken.contains(table) || keys::is_known(table) {
+                continue;
+            }
+            let known = taken.iter().map(String::as_str).chain(keys::TABLES.iter().copied());
+            let nearest = nearest(table, known).map(|near| format!("{near}.{rest}"));
+            return Err(ConfigError::Unknown { key: key.to_owned(), origin: leaf.origin.clone(), nearest });
+        }
+        Ok(())
+    }
+
+    /// What to print instead of serving: the answer to `--help` and `--print-config`.
+    pub fn answer(&self) -> Option<String> {
+        match self.wanted {
+            Wanted::Help => Some(help::help(&self.name)),
+            Wanted::Print => Some(self.to_string()),
+            Wanted::Serve | Wanted::Check => None,
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The platform's own keys as values, and what is wrong with those that are none.
+
+use super::{
+    error::{ConfigError, nearest},
+    keys::{self, KEYS, MODEL_KEYS},
+    layers::{Leaf, Leaves, Origin, Written},
+    units,
+    url::{CatalogUrl, StoreUrl},
+};
+use crate::{HttpLimits, STOP_TIME_MAX, listen_address};
+use std::{
+    net::SocketAddr,
+    num::{NonZeroU64, NonZeroUsize},
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
+
+/// The log in the data folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogConfig {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Events that are older may be dropped; `None`: all are kept.
+    pub retain_age: Option<Duration>,
+    /// The oldest events may be dropped while the log takes more bytes; `None`: all are kept.
+    pub retain_bytes: Option<u64>,
+    /// Bytes of the disk that appends leave free.
+    pub reserve_bytes: u64,
+    /// Stored bytes that are verified in the background in a second; `None`: none.
+    pub scrub_bytes_per_s: Option<NonZeroU64>,
+}
+
+/// The read models of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReadModelsConfig {
+    /// Where they are.
+    pub url: CatalogUrl,
+    /// The folder of SQLite's files.
+    pub folder: PathBuf,
+    /// The folder of their snapshots.
+    pub snapshots: PathBuf,
+}
+
+/// One read model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReadModelConfig {
+    /// A snapshot of it after so many events; `None`: none by itself.
+    pub snapshot_every: Option<NonZeroU64>,
+}
+
+/// The HTTP server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HttpConfig {
+    /// Its limits.
+    pub limits: HttpLimits,
+    /// How long requests are still taken once the service is told to stop and says that it is not ready.
+    pub drain: Duration,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogForm {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Traces, metrics and log lines.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TelemetryConfig {
+    /// The share of traces that are exported.
+    pub sample: f64,
+    /// Whether `/metrics` is served.
+    pub metrics: bool,
+    /// The form of log lines.
+    pub log: LogForm,
+}
+
+impl Leaves {
+    /// Refuses keys that cannot be anybody's: those of the platform's tables that it does not have, and values outside of any
+    /// table.
+    pub(super) fn check_names(&self) -> Result<(), ConfigError> {
+        self.iter().try_for_each(|(key, leaf)| check_name(key, leaf))
+    }
+
+    /// The text of a key as it was written, or its default.
+    pub(super) fn text(&self, key: &str) -> Result<Option<(String, Origin)>, ConfigError> {
+        let Some(Leaf { written, origin }) = self.get(key) else {
+            return Ok(keys::default_of(key).map(|text| (text.to_owned(), Origin::Default)));
+        };
+        let text = match written {
+            Written::Text(text) | Written::Toml(toml::Value::String(text)) => text.clone(),
+            Written::Toml(
+                value @ (toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_)),
+            ) => value.to_string(),
+            Written::Toml(_) => return Err(ConfigError::value(key, origin, "it must be one value, no list")),
+        };
+        Ok(Some((text, origin.clone())))
+    }
+
+    /// The value of a key; `None`: it has none.
+    fn find<T>(
+        &self,
+        key: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some((text, origin)) = self.text(key)? else { return Ok(None) };
+        parse(&text).map(Some).map_err(|reason| ConfigError::value(key, &origin, reason))
+    }
+
+    /// The value of a key that has a default.
+    fn value<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, ConfigError> {
+        let missing = || ConfigError::Missing { key: key.to_owned(), variable: keys::variable_of(key) };
+        self.find(key, parse)?.ok_or_else(missing)
+    }
+
+    pub(super) fn listen(&self) -> Result<SocketAddr, ConfigError> {
+        self.value("listen", |text| listen_address(text).map_err(|reason| format!("{text:?}: {reason}")))
+    }
+
+    pub(super) fn data(&self) -> Result<PathBuf, ConfigError> {
+        self.value("data", folder)
+    }
+
+    pub(super) fn store(&self) -> Result<StoreUrl, ConfigError> {
+        let url = self.find("store.url", StoreUrl::from_str)?.unwrap_or_default();
+        match self.below("log").next() {
+            Some((name, leaf)) if url != StoreUrl::Log => {
+                let reason =
+                    format!("it is for the log in the data folder, and store.url names {url}; leave one out");
+                Err(ConfigError::value(&format!("log.{name}"), &leaf.origin, reason))
+            }
+            _ => Ok(url),
+        }
+    }
+
+    pub(super) fn log(&self, data: PathBuf) -> Result<LogConfig, ConfigError> {
+        Ok(LogConfig {
+            data,
+            retain_age: self.find("log.retain_age", units::duration)?,
+            retain_bytes: self.find("log.retain_size", units::size)?,
+            reserve_bytes: self.value("log.reserve", units::size)?,
+            scrub_bytes_per_s: NonZeroU64::new(self.value("log.scrub", units::rate)?),
+        })
+    }
+
+    pub(super) fn read_models(&self, data: &std::path::Path) -> Result<ReadModelsConfig, ConfigError> {
+        let url = self.value("read_models.url", CatalogUrl::from_str)?;
+        let folder_of_files = match &url {
+            CatalogUrl::Sqlite => data.join("read-models"),
+            CatalogUrl::SqliteIn(folder) => folder.clone(),
+        };
+        let snapshots = self.find("read_models.snapshots", folder)?.unwrap_or_else(|| data.join("snapshots"));
+        Ok(ReadModelsConfig { url, folder: folder_of_files, snapshots })
+    }
+
+    pub(super) fn read_model(&self, name: &str) -> Result<ReadModelConfig, ConfigError> {
+        Ok(ReadModelConfig {
+            snapshot_every: self.find(&format!("read_model.{name}.snapshot_every"), number)?,
+        })
+    }
+
+    pub(super) fn http(&self, listen: SocketAddr) -> Result<HttpConfig, ConfigError> {
+        let body = |text: &str| u32::try_from(units::size(text)?).map_err(|_| format!("{text} is too much"));
+        let limits = HttpLimits {
+            connections_max: self.value("http.connections", number::<NonZeroUsize>)?.get(),
+            body_bytes_max: self.value("http.body", body)?,
+            request_time_max: self.value("http.request", units::duration)?,
+            shutdown_time_max: self.value("http.shutdown", units::duration)?.min(STOP_TIME_MAX),
+            ..HttpLimits::default()
+        };
+        let drain_default = if listen.ip().is_loopback() { Duration::ZERO } else { DRAIN_DEFAULT };
+        Ok(HttpConfig { limits, drain: self.find("http.drain", units::duration)?.unwrap_or(drain_default) })
+    }
+
+    pub(super) fn telemetry(&self) -> Result<TelemetryConfig, ConfigError> {
+        let sample = |text: &str| match text.parse() {
+            Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+            _ => Err(format!("{text:?} is no share; write a number from 0 to 1, such as 0.01")),
+        };
+        let switch = |text: &str| text.parse().map_err(|_| format!("{text:?} is neither true nor false"));
+        let form = |text: &str| match text {
+            "text" => Ok(LogForm::Text),
+            "json" => Ok(LogForm::Json),
+            _ => Err(format!("{text:?} is no form of log lines; write text or json")),
+        };
+        Ok(TelemetryConfig {
+            sample: self.value("telemetry.sample", sample)?,
+            metrics: self.value("telemetry.metrics", switch)?,
+            log: self.value("telemetry.log", form)?,
+        })
+    }
+}
+
+/// How long load balancers may take to notice that a service goes away.
+const DRAIN_DEFAULT: Duration = Duration::from_secs(5);
+
+fn folder(text: &str) -> Result<PathBuf, String> {
+    match text.split_once("://") {
+        Some((scheme, _)) => Err(format!("{scheme}:// is not there yet; write a folder of this machine")),
+        None if text.trim().is_empty() => Err("it is empty; write the name of a folder".into()),
+        None => Ok(text.into()),
+    }
+}
+
+fn number<T: FromStr>(text: &str) -> Result<T, String> {
+    text.trim().parse().map_err(|_| format!("{text:?} is no whole number from 1 on"))
+}
+
+fn check_name(key: &str, leaf: &Leaf) -> Result<(), ConfigError> {
+    if let Some(what) = keys::needs(key) {
+        return Err(ConfigError::NotYet { key: key.to_owned(), origin: leaf.origin.clone(), what });
+    }
+    let (table, _) = key.split_once('.').unwrap_or((key, ""));
+    let model_key = || {
+        let (_, name) = key.strip_prefix("read_model.")?.split_once('.')?;
+        MODEL_KEYS.iter().any(|key| key.name == name).then_some(())
+    };
+    let is_table = key.contains('.') || matches!(&leaf.written, Written::Toml(toml::Value::Array(_)));
+    let is_own = is_table && !keys::is_known(table);
+    if is_own || KEYS.iter().any(|known| known.name == key) || model_key().is_some() {
+        return Ok(());
+    }
+    let known = KEYS.iter().map(|key| key.name.to_owned()).chain(model_keys_beside(key));
+    let known: Vec<_> = known.collect();
+    let nearest = nearest(key, known.iter().map(String::as_str));
+    Err(ConfigError::Unknown { key: key.to_owned(), origin: leaf.origin.clone(), nearest })
+}
+
+/// The keys that the read model of `key` may have.
+fn model_keys_beside(key: &str) -> Vec<String> {
+    let Some((model, _)) = key.strip_prefix("read_model.").and_then(|rest| rest.split_once('.')) else {
+        return Vec::new();
+    };
+    MODEL_KEYS.iter().map(|key| format!("read_model.{model}.{}", key.name)).collect()
+}

@@ -1,0 +1,380 @@
+use super::*;
+use serde::Deserialize;
+use std::{fs, path::Path};
+
+/// A program of this name with these arguments, these variables and this file.
+fn given(arguments: &[&str], variables: &[(&str, &str)], file: &str) -> Result<Config, ConfigError> {
+    let folder = tempfile::tempdir().unwrap();
+    if !file.is_empty() {
+        fs::write(folder.path().join("annals.toml"), file).unwrap();
+    }
+    let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+    let variables = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+    Config::of("orders", Given { arguments, variables, folder: folder.path().to_owned() })
+}
+
+fn refused(arguments: &[&str], variables: &[(&str, &str)], file: &str) -> String {
+    given(arguments, variables, file).unwrap_err().to_string()
+}
+
+/// The line of `key` in the effective configuration.
+fn line_of(config: &Config, key: &str) -> String {
+    let text = config.to_string();
+    let line = text.lines().find(|line| line.starts_with(&format!("{key} =")));
+    let line = line.unwrap_or_else(|| panic!("{key} is missing in\n{text}"));
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A value of each key that is not its default, as text and as the file has it.
+const VALUES: [(&str, &str); 17] = [
+    ("listen", "0.0.0.0:9000"),
+    ("data", "/srv/annals"),
+    ("store.url", "http://events:7400"),
+    ("log.retain_age", "365d"),
+    ("log.retain_size", "200 GiB"),
+    ("log.reserve", "1 GiB"),
+    ("log.scrub", "1 MiB/s"),
+    ("read_models.url", "sqlite:models"),
+    ("read_models.snapshots", "/srv/snapshots"),
+    ("http.request", "5s"),
+    ("http.body", "64 KiB"),
+    ("http.drain", "2s"),
+    ("http.shutdown", "3s"),
+    ("http.connections", "16"),
+    ("telemetry.sample", "0.01"),
+    ("telemetry.metrics", "false"),
+    ("telemetry.log", "json"),
+];
+
+#[test]
+fn each_key_is_set_by_file_variable_and_flag_in_this_order() {
+    assert_eq!(
+        VALUES.map(|(key, _)| key).to_vec(),
+        help::variables().iter().map(|(key, _)| *key).collect::<Vec<_>>()
+    );
+    for ((key, value), (_, variable)) in VALUES.into_iter().zip(help::variables()) {
+        let bare = matches!(key, "http.connections" | "telemetry.sample" | "telemetry.metrics");
+        let shown = if bare { value.to_owned() } else { format!("{value:?}") };
+        let file = format!("{key} = {shown}");
+        let (flag, pair) = (format!("--{key}"), format!("--{key}={value}"));
+        let line = |config: Result<Config, ConfigError>| line_of(&config.unwrap(), key);
+        assert_eq!(line(given(&[], &[], &file)), format!("{key} = {shown} # annals.toml"));
+        assert_eq!(line(given(&[], &[(&variable, value)], &file)), format!("{key} = {shown} # {variable}"));
+        assert_eq!(
+            line(given(&[&flag, value], &[(&variable, "?")], "")),
+            format!("{key} = {shown} # {flag}")
+        );
+        assert_eq!(line(given(&[&pair], &[(&variable, "?")], "")), format!("{key} = {shown} # {flag}"));
+    }
+}
+
+#[test]
+fn what_is_set_is_what_the_parts_get() {
+    let config = VALUES.into_iter().filter(|(key, _)| !key.starts_with("log."));
+    let flags: Vec<_> = config.map(|(key, value)| format!("--{key}={value}")).collect();
+    let config = given(&flags.iter().map(String::as_str).collect::<Vec<_>>(), &[], "").unwrap();
+    assert_eq!(config.listen.to_string(), "0.0.0.0:9000");
+    assert_eq!(config.store, StoreUrl::Http("http://events:7400".into()));
+    assert_eq!(
+        (config.read_models.folder.as_path(), config.read_models.snapshots.as_path()),
+        (Path::new("models"), Path::new("/srv/snapshots"))
+    );
+    let limits = &config.http.limits;
+    assert_eq!((limits.connections_max, limits.body_bytes_max), (16, 64 << 10));
+    assert_eq!(
+        [limits.request_time_max, limits.shutdown_time_max, config.http.drain].map(|time| time.as_secs()),
+        [5, 3, 2]
+    );
+    assert_eq!(
+        (config.telemetry.sample, config.telemetry.metrics, config.telemetry.log),
+        (0.01, false, LogForm::Json)
+    );
+    let log = given(
+        &[],
+        &[],
+        "log = { retain_age = \"365d\", retain_size = \"200 GiB\", reserve = \"1 GiB\", scrub = \"0 B/s\" }",
+    );
+    let LogConfig { retain_age, retain_bytes, reserve_bytes, scrub_bytes_per_s, .. } = log.unwrap().log;
+    assert_eq!(retain_age.unwrap().as_secs(), 365 * 86_400);
+    assert_eq!((retain_bytes, reserve_bytes, scrub_bytes_per_s), (Some(200 << 30), 1 << 30, None));
+}
+
+#[test]
+fn short_forms_are_the_same_keys() {
+    let config =
+        given(&["--store", "http://a:1", "--data", "d"], &[("ANNALS_LISTEN", "127.0.0.1:0")], "").unwrap();
+    assert_eq!(line_of(&config, "store.url"), "store.url = \"http://a:1\" # --store");
+    assert_eq!(line_of(&config, "listen"), "listen = \"127.0.0.1:0\" # ANNALS_LISTEN");
+    let config = given(&[], &[("ANNALS_STORE", "memory:"), ("ANNALS_DATA", "e")], "").unwrap();
+    assert_eq!((config.store, config.data.to_str()), (StoreUrl::Memory, Some("e")));
+}
+
+#[test]
+fn without_anything_there_are_defaults() {
+    let config = given(&[], &[], "").unwrap();
+    assert_eq!(line_of(&config, "http.request"), "http.request = \"30s\" # default");
+    assert_eq!((config.store, config.http.drain.as_secs()), (StoreUrl::Log, 0));
+    assert_eq!(config.read_models.folder, Path::new("annals-data/read-models"));
+    assert_eq!(given(&["--listen=[::]:80"], &[], "").unwrap().http.drain.as_secs(), 5);
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_nearest() {
+    for (file, told) in [
+        (
+            "store.ulr = 'http://a:1'",
+            "store.ulr (from annals.toml): there is no such key; did you mean store.url?",
+        ),
+        (
+            "[http]\nrequests = '3s'",
+            "http.requests (from annals.toml): there is no such key; did you mean http.request?",
+        ),
+        ("lisen = '127.0.0.1:0'", "lisen (from annals.toml): there is no such key; did you mean listen?"),
+        (
+            "read_model.orders.snapshot_evry = 9",
+            "read_model.orders.snapshot_evry (from annals.toml): there is no such key; did you mean read_model.orders.snapshot_every?",
+        ),
+        ("telemetry.colour = 'red'", "telemetry.colour (from annals.toml): there is no such key"),
+    ] {
+        assert_eq!(refused(&[], &[], file), told);
+    }
+    assert_eq!(
+        refused(&[], &[("ANNALS_DATTA", "x")], ""),
+        "datta (from ANNALS_DATTA): there is no such key; did you mean ANNALS_DATA?"
+    );
+    assert_eq!(
+        refused(&[], &[("ANNALS_HTTP__REQEST", "3s")], ""),
+        "http.reqest (from ANNALS_HTTP__REQEST): there is no such key; did you mean http.request?"
+    );
+    assert_eq!(
+        refused(&["--lisen", "127.0.0.1:0"], &[], ""),
+        "--lisen: there is no such flag; did you mean --listen?; --help tells them all"
+    );
+    assert_eq!(
+        refused(&["serve"], &[], ""),
+        "serve: it is no flag; a flag begins with --; --help tells them all"
+    );
+    assert_eq!(
+        refused(&["--data"], &[], ""),
+        "--data: its value is missing, as in --data=VALUE; --help tells them all"
+    );
+}
+
+#[test]
+fn a_value_that_cannot_be_is_refused_with_what_to_write() {
+    for (file, told) in [
+        (
+            "http.request = 30",
+            "http.request (from annals.toml): 30 has no unit; write 500ms, 30s, 5m, 2h or 365d",
+        ),
+        (
+            "http.body = '1 MegaByte'",
+            "http.body (from annals.toml): \"MegaByte\" in \"1 MegaByte\" is no unit; write 512 B, 16 KiB, 1 MiB, 200 GiB or 1 TB",
+        ),
+        ("http.connections = 0", "http.connections (from annals.toml): \"0\" is no whole number from 1 on"),
+        (
+            "listen = 8080",
+            "listen (from annals.toml): \"8080\": it must be an address and a port, such as 127.0.0.1:8080",
+        ),
+        (
+            "telemetry.sample = 2",
+            "telemetry.sample (from annals.toml): \"2\" is no share; write a number from 0 to 1, such as 0.01",
+        ),
+        (
+            "telemetry.log = 'xml'",
+            "telemetry.log (from annals.toml): \"xml\" is no form of log lines; write text or json",
+        ),
+        ("http.body = ['1 MiB']", "http.body (from annals.toml): it must be one value, no list"),
+        ("data = ''", "data (from annals.toml): it is empty; write the name of a folder"),
+        (
+            "store.url = 'htp://a:1'",
+            "store.url (from annals.toml): no event store has the scheme \"htp\"; write http://HOST:PORT for one that is served, \
+             memory: for tests, or leave it out for the log in the data folder",
+        ),
+        (
+            "store.url = 'http://a:1'\nlog.reserve = '1 GiB'",
+            "log.reserve (from annals.toml): it is for the log in the data folder, and store.url names http://a:1; leave one out",
+        ),
+        ("a = 1\nb ==", "annals.toml, line 2: extra `=`, expected nothing"),
+    ] {
+        assert_eq!(refused(&[], &[], file), told);
+    }
+}
+
+#[test]
+fn what_is_not_there_yet_is_said_so() {
+    for (file, told) in [
+        (
+            "auth.tokens_file = 'x'",
+            "auth.tokens_file (from annals.toml): authentication is not there yet; leave it out",
+        ),
+        ("store.ca_file = 'ca.pem'", "store.ca_file (from annals.toml): TLS is not there yet; leave it out"),
+        (
+            "store.url = 'https://a:1'",
+            "store.url (from annals.toml): https comes with TLS, which is not there yet; use http:",
+        ),
+        (
+            "store.url = 'unix:/run/annals.sock'",
+            "store.url (from annals.toml): unix comes with Unix sockets, which are not there yet; use http:",
+        ),
+        (
+            "read_models.url = 'postgres://shop:hunter2@db/shop'",
+            "read_models.url (from annals.toml): PostgreSQL is not there yet; write sqlite",
+        ),
+        (
+            "read_models.snapshots = 's3://bucket'",
+            "read_models.snapshots (from annals.toml): s3:// is not there yet; write a folder of this machine",
+        ),
+    ] {
+        assert_eq!(refused(&[], &[], file), told);
+    }
+}
+
+#[test]
+fn a_file_that_is_named_must_be_there() {
+    assert_eq!(
+        refused(&["--config", "/nowhere/annals.toml"], &[], ""),
+        "--config: cannot read /nowhere/annals.toml: No such file or directory (os error 2)"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("other.toml");
+    fs::write(&file, "data = 'of-the-file'").unwrap();
+    let file = file.to_str().unwrap();
+    for config in
+        [given(&["--config", file], &[], "data = 'x'"), given(&[], &[("ANNALS_CONFIG", file)], "data = 'x'")]
+    {
+        assert_eq!(config.unwrap().data, Path::new("of-the-file"));
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Mail {
+    url: String,
+    password: Option<Secret>,
+    retries: Option<u32>,
+    #[serde(default)]
+    to: Vec<String>,
+}
+
+const MAIL: &str = "mail.url = 'smtp://mail:25'\n";
+
+#[test]
+fn a_table_of_ones_own_comes_from_all_layers() {
+    let variables = [("ANNALS_MAIL__RETRIES", "3"), ("ANNALS_MAIL__PASSWORD", "hunter2")];
+    let config = given(&["--mail.to=anna@a.org, ben@b.org"], &variables, MAIL).unwrap();
+    let mail: Mail = config.settings("mail").unwrap();
+    assert_eq!(
+        (mail.url.as_str(), mail.retries, mail.to),
+        ("smtp://mail:25", Some(3), vec!["anna@a.org".to_owned(), "ben@b.org".into()])
+    );
+    assert_eq!(mail.password.unwrap().reveal(), "hunter2");
+    config.all_taken().unwrap();
+}
+
+#[test]
+fn a_table_of_ones_own_is_refused_with_the_key() {
+    let told = |arguments: &[&str], file: &str| {
+        given(arguments, &[], file).unwrap().settings::<Mail>("mail").unwrap_err().to_string()
+    };
+    assert_eq!(
+        told(&[], ""),
+        "mail.url is missing; set it in annals.toml, as ANNALS_MAIL__URL or as --mail.url"
+    );
+    assert_eq!(
+        told(&[], "mail = { url = 'a', retires = 3 }"),
+        "mail.retires (from annals.toml): there is no such key; did you mean mail.retries?"
+    );
+    assert_eq!(
+        told(&["--mail.retries=many"], MAIL),
+        "mail.retries (from --mail.retries): invalid value: string \"many\", expected u32"
+    );
+    assert_eq!(
+        told(&["--mail.password=hunter2"], MAIL),
+        "mail.password (from --mail.password): everybody on this machine can read a flag; use mail.password_file or \
+         ANNALS_MAIL__PASSWORD"
+    );
+}
+
+#[test]
+fn a_secret_comes_from_the_file_that_a_key_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("mail");
+    fs::write(&secret, "hunter2\n").unwrap();
+    let file = format!("{MAIL}mail.password_file = {:?}", secret.to_str().unwrap());
+    let config = given(&[], &[], &file).unwrap();
+    let mail: Mail = config.settings("mail").unwrap();
+    assert_eq!(mail.password.as_ref().unwrap().reveal(), "hunter2");
+    assert!(!format!("{mail:?} {config:?}").contains("hunter2"));
+    let both =
+        given(&[], &[("ANNALS_MAIL__PASSWORD", "x")], &file).unwrap().settings::<Mail>("mail").unwrap_err();
+    assert!(both.to_string().ends_with("password is set as well; leave one out"), "{both}");
+    let missing = given(&[], &[], &format!("{MAIL}mail.password_file = '/run/none'")).unwrap();
+    assert_eq!(
+        missing.settings::<Mail>("mail").unwrap_err().to_string(),
+        "mail.password_file (from annals.toml): cannot read /run/none: No such file or directory (os error 2)"
+    );
+}
+
+#[test]
+fn keys_that_nobody_took_are_refused_once_all_is_built() {
+    let config = given(&[], &[], "mial.url = 'a'").unwrap();
+    let missing = config.settings::<Mail>("mail").unwrap_err().to_string();
+    assert!(missing.starts_with("mail.url is missing"), "{missing}");
+    assert_eq!(
+        config.all_taken().unwrap_err().to_string(),
+        "mial.url (from annals.toml): there is no such key; did you mean mail.url?"
+    );
+    let config = given(&[], &[("ANNALS_READ_MODEL__CUSTOMER_VALU__SNAPSHOT_EVERY", "10")], "").unwrap();
+    assert_eq!(config.read_model("customer_value").unwrap().snapshot_every, None);
+    assert_eq!(
+        config.all_taken().unwrap_err().to_string(),
+        "read_model.customer_valu.snapshot_every (from ANNALS_READ_MODEL__CUSTOMER_VALU__SNAPSHOT_EVERY): there is no such \
+         key; did you mean read_model.customer_value.snapshot_every?"
+    );
+    let config = given(&["--read_model.customer_value.snapshot_every=10"], &[], "").unwrap();
+    assert_eq!(config.read_model("customer_value").unwrap().snapshot_every.unwrap().get(), 10);
+    config.all_taken().unwrap();
+}
+
+#[test]
+fn no_password_is_shown_wherever_it_was_written() {
+    let url = "postgres://shop:hunter2@db/shop";
+    for told in [
+        refused(&["--store", url], &[], ""),
+        refused(&["--store", "http://shop:hunter2@db:1"], &[], ""),
+        refused(&["--listen", url], &[], ""),
+        refused(&[url], &[], ""),
+        refused(&[], &[("ANNALS_HTTP__REQUEST", url)], ""),
+        refused(&[], &[], &format!("data = 'a'\nmail.url = {url}")),
+        given(&["--mail.retries", url], &[], MAIL).unwrap().settings::<Mail>("mail").unwrap_err().to_string(),
+        given(&[], &[("ANNALS_MAIL__URL", url)], "mail.password = 'hunter2'").unwrap().to_string(),
+        format!("{:?}", given(&[], &[("ANNALS_MAIL__URL", url)], "mail.password = 'hunter2'").unwrap()),
+        refused(&[], &[], "store.url = 'http://shop:hunter2@db:1'"),
+    ] {
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+    let config = given(&[], &[("ANNALS_MAIL__URL", url)], "mail.password = 'hunter2'").unwrap();
+    assert_eq!(line_of(&config, "mail.url"), "mail.url = \"postgres://shop:***@db/shop\" # ANNALS_MAIL__URL");
+    assert_eq!(line_of(&config, "mail.password"), "mail.password = \"***\" # annals.toml");
+}
+
+#[test]
+fn variables_that_kubernetes_sets_are_none_of_ours() {
+    let of_kubernetes =
+        [("ANNALS_STORE_SERVICE_HOST", "10.0.0.1"), ("ANNALS_STORE_PORT_7400_TCP", "tcp://10.0.0.1:7400")];
+    given(&[], &of_kubernetes, "").unwrap().all_taken().unwrap();
+}
+
+#[test]
+fn help_tells_every_key_and_printing_is_a_file_again() {
+    let help = given(&["--help"], &[], "nonsense").unwrap().answer().unwrap();
+    for (key, _) in help::variables() {
+        assert!(help.contains(&format!("--{key} ")), "{key} is missing in\n{help}");
+    }
+    let config =
+        given(&["--print-config", "--http.request=7s"], &[("ANNALS_MAIL__RETRIES", "3")], MAIL).unwrap();
+    let printed = config.answer().unwrap();
+    let again = given(&[], &[], &printed).unwrap();
+    assert_eq!((again.http, again.store, again.read_models), (config.http, config.store, config.read_models));
+    assert_eq!(given(&["--check"], &[], "").unwrap().wanted, Wanted::Check);
+}
