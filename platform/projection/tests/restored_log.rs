@@ -179,10 +179,10 @@ async fn a_shorter_log_is_still_refused_once_it_grows_past_the_checkpoint() {
     running.stop().await;
 }
 
-/// Its server goes away while it is asked for a chain value, and comes back with the log restored.
+/// Its server goes away while it is asked for the chain value at a place, and comes back with another log.
 struct RestoredWhenAsked {
     way: Rerouted<LogStore>,
-    restored: Mutex<Option<LogStore>>,
+    restored: Mutex<Option<(Sequence, LogStore)>>,
 }
 
 #[async_trait]
@@ -194,7 +194,7 @@ impl Layer for RestoredWhenAsked {
         Layer::subscribe(&self.way, subscribe).await
     }
     async fn fingerprint(&self, at: Sequence) -> Result<Option<Fingerprint>, ReadError> {
-        if let Some(restored) = self.restored.lock().unwrap().take() {
+        if let Some((_, restored)) = self.restored.lock().unwrap().take_if(|(when, _)| *when == at) {
             self.way.lead_to(restored);
         }
         self.below().fingerprint(at).await
@@ -213,7 +213,7 @@ async fn rows_are_not_written_beside_the_chain_value_of_another_history() {
         running.handle.wait_for(at(SEEN), PATIENCE).await.unwrap();
         let before = deployment.log.clone();
         deployment.restore(others).await;
-        *store.restored.lock().unwrap() = Some(LogStore::clone(&deployment.log));
+        *store.restored.lock().unwrap() = Some((at(SEEN + 5), LogStore::clone(&deployment.log)));
         let token = append(&*before, &sales(5, 7)).await;
         let waited = running.handle.wait_for(token, PATIENCE).await;
         assert!(matches!(waited, Err(WaitError::OtherHistory { .. })), "{waited:?}");
@@ -225,6 +225,35 @@ async fn rows_are_not_written_beside_the_chain_value_of_another_history() {
         assert_eq!(deployment.live().await.checkpoint, at(SEEN));
         running.stop().await;
     }
+}
+
+/// An event at 121 cannot be applied, and the log is reopened before those below it are written.
+async fn reopened_before_a_broken_event(deployment: &mut Deployment, reopened: &str) -> Running {
+    let mut events = sales(20, 7);
+    events.push(Till::Broken);
+    append(&*deployment.log, &events).await;
+    deployment.log.backup(deployment.folder.path().join("later")).await.unwrap();
+    let mut options = deployment.options().await;
+    let way = Rerouted::to(LogStore::clone(&deployment.log));
+    deployment.log = open(&deployment.folder, reopened).await;
+    let restored = Mutex::new(Some((at(SEEN + 20), LogStore::clone(&deployment.log))));
+    options.store = Arc::new(RestoredWhenAsked { way, restored });
+    Running::start(options).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_cannot_be_applied_is_read_again_of_a_reopened_log() {
+    let mut deployment = Deployment::new().await;
+    let stopped = reopened_before_a_broken_event(&mut deployment, "later").await.ended().await;
+    let Some(FoldError::Event(event)) = stopped.fold_error() else { panic!("{stopped}") };
+    assert_eq!(event.sequence, at(SEEN + 21));
+    assert_eq!(deployment.live().await.checkpoint, at(SEEN + 20));
+
+    let mut deployment = Deployment::new().await;
+    let running = reopened_before_a_broken_event(&mut deployment, "backup").await;
+    let waited = running.handle.wait_for(at(SEEN + 20), PATIENCE).await;
+    assert!(matches!(waited, Err(WaitError::OtherHistory { .. })), "{waited:?}");
+    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,3 +1,6 @@
+//! Passing one batch at a time from the feed to the writer. A batch that the database refused is kept for the next step. Any
+//! other error ends the fold with all that it has read: the log may be another one when somebody looks again.
+
 use super::{DecodedBatch, Feed, FeedOptions, GenerationWriter};
 use crate::{FoldError, ReadModel};
 use annals_event::Sequence;
@@ -11,8 +14,9 @@ pub(crate) struct Fold {
     model: ReadModel,
     store: Arc<dyn EventStore>,
     run: Run,
-    feed: Feed,
-    /// The batch that was not written.
+    /// `None`: an error ended the fold.
+    feed: Option<Feed>,
+    /// The batch that the database did not take.
     unwritten: Option<DecodedBatch>,
 }
 
@@ -20,7 +24,7 @@ pub(crate) struct Fold {
 pub(crate) enum Step {
     /// A batch was written. The log's head when it was read.
     Folded { head: Sequence },
-    /// There is no more: the fold is where it was to go.
+    /// There is no more: the fold is where it was to go, or an error ended it.
     Reached,
     /// It was cancelled between two batches.
     Cancelled,
@@ -38,23 +42,24 @@ impl Fold {
         let (model, store) = (model.clone(), store.clone());
         let options =
             FeedOptions { model: model.clone(), store: store.clone(), place: writer.place(), until };
-        Self { model, store, run, feed: Feed::start(options), unwritten: None }
+        Self { model, store, run, feed: Some(Feed::start(options)), unwritten: None }
     }
 
-    /// Writes the next batch. An error that passes by itself may be followed by another step, which goes on with the same
-    /// batch; where the feed was the one that failed, it finds nothing more, and a new fold goes on.
+    /// Writes the next batch. An error that passes by itself may be followed by another step: it goes on with the batch that
+    /// the database did not take, or finds nothing more, and then a new fold goes on.
     pub(crate) async fn step(
         &mut self,
         writer: &mut GenerationWriter,
         cancel: &CancellationToken,
     ) -> Result<Step, FoldError> {
-        let batch = match self.unwritten.take() {
-            Some(batch) => batch,
-            // A batch that is there does not go before being cancelled; one that is being written is never cut short.
-            None => tokio::select! {
+        let batch = match (self.unwritten.take(), &mut self.feed) {
+            (Some(batch), _) => batch,
+            (None, None) => return Ok(Step::Reached),
+            // Being cancelled goes before a batch that is there.
+            (None, Some(feed)) => tokio::select! {
                 biased;
                 () = cancel.cancelled() => return Ok(Step::Cancelled),
-                batch = self.feed.next() => match batch {
+                batch = feed.next() => match batch {
                     Some(batch) => batch?,
                     None => return Ok(Step::Reached),
                 },
@@ -62,9 +67,13 @@ impl Fold {
         };
         match self.write(writer, &batch).await {
             Ok(()) => Ok(Step::Folded { head: batch.head }),
-            Err(error) => {
-                // Nothing is folded that comes after what was not written.
+            // Nothing is folded that comes after what was not written.
+            Err(error @ FoldError::Database(_)) => {
                 self.unwritten = Some(batch);
+                Err(error)
+            }
+            Err(error) => {
+                self.feed = None;
                 Err(error)
             }
         }
