@@ -7,6 +7,7 @@ mod support;
 use annals_projection::{FoldControl, GenerationId, Origin, Projector, ReadModel, Until};
 use annals_store::EventStore;
 use fail::FailScenario;
+use std::sync::atomic::{AtomicBool, Ordering};
 use support::{PATIENCE, Running, World, append, fresh_fold, gets_to, model, rows, sales};
 
 async fn assert_equals_a_fresh_fold(world: &World, running: &Running, model: &ReadModel, point: &str) {
@@ -35,6 +36,7 @@ async fn a_read_model_resumed_after_any_crash_point_equals_a_fresh_fold() {
         a_promotion_stopped_at(point).await;
         a_rollback_stopped_at(point).await;
     }
+    a_promotion_overtaken_by_two_others("promote-begun").await;
     scenario.teardown();
 }
 
@@ -129,6 +131,33 @@ async fn a_promotion_stopped_at(point: &str) {
     append(&world.store, &sales(50, 30)).await;
     assert_equals_a_fresh_fold(&world, &running, &model, point).await;
     running.stop().await;
+}
+
+/// Another generation is promoted, and then this one by another worker, while this worker is at it.
+async fn a_promotion_overtaken_by_two_others(point: &str) {
+    let (world, model) = (World::new(), model());
+    append(&world.store, &sales(100, 30)).await;
+    world.start(&model).await.stop().await;
+    let generations = world.generations(&model).await;
+    let [other, id] = [GenerationId::generate(), GenerationId::generate()];
+    for id in [other, id] {
+        generations.create(id, Origin::Empty).await.unwrap();
+    }
+    let (others, once) = (generations.clone(), AtomicBool::new(true));
+    let overtake = move || {
+        if once.swap(false, Ordering::SeqCst) {
+            let promote_both = async {
+                others.promote(other).await.unwrap();
+                others.promote(id).await.unwrap();
+            };
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(promote_both));
+        }
+    };
+    fail::cfg_callback(point, overtake).unwrap();
+    let promotion = generations.promote(id).await.unwrap();
+    fail::remove(point);
+    assert_eq!(promotion.previous, Some(other), "it is the one of the pointer's row");
+    assert_eq!(generations.live().await.unwrap().previous, Some(other));
 }
 
 async fn a_rollback_stopped_at(point: &str) {

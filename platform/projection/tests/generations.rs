@@ -7,11 +7,12 @@ mod support;
 use annals_event::Sequence;
 use annals_projection::{
     Difference, FoldControl, FoldError, FoldStopped, GenerationError, GenerationId, GenerationState, Origin,
-    RowSample, Until,
+    ProjectorHandle, RowSample, Until,
 };
 use annals_store::{Activity, EventStore};
 use sqlx::{Connection, SqliteConnection};
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -132,6 +133,27 @@ async fn rows_that_only_one_side_has_are_found_and_the_samples_are_bounded() {
     assert!(difference.samples.iter().all(|sample| sample.table == "account" && sample.candidate.is_none()));
 }
 
+/// Looks at one view after the other and checks that each is of one piece. Says how many generations there were.
+async fn read_until(handle: ProjectorHandle, stop: Arc<AtomicBool>, views: Arc<AtomicU64>) -> usize {
+    let (mut last, mut generations) = (Sequence::ZERO, HashSet::new());
+    while !stop.load(Ordering::SeqCst) {
+        let mut reader = handle.reader().await.unwrap();
+        assert!(reader.checkpoint() >= last, "a step back from {last} to {reader:?}");
+        last = reader.checkpoint();
+        generations.insert(reader.generation());
+        let rows = rows(&mut reader).await;
+        // Every sale is counted once in each table, so the two tables of one view agree.
+        let newest = rows.items.iter().map(|item| item.2).max().unwrap();
+        let last_sale = i64::try_from(last.get()).unwrap();
+        assert!(newest <= last_sale && rows.sequences.iter().all(|row| row.1 <= last_sale));
+        let sold: i64 = rows.items.iter().map(|item| item.1).sum();
+        let applied = i64::try_from(reader.status().applied.count).unwrap();
+        assert_eq!(sold, applied - applied / 50, "rows and checkpoint belong together");
+        views.fetch_add(1, Ordering::SeqCst);
+    }
+    generations.len()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_see_no_mix_no_empty_table_and_no_step_back_at_a_promotion() {
     let world = Arc::new(World::new());
@@ -144,26 +166,7 @@ async fn readers_see_no_mix_no_empty_table_and_no_step_back_at_a_promotion() {
     let views = Arc::new(AtomicU64::new(0));
     let mut readers = Vec::new();
     for _ in 0..3 {
-        let (handle, stop, views) = (running.handle.clone(), stop.clone(), views.clone());
-        readers.push(tokio::spawn(async move {
-            let (mut last, mut generations) = (Sequence::ZERO, std::collections::HashSet::new());
-            while !stop.load(Ordering::SeqCst) {
-                let mut reader = handle.reader().await.unwrap();
-                assert!(reader.checkpoint() >= last, "a step back from {last} to {reader:?}");
-                last = reader.checkpoint();
-                generations.insert(reader.generation());
-                let rows = rows(&mut reader).await;
-                // Every sale is counted once in each table, so the two tables of one view agree.
-                let newest = rows.items.iter().map(|item| item.2).max().unwrap();
-                let last_sale = i64::try_from(last.get()).unwrap();
-                assert!(newest <= last_sale && rows.sequences.iter().all(|row| row.1 <= last_sale));
-                let sold: i64 = rows.items.iter().map(|item| item.1).sum();
-                let applied = i64::try_from(reader.status().applied.count).unwrap();
-                assert_eq!(sold, applied - applied / 50, "rows and checkpoint belong together");
-                views.fetch_add(1, Ordering::SeqCst);
-            }
-            generations.len()
-        }));
+        readers.push(tokio::spawn(read_until(running.handle.clone(), stop.clone(), views.clone())));
     }
     let writing = tokio::spawn({
         let (world, stop, handle) = (world.clone(), stop.clone(), running.handle.clone());

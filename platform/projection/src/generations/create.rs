@@ -7,6 +7,7 @@ use crate::{
     generation::{adopt, insert_empty},
     sqlite::{BEGIN_WRITE, GENERATION, create_writer, run_script, sync_folder},
 };
+use annals_store::Head;
 use sqlx::Connection;
 use std::{
     ffi::OsStr,
@@ -27,26 +28,37 @@ pub enum Origin {
 }
 
 impl Generations {
-    /// Makes a generation under an id of the caller's choice: a candidate, until it is promoted. If it is there already, nothing is done.
+    /// Makes a generation under an id of the caller's choice: a candidate, until it is promoted. If it is there already,
+    /// nothing is done.
     pub async fn create(
         &self,
         id: GenerationId,
         origin: Origin,
     ) -> Result<GenerationStatus, GenerationError> {
-        let entry = self.catalog.entry(&self.model, id).await?;
-        if entry.is_some_and(|entry| entry.state == GenerationState::Ready) {
-            return self.status(id).await;
-        }
-        let file = begin(&self.catalog, &self.model, id, origin).await?;
-        self.make_file(&file.unfinished, origin).await?;
-        finish(&self.catalog, id, file).await?;
+        self.make(id, origin).await?;
         self.status(id).await
     }
 
-    /// Makes the file of a generation. It is complete when its control row is there, which is written in the same
-    /// transaction as the tables.
-    pub(super) async fn make_file(&self, path: &Path, origin: Origin) -> Result<(), GenerationError> {
+    /// The same for who does not ask what it is like. A store that is away leaves no trace in the catalog.
+    pub(crate) async fn make(&self, id: GenerationId, origin: Origin) -> Result<(), GenerationError> {
+        let entry = self.catalog.entry(&self.model, id).await?;
+        if entry.is_some_and(|entry| entry.state == GenerationState::Ready) {
+            return Ok(());
+        }
         let head = self.store.head().await?;
+        let file = begin(&self.catalog, &self.model, id, origin).await?;
+        self.make_file(&file.unfinished, origin, &head).await?;
+        finish(&self.catalog, id, file).await
+    }
+
+    /// Makes the file of a generation of the log with this `head`. It is complete when its control row is there, which is
+    /// written in the same transaction as the tables.
+    pub(super) async fn make_file(
+        &self,
+        path: &Path,
+        origin: Origin,
+        head: &Head,
+    ) -> Result<(), GenerationError> {
         if let Origin::Snapshot(name) = origin {
             self.snapshots.restore(&*self.store, name, path).await?;
             crash_point("snapshot-restored")?;

@@ -40,12 +40,12 @@ impl Generations {
     ) -> Result<(Inspection, FoldStopped), GenerationError> {
         self.within_log(through).await?;
         let inspection = self.scratch()?;
-        let log_id = self.store.head().await?.log_id;
+        let head = self.store.head().await?;
         let fold_version = Some(self.model.fold_version());
-        let wanted = Wanted { model: &self.model, fold_version, log_id, at_most: through };
+        let wanted = Wanted { model: &self.model, fold_version, log_id: head.log_id, at_most: through };
         let choice = self.snapshots.choose(&*self.store, &wanted).await?;
         let origin = choice.chosen.map_or(Origin::Empty, |manifest| Origin::Snapshot(manifest.name));
-        self.make_file(&inspection.path, origin).await?;
+        self.make_file(&inspection.path, origin, &head).await?;
         let stopped = self.drive_scratch(&inspection, through, &control).await?;
         Ok((inspection, stopped))
     }

@@ -14,6 +14,8 @@ const SAMPLE_EVENTS: usize = 1_000;
 const COUNTED_MAX: u64 = 10_000;
 
 /// What a replay would do. A promise of nothing: the log grows.
+///
+/// It is stored in `replay.planned`: no field is renamed, and a new one needs a default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The snapshot to begin with; `None`: begin empty.

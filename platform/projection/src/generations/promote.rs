@@ -66,21 +66,20 @@ enum Missing {
 impl Generations {
     /// Makes a candidate live: fences the live writer, folds what the candidate lacks, moves the pointer. What was
     /// live is the previous generation then, and what was the previous one is retired. Doing it twice is the same. An error
-    /// says that the candidate is not live.
+    /// says that the candidate is not live, unless it is transient: then nobody knows yet.
     pub async fn promote(&self, id: GenerationId) -> Result<Promotion, GenerationError> {
         let live = self.live().await?;
         if live.generation == id {
             let checkpoint = self.status(id).await?.checkpoint;
             return Ok(Promotion { generation: id, previous: live.previous, checkpoint, repeated: true });
         }
-        let checkpoint = self.exchange(live, id, Missing::Folded).await?;
-        let previous = Some(live.generation);
-        Ok(Promotion { generation: id, previous, checkpoint, repeated: false })
+        let (now, checkpoint) = self.exchange(live, id, Missing::Folded).await?;
+        Ok(Promotion { generation: id, previous: now.previous, checkpoint, repeated: false })
     }
 
     /// Makes the previous generation live again. If this program's fold continues it, it is brought up to
     /// date first and readers see no step back; if not, it is as it was left. Doing it twice is the same. An error says
-    /// that it is not live.
+    /// that it is not live, unless it is transient: then nobody knows yet.
     pub async fn roll_back(&self, id: GenerationId) -> Result<Rollback, GenerationError> {
         let live = self.live().await?;
         let status = self.status(id).await?;
@@ -93,29 +92,33 @@ impl Generations {
         if !repeated {
             check_log(&*self.store, id, &status).await?;
         }
-        let checkpoint = match (repeated, continued) {
-            (true, _) => status.checkpoint,
-            (false, true) => self.exchange(live, id, Missing::Folded).await?,
-            (false, false) => self.exchange(live, id, Missing::Accepted).await?,
+        // Before the pointer moves: afterwards there is nothing to fail.
+        let head = self.store.head().await?.last;
+        let missing = if continued { Missing::Folded } else { Missing::Accepted };
+        let checkpoint = match repeated {
+            true => status.checkpoint,
+            false => self.exchange(live, id, missing).await?.1,
         };
-        let behind = self.store.head().await?.last.get().saturating_sub(checkpoint.get());
+        let behind = head.get().saturating_sub(checkpoint.get());
         Ok(Rollback { generation: id, checkpoint, behind, continued, repeated })
     }
 
-    /// Puts `to` in the place of what is live. Gives `to`'s checkpoint.
+    /// Puts `to` in the place of what is live. Gives the pointer and `to`'s checkpoint.
     async fn exchange(
         &self,
         live: Live,
         to: GenerationId,
         missing: Missing,
-    ) -> Result<Sequence, GenerationError> {
-        match self.move_pointer(live, to, missing).await {
-            // The pointer may have been moved all the same: then there is nothing to fail.
-            Err(error) => match self.live().await {
-                Ok(now) if now.generation == to => Ok(self.status(to).await?.checkpoint),
-                _ => Err(error),
-            },
-            moved => moved,
+    ) -> Result<(Live, Sequence), GenerationError> {
+        let error = match self.move_pointer(live, to, missing).await {
+            Ok(moved) => return Ok(moved),
+            Err(error) => error,
+        };
+        // The pointer may have been moved all the same: then there is nothing to fail.
+        match self.live().await {
+            Ok(now) if now.generation == to => Ok((now, self.status(to).await?.checkpoint)),
+            Err(unknown) if unknown.is_transient() => Err(unknown),
+            _ => Err(error),
         }
     }
 
@@ -124,7 +127,7 @@ impl Generations {
         live: Live,
         to: GenerationId,
         missing: Missing,
-    ) -> Result<Sequence, GenerationError> {
+    ) -> Result<(Live, Sequence), GenerationError> {
         let mut near = None;
         if missing == Missing::Folded {
             // Most of the way without the lock.
@@ -146,11 +149,11 @@ impl Generations {
             Missing::Accepted => self.status(to).await?.checkpoint,
         };
         crash_point("candidate-complete")?;
-        self.catalog.flip(&self.model, live, to).await?;
+        let moved = self.catalog.flip(&self.model, live, to).await?;
         crash_point("pointer-moved")?;
         end_write(&mut connection, End::Commit).await?;
         connection.close().await?;
-        Ok(checkpoint)
+        Ok((moved, checkpoint))
     }
 
     /// Folds `id` up to `reached` at least, and makes that durable.

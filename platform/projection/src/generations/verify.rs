@@ -19,6 +19,8 @@ const POLL: Duration = Duration::from_millis(20);
 ///
 /// Every column is compared except `annals_sequence`: which event changed a row last says how the row came about,
 /// and a corrected fold may touch a row less often and yet end at the same values.
+///
+/// It is stored in `replay.verified`: no field is renamed, and a new one needs a default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     /// The sequence number at which both were compared; the log's end where the live generation is beyond it.

@@ -15,7 +15,7 @@ pub(super) async fn find_or_create(options: &ProjectorOptions) -> Result<Live, G
         return Ok(live);
     }
     let first = GenerationId::generate();
-    options.generations().create(first, Origin::Empty).await?;
+    options.generations().make(first, Origin::Empty).await?;
     let live = match found {
         None => catalog.make_first_live(model, first).await?,
         Some(lost) => {
