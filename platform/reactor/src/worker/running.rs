@@ -52,7 +52,7 @@ impl<R: Reactor> Running<'_, R> {
         let mut backoff = Backoff::outage();
         loop {
             let before = self.position();
-            match self.follow().await {
+            match self.follow(&mut backoff).await {
                 Err(ReactorError::Fenced { expected, actual, .. }) if is_set_back(expected, actual) => {
                     self.go_on_from(actual);
                 }
@@ -79,7 +79,8 @@ impl<R: Reactor> Running<'_, R> {
         self.worker.board.place(mark.unwrap_or_default());
     }
 
-    async fn follow(&mut self) -> Result<(), ReactorError> {
+    /// Follows one subscription after the other. A delivery that was handled ends an outage, also on a quiet log.
+    async fn follow(&mut self, outage: &mut Backoff) -> Result<(), ReactorError> {
         while !self.stop.is_cancelled() {
             let mut subscription = self.subscribe().await?;
             loop {
@@ -92,6 +93,7 @@ impl<R: Reactor> Running<'_, R> {
                     break;
                 }
                 self.handle(delivery).await?;
+                *outage = Backoff::outage();
             }
         }
         Ok(())
