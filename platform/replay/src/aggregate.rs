@@ -183,8 +183,20 @@ impl Replay {
                 self.rolled_back_behind = Some(*behind);
                 self.phase = Phase::RolledBack;
             }
+            ReplayEvent::Retired(_)
+            | ReplayEvent::Cancelled(_)
+            | ReplayEvent::Superseded(_)
+            | ReplayEvent::Discarded(_)
+            | ReplayEvent::DiscardFailed(_)
+            | ReplayEvent::Failed(_) => self.take_in_end(event),
+        }
+    }
+
+    /// Takes in how it ended, and what became of what it leaves.
+    fn take_in_end(&mut self, event: &ReplayEvent) {
+        match event {
             ReplayEvent::Retired(_) => self.phase = Phase::Retired,
-            ReplayEvent::Cancelled(event::Cancelled {}) => self.phase = Phase::Cancelled,
+            ReplayEvent::Cancelled(_) => self.phase = Phase::Cancelled,
             ReplayEvent::Superseded(event::Superseded { by }) => {
                 self.superseded_by = Some(by.clone());
                 self.phase = Phase::Superseded;
@@ -197,6 +209,7 @@ impl Replay {
                 self.failure = Some(failure.clone());
                 self.phase = Phase::Failed;
             }
+            _ => {}
         }
     }
 }
