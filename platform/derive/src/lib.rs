@@ -73,6 +73,9 @@ pub fn derive_event(input: TokenStream) -> TokenStream {
 ///
 /// Each field is a column, named after the field unless `column` says otherwise. The key is the `key` field's value,
 /// or a tuple if there are several, in the order of the fields.
+///
+/// Each `index` field makes two queries, which are as visible as the field: here `CustomerValue::by_revenue_cents(from)`, the
+/// rows from that value on in the order of it, and `CustomerValue::where_revenue_cents(value)`, the rows with that value.
 #[proc_macro_derive(Table, attributes(table))]
 pub fn derive_table(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

@@ -43,6 +43,16 @@ pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// Quoted names, with commas between them.
+pub(crate) fn joined(names: &[&str]) -> String {
+    names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
+}
+
+/// So many parameters from `$first` on, with commas between them.
+pub(crate) fn parameters(first: usize, count: usize) -> String {
+    (first..first + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
+}
+
 /// The quoted name of the platform's column.
 pub(crate) fn sequence_column() -> String {
     quoted(SEQUENCE_COLUMN)

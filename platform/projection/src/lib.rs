@@ -52,9 +52,10 @@ mod identifier;
 mod model;
 mod projection;
 mod projector;
+mod query;
 mod reader;
 mod snapshot;
-mod sqlite;
+pub mod sqlite;
 mod table;
 pub mod testing;
 mod unit;
@@ -71,16 +72,21 @@ pub use identifier::{InvalidIdentifier, ModelName};
 pub use model::{FoldVersion, ReadModel, ReadModelBuilder, SchemaHash};
 pub use projection::{ApplyError, SqlProjection, SqlTable, SqlTransaction, TableProjection};
 pub use projector::{OnError, Projector, ProjectorError, ProjectorHandle, ProjectorOptions};
+pub use query::{
+    Columns, Cursor, InvalidCursor, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, Page, Parameter, Parameters,
+    QUERY_KEYS_MAX, QUERY_ROWS_MAX, QueryError, Select,
+};
 pub use reader::{Reader, ReaderError, Readers, WaitError};
 pub use snapshot::{
     PassedOver, SnapshotChoice, SnapshotFolder, SnapshotManifest, SnapshotName, SnapshotPolicy,
 };
+pub use sqlite::DatabaseError;
 pub use table::{Cells, Column, SEQUENCE_COLUMN, Table, TableError, TableKey, TableSchema, cell};
 pub use value::{ColumnKind, ColumnType, KeyColumn, Value, ValueError};
 
 /// What the code names that `#[derive(Table)]` makes. Not for people: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::{Cells, Column, Table, TableError, TableSchema, Value, cell};
+    pub use crate::{Cells, Column, Select, Table, TableError, TableSchema, Value, cell};
     pub use std::{clone::Clone, option::Option, result::Result, vec::Vec};
 }

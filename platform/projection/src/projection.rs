@@ -1,7 +1,7 @@
 //! What a service developer writes. A projection is deterministic: no clock, no randomness, no network, so
 //! that a fold of the same events always ends in the same rows.
 
-use crate::table::Table;
+use crate::{sqlite::DatabaseError, table::Table};
 use annals_event::{Event, Recorded};
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
@@ -85,12 +85,12 @@ pub enum ApplyError {
     },
     /// The database did not answer or refused the statement.
     #[error("the read model's database: {0}")]
-    Database(sqlx::Error),
+    Database(DatabaseError),
 }
 
 impl From<sqlx::Error> for ApplyError {
     fn from(cause: sqlx::Error) -> Self {
-        Self::Database(cause)
+        Self::Database(cause.into())
     }
 }
 

@@ -62,6 +62,14 @@ impl Column {
     pub const fn key_of<T: KeyColumn>(name: &'static str) -> Self {
         Self { name, kind: T::KIND, nullable: T::NULLABLE, key: true }
     }
+
+    /// Whether this cell can stand in the column.
+    pub(crate) fn may_hold(&self, cell: &Value) -> bool {
+        match cell.kind() {
+            Some(kind) => kind == self.kind,
+            None => self.nullable,
+        }
+    }
 }
 
 /// A row that does not fit its table, or cells that are no row.

@@ -45,6 +45,17 @@ pub enum Value {
 }
 
 impl Value {
+    /// What it is a value of; `None`: it is `NULL`.
+    pub const fn kind(&self) -> Option<ColumnKind> {
+        match self {
+            Self::Null => None,
+            Self::Integer(_) => Some(ColumnKind::Integer),
+            Self::Real(_) => Some(ColumnKind::Real),
+            Self::Text(_) => Some(ColumnKind::Text),
+            Self::Blob(_) => Some(ColumnKind::Blob),
+        }
+    }
+
     const fn kind_name(&self) -> &'static str {
         match self {
             Self::Null => "NULL",

@@ -16,6 +16,9 @@ const IN_VAIN: Duration = Duration::from_millis(50);
 /// An older projector that has lost the right to write to a newer one.
 async fn fenced(world: &World) -> (Running, Running) {
     let older = world.start(&model()).await;
+    // It has the right to write before the other one asks for it.
+    let token = append(&world.store, &sales(10, 7)).await;
+    older.handle.wait_for(token, PATIENCE).await.unwrap();
     let newer = world.start(&model()).await;
     loop {
         let token = append(&world.store, &sales(10, 7)).await;

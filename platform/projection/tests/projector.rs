@@ -5,7 +5,7 @@
 mod support;
 
 use annals_event::Sequence;
-use annals_projection::{FoldError, ReadModel, ReaderError, WaitError};
+use annals_projection::{FoldError, ReadModel, ReaderError, WaitError, sqlite::Connected};
 use annals_store::Activity;
 use std::time::Duration;
 use support::{

@@ -86,15 +86,17 @@ pub mod reactor {
 /// Read models: rows folded from events.
 pub mod projection {
     pub use annals_projection::{
-        ApplyError, Catalog, Cells, Column, ColumnKind, ColumnType, Completeness, Difference, EventError,
-        FoldControl, FoldError, FoldOutcome, FoldStopped, FoldVersion, GenerationEntry, GenerationError,
-        GenerationId, GenerationState, GenerationStatus, Generations, Inspection, InvalidIdentifier,
-        KeyColumn, Lease, Live, ModelError, ModelName, OnError, Origin, PassedOver, Plan, PlannedSnapshot,
-        Projector, ProjectorError, ProjectorHandle, ProjectorOptions, Promotion, ReadModel, ReadModelBuilder,
-        Reader, ReaderError, Readers, Rollback, RowSample, SEQUENCE_COLUMN, SchemaHash, SnapshotError,
-        SnapshotFolder, SnapshotManifest, SnapshotName, SnapshotPolicy, SqlProjection, SqlTable,
-        SqlTransaction, Table, TableError, TableKey, TableProjection, TableSchema, Tally, Until, Value,
-        ValueError, WaitError, cell, testing,
+        ApplyError, Catalog, Cells, Column, ColumnKind, ColumnType, Columns, Completeness, Cursor,
+        DatabaseError, Difference, EventError, FoldControl, FoldError, FoldOutcome, FoldStopped, FoldVersion,
+        GenerationEntry, GenerationError, GenerationId, GenerationState, GenerationStatus, Generations,
+        Inspection, InvalidCursor, InvalidIdentifier, KeyColumn, Lease, Live, ModelError, ModelName, OnError,
+        Origin, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, Page, Parameter, Parameters, PassedOver, Plan,
+        PlannedSnapshot, Projector, ProjectorError, ProjectorHandle, ProjectorOptions, Promotion,
+        QUERY_KEYS_MAX, QUERY_ROWS_MAX, QueryError, ReadModel, ReadModelBuilder, Reader, ReaderError,
+        Readers, Rollback, RowSample, SEQUENCE_COLUMN, SchemaHash, Select, SnapshotError, SnapshotFolder,
+        SnapshotManifest, SnapshotName, SnapshotPolicy, SqlProjection, SqlTable, SqlTransaction, Table,
+        TableError, TableKey, TableProjection, TableSchema, Tally, Until, Value, ValueError, WaitError, cell,
+        testing,
     };
 }
 

@@ -3,7 +3,7 @@
 
 use annals::Table;
 use annals::event::Sequence;
-use annals::projection::{Column, Table as _, TableError, Value};
+use annals::projection::{Column, Select, Table as _, TableError, Value};
 
 #[derive(Clone, Debug, PartialEq, Table)]
 #[table(name = "customer_value")]
@@ -72,6 +72,14 @@ fn one_key_field_is_the_key_and_several_are_a_tuple() {
     assert_eq!(row().key(), "c-1");
     let stock = Stock { items: 1, warehouse: "north".into(), article: 7 };
     assert_eq!(stock.key(), ("north".to_owned(), 7));
+}
+
+#[test]
+fn an_index_makes_queries_named_after_its_field() {
+    let debug = |select: Select<CustomerValue>| format!("{select:?}");
+    let (from, value) = (CustomerValue::by_revenue_cents(5), CustomerValue::where_revenue_cents(5));
+    assert_eq!(debug(from), debug(Select::by_index("revenue_cents", &5_u64)));
+    assert_eq!(debug(value), debug(Select::where_index("revenue_cents", &5_u64)));
 }
 
 #[test]

@@ -7,7 +7,6 @@ pub mod order;
 pub mod queries;
 pub mod reactor;
 pub mod read_models;
-mod rows;
 pub mod status;
 
 use crate::tasks::Tasks;

@@ -5,17 +5,14 @@
 use super::read_models::customer_value::CustomerValue;
 use super::read_models::daily_sales::DaySales;
 use super::read_models::order_summary::OrderSummary;
-use super::rows::rows_of;
 use crate::day::Day;
 use crate::ids::{CustomerId, OrderId};
 use crate::money::Cents;
 use annals::event::{LogId, Sequence, Token};
-use annals::projection::{ProjectorHandle, Reader, ReaderError};
+use annals::projection::{ProjectorHandle, Reader, ReaderError, Select, Table};
 use annals::service::Problem;
 use annals::store::{EventStore, probe};
 use serde::Serialize;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,6 +74,15 @@ impl<T> Page<T> {
         rows.truncate(limit);
         Self { rows, more }
     }
+
+    async fn read(reader: &mut Reader, after: Option<T::Key>, limit: u32) -> Result<Self, Problem>
+    where
+        T: Table,
+    {
+        let select = after.as_ref().map_or_else(Select::all, Select::after_key);
+        let page = reader.page::<T>(select.limit(limit)).await.map_err(problem)?;
+        Ok(Self { rows: page.rows, more: page.next.is_some() })
+    }
 }
 
 impl Queries {
@@ -120,10 +126,10 @@ impl Queries {
 
     /// The sales of a day.
     pub async fn sales(&self, day: &Day, token: Option<Token>) -> Result<Option<DaySales>, Problem> {
-        let sql = "SELECT day, orders, items, revenue_cents FROM daily_sales WHERE day = ?";
+        let sql = "SELECT day, orders, items, revenue_cents FROM daily_sales WHERE day = $1";
         let mut reader = self.reader(&self.daily_sales, token).await?;
-        let row = sqlx::query(sql).bind(day.as_str()).fetch_optional(reader.connection()).await;
-        row.map_err(database)?.as_ref().map(day_sales).transpose().map_err(database)
+        let found = reader.values(sql, (day.clone(),)).await.map_err(problem)?;
+        Ok(found.into_iter().next().map(day_sales))
     }
 
     /// All customers together.
@@ -153,8 +159,10 @@ impl Queries {
         token: Option<Token>,
     ) -> Result<Totals, Problem> {
         let mut reader = self.reader(model, token).await?;
-        let row = sqlx::query(sql).fetch_one(reader.connection()).await.map_err(database)?;
-        totals(&row).map_err(database)
+        let found: Vec<(i64, i64, i64, Cents)> = reader.values(sql, ()).await.map_err(problem)?;
+        let totals =
+            |(orders, customers, items, revenue_cents)| Totals { orders, customers, items, revenue_cents };
+        Ok(found.into_iter().next().map(totals).unwrap_or_default())
     }
 
     /// Orders that come after `after`, of one customer or of all.
@@ -164,15 +172,12 @@ impl Queries {
         after: Option<OrderId>,
         limit: u32,
     ) -> Result<Page<OrderSummary>, Problem> {
-        let sql = "SELECT * FROM order_summary
-            WHERE order_id > ?1 AND (?2 IS NULL OR customer_id = ?2) ORDER BY order_id LIMIT ?3";
         let mut reader = self.reader(&self.order_summary, None).await?;
-        let query = sqlx::query(sql)
-            .bind(after.map(String::from).unwrap_or_default())
-            .bind(customer.map(String::from))
-            .bind(i64::from(limit) + 1);
-        let rows = query.fetch_all(reader.connection()).await.map_err(database)?;
-        Ok(Page::of(rows_of(&rows).map_err(database)?, limit))
+        let Some(customer) = customer else { return Page::read(&mut reader, after, limit).await };
+        let clause = "WHERE customer_id = $1 AND order_id > $2 ORDER BY order_id LIMIT $3";
+        let after = after.map(String::from).unwrap_or_default();
+        let rows = reader.query(clause, (customer, after, limit + 1)).await.map_err(problem)?;
+        Ok(Page::of(rows, limit))
     }
 
     /// Customers that come after `after`.
@@ -181,24 +186,18 @@ impl Queries {
         after: Option<CustomerId>,
         limit: u32,
     ) -> Result<Page<CustomerValue>, Problem> {
-        let sql = "SELECT * FROM customer_value WHERE customer_id > ? ORDER BY customer_id LIMIT ?";
         let mut reader = self.reader(&self.customer_value, None).await?;
-        let query =
-            sqlx::query(sql).bind(after.map(String::from).unwrap_or_default()).bind(i64::from(limit) + 1);
-        let rows = query.fetch_all(reader.connection()).await.map_err(database)?;
-        Ok(Page::of(rows_of(&rows).map_err(database)?, limit))
+        Page::read(&mut reader, after, limit).await
     }
 
     /// Days that come after `after`.
     pub async fn days(&self, after: Option<Day>, limit: u32) -> Result<Page<DaySales>, Problem> {
         let sql =
-            "SELECT day, orders, items, revenue_cents FROM daily_sales WHERE day > ? ORDER BY day LIMIT ?";
+            "SELECT day, orders, items, revenue_cents FROM daily_sales WHERE day > $1 ORDER BY day LIMIT $2";
         let mut reader = self.reader(&self.daily_sales, None).await?;
-        let query =
-            sqlx::query(sql).bind(after.map(String::from).unwrap_or_default()).bind(i64::from(limit) + 1);
-        let rows = query.fetch_all(reader.connection()).await.map_err(database)?;
-        let days = rows.iter().map(day_sales).collect::<Result<_, _>>().map_err(database)?;
-        Ok(Page::of(days, limit))
+        let after = after.map(String::from).unwrap_or_default();
+        let found = reader.values(sql, (after, limit + 1)).await.map_err(problem)?;
+        Ok(Page::of(found.into_iter().map(day_sales).collect(), limit))
     }
 
     async fn reader(&self, model: &ProjectorHandle, token: Option<Token>) -> Result<Reader, Problem> {
@@ -215,29 +214,10 @@ impl Queries {
     }
 }
 
-fn day_sales(row: &SqliteRow) -> Result<DaySales, sqlx::Error> {
-    let decode = |error| sqlx::Error::Decode(Box::new(error));
-    Ok(DaySales {
-        day: row.try_get::<String, _>(0)?.parse().map_err(decode)?,
-        orders: row.try_get(1)?,
-        items: row.try_get(2)?,
-        revenue_cents: Cents::new(row.try_get(3)?),
-    })
-}
-
-fn totals(row: &SqliteRow) -> Result<Totals, sqlx::Error> {
-    Ok(Totals {
-        orders: row.try_get(0)?,
-        customers: row.try_get(1)?,
-        items: row.try_get(2)?,
-        revenue_cents: Cents::new(row.try_get(3)?),
-    })
+fn day_sales((day, orders, items, revenue_cents): (Day, i64, i64, Cents)) -> DaySales {
+    DaySales { day, orders, items, revenue_cents }
 }
 
 fn problem(error: ReaderError) -> Problem {
     if error.is_transient() { Problem::unavailable(error) } else { Problem::internal(&error) }
-}
-
-fn database(error: sqlx::Error) -> Problem {
-    problem(error.into())
 }

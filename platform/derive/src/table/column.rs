@@ -1,9 +1,10 @@
 use crate::stored_name;
-use syn::{Error, Field, Ident, LitStr, Result, Type, ext::IdentExt, meta::ParseNestedMeta};
+use syn::{Error, Field, Ident, LitStr, Result, Type, Visibility, ext::IdentExt, meta::ParseNestedMeta};
 
 /// A field and what its attribute says.
 pub(crate) struct Column<'a> {
     pub(crate) field: &'a Ident,
+    pub(crate) visibility: &'a Visibility,
     pub(crate) ty: &'a Type,
     pub(crate) name: LitStr,
     pub(crate) role: Role,
@@ -31,7 +32,7 @@ impl<'a> Column<'a> {
             let wrong = "a key cannot be NULL: two rows without it could not be told apart; take a type without Option";
             return Err(Error::new_spanned(&field.ty, wrong));
         }
-        Ok(Self { field: ident, ty: &field.ty, name, role })
+        Ok(Self { field: ident, visibility: &field.vis, ty: &field.ty, name, role })
     }
 
     pub(crate) fn is_key(&self) -> bool {

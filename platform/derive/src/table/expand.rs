@@ -3,8 +3,8 @@ use super::{
     column::{Column, Role},
 };
 use proc_macro2::TokenStream;
-use quote::quote;
-use syn::Ident;
+use quote::{format_ident, quote};
+use syn::{Ident, ext::IdentExt};
 
 pub(crate) fn implementation(row: &Ident, said: &Said, columns: &[Column<'_>]) -> TokenStream {
     let Said { base, name: table } = said;
@@ -13,6 +13,7 @@ pub(crate) fn implementation(row: &Ident, said: &Said, columns: &[Column<'_>]) -
     let indexes = columns.iter().filter(|column| column.role == Role::Indexed).map(|column| &column.name);
     let to_cells =
         columns.iter().map(|Column { field, name, .. }| quote!(__annals::cell(#name, &self.#field)?));
+    let selects = columns.iter().filter(|column| column.role == Role::Indexed).map(selects);
     let from_cells = columns.iter().map(|Column { field, name, .. }| quote!(#field: __cells.take(#name)?));
     quote! {
         const _: () = {
@@ -44,7 +45,32 @@ pub(crate) fn implementation(row: &Ident, said: &Said, columns: &[Column<'_>]) -
                     __annals::Result::Ok(__row)
                 }
             }
+
+            #[automatically_derived]
+            #[allow(dead_code)]
+            impl #row {
+                #(#selects)*
+            }
         };
+    }
+}
+
+/// The queries by an index. They are as visible as the field.
+fn selects(column: &Column<'_>) -> TokenStream {
+    let Column { field, visibility, ty, name, .. } = column;
+    let (by, equal) = (format_ident!("by_{}", field.unraw()), format_ident!("where_{}", field.unraw()));
+    let by_says =
+        format!("The rows from the first with this `{field}` on, ordered by it, then by their keys.");
+    let equal_says = format!("The rows with this `{field}`, in the order of their keys.");
+    quote! {
+        #[doc = #by_says]
+        #visibility fn #by(from: #ty) -> __annals::Select<Self> {
+            __annals::Select::by_index(#name, &from)
+        }
+        #[doc = #equal_says]
+        #visibility fn #equal(value: #ty) -> __annals::Select<Self> {
+            __annals::Select::where_index(#name, &value)
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::{projection::ApplyError, sqlite};
+use crate::{projection::ApplyError, sqlite::DatabaseError};
 use annals_event::{EventId, EventRef, Recorded, Sequence};
 use annals_store::{LogMismatch, ReadError};
 
@@ -26,7 +26,7 @@ impl EventError {
     /// The event's error, or the database's if that may pass.
     pub(crate) fn from_apply<E>(event: &Recorded<E>, error: ApplyError) -> FoldError {
         match error {
-            ApplyError::Database(error) if sqlite::is_transient(&error) || sqlite::is_damage(&error) => {
+            ApplyError::Database(error) if error.is_transient() || error.is_damage() => {
                 FoldError::Database(error)
             }
             other => FoldError::Event(Self::of(event, other.to_string())),
@@ -68,7 +68,7 @@ pub enum FoldError {
     },
     /// The generation's database did not answer, is damaged, or refused a statement.
     #[error("the read model's database: {0}")]
-    Database(sqlx::Error),
+    Database(DatabaseError),
     /// The log could not be read.
     #[error(transparent)]
     Log(#[from] ReadError),
@@ -80,7 +80,7 @@ pub enum FoldError {
 
 impl From<sqlx::Error> for FoldError {
     fn from(cause: sqlx::Error) -> Self {
-        Self::Database(cause)
+        Self::Database(cause.into())
     }
 }
 
@@ -88,7 +88,7 @@ impl FoldError {
     /// Whether the same may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Database(error) => sqlite::is_transient(error),
+            Self::Database(error) => error.is_transient(),
             Self::Log(error) => error.may_pass(),
             _ => false,
         }

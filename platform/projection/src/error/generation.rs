@@ -1,4 +1,4 @@
-use crate::{FoldError, sqlite};
+use crate::{FoldError, sqlite::DatabaseError};
 use annals_event::Sequence;
 use annals_store::{Activity, LogMismatch, ReadError};
 use std::{fmt, io};
@@ -124,7 +124,7 @@ pub enum GenerationError {
     Fold(#[from] FoldError),
     /// The database did not answer or refused.
     #[error("the read model's database: {0}")]
-    Database(sqlx::Error),
+    Database(DatabaseError),
     /// The log could not be read.
     #[error(transparent)]
     Log(#[from] ReadError),
@@ -143,7 +143,7 @@ pub enum GenerationError {
 
 impl From<sqlx::Error> for GenerationError {
     fn from(cause: sqlx::Error) -> Self {
-        Self::Database(cause)
+        Self::Database(cause.into())
     }
 }
 
@@ -187,7 +187,7 @@ impl GenerationError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Fold(error) => error.is_transient(),
-            Self::Database(error) => sqlite::is_transient(error),
+            Self::Database(error) => error.is_transient(),
             Self::Log(error) => error.may_pass(),
             Self::FolderGone { .. } => true,
             _ => false,

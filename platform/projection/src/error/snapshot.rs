@@ -1,3 +1,4 @@
+use crate::sqlite::DatabaseError;
 use std::io;
 
 /// Why a snapshot could not be taken or used.
@@ -22,11 +23,11 @@ pub enum SnapshotError {
     },
     /// The database could not be copied.
     #[error("the read model's database: {0}")]
-    Database(sqlx::Error),
+    Database(DatabaseError),
 }
 
 impl From<sqlx::Error> for SnapshotError {
     fn from(cause: sqlx::Error) -> Self {
-        Self::Database(cause)
+        Self::Database(cause.into())
     }
 }

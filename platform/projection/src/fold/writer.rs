@@ -185,7 +185,7 @@ impl GenerationWriter {
         }
         let reached = Reached { through: batch.through, chain: batch.chain, applied };
         advance(connection, &self.status, &reached).await.map_err(|error| match error {
-            Advance::Database(error) => FoldError::Database(error),
+            Advance::Database(error) => error.into(),
             Advance::Fenced { found } => {
                 FoldError::Fenced { generation: self.id.to_string(), mine: self.status.epoch, found }
             }

@@ -1,7 +1,10 @@
 //! Verifying a candidate: it must have every event of the log, and its rows are compared with the live ones.
 
 use super::{FoldControl, FoldStopped, Generations, RowSample, Until, merge::compare_table};
-use crate::{GenerationError, GenerationId, Reader, ReaderError, Readers, sqlite::open_reader};
+use crate::{
+    GenerationError, GenerationId, Reader, ReaderError, Readers,
+    sqlite::{Connected, open_reader},
+};
 use annals_event::Sequence;
 use serde::{Deserialize, Serialize};
 use sqlx::Connection;
@@ -128,7 +131,7 @@ impl Generations {
 fn generation_error(error: ReaderError) -> GenerationError {
     match error {
         ReaderError::Generation(error) => error,
-        ReaderError::Database(error) => error.into(),
+        ReaderError::Database(error) => GenerationError::Database(error),
         other => GenerationError::Damaged { reason: other.to_string() },
     }
 }

@@ -123,7 +123,7 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sqlite::is_transient;
+    use crate::sqlite::failure::is_transient;
     use std::pin::pin;
     use tokio::time::timeout;
 

@@ -8,7 +8,7 @@ mod table;
 mod try_out;
 
 pub(crate) use sql::SqlUnit;
-pub(crate) use table::{TableUnit, read_row};
+pub(crate) use table::TableUnit;
 pub(crate) use try_out::try_out;
 
 use crate::error::{EventError, FoldError, ModelError};

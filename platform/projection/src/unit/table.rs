@@ -240,12 +240,12 @@ fn unfit<E>(event: &Recorded<E>, reason: &str) -> FoldError {
 fn misfit<E, K>(events: &[(Recorded<E>, K)], sequence: Sequence, error: &TableError) -> FoldError {
     match events.iter().find(|(event, _)| event.sequence == sequence) {
         Some((event, _)) => unfit(event, &error.to_string()),
-        None => FoldError::Database(sqlx::Error::Encode(error.to_string().into())),
+        None => sqlx::Error::Encode(error.to_string().into()).into(),
     }
 }
 
 /// The row that a query by the schema's columns found.
-pub(crate) fn read_row<R: Table>(row: &sqlx::sqlite::SqliteRow) -> Result<R, sqlx::Error> {
+fn read_row<R: Table>(row: &sqlx::sqlite::SqliteRow) -> Result<R, sqlx::Error> {
     let cells = read_cells(row, R::SCHEMA.columns.len())?;
     R::from_values(cells).map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }

@@ -9,7 +9,7 @@ use annals_event::{
 use annals_projection::{
     ApplyError, Catalog, Cells, Column, FoldControl, FoldOutcome, GenerationError, GenerationId, Generations,
     Projector, ProjectorError, ProjectorHandle, ProjectorOptions, ReadModel, Reader, SqlProjection, SqlTable,
-    SqlTransaction, Table, TableError, TableProjection, TableSchema, Until, Value, cell,
+    SqlTransaction, Table, TableError, TableProjection, TableSchema, Until, Value, cell, sqlite::Connected,
 };
 use annals_store::{Activity, ConsumerState, EventStore, GappedStore};
 use async_trait::async_trait;

@@ -196,9 +196,7 @@ pub struct Rows {
 
 pub async fn rows(reader: &mut Reader) -> Rows {
     let customers = reader.all::<Customer>().await.unwrap();
-    let days = sqlx::query_as("SELECT day, orders, annals_sequence FROM day ORDER BY day");
-    let days = days.fetch_all(reader.connection()).await.unwrap();
-    let sequences = sqlx::query_scalar("SELECT annals_sequence FROM customer ORDER BY name");
-    let sequences = sequences.fetch_all(reader.connection()).await.unwrap();
-    Rows { customers, days, sequences }
+    let days = reader.values("SELECT day, orders, annals_sequence FROM day ORDER BY day", ()).await.unwrap();
+    let sequences = reader.values("SELECT annals_sequence FROM customer ORDER BY name", ()).await.unwrap();
+    Rows { customers, days, sequences: sequences.into_iter().map(|(sequence,)| sequence).collect() }
 }
