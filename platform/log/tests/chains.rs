@@ -224,7 +224,7 @@ fn a_folder_of_another_format_is_refused_by_name() {
         let refused = Log::open(&folder, Options::default()).err().unwrap();
         let text = refused.to_string();
         assert!(matches!(&refused, OpenError::UnknownFormat { file: named, .. } if *named == file), "{text}");
-        assert!(text.contains(&format!("has format {format}, this release reads 2")), "{text}");
+        assert!(text.contains(&format!("has format {format}, but this release reads 2")), "{text}");
         assert_eq!(verify(&folder, |_| {}).unwrap_err().to_string(), text);
         assert_eq!(fs::read(&file).unwrap(), before, "it is left as it is");
     }

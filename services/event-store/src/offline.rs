@@ -1,4 +1,4 @@
-//! What is done with a log that nobody serves.
+//! The commands on a log that is not being served.
 
 use annals_service::counted;
 use annals_store_log::{LogStore, OpenError, VerifyProgress, holds_log, verify};
@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Goes over everything in the folder: progress on standard error, each damage and a summary on standard output.
+/// Verifies everything in the folder. Progress goes to standard error; each damage and a summary go to standard output.
 pub(crate) fn verify_log(data: &Path) -> anyhow::Result<()> {
     let mut told_tenths = 0;
     let report = verify(data, |progress| tell_tenths(progress, &mut told_tenths))?;
@@ -18,7 +18,10 @@ pub(crate) fn verify_log(data: &Path) -> anyhow::Result<()> {
     }
     if report.unfinished_bytes > 0 {
         let bytes = counted(report.unfinished_bytes, "byte");
-        writeln!(out, "{bytes} after the end were never answered; the next start wipes them")?;
+        writeln!(
+            out,
+            "after the end of the log: {bytes} of appends that were never answered; the next start removes them"
+        )?;
     }
     writeln!(out, "{} in {}", counted(report.events, "event"), counted(report.segments, "segment"))?;
     match report.findings.len() {
@@ -32,18 +35,19 @@ fn tell_tenths(progress: VerifyProgress, told_tenths: &mut u64) {
     let tenths = bytes_done.saturating_mul(10) / bytes_total.max(1);
     if tenths > *told_tenths {
         *told_tenths = tenths;
-        // Where nobody reads it there is nobody to tell.
+        // A closed standard error does not matter.
         let _ = writeln!(io::stderr(), "{tenths}0% verified, {} MiB", bytes_done >> 20);
     }
 }
 
-/// Copies the log in `data` to the new folder `to`.
+/// Copies the log in `data` to the new folder `to`, and verifies the copy.
 pub(crate) async fn back_up(data: &Path, to: PathBuf) -> anyhow::Result<()> {
     let holds_log = holds_log(data).with_context(|| format!("cannot read {}", data.display()))?;
-    ensure!(holds_log, "{} holds no log", data.display());
+    ensure!(holds_log, "{} contains no log", data.display());
     let store = match LogStore::open(data, annals_store_log::Options::default()).await {
         Err(error @ OpenError::InUse { .. }) => {
-            return Err(error).context("a served log is backed up by its server: POST /v1/backup");
+            return Err(error)
+                .context("a log that is being served is backed up through its server: POST /v1/backup");
         }
         opened => opened?,
     };

@@ -94,13 +94,15 @@ pub enum VerifyError {
         folder: PathBuf,
     },
     /// The folder has no segment and no trace of one.
-    #[error("{} holds no log", folder.display())]
+    #[error("{} contains no log", folder.display())]
     NotALog {
         /// The folder.
         folder: PathBuf,
     },
     /// Another release wrote the log.
-    #[error("{} has format {format}, this release reads {}; use the release that wrote it", file.display(), SEGMENT_FORMAT)]
+    #[error(
+        "{} has format {format}, but this release reads {}; use the release that wrote it", file.display(), SEGMENT_FORMAT
+    )]
     UnknownFormat {
         /// The file.
         file: PathBuf,

@@ -140,7 +140,7 @@ fn two_openers_of_one_folder_do_not_meet() {
     let log = open(folder.path());
     let error = Log::open(folder.path(), Options::default()).map(drop).unwrap_err();
     let expected = format!(
-        "the log in {} is in use by another process; stop it, or go through its address",
+        "the log in {} is in use by another process; stop that process, or connect to it over the network",
         folder.path().display()
     );
     assert_eq!(error.to_string(), expected);

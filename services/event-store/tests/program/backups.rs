@@ -1,4 +1,4 @@
-//! Backups of a served log and of one that nobody serves.
+//! Backups of a log that is being served, and of one that is not.
 
 use crate::{PATIENCE, Program, command, offline, support::one_event};
 use annals_event::Sequence;
@@ -75,7 +75,7 @@ async fn a_log_that_nobody_serves_is_backed_up_and_nothing_is_replaced() {
     let (data, to) = (folder.path().to_str().unwrap(), backups.path().join("one"));
     let to = to.to_str().unwrap();
     let (done, _, stderr) = offline(&["backup", "--data", data, "--to", to]).await;
-    assert!(!done && stderr.contains("holds no log"), "{stderr}");
+    assert!(!done && stderr.contains("contains no log"), "{stderr}");
     let program = Program::start(folder.path(), "127.0.0.1:0").await;
     program.client().await.append(one_event("a")).await.unwrap();
     let (done, _, stderr) = offline(&["backup", "--data", data, "--to", to]).await;
@@ -135,11 +135,11 @@ async fn what_is_left_of_a_backup_is_neither_verified_nor_served_nor_backed_up()
     let (verified, stdout, stderr) = offline(&["verify", "--data", left_name]).await;
     assert!(!verified && stdout.contains("0000000001.segment"), "{stdout}{stderr}");
     let (done, _, stderr) = offline(&["backup", "--data", left_name, "--to", to.to_str().unwrap()]).await;
-    assert!(!done && stderr.contains("holds no log"), "{stderr}");
+    assert!(!done && stderr.contains("contains no log"), "{stderr}");
     let refused = crate::fails(&left, "127.0.0.1:0").await;
     assert!(refused.contains("0000000001.segment is missing"), "{refused}");
     let empty = backups.path().join("empty");
     fs::create_dir(&empty).unwrap();
     let (verified, stdout, stderr) = offline(&["verify", "--data", empty.to_str().unwrap()]).await;
-    assert!(!verified && stdout.is_empty() && stderr.contains("holds no log"), "{stdout}{stderr}");
+    assert!(!verified && stdout.is_empty() && stderr.contains("contains no log"), "{stdout}{stderr}");
 }
