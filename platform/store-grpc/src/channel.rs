@@ -1,4 +1,4 @@
-//! Connections to the server, and what each request carries.
+//! Connections to the server, and the metadata of each request.
 
 use crate::{Options, options::TIME_MAX};
 use annals_event::LogId;
@@ -14,16 +14,16 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-/// How much of one answer the server may send ahead of the reader, in bytes.
+/// How many bytes of one answer the server may send before the client reads them.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
-/// How much of all answers on one connection the server may send ahead, in bytes. Larger than a few answers that
-/// nobody takes, so that the others go on.
+/// The same for all answers on one connection together. It has room for several answers that are not being read, so
+/// that they do not hold up the others.
 const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 
-/// The generated client, with what [`Carry`] adds to each request.
+/// The generated client, with the metadata that [`Carry`] adds to each request.
 pub(crate) type Client = EventStoreClient<InterceptedService<Channel, Carry>>;
 
-/// The server's address with the options of connections to it.
+/// The server's address, with the options for connections to it.
 pub(crate) fn endpoint(address: &str, options: &Options) -> Result<Endpoint, tonic::transport::Error> {
     let endpoint = Endpoint::from_shared(address.to_owned())?;
     Ok(endpoint
@@ -37,8 +37,8 @@ pub(crate) fn endpoint(address: &str, options: &Options) -> Result<Endpoint, ton
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES))
 }
 
-/// A client with a connection of its own, which is made when it is needed, and made again when it breaks.
-/// `log_id`: the log that is meant; the server refuses when it holds another.
+/// A client with its own connection, which opens at the first request and reopens after it breaks.
+/// `log_id`: the log that the requests are for; a server that holds another log refuses them.
 pub(crate) fn client(endpoint: &Endpoint, log_id: Option<LogId>) -> Client {
     EventStoreClient::with_interceptor(endpoint.connect_lazy(), Carry::new(log_id))
         .max_encoding_message_size(REQUEST_BYTES_MAX)
@@ -64,7 +64,7 @@ impl Interceptor for Carry {
             metadata.insert(LOG_ID_HEADER, log_id.clone());
         }
         annals_telemetry::inject_current(|name, value| {
-            // A context that is no header is as good as none: the request matters more than its trace.
+            // A context that is not a valid header is left out: the request matters more than its trace.
             if let Ok(value) = value.parse() {
                 metadata.insert(AsciiMetadataKey::from_static(name), value);
             }

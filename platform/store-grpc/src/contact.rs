@@ -1,10 +1,10 @@
-//! Whether the server answers: told in a log line when that changes, while calls are still being tried.
+//! Whether the server answers. A log line says when that changes, while calls are still being retried.
 //!
 //! What always holds:
 //!
-//! * It is told at most once in [`TOLD_EVERY`] that the server cannot be used. A server that is slow, or refuses some calls and
-//!   answers others, fills nobody's log; that it can be used again is told once after that.
-//! * An answer that is slow is no outage while there are others.
+//! * "Cannot be used" is logged at most once in [`TOLD_EVERY`], so a slow server, or one that answers only some calls, does
+//!   not flood the log. "Can be used again" is logged once after it.
+//! * One slow answer is not an outage as long as other calls are answered.
 
 use annals_store::ReadError;
 use parking_lot::Mutex;
@@ -16,16 +16,16 @@ use std::{
 use tokio::time::{self, Instant};
 use tracing::{debug, info, warn};
 
-/// How long there may be no answer to any call before that is told. The call goes on waiting.
+/// How long the server may leave all calls unanswered before that is logged. The calls keep waiting.
 const ANSWER_DUE: Duration = Duration::from_secs(1);
-/// Least time between two lines that say that the server cannot be used.
+/// Minimum time between two log lines that say that the server cannot be used.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 
-/// The contact to one server.
+/// Whether one server answers.
 pub(crate) struct Contact {
     address: String,
     answers: AtomicU64,
-    /// The last word in the log is that the server cannot be used.
+    /// Whether the latest log line says that the server cannot be used.
     is_told: AtomicBool,
     told_at: Mutex<Option<Instant>>,
 }
@@ -44,7 +44,7 @@ impl Contact {
         &self.address
     }
 
-    /// The server did not answer, or said that it cannot.
+    /// Notes that the server did not answer, or that it said it is unavailable.
     pub(crate) fn lost(&self, reason: &impl fmt::Display) {
         if self.is_told.load(Ordering::Relaxed) {
             return;
@@ -59,7 +59,7 @@ impl Contact {
         warn!(address = self.address, %reason, "the event store cannot be used now; trying again");
     }
 
-    /// The server answered.
+    /// Notes that the server answered.
     pub(crate) fn found(&self) {
         self.answers.fetch_add(1, Ordering::Relaxed);
         if self.is_told.load(Ordering::Relaxed) && self.is_told.swap(false, Ordering::Relaxed) {
@@ -67,7 +67,7 @@ impl Contact {
         }
     }
 
-    /// Waits for an answer, and tells when nobody gets one.
+    /// Waits for an answer. Notes an outage when no call to the server gets one.
     pub(crate) async fn waiting<T>(&self, answer: impl Future<Output = T>) -> T {
         let mut answer = std::pin::pin!(answer);
         loop {
@@ -82,14 +82,14 @@ impl Contact {
     }
 }
 
-/// Tells what a failed call means. A refusal is an answer too.
+/// Notes how a failed call ended: without an answer, or with a refusal, which is an answer too.
 pub(crate) fn tell(contact: &Contact, is_lost: bool, error: &impl fmt::Display) {
     if is_lost { contact.lost(error) } else { contact.found() }
 }
 
-/// An answer that is none cannot be mended by asking again.
+/// The error for an answer that cannot be decoded. Asking again would not help, so it is not retryable.
 pub(crate) fn not_understood(error: &impl fmt::Display) -> ReadError {
-    ReadError::Invalid { reason: format!("the event store's answer is not understood: {error}") }
+    ReadError::Invalid { reason: format!("cannot decode the event store's answer: {error}") }
 }
 
 #[cfg(test)]

@@ -1,20 +1,21 @@
-//! The shared log over the network: [`GrpcStore`], an [`EventStore`](annals_store::EventStore) that asks a server
-//! of `services/event-store`, or of anybody who implements `annals.v1.EventStore`.
+//! The shared log over the network: [`GrpcStore`], an [`EventStore`](annals_store::EventStore) that sends its requests
+//! to `services/event-store` or to any other server of `annals.v1.EventStore`.
 //!
 //! What always holds:
 //!
-//! * Errors are those that the server's own store gave, unchanged. What goes wrong on the way is `Unavailable`.
-//! * An append is repeated with the same request id, never with another, while the server cannot be reached, and
-//!   only until the caller's deadline, [`Options::call_time_max`]: so it is written at most once. A receipt may then say
-//!   `repeated` for a first call, when the answer to an earlier attempt was lost.
-//! * A server that cannot be reached, or does not answer, is told in a log line within a second or so, once, and again when it
-//!   is back. Consumers see it by [`annals_store::probe`], and say it in their state.
-//! * A subscription outlives its connection, and says so: it comes back right after its last `through`, so nothing is missed or seen
-//!   twice. It ends with `Unavailable` when the server stays away for [`Options::retry_time_max`].
-//! * Each subscription has a connection of its own. On a shared one, a subscriber that stalls would hold the
-//!   flow-control window that appends need.
-//! * A handle belongs to one log for its whole life. A server that comes back with another log is refused: positions
-//!   of one log mean nothing in another.
+//! * Errors of the server's own store arrive unchanged. Everything that goes wrong on the network is `Unavailable`.
+//! * While the server cannot be reached, an append is repeated, but never past the caller's deadline,
+//!   [`Options::call_time_max`]. Every attempt has the same request id, so the append is written at most once. If the answer
+//!   to an earlier attempt was lost, the receipt says `repeated` although the caller asked only once.
+//! * When the server cannot be reached or does not answer, one log line says so within about a second, and another one says
+//!   when it is back. Consumers find out through [`annals_store::probe`], and show it in their state.
+//! * A subscription survives a broken connection. It resumes right after its last `through`, so no event is missed or
+//!   delivered twice, and marks the next delivery as resumed. It ends with `Unavailable` when the server stays away longer
+//!   than [`Options::retry_time_max`].
+//! * Each subscription has its own connection. If subscriptions shared one with other calls, a stalled subscriber could use
+//!   up the flow-control window that appends need.
+//! * A handle belongs to one log for its whole life. If the server comes back with another log, calls fail with `OtherLog`:
+//!   positions in one log mean nothing in another.
 
 mod channel;
 mod contact;

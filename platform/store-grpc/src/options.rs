@@ -1,35 +1,35 @@
 use std::time::Duration;
 
-/// The longest time that is reckoned with: a century is for ever, and a clock can reach it.
+/// Longer times are cut to this one: a century is practically forever, and adding it to a clock does not overflow.
 pub(crate) const TIME_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 
-/// How long to wait, and how to try again. [`Duration::MAX`] is for ever.
+/// How long to wait, and how long to retry. [`Duration::MAX`] means forever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// How long one attempt to connect may take.
     pub connect_time_max: Duration,
     /// How long one attempt of a request may take.
     pub request_time_max: Duration,
-    /// How long a server that cannot be reached is tried again, with waits as [`Backoff`](annals_store::Backoff) has them,
-    /// until the caller gets `Unavailable`. Zero: one attempt.
+    /// How long calls to an unreachable server are retried, with the waits of [`Backoff`](annals_store::Backoff), before the
+    /// caller gets `Unavailable`. Zero: one attempt.
     pub retry_time_max: Duration,
-    /// How long a call may take, all its attempts together, until the caller gets `Unavailable`: the deadline of whoever
-    /// calls. [`GrpcStore::within`](crate::GrpcStore::within) gives a handle with another one.
+    /// The caller's deadline: how long a call may take, including all its attempts, before the caller gets `Unavailable`.
+    /// [`GrpcStore::within`](crate::GrpcStore::within) gives a handle with another deadline.
     pub call_time_max: Duration,
-    /// A connection that is silent for so long is asked whether the server is still there.
+    /// How long a connection may be silent before it is checked with a ping.
     pub keepalive_interval: Duration,
-    /// How long the server may take to answer that.
+    /// How long the server may take to answer the ping.
     pub keepalive_time_max: Duration,
 }
 
 impl Options {
-    /// How long one attempt to connect may take when nobody says otherwise, in milliseconds.
+    /// The default of [`connect_time_max`](Self::connect_time_max), in milliseconds.
     pub const CONNECT_MS_MAX_DEFAULT: u64 = 5_000;
-    /// How long one attempt of a request may take when nobody says otherwise, in milliseconds.
+    /// The default of [`request_time_max`](Self::request_time_max), in milliseconds.
     pub const REQUEST_MS_MAX_DEFAULT: u64 = 30_000;
-    /// How long a server is tried again when nobody says otherwise, in milliseconds.
+    /// The default of [`retry_time_max`](Self::retry_time_max), in milliseconds.
     pub const RETRY_MS_MAX_DEFAULT: u64 = 30_000;
-    /// How long a call may take when nobody says otherwise, in milliseconds.
+    /// The default of [`call_time_max`](Self::call_time_max), in milliseconds.
     pub const CALL_MS_MAX_DEFAULT: u64 = 30_000;
 
     const KEEPALIVE_MS_DEFAULT: u64 = 10_000;

@@ -1,4 +1,4 @@
-//! Trying one call again, for a bounded time, and never past the caller's deadline.
+//! Retries of one call: for a bounded time, and never past the caller's deadline.
 
 use crate::{Options, contact::Contact, options::TIME_MAX};
 use annals_store::Backoff;
@@ -6,18 +6,18 @@ use std::time::Duration;
 use tokio::time::{self, Instant};
 use tonic::Status;
 
-/// The attempts of one request.
+/// The attempts at one request.
 pub(crate) struct Retry {
     backoff: Backoff,
-    /// No attempt begins later.
+    /// No attempt begins after this.
     begins_max: Instant,
-    /// Nobody waits any longer.
+    /// The caller's deadline, at which an attempt under way is given up.
     ends: Instant,
     call_time_max: Duration,
 }
 
 impl Retry {
-    /// Attempts that begin now.
+    /// Attempts whose time begins now.
     pub(crate) fn new(options: &Options) -> Self {
         let (begun, call_time_max) = (Instant::now(), options.call_time_max);
         let after = |time: Duration| begun + time.min(TIME_MAX);
@@ -25,7 +25,7 @@ impl Retry {
         Self { backoff: Backoff::outage(), begins_max, ends, call_time_max }
     }
 
-    /// Waits for the time of the next attempt; `false` when there is to be none.
+    /// Waits until the next attempt is due. `false`: the time for attempts is over.
     pub(crate) async fn again(&mut self) -> bool {
         let wait = self.backoff.next_wait();
         if Instant::now() + wait > self.begins_max {
@@ -35,7 +35,7 @@ impl Retry {
         true
     }
 
-    /// One attempt, which ends at the caller's deadline.
+    /// Makes one attempt. It fails at the caller's deadline if there is no answer by then.
     pub(crate) async fn attempt<T>(
         &self,
         contact: &Contact,

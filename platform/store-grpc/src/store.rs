@@ -1,4 +1,4 @@
-//! The adapter: each method is a request, made again while the server cannot be reached.
+//! The adapter: each method sends a request, and repeats it while the server cannot be reached.
 
 use crate::{
     Options,
@@ -19,17 +19,19 @@ use std::{fmt, sync::Arc, time::Duration};
 use tonic::{Code, Response, Status, transport::Endpoint};
 use tracing::{Instrument, debug};
 
-/// Why there is no handle to the log.
+/// Why connecting failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The address is not one.
-    #[error("{address:?} is not the address of an event store; it looks like http://127.0.0.1:7400")]
+    /// The address is not valid.
+    #[error(
+        "{address:?} is not the address of an event store; such an address looks like http://127.0.0.1:7400"
+    )]
     Address {
-        /// What was given.
+        /// The address.
         address: String,
     },
-    /// The server does not answer, or not as it must.
+    /// The server does not answer, or its answer is wrong.
     #[error("cannot use the event store at {address}: {cause}")]
     Store {
         /// Its address.
@@ -39,7 +41,7 @@ pub enum ConnectError {
     },
 }
 
-/// A handle to a log that a server holds. Cloning it is cheap and shares the connection.
+/// A handle to a log on a server. Clones are cheap and share the connection.
 #[derive(Clone)]
 pub struct GrpcStore {
     shared: Arc<Shared>,
@@ -55,8 +57,8 @@ struct Shared {
 }
 
 impl GrpcStore {
-    /// Connects to the server at `address`, e.g. `http://127.0.0.1:7400`, and asks which log it holds. A server that
-    /// is not there yet is waited for, as long as for any other request.
+    /// Connects to the server at `address`, e.g. `http://127.0.0.1:7400`, and asks which log it holds. If the server is not
+    /// up yet, it is retried for as long as with any other request.
     pub async fn connect(address: &str, options: Options) -> Result<Self, ConnectError> {
         let refused = || ConnectError::Address { address: address.to_owned() };
         let endpoint = endpoint(address, &options).map_err(|_| refused())?;
@@ -72,8 +74,9 @@ impl GrpcStore {
         Ok(Self { shared, options })
     }
 
-    /// A handle to the same log over the same connection whose calls take no longer than this, all their attempts together. An
-    /// append that ends so may have been done: repeat it with the same request id.
+    /// A handle to the same log, over the same connection, with another deadline for its calls: each takes at most
+    /// `call_time_max`, including all its attempts. An append that fails at the deadline may still have been done: repeat it
+    /// with the same request id.
     #[must_use]
     pub fn within(&self, call_time_max: Duration) -> Self {
         Self { shared: self.shared.clone(), options: Options { call_time_max, ..self.options.clone() } }
@@ -89,7 +92,7 @@ impl GrpcStore {
         self.shared.log_id
     }
 
-    /// Asks until there is an answer or the time for attempts is over.
+    /// Asks until the server answers or the time for attempts is over.
     async fn read<R: Clone, M, T, F>(&self, question: Question<R, F>) -> Result<T, ReadError>
     where
         T: TryFrom<M, Error: fmt::Display>,
@@ -130,14 +133,14 @@ impl fmt::Debug for GrpcStore {
     }
 }
 
-/// A request that may be made again.
+/// A request that can safely be repeated.
 struct Question<R, F> {
     method: &'static str,
     request: R,
     ask: fn(Client, R) -> F,
 }
 
-/// Which log it is, and what its store can do. Asked once, before there is a handle.
+/// Asks which log the server holds, and what its store can do: once, before there is a handle.
 async fn introduce(
     endpoint: &Endpoint,
     contact: &Contact,
@@ -153,7 +156,7 @@ async fn introduce(
     Ok((head.log_id, ask_again(&client, contact, options, capabilities).await?))
 }
 
-/// Asks in a span of its own, which tells how the last attempt ended.
+/// Asks, in one span for all attempts; the span records the status of the last one.
 async fn ask_again<R: Clone, M, T, F>(
     client: &Client,
     contact: &Contact,
@@ -239,7 +242,7 @@ impl EventStore for GrpcStore {
         subscription::open(server, subscribe).await
     }
 
-    /// The server's own word for it: it has the log, and answers reads also when that stopped writing.
+    /// Asks the server, because it answers reads even when its log has stopped writing.
     async fn ready(&self) -> Result<(), ReadError> {
         let answer: v1::HeadResponse = self.read(head_question()).await?;
         match answer.not_ready {

@@ -1,8 +1,8 @@
-//! A subscription that outlives its connection.
+//! A subscription that survives a broken connection.
 //!
-//! The client keeps the first sequence number that it has not been told about. When the connection breaks it
-//! subscribes again from there, so that nothing is missed or seen twice. The first delivery afterwards comes at once and says
-//! that it was resumed: meanwhile the server's log may have been restored from a backup.
+//! The client remembers the first sequence number that has not been delivered. When the connection breaks, it subscribes
+//! again from there, so no event is missed or delivered twice. The first delivery afterwards comes at once, even without
+//! events, and is marked as resumed, because the server's log may have been restored from a backup in the meantime.
 
 use crate::{
     Options,
@@ -30,15 +30,15 @@ struct Subscriber {
     /// The first sequence number that has not been delivered.
     from: Sequence,
     filter: Filter,
-    /// `None`: broken.
+    /// `None`: the connection is broken.
     messages: Option<Streaming<v1::SubscribeResponse>>,
-    /// Whether its connection is the first one.
+    /// Whether this is still the first connection.
     first: bool,
-    /// Whether the next delivery is the first one on its connection. Only that comes without news.
+    /// Whether the next delivery is the first on its connection. Only that one is passed on even if it has no news.
     fresh: bool,
 }
 
-/// Subscribes, and gives the deliveries.
+/// Subscribes, and returns the stream of deliveries.
 pub(crate) async fn open(server: Server, subscribe: Subscribe) -> Result<Subscription, ReadError> {
     let Subscribe { from, filter } = subscribe;
     let mut subscriber = Subscriber { server, from, filter, messages: None, first: true, fresh: true };
@@ -54,7 +54,7 @@ pub(crate) async fn open(server: Server, subscribe: Subscribe) -> Result<Subscri
 
 impl Subscriber {
     async fn next(&mut self) -> Result<Delivery, ReadError> {
-        // The time for attempts begins with a failure, not with the wait for an event.
+        // The time for attempts starts at the first failure, not when the wait for an event starts.
         let mut retry: Option<Retry> = None;
         loop {
             let error = match self.receive().await {
@@ -75,7 +75,7 @@ impl Subscriber {
         }
     }
 
-    /// Subscribes until it succeeds or the attempts are over.
+    /// Tries to subscribe until it succeeds or the time for attempts is over.
     async fn reconnect(&mut self, mut retry: Retry) -> Result<(), ReadError> {
         loop {
             match self.connect(&retry).await {
@@ -111,19 +111,19 @@ impl Subscriber {
         Delivery::try_from(message.ok_or_else(ended)?).map_err(|error| not_understood(&error))
     }
 
-    /// A connection's first message comes without news.
+    /// Whether the caller should see the delivery: it is the first on its connection, has events, or moves `through`.
     fn is_news(&self, delivery: &Delivery) -> bool {
         self.fresh || !delivery.events.is_empty() || delivery.through >= self.from
     }
 
-    /// Moves on past the delivery. A server that goes back in the log is not believed.
+    /// Advances past the delivery. Refuses one that goes back in the log.
     fn take(&mut self, delivery: Delivery) -> Result<Delivery, ReadError> {
         let first = delivery.events.first().map_or(Sequence::MAX, |event| event.sequence());
         let last = delivery.events.last().map_or(Sequence::ZERO, |event| event.sequence());
         if first < self.from || last > delivery.through {
             let place = "subscription".to_owned();
             let reason = format!(
-                "the server delivered events {first} to {last} through {}, asked from {}",
+                "the server delivered events {first} to {last} through {}, but was asked for events from {}",
                 delivery.through, self.from
             );
             return Err(ReadError::Corrupted(Damage { place, offset: None, reason }));

@@ -5,7 +5,7 @@ use std::{
 };
 use tokio::time::sleep;
 
-/// What is told while the work is done.
+/// The lines that are logged during `work`.
 async fn told(work: impl Future<Output = ()>) -> Vec<String> {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let writer = {
@@ -30,7 +30,7 @@ impl io::Write for Lines {
     }
 }
 
-/// A call that is answered after so many milliseconds.
+/// A call that is answered after this many milliseconds.
 async fn call(contact: &Contact, ms: u64) {
     contact.waiting(sleep(Duration::from_millis(ms))).await;
     contact.found();

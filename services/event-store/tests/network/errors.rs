@@ -1,4 +1,4 @@
-//! Every error that a store can give arrives as it was given.
+//! Every error of a store reaches the client unchanged.
 
 use crate::floods::stranger;
 use crate::support::{Server, one_event, stream};
@@ -23,11 +23,11 @@ use std::{
 };
 use tonic::Code;
 
-/// A store that says where its head is and fails at all else, as no real store can be made to.
+/// A store that answers only `head`; all else fails with a chosen error, which real stores cannot be made to give.
 struct Failing {
     append: AppendError,
     read: ReadError,
-    /// How many appends were asked for.
+    /// How many appends were requested.
     appends: AtomicUsize,
 }
 
@@ -163,7 +163,7 @@ async fn an_address_that_is_none_is_refused_with_an_example() {
     for bad in ["", "127.0.0.1:1", "https://127.0.0.1:1", "not an address", "http://"] {
         let error = GrpcStore::connect(bad, Options::default()).await.unwrap_err();
         assert!(matches!(&error, ConnectError::Address { .. }), "{bad:?}: {error}");
-        assert!(error.to_string().contains("it looks like http://127.0.0.1:"));
+        assert!(error.to_string().contains("looks like http://127.0.0.1:"));
     }
 }
 
