@@ -1,10 +1,10 @@
-//! How fast the log is over the network, beside the same log without one.
+//! How fast the log is over the network, compared with the same log in the same process.
 //!
 //! ```text
 //! cargo run --release -p annals-event-store --example throughput [CLIENTS] [APPENDS A CLIENT]
 //! ```
 //!
-//! Server and clients share this process and its cores, so the figures are ratios of one run, not promises.
+//! Server and clients share this process and its cores: compare the figures of one run with each other only.
 #![expect(clippy::print_stdout, reason = "a program prints")]
 
 use annals_event::{Append, EventType, ExpectedVersion, NewEvent, Sequence, StreamName};

@@ -1,4 +1,4 @@
-//! The methods of `annals.v1.EventStore`: convert, ask the store, convert back.
+//! The methods of `annals.v1.EventStore`: each converts the request, asks the store and converts the answer.
 
 use crate::{
     Limits, page,
@@ -18,9 +18,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use v1::event_store_server::{EventStore as Methods, EventStoreServer};
 
-/// Most events of a stream in one answer: the store reads them before they are cut to size.
+/// How many events of a stream are read for one answer, before the answer is cut to its maximum size.
 const STREAM_EVENTS_MAX: usize = 1_000;
-/// Most bytes of the log that one answer looks at.
+/// How many bytes of the log are read for one answer.
 const LOG_BYTES_MAX: usize = annals_wire::limits::PAGE_BYTES_MAX;
 
 pub(crate) struct LogMethods {
@@ -29,7 +29,7 @@ pub(crate) struct LogMethods {
     shutdown: CancellationToken,
 }
 
-/// The gRPC service over `store`, with both message limits set.
+/// The gRPC service over `store`, with the limits for requests and responses.
 pub(crate) fn server(
     store: Arc<dyn EventStore>,
     limits: &Limits,
@@ -47,7 +47,7 @@ fn answer<T>(result: Result<T, ReadError>) -> Answer<T> {
     result.map(Response::new).map_err(|error| status::of_read_error(&error))
 }
 
-/// Why the store is not ready. Whoever is told says that it is unavailable.
+/// Why the store is not ready, without "unavailable": the client adds that itself.
 fn reason_of(error: ReadError) -> String {
     match error {
         ReadError::Unavailable { reason } => reason,
@@ -55,7 +55,7 @@ fn reason_of(error: ReadError) -> String {
     }
 }
 
-/// The request as the store takes it.
+/// Converts the request to the store's type.
 fn read<M, T: TryFrom<M, Error = InvalidMessage>>(request: Request<M>) -> Result<T, Status> {
     T::try_from(request.into_inner()).map_err(|error| bad_read(&error))
 }
@@ -90,7 +90,8 @@ impl Methods for LogMethods {
 
     async fn subscribe(&self, request: Request<v1::SubscribeRequest>) -> Answer<Messages> {
         let subscribe: Subscribe = read(request)?;
-        let full = |_| Status::resource_exhausted("too many subscriptions at once; end one, or try later");
+        let full =
+            |_| Status::resource_exhausted("too many subscriptions at once; end one, or try again later");
         let permit = Arc::clone(&self.subscriptions).try_acquire_owned().map_err(full)?;
         let (store, shutdown) = (Arc::clone(&self.store), self.shutdown.clone());
         let mut messages =

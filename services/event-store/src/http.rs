@@ -1,4 +1,4 @@
-//! HTTP: health, and where the log is.
+//! HTTP: the server's health and the log's head.
 
 use annals_service::Problem;
 use annals_store::{EventStore, Head, ReadError};
@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-/// A store that takes longer to say where its head is, which is in memory, is not ready.
+/// How long the store may take to answer. What is asked is in memory, so a store that takes longer is not ready.
 const READY_TIME_MAX: Duration = Duration::from_secs(2);
 
 #[derive(Clone)]
@@ -19,10 +19,10 @@ struct Log {
 #[derive(Serialize)]
 struct Health {
     status: &'static str,
-    /// What is damaged although appends are taken.
+    /// Damage that does not keep the log from accepting appends.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     damages: Vec<String>,
-    /// For what else some appends may be refused.
+    /// Other reasons why some appends may be refused.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
 }
@@ -40,10 +40,13 @@ impl From<Head> for HeadBody {
     }
 }
 
-/// `/health/live`: the process answers. `/health/ready`, also `/health`: the log takes appends and the server is not
-/// going away; if not, why. It is `damaged`, and where, when verifying found damage that appends do not depend on; `warnings`
-/// say for what else some are refused, as while the log's time catches up with a clock that jumped.
-/// `/v1/head`: which log it is, and where it begins and ends.
+/// `/health/live`: whether the process answers.
+///
+/// `/health/ready`, also `/health`: whether the log accepts appends and the server is not shutting down; if not, why. The
+/// status is `damaged`, with the places, if verification found damage that appends do not depend on. `warnings` are other
+/// reasons why some appends are refused, for instance that the log's time is still catching up with a clock that jumped.
+///
+/// `/v1/head`: the log's id, and its first and last sequence number.
 pub(crate) fn router(store: Arc<dyn EventStore>, shutdown: CancellationToken) -> Router {
     Router::new()
         .route("/health", get(ready))

@@ -3,14 +3,13 @@
 //!
 //! What always holds:
 //!
-//! * The store that is served decides everything about events; this crate and `annals_service`, which keeps the limits of every
-//!   server, decide only how much, how long and how many at once ([`Limits`]).
-//! * Nothing is buffered without bound: a message has a largest size and takes from a budget of bytes over all connections, an
-//!   answer is cut into pages, and a subscription is read from the store only as fast as its subscriber takes it.
-//! * Shutting down ends subscriptions with an error that tells the subscriber to come again, and waits for the
-//!   answers that are under way.
+//! * Everything about events is decided by the store. This crate, and `annals_service`, which enforces the limits of all
+//!   servers, decide only how much, how long and how many at once ([`Limits`]).
+//! * Every buffer is bounded: a message has a maximum size and counts against a budget of bytes for all connections, an
+//!   answer is cut into pages, and a subscription is read from the store only as fast as its subscriber reads it.
+//! * A shutdown ends each subscription with an error that tells the subscriber to retry, and waits for the requests under way.
 //!
-//! [`Service`] is a server of its own; [`routes`] are for a process that serves more than the log on one port.
+//! [`Service`] is a complete server; [`routes`] is for a process that serves more than the log on one port.
 
 mod grpc;
 mod http;

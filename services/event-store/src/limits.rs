@@ -4,14 +4,14 @@ use annals_wire::limits::REQUEST_BYTES_MAX;
 /// How much, how long, and how many at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// What holds for every request. The message's size is that of the protocol: [`annals_wire::limits`].
+    /// The limits of every request. The maximum size of a message is set by the protocol: [`annals_wire::limits`].
     pub http: HttpLimits,
-    /// Subscriptions at once, over all connections.
+    /// How many subscriptions there may be at once, over all connections.
     pub subscriptions_max: usize,
 }
 
 impl Limits {
-    /// Subscriptions at once when nobody says otherwise.
+    /// The default of [`subscriptions_max`](Self::subscriptions_max).
     pub const SUBSCRIPTIONS_MAX_DEFAULT: usize = 512;
 }
 

@@ -1,4 +1,4 @@
-//! `annals-event-store`: serves the log in a folder until it is told to stop.
+//! `annals-event-store`: serves the log in a folder until it is stopped.
 
 mod offline;
 
@@ -12,16 +12,16 @@ use std::{
 };
 use tracing::{info, warn};
 
-/// Serves the shared log: services append events to it and read them, over gRPC (annals.v1.EventStore); people look at
-/// /health, /v1/head and /v1/stats over HTTP on the same port, and POST {} to /v1/backup.
+/// Serves the shared log. Services append and read events over gRPC (annals.v1.EventStore). On the same port, HTTP has
+/// /health, /v1/head and /v1/stats for operators, and POST {} to /v1/backup makes a backup.
 ///
-/// Prints its address on standard output once it serves; everything else goes to standard error. Ctrl-C or SIGTERM
-/// ends it in order within 10 seconds: answers under way are given, the log is closed. Nothing that was answered is lost by
-/// any other end either.
+/// When the server is ready, it prints its address on standard output; everything else goes to standard error. Ctrl-C or
+/// SIGTERM shuts it down within 10 seconds: requests under way are answered, and the log is closed. However the process
+/// ends, no append that was answered is lost.
 ///
-/// There is no authentication yet: whoever reaches the port reads and writes the log.
+/// There is no authentication yet: anyone who can connect to the port can read and write the log.
 ///
-/// Spans are exported when OTEL_EXPORTER_OTLP_ENDPOINT names a collector. RUST_LOG says what is logged.
+/// Spans are exported if OTEL_EXPORTER_OTLP_ENDPOINT names a collector. RUST_LOG sets what is logged.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -33,73 +33,74 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
 
-    /// The log's folder; made when it is missing. One process at a time can have it
+    /// The log's folder; created if it does not exist. Only one process at a time can use it
     #[arg(long, value_name = "DIR", env = "ANNALS_DATA", required = true)]
     data: Option<PathBuf>,
 
-    /// The address to listen on. The default is a free port that only this machine reaches; 0.0.0.0:7400 is a fixed port
-    /// that all reach
+    /// The address to listen on. The default is any free port, reachable only from this machine; 0.0.0.0:7400 is a fixed
+    /// port, reachable from other machines
     #[arg(long, value_name = "ADDR", env = "ANNALS_LISTEN", default_value = "127.0.0.1:0", value_parser = listen_address)]
     listen: SocketAddr,
 
-    /// Serve a log whose damage is found when it is opened, for reading what lies below. Without it the server does not start.
-    /// Opening reads the end of a log; what is found in the background later is named by /health, and appends go on
+    /// If damage is found when the log is opened, serve the events below it, read-only. Without this flag the server does not
+    /// start. Opening checks only the end of the log; damage found in the background later is reported by /health, and the
+    /// log still accepts appends
     #[arg(long)]
     serve_damaged: bool,
 
-    /// Events older than so many days may be dropped, whole segments at a time. Without it and --retain-bytes all is kept
+    /// Drop events older than this many days, whole segments at a time. Without this and --retain-bytes, all events are kept
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
     retain_days: Option<u32>,
 
-    /// The oldest events may be dropped, whole segments at a time, while the log takes more than so many bytes
+    /// Drop the oldest events, whole segments at a time, while the log is larger than this many bytes
     #[arg(long, value_name = "BYTES")]
     retain_bytes: Option<u64>,
 
-    /// Bytes of the disk that appends leave free. With less the log is for reading only, but for the platform's own appends,
-    /// until there is room again; /v1/stats says so. 0: appends go on until the disk is full
+    /// Bytes of disk space that appends must leave free. With less free space only the platform's own appends are accepted,
+    /// until there is room again; /v1/stats says so. 0: accept appends until the disk is full
     #[arg(long, value_name = "BYTES", default_value_t = annals_store_log::Options::default().reserve_bytes)]
     reserve_bytes: u64,
 
-    /// Believe the machine's clock although it is more than a year ahead of the last event, because the log was not used for
-    /// so long. Otherwise such a clock is taken for a wrong one; /v1/stats says so
+    /// Trust the machine's clock even if it is more than a year ahead of the last event: for a log that was not used for that
+    /// long. Without this flag such a clock is considered wrong; /v1/stats says so
     #[arg(long)]
     trust_clock: bool,
 
-    /// The folder below which POST /v1/backup makes backups, each in a folder of its own. Without it there are none
+    /// The folder for backups: POST /v1/backup puts each into a new folder inside it. Without this the request is refused
     #[arg(long, value_name = "DIR")]
     backups: Option<PathBuf>,
 
-    /// MiB a second that are read in the background to verify what is stored; 0: none
+    /// MiB per second that are read in the background to verify stored data. 0: no verification in the background
     #[arg(long, value_name = "MIB", default_value_t = 4)]
     scrub_mib_per_s: u32,
 
-    /// Connections at once; more wait
+    /// Maximum number of connections at once; further ones wait
     #[arg(long, value_name = "N", default_value_t = HttpLimits::CONNECTIONS_MAX_DEFAULT, value_parser = at_least_one)]
     connections_max: usize,
 
-    /// Subscriptions at once; more are refused
+    /// Maximum number of subscriptions at once; further ones are refused
     #[arg(long, value_name = "N", default_value_t = Limits::SUBSCRIPTIONS_MAX_DEFAULT, value_parser = at_least_one)]
     subscriptions_max: usize,
 
-    /// Milliseconds that a request may take
+    /// Maximum time for a request, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = HttpLimits::REQUEST_MS_MAX_DEFAULT, value_parser = clap::value_parser!(u64).range(1..))]
     request_ms_max: u64,
 
-    /// Bytes of requests that are held at once, over all connections; more wait to be read
+    /// Maximum bytes of requests in memory at once, over all connections; further requests wait to be read
     #[arg(long, value_name = "BYTES", default_value_t = HttpLimits::BUDGET_BYTES_DEFAULT)]
     budget_bytes: u32,
 }
 
-/// What to do instead of serving. Nobody may have the log open.
+/// What to do instead of serving. The log must not be in use.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Goes over everything that is stored, without changing it; fails if anything is damaged
+    /// Reads and verifies everything in the log, without changing it; fails if anything is damaged
     Verify {
         /// The log's folder
         #[arg(long, value_name = "DIR", env = "ANNALS_DATA")]
         data: PathBuf,
     },
-    /// Copies the log to a new folder and verifies the copy. To restore it, copy that folder to where the log is to be
+    /// Copies the log to a new folder and verifies the copy. To restore it, copy that folder to the log's location
     Backup {
         /// The log's folder
         #[arg(long, value_name = "DIR", env = "ANNALS_DATA")]
@@ -153,7 +154,7 @@ async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where nobody reads standard error there is nobody to tell.
+            // If standard error is closed, the exit code still tells.
             let _ = writeln!(std::io::stderr(), "annals-event-store: {}", sentence(error.as_ref()));
             ExitCode::FAILURE
         }
@@ -179,7 +180,7 @@ async fn keep_serving(arguments: Arguments) -> anyhow::Result<()> {
 async fn serve_log(arguments: &Arguments, ending: &Ending) -> anyhow::Result<()> {
     ending.begin_at_a_signal().context("cannot listen for signals")?;
     let limits = arguments.limits();
-    // What another process may have is taken before the log's folder is made.
+    // The address may be in use: it is bound first, so that a failure leaves no new folder.
     let server = HttpServer::bind(arguments.listen, limits.http.clone()).await?;
     let store = open(arguments).await?;
     let retaining = arguments.retention().map(|retention| {
@@ -215,7 +216,7 @@ async fn open(arguments: &Arguments) -> anyhow::Result<LogStore> {
     }
     match store.damage() {
         Some(damage) if arguments.serve_damaged => {
-            warn!(%damage, "the log is damaged: it is served for reading only");
+            warn!(%damage, "the log is damaged and is served read-only");
         }
         Some(damage) => bail!(
             "the log is damaged: {damage}; restore it from a backup, or read what is intact with --serve-damaged"
@@ -227,7 +228,7 @@ async fn open(arguments: &Arguments) -> anyhow::Result<LogStore> {
 
 async fn serve(service: Service, ending: &Ending) {
     let address = service.address();
-    // For whoever started this and asked for port 0. A closed standard output is no reason not to serve.
+    // Port 0 was chosen by the system, so the address is printed. If standard output is closed, the server runs all the same.
     let _ = writeln!(std::io::stdout(), "listening on http://{address}");
     info!(%address, "serving the log");
     ending.serve("the HTTP server", service.run(ending.token())).await;

@@ -1,7 +1,7 @@
-//! HTTP for whoever operates a log: what it did, whether there is room for more, whether its files are sound, and backups.
+//! HTTP for the operator of a log: statistics, disk space, the state of its files and of the clock, and backups.
 //!
-//! What always holds: a caller never names a place on the server's disk. Backups go to the folder that the operator chose,
-//! each to a new folder of its own.
+//! What always holds: a caller cannot choose a path on the server's disk. Each backup gets a new folder inside the folder
+//! that the operator chose.
 
 use annals_service::{Body, Problem, Unhurried};
 use annals_store_log::{Backup, BackupError, ClockStatus, LogStore, Room, ScrubStatus, Stats};
@@ -17,14 +17,15 @@ use std::path::PathBuf;
 #[derive(Clone)]
 struct Operated {
     store: LogStore,
-    /// Absolute, so that an answer means the same to whoever reads it.
+    /// Absolute, because answers contain it and their readers do not know the server's working directory.
     backups: Option<PathBuf>,
 }
 
-/// `GET /v1/stats`: what the log did since it was opened, the room on its disk, what verifying it in the background found,
-/// and what the log makes of the machine's clock.
-/// `POST /v1/backup` with `{}`: makes a backup in a new folder below `backups`; `None`: refuses to. One is made at a time; who
-/// asks meanwhile is told so.
+/// `GET /v1/stats`: what the log has done since it was opened, the room on its disk, what background verification found,
+/// and how the log's time compares with the machine's clock.
+///
+/// `POST /v1/backup` with `{}`: makes a backup in a new folder inside `backups`; without `backups` it is refused. It is also
+/// refused while another backup is being made.
 pub fn operations(store: LogStore, backups: Option<PathBuf>) -> Router {
     let backups = backups.map(|folder| std::path::absolute(&folder).unwrap_or(folder));
     Router::new()
@@ -43,7 +44,7 @@ struct StatsBody {
     conflicts: u64,
     repeats: u64,
     segments: u64,
-    /// Why nothing is written any more.
+    /// Why the log stopped writing, if it did.
     stopped: Option<String>,
     room: RoomBody,
     scrub: ScrubBody,
@@ -54,7 +55,7 @@ struct StatsBody {
 struct RoomBody {
     free_bytes: Option<u64>,
     reserve_bytes: u64,
-    /// Why appends are refused for want of room.
+    /// Why appends are refused for lack of room, if they are.
     appends_refused: Option<String>,
 }
 
@@ -72,7 +73,7 @@ impl From<Room> for RoomBody {
 struct ClockBody {
     log_time_us: i64,
     clock_us: i64,
-    /// Why the log does not follow the machine's clock.
+    /// Why the log's time does not follow the machine's clock, if it does not.
     warning: Option<String>,
 }
 
@@ -129,7 +130,7 @@ async fn stats(State(operated): State<Operated>) -> Json<StatsBody> {
     })
 }
 
-/// A body of JSON must come with a request that changes something: no page of another site can send that.
+/// A request that changes something must have a JSON body: a browser does not let pages of other sites send one.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BackupRequest {}
@@ -140,7 +141,8 @@ struct BackupBody {
     log_id: String,
     first: u64,
     head: u64,
-    /// Where the backup ends, after appends that only set marks, too: no fingerprint of the event at `head`.
+    /// The chain value at the backup's end. Appends that only set marks change it too, so it is not the fingerprint of the
+    /// event at `head`.
     chain: String,
     taken_at_us: i64,
 }
@@ -151,7 +153,7 @@ async fn back_up(
     Body(BackupRequest {}): Body<BackupRequest>,
 ) -> Result<(StatusCode, Json<BackupBody>), Problem> {
     let Some(backups) = &operated.backups else {
-        return Err(Problem::forbidden("this server takes no backups; start it with --backups DIR"));
+        return Err(Problem::forbidden("this server makes no backups; start it with --backups DIR"));
     };
     let head = annals_store::EventStore::head(&operated.store).await?;
     let folder = backups.join(format!("{}-{:020}", head.log_id, head.last));

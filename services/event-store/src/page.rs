@@ -1,14 +1,14 @@
-//! Cuts what the store gives into messages of bounded size.
+//! Cuts the store's answers into messages of bounded size.
 
 use annals_event::{DecodeError, EventBatch, EventRef};
 use annals_store::{LogPage, ReadError, StreamPage};
 use annals_wire::{limits::PAGE_BYTES_MAX, v1};
 
-/// As many events of a batch as go into one message: at least one, if there is one.
+/// The first events of a batch, as many as fit into one message, but at least one unless the batch is empty.
 pub(crate) struct Cut {
     /// The events.
     pub(crate) events: Vec<v1::RecordedEvent>,
-    /// The place in the batch of the first event that did not fit.
+    /// The index in the batch of the first event that did not fit; `None`: all fit.
     rest: Option<usize>,
 }
 
@@ -33,7 +33,7 @@ impl Cut {
     }
 }
 
-/// The answer that says `page`, or its beginning.
+/// The answer with `page`, or with its beginning if not all of it fits.
 pub(crate) fn of_stream(page: &StreamPage) -> Result<v1::ReadStreamResponse, ReadError> {
     let cut = cut(&page.events, PAGE_BYTES_MAX)?;
     let next = cut.first_left(&page.events).map(|event| event.version()).or(page.next);
@@ -44,7 +44,7 @@ pub(crate) fn of_stream(page: &StreamPage) -> Result<v1::ReadStreamResponse, Rea
     })
 }
 
-/// The answer that says `page`, or its beginning.
+/// The answer with `page`, or with its beginning if not all of it fits.
 pub(crate) fn of_log(page: &LogPage) -> Result<v1::ReadLogResponse, ReadError> {
     let cut = cut(&page.events, PAGE_BYTES_MAX)?;
     let before_rest = cut.first_left(&page.events).map(|event| event.sequence().previous());

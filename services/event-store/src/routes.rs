@@ -1,4 +1,4 @@
-//! Everything that the server answers, as one router: what goes around each request stands here.
+//! The router of everything that the server answers, and what is checked and traced around each request.
 
 use crate::{Limits, grpc, http};
 use annals_event::LogId;
@@ -19,16 +19,16 @@ use tracing::Instrument;
 
 const GRPC_PATHS: &str = "/annals.v1.EventStore/{method}";
 
-/// What a request is held against before it reaches the store.
+/// What a request is checked against before it reaches the store.
 #[derive(Clone)]
 struct Gate {
     log_id: LogId,
 }
 
-/// The log's gRPC methods and HTTP pages, to be merged into a process's own router. The connection's limits are the
-/// server's business. `shutdown` ends the subscriptions.
+/// The log's gRPC methods and HTTP pages, to be merged into a process's own router. The limits of connections are left to
+/// the process's server. `shutdown` ends the subscriptions.
 ///
-/// Asks the store which log it is.
+/// Asks the store for its log id first.
 pub async fn routes(
     store: Arc<dyn EventStore>,
     limits: &Limits,
@@ -51,14 +51,15 @@ pub(crate) async fn parts(
     Ok((grpc, http::router(store, shutdown)))
 }
 
-/// Lets a gRPC request in: for the right log, in the caller's trace. The span of a subscription tells how it began.
+/// Admits a gRPC request if it is for this log, in a span of the caller's trace. For a subscription the span records only
+/// how it began.
 async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     if let Err(error) = gate.check_log(request.headers()) {
         return refusal(&error);
     }
     let span = span_of(request.uri(), request.headers());
     let answer = next.run(request).instrument(span.clone()).await;
-    // An answer that is refused from the start has its status in its headers.
+    // A request that is refused at once has its status in the answer's headers.
     let code = Status::from_header_map(answer.headers()).map_or(Code::Ok, |status| status.code());
     annals_telemetry::record_rpc_status(&span, code.into());
     answer
@@ -76,7 +77,7 @@ impl Gate {
     fn check_log(&self, headers: &HeaderMap) -> Result<(), ReadError> {
         let Some(wanted) = headers.get(LOG_ID_HEADER) else { return Ok(()) };
         let wanted = wanted.to_str().ok().and_then(|text| text.parse::<LogId>().ok());
-        let no_id = || ReadError::Invalid { reason: format!("the header {LOG_ID_HEADER} is no id of a log") };
+        let no_id = || ReadError::Invalid { reason: format!("the header {LOG_ID_HEADER} is not a log id") };
         let (wanted, found) = (wanted.ok_or_else(no_id)?, self.log_id);
         if wanted == found { Ok(()) } else { Err(ReadError::OtherLog { wanted, found }) }
     }

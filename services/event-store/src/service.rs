@@ -1,4 +1,4 @@
-//! The server: the log's methods and pages at a port.
+//! The server: the log's gRPC methods and HTTP pages on one port.
 
 use crate::{Limits, routes::parts};
 use annals_service::{BindError, HttpServer, finish};
@@ -7,34 +7,34 @@ use axum::Router;
 use std::{net::SocketAddr, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
-/// Where to look instead of what is not there.
+/// The hint in the answer to a request for an unknown path.
 const HINT: &str =
     "try /health, /health/live, /health/ready, /v1/head or /v1/stats, or POST {} to /v1/backup";
 
 /// Where and how to serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The address to listen on; port 0 takes a free one.
+    /// The address to listen on; port 0 means any free port.
     pub listen: SocketAddr,
     /// How much, how long, how many at once.
     pub limits: Limits,
 }
 
 impl Options {
-    /// Any free port of this machine, for this machine only.
+    /// Any free port, reachable only from this machine.
     pub fn loopback() -> Self {
         Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), limits: Limits::default() }
     }
 }
 
-/// Why the log is not served.
+/// Why the server could not be set up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// The address cannot be had.
+    /// The server cannot listen on the address.
     #[error(transparent)]
     Bind(#[from] BindError),
-    /// The store does not say which log it is.
+    /// The store could not say which log it holds.
     #[error("the log cannot be served: {0}")]
     Store(ReadError),
 }
@@ -45,21 +45,21 @@ impl From<ReadError> for ServeError {
     }
 }
 
-/// A server of one log, bound to its address. From now on callers wait instead of being refused.
+/// A server of one log, bound to its address. Connections made before it [runs](Self::run) wait instead of being refused.
 pub struct Service {
     server: HttpServer,
     router: Router,
 }
 
 impl Service {
-    /// Takes the address and asks the store which log it is.
+    /// Binds the address and asks the store for its log id.
     pub async fn bind(options: Options, store: Arc<dyn EventStore>) -> Result<Self, ServeError> {
         let Options { listen, limits } = options;
         let server = HttpServer::bind(listen, limits.http.clone()).await?;
         Self::on(server, &limits, store, Router::new()).await
     }
 
-    /// The same at an address that was taken before the store was opened, with more pages.
+    /// Like [`bind`](Self::bind), but with a server that was bound before the store was opened, and with additional `pages`.
     pub async fn on(
         server: HttpServer,
         limits: &Limits,
@@ -71,12 +71,13 @@ impl Service {
         Ok(Self { server, router })
     }
 
-    /// The address, with the port that was taken.
+    /// The address that the server is bound to, with its actual port.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    /// Serves until `shutdown`, then ends subscriptions, waits for the answers under way, and closes what is left in the end.
+    /// Serves until `shutdown`. Then it ends subscriptions, waits a bounded time for the requests under way, and closes the
+    /// connections that are left.
     pub async fn run(self, shutdown: CancellationToken) {
         self.server.serve(self.router, shutdown).await;
     }

@@ -1,9 +1,10 @@
-//! A subscription on its way out: read from the store only when the subscriber takes the next message.
+//! The server's side of a subscription: it reads from the store only when the subscriber takes the next message.
 //!
-//! At the head the store's own subscription waits for events. Behind it, from the first message on, small pages are
-//! read: a subscriber that stalls keeps two messages and nothing else, however much there is for it. One is being sent, and
-//! HTTP holds the next one ready; each is [`MESSAGE_BYTES_MAX`], or one event if that is larger. What did not fit into a
-//! message is not kept either; it is read again.
+//! At the head, the store's own subscription waits for events. While the subscriber is behind the head, even at the first
+//! message, the log is read in small pages instead, so a stalled subscriber holds only two messages in memory, however many
+//! events wait for it: one that is being sent, and the next, which HTTP holds ready. The events of a message have at most
+//! [`MESSAGE_BYTES_MAX`], unless a single event is larger. Events that did not fit into a message are not kept, but read
+//! again.
 
 use crate::page::cut;
 use annals_event::Sequence;
@@ -15,29 +16,30 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-/// About so many bytes of events are read, and sent, at once.
+/// About how many bytes of events are read and sent at a time.
 const MESSAGE_BYTES_MAX: usize = 64 << 10;
 
-/// Messages to a subscriber.
+/// The messages to a subscriber.
 pub(crate) type Messages = BoxStream<'static, Result<v1::SubscribeResponse, Status>>;
 
 /// A subscription that was admitted.
 pub(crate) struct Sender {
     store: Arc<dyn EventStore>,
     filter: Filter,
-    /// Where to read on.
+    /// The first sequence number that has not been sent or skipped.
     from: Sequence,
     /// `None`: behind the head.
     live: Option<Subscription>,
-    /// What the messages have told.
+    /// How far the subscriber has been told that the log was searched.
     progress: ProgressPace,
     shutdown: CancellationToken,
-    /// One of the subscriptions that there may be at once.
+    /// Counts against the maximum number of subscriptions.
     _permit: OwnedSemaphorePermit,
 }
 
 impl Sender {
-    /// Subscribes to the store. Of what lies below the head the subscription itself would read more than is sent at once.
+    /// Subscribes to the store. Below the head the store's subscription is not used, because it reads more than one message
+    /// at a time.
     pub(crate) async fn open(
         store: Arc<dyn EventStore>,
         subscribe: Subscribe,
@@ -51,7 +53,7 @@ impl Sender {
         Ok(Self { store, filter, from, live, progress: ProgressPace::default(), shutdown, _permit: permit })
     }
 
-    /// The messages. They end with an error: the store's, or that the server shuts down.
+    /// The messages. They end with an error: one of the store's, or that the server is shutting down.
     pub(crate) fn messages(self) -> Messages {
         let step = async |sender: Option<Self>| {
             let mut sender = sender?;
@@ -79,8 +81,8 @@ impl Sender {
         Ok(v1::SubscribeResponse { events: cut.events, through, head })
     }
 
-    /// The next delivery that tells the subscriber something. While it is behind the head, it is told now and then how far
-    /// the log was searched for it.
+    /// The next delivery worth sending: one with events or with progress. While the subscriber is behind the head, progress
+    /// without events is sent only now and then.
     async fn news(&mut self) -> Result<Delivery, ReadError> {
         loop {
             let (delivery, is_page) = match &mut self.live {
@@ -99,7 +101,7 @@ impl Sender {
         }
     }
 
-    /// A page from behind the head. With the last one the subscription becomes live again.
+    /// The next page of the log, for a subscriber behind the head. At the last page the subscription becomes live again.
     async fn page(&mut self) -> Result<Delivery, ReadError> {
         let read =
             ReadLog { bytes_max: MESSAGE_BYTES_MAX, ..ReadLog::filtered(self.from, self.filter.clone()) };

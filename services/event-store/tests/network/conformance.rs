@@ -1,4 +1,4 @@
-//! The suite of event stores through a real server.
+//! The conformance suite of event stores, through a real server.
 
 mod over_the_store_with_gaps {
     use crate::support::Server;

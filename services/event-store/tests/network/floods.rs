@@ -1,4 +1,4 @@
-//! Those who send too much, too little or nonsense are let go, and disturb nobody else.
+//! Clients that send too much, too little or nonsense are disconnected, and do not disturb others.
 
 use crate::support::{Server, event, one_event, stream};
 use annals_event::{Append, ExpectedVersion, NewEvent, Sequence, limits::PAYLOAD_BYTES_MAX};
@@ -33,7 +33,7 @@ use v1::event_store_client::EventStoreClient;
 
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A client that keeps no limit.
+/// A client that ignores all limits.
 pub(crate) async fn stranger(server: &Server) -> EventStoreClient<Channel> {
     let channel = Channel::from_shared(server.url()).unwrap().connect().await.unwrap();
     EventStoreClient::new(channel)
@@ -44,7 +44,7 @@ async fn assert_well(server: &Server) {
     assert!(receipt.is_ok(), "{receipt:?}");
 }
 
-/// Bytes that look random and are the same in every run.
+/// Bytes that look random but are the same in every run.
 fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     fastrand::Rng::with_seed(seed).fill(&mut bytes);
@@ -96,7 +96,7 @@ async fn floods_of_bad_bytes_disturb_nobody() {
         let mut bytes = if seed % 2 == 0 { HTTP2_PREFACE.to_vec() } else { Vec::new() };
         bytes.extend(noise(seed, 512));
         let mut connection = TcpStream::connect(server.address).await.unwrap();
-        // It may be closed on us while we write, or kept, to wait for the rest of a frame.
+        // The server may close the connection while we write, or keep it open and wait for the rest of a frame.
         let _ = connection.write_all(&bytes).await;
         let _ = connection.shutdown().await;
         let mut answer = Vec::new();
@@ -177,14 +177,14 @@ async fn a_request_that_never_ends_is_answered_in_time() {
     assert!(client.head(v1::HeadRequest {}).await.is_ok());
 }
 
-/// All of a largest message but its last byte, which never comes.
+/// A message of maximum size without its last byte, which never comes.
 struct Unfinished {
     left: usize,
     begun: bool,
     sent: Arc<AtomicUsize>,
 }
 
-/// So many bytes of an unfinished message are handed to the connection at once.
+/// How many bytes of an unfinished message are handed to the connection at a time.
 const CHUNK_BYTES: usize = 16 << 10;
 
 impl http_body::Body for Unfinished {
@@ -274,7 +274,7 @@ async fn there_are_only_so_many_subscriptions_and_one_that_ends_makes_room() {
     let third = client.subscribe(v1::SubscribeRequest::default()).await.unwrap_err();
     assert_eq!(third.code(), Code::ResourceExhausted);
     drop(first);
-    // The client tries again until the server has noticed.
+    // The client retries until the server has noticed.
     let patient = GrpcStore::connect(&server.url(), annals_store_grpc::Options::default()).await.unwrap();
     let mut subscription =
         patient.subscribe(Subscribe { from: Sequence::FIRST, filter: Filter::all() }).await.unwrap();

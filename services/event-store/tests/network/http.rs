@@ -26,7 +26,7 @@ async fn health_and_head_are_answered() {
     assert_eq!(get(&server, "/v1/head").await, (200, body));
 }
 
-/// A store that takes appends, and some of them not.
+/// A store that accepts appends, but warns that it refuses some of them.
 struct Warning(GappedStore);
 
 #[async_trait::async_trait]

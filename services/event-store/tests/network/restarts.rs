@@ -86,7 +86,7 @@ async fn appends_are_written_exactly_once_while_servers_are_killed() {
     }
 }
 
-/// Writes each append and then answers only when it has leave to.
+/// Writes each append, but answers only once it is allowed to.
 pub(crate) struct Slow {
     store: GappedStore,
     pub(crate) written: Arc<Semaphore>,
@@ -143,7 +143,7 @@ async fn a_server_that_stops_answers_what_is_under_way_and_ends_subscriptions() 
     written.acquire().await.unwrap().forget();
 
     let stopping = tokio::spawn(server.stop());
-    // Whatever came before it, the end comes within bounded time although the append is still under way.
+    // The shutdown takes a bounded time although the append is still under way.
     let ended = loop {
         match subscription.next().await {
             Ok(_) => {}

@@ -1,4 +1,4 @@
-//! The server comes back with its log restored from a backup, and the clients that were connected notice.
+//! When the server comes back with its log restored from a backup, clients that were connected notice.
 
 use crate::support::{Server, one_event};
 use annals_event::{CodecError, Event, Recorded, Sequence};
@@ -31,7 +31,7 @@ async fn append(log: &LogStore, events: usize) -> Sequence {
     log.head().await.unwrap().last
 }
 
-/// A log with 20 events, and a backup of its first 10 to which others were appended: so many events in all.
+/// A log with 20 events, and a backup of its first 10 to which others were appended, up to this many in all.
 async fn log_and_other_history(folder: &TempDir, events: usize) -> (LogStore, LogStore) {
     let log = open(&folder.path().join("log")).await;
     append(&log, 10).await;
@@ -71,7 +71,7 @@ async fn a_subscription_says_that_it_was_resumed_and_what_was_seen_is_refused() 
     assert!(!subscription.next().await.unwrap().resumed);
 }
 
-/// A store that takes subscriptions at its head, and delivers nothing.
+/// A store that accepts subscriptions, but delivers nothing.
 struct Mute(LogStore);
 
 #[async_trait]
@@ -149,7 +149,7 @@ struct Folding {
 }
 
 impl Folding {
-    /// Begins, and waits until the first 20 events are folded.
+    /// Starts folding, and waits until the first 20 events are folded.
     async fn start(folder: &TempDir, client: GrpcStore) -> Self {
         let model = ReadModel::builder("counted").unwrap().sql(Counted).build().unwrap();
         let catalog = Catalog::open(folder.path().join("views")).await.unwrap();
@@ -162,7 +162,7 @@ impl Folding {
     }
 }
 
-/// Waits until the handle's projector does what `wanted` accepts, much less long than the client tries to reach the store.
+/// Waits until `wanted` accepts what the projector does, for much less time than the client tries to reach the store.
 async fn state_of(handle: &ProjectorHandle, wanted: impl Fn(&Activity) -> bool) {
     let noticed = async {
         while !wanted(&handle.state().activity) {
@@ -191,7 +191,7 @@ async fn a_read_model_says_that_the_store_is_away_while_the_client_still_tries()
     running.await.unwrap().unwrap();
 }
 
-/// Puts another log in the place of the read model's, and then the right one back.
+/// Replaces the read model's log by another one, and then puts the right one back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_read_model_waits_for_the_right_log_and_goes_on() {
     let folder = tempfile::tempdir().unwrap();

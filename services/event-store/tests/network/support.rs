@@ -1,4 +1,4 @@
-//! A real server on a free port of this machine, that can be stopped, killed and started again at its address.
+//! A real server on a free port of this machine that can be stopped, killed and restarted at the same address.
 
 use annals_event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
 use annals_event_store::{Limits, Options, Service};
@@ -20,7 +20,7 @@ impl Server {
         Self::start_with(store, Options::loopback()).await
     }
 
-    /// On a port that will still be free after a restart.
+    /// Starts a server on a port that will still be free for a restart.
     pub(crate) async fn start_to_restart(store: Arc<dyn EventStore>) -> Self {
         Self::start_at(lasting_address(), store).await
     }
@@ -44,13 +44,13 @@ impl Server {
         GrpcStore::connect(&self.url(), annals_store_grpc::Options::default()).await.unwrap()
     }
 
-    /// Ends in order, as at a signal.
+    /// Shuts down in order, as after a signal.
     pub(crate) async fn stop(mut self) {
         self.shutdown.cancel();
         (&mut self.running).await.unwrap();
     }
 
-    /// Ends in the middle of everything, as far as anybody outside can see: all connections break.
+    /// Looks like a crash from outside: all connections break at once.
     pub(crate) async fn kill(mut self) {
         self.running.abort();
         assert!((&mut self.running).await.unwrap_err().is_cancelled());
@@ -71,7 +71,7 @@ pub(crate) fn event() -> NewEvent {
     NewEvent::json(EventType::new("happened").unwrap(), "{}")
 }
 
-/// One event to `name`, whatever its version.
+/// An append of one event to `name`, at any version.
 pub(crate) fn one_event(name: &str) -> Append {
     Append::to(stream(name), ExpectedVersion::Any, vec![event()])
 }

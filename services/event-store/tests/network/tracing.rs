@@ -1,4 +1,4 @@
-//! A trace goes on through the network.
+//! A trace continues across the network.
 
 use crate::support::{Server, one_event};
 use annals_event::{Append, Receipt, TraceContext};
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use std::sync::{Arc, Mutex};
 use tracing::{Instrument, info_span};
 
-/// Notes the context in which it is asked to append.
+/// Notes the trace context of each append.
 #[derive(Clone)]
 struct Noting(GappedStore, Arc<Mutex<Option<TraceContext>>>);
 

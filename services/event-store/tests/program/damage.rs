@@ -1,4 +1,4 @@
-//! Damage that opening finds keeps the program from serving; damage that it does not come across is named by its health.
+//! The program does not serve a log with damage that opening finds; damage that opening does not find is named by its health.
 
 use crate::{PATIENCE, Program, command, fails, support::one_event};
 use annals_event::Sequence;
@@ -59,7 +59,7 @@ async fn damage_in_a_sealed_segment_is_named_by_health_and_appends_go_on() {
 async fn a_log_that_opens_as_damaged_is_served_when_asked_and_is_not_ready() {
     let folder = tempfile::tempdir().unwrap();
     log_with_damage_in_a_sealed_segment(folder.path()).await;
-    // Without a checkpoint opening reads everything.
+    // Without a checkpoint, opening reads everything.
     fs::remove_file(folder.path().join("checkpoint")).unwrap();
     let refused = fails(folder.path(), "127.0.0.1:0").await;
     assert!(refused.contains("0000000001.segment") && refused.contains("--serve-damaged"), "{refused}");

@@ -1,4 +1,4 @@
-//! The log's folder is deleted, replaced or made read-only under the program: it stays up, takes no appends, and says why.
+//! When the log's folder is deleted, replaced or made read-only, the program keeps running, refuses appends, and says why.
 
 use crate::{Program, command, support::one_event};
 use annals_event::Sequence;
@@ -8,7 +8,7 @@ use annals_wire::v1::{SubscribeRequest, event_store_client::EventStoreClient};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 use tonic::{Code, Status, transport::Endpoint};
 
-/// The user and group that own nothing, by custom.
+/// The user and group that by convention own no files.
 const NOBODY: u32 = 65_534;
 
 /// How a subscription at the head ends.
@@ -24,13 +24,13 @@ async fn end_of_subscription(program: &Program) -> Status {
     }
 }
 
-/// What a health check is told.
+/// The answer to a health check.
 async fn health(program: &Program) -> (u16, serde_json::Value) {
     let answer = reqwest::get(format!("{}/health/ready", program.url)).await.unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap())
 }
 
-/// A client that hears of each refusal.
+/// A client that does not retry, so that it sees each refusal.
 async fn impatient(program: &Program) -> GrpcStore {
     let options = annals_store_grpc::Options {
         retry_time_max: Duration::ZERO,
@@ -39,7 +39,7 @@ async fn impatient(program: &Program) -> GrpcStore {
     GrpcStore::connect(&program.url, options).await.unwrap()
 }
 
-/// A program that serves one event.
+/// A program that serves a log with one event.
 async fn serve(data: &Path) -> Program {
     let program = Program::start(data, "127.0.0.1:0").await;
     program.client().await.append(one_event("a")).await.unwrap();
@@ -47,7 +47,7 @@ async fn serve(data: &Path) -> Program {
     program
 }
 
-/// Who subscribed is told first; then whoever asks is told the same.
+/// The subscriber gets the reason first; then health checks and appends get the same one.
 async fn must_be_told(program: &Program, due: &str) {
     let end = end_of_subscription(program).await;
     assert_eq!(end.code(), Code::Unavailable, "{end}");
@@ -75,7 +75,7 @@ async fn a_folder_that_is_deleted_under_the_program_is_told_to_everyone() {
     let program = serve(&data).await;
     fs::remove_dir_all(&data).unwrap();
     must_be_told(&program, "was deleted or moved away").await;
-    assert!(!data.exists(), "nothing is made anew");
+    assert!(!data.exists(), "the folder must not be made again");
     assert!(program.signal("-TERM").await);
     assert!(!data.exists());
 }
@@ -103,7 +103,7 @@ async fn a_folder_that_becomes_read_only_under_the_program_is_told_to_everyone()
     fs::create_dir(&data).unwrap();
     fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let mut program = command(&data, "127.0.0.1:0");
-    // Nobody keeps root from writing, so root does not run the program.
+    // Root may write even to a read-only folder, so the program does not run as root.
     if std::os::unix::fs::chown(&data, Some(NOBODY), Some(NOBODY)).is_ok() {
         program.uid(NOBODY).gid(NOBODY);
     }

@@ -1,7 +1,7 @@
 //! The program itself: real processes, real signals, real folders.
 //!
-//! A test binary of its own: a process that is being started holds copies of its parent's sockets for a moment, and
-//! the other tests take theirs back at once.
+//! These tests have their own binary: a process that is being started holds copies of its parent's sockets for a moment,
+//! and the other tests bind the addresses of theirs again at once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 #[allow(dead_code, reason = "a part of it is for servers within the test's process")]
@@ -35,7 +35,7 @@ use tokio_util::task::TaskTracker;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_annals-event-store");
 
-/// After so long a test says that what it waits for does not come.
+/// How long a test waits before it fails.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
 struct Program {

@@ -1,4 +1,4 @@
-//! How much memory strangers take who send more than they may.
+//! How much memory clients that exceed their limits can take.
 
 use crate::{PATIENCE, Program};
 use bytes::Bytes;
@@ -21,19 +21,19 @@ const STREAMS: usize = 240;
 /// The budget for bodies, and one connection's share of it.
 const BUDGET_BYTES: usize = 64 << 20;
 const SHARE_BYTES: usize = BUDGET_BYTES / 4;
-/// What a connection may hold of what was sent ahead: its window, and half as much for those that wait.
+/// How many unread bytes a connection may hold: its window, and half as much for waiting requests.
 const AHEAD_BYTES: usize = (512 << 10) * 3 / 2;
-/// Less than how long a body may pause.
+/// Shorter than a body may pause.
 const SLOWNESS: Duration = Duration::from_secs(2);
 
-/// What a stranger begins each of its messages with.
+/// The first bytes of each message of a stranger.
 struct Flood {
     first: Bytes,
     /// Sent after each, and refused at once.
     refused: Option<Bytes>,
 }
 
-/// The first bytes of a message that says that it is so long.
+/// The first bytes of a message with this length in its header.
 fn begin_of(length: usize, bytes: usize) -> Bytes {
     let length = u32::try_from(length).unwrap().to_be_bytes();
     let mut begin = [&[0][..], &length].concat();
@@ -41,7 +41,7 @@ fn begin_of(length: usize, bytes: usize) -> Bytes {
     begin.into()
 }
 
-/// A request that stands for as long as this is kept.
+/// A request that stays open until this is dropped.
 struct Request {
     answer: ResponseFuture,
     body: SendStream<Bytes>,
@@ -60,7 +60,7 @@ impl Stranger {
         let (sender, mut connection) = h2::client::handshake(connection).await.unwrap();
         let (ping, mut driving) = (connection.ping_pong().unwrap(), JoinSet::new());
         driving.spawn(async move {
-            // The program may let go of it.
+            // The program may close it.
             let _ = connection.await;
         });
         Self { sender, ping, _driving: driving }
@@ -88,7 +88,7 @@ impl Stranger {
     }
 }
 
-/// Takes the whole budget with messages that go on for as long as this is kept.
+/// Takes the whole budget with messages that stay unfinished until this is dropped.
 async fn take_budget(address: &str) -> JoinSet<()> {
     const MESSAGE_BYTES: usize = 1 << 20;
     let mut holding = JoinSet::new();
@@ -112,7 +112,7 @@ async fn take_budget(address: &str) -> JoinSet<()> {
     holding
 }
 
-/// By how many bytes the flood makes the program grow at most.
+/// The maximum number of bytes by which the flood makes the program grow.
 async fn growth(flood: &Flood) -> usize {
     let folder = tempfile::tempdir().unwrap();
     let program = Program::start(folder.path(), "127.0.0.1:0").await;
@@ -146,7 +146,7 @@ async fn what_is_sent_ahead_takes_no_more_memory_than_it_may() {
         let flood = Flood { first, refused: refused.cloned() };
         timeout(PATIENCE, growth(&flood)).await.unwrap()
     };
-    // What requests cost whatever they send.
+    // The cost of requests, regardless of what they send.
     let (alone, beside) = (grown(Bytes::new(), None).await, grown(Bytes::new(), Some(&too_large)).await);
     let lies = grown(begin_of(1, FRAME_BYTES), None).await;
     let messages = grown(begin_of(FRAME_BYTES - PREFIX_BYTES, FRAME_BYTES), None).await;

@@ -1,4 +1,4 @@
-//! A disk that has no room: what the program says, and how it goes on.
+//! A disk without room: what the program says, and how it continues once there is room.
 
 use crate::{PATIENCE, Program, command, support::one_event};
 use annals_store::{AppendError, EventStore, ReadLog};
@@ -14,7 +14,7 @@ struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// `None`: this process may not mount.
+    /// `None`: this process is not allowed to mount.
     async fn mount(mib: u64) -> Option<Self> {
         let disk = Self { folder: tempfile::tempdir().unwrap() };
         disk.mount_with(&format!("size={mib}m")).await.then_some(disk)
@@ -29,7 +29,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily: the program may still be there.
+        // Lazily, because the program may still be running.
         drop(std::process::Command::new("umount").arg("-l").arg(self.folder.path()).output());
     }
 }
@@ -40,7 +40,7 @@ async fn start(data: &Path, reserve_bytes: u64) -> Program {
     Program::of(reserved).await
 }
 
-/// A client that hears of each refusal.
+/// A client that does not retry, so that it sees each refusal.
 async fn impatient(program: &Program) -> GrpcStore {
     let options = annals_store_grpc::Options {
         retry_time_max: Duration::ZERO,
