@@ -142,7 +142,7 @@ fn decisions_are_synchronous_and_pure() {
     let workspace = &*WORKSPACE;
     for folder in ["platform", "services", "examples"] {
         let files = workspace.files(folder, ".rs").unwrap();
-        let awaits = |line: &str| line.contains("async fn decide") || line.contains("async fn evolve");
+        let awaits = |line: &str| line.contains("async fn decide(") || line.contains("async fn evolve");
         assert_none(offences(&files, awaits), "an asynchronous decision");
         let aggregates: Vec<_> = files
             .into_iter()

@@ -16,6 +16,7 @@
 //! * A decision is written only on the very version that it was based on; otherwise it is made again.
 //! * One request id, one decision: repeating a request writes nothing and gets the first one's events.
 //! * A stored event is never rewritten; older forms become the newest one when they are read ([`annals_event::decode`]).
+//! * A decision over several streams ([`decision`]) is one append, and holds for one moment of all of them.
 //! * Snapshots are a cache: losing or damaging them costs time and nothing else.
 //! * An event type that the aggregate's enum does not know is skipped: a newer release of the service may add events
 //!   beside the old ones. One that it knows and cannot decode is an error that names it, and so is one at which
@@ -23,6 +24,7 @@
 
 mod aggregate;
 mod cause;
+pub mod decision;
 mod encode;
 mod error;
 mod executed;
@@ -32,6 +34,7 @@ mod repository;
 mod request;
 mod snapshot;
 pub mod testing;
+mod writing;
 
 pub use aggregate::{Aggregate, stream_of};
 pub use cause::Cause;

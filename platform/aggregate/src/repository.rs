@@ -4,16 +4,14 @@ use crate::{
     request::{self, Earlier, Request},
     snapshot::SnapshotCache,
     stream_of,
+    writing::{self, CONFLICT_RETRIES_MAX_DEFAULT},
 };
 use annals_event::{Append, CodecError, Conflict, Metadata, Receipt, Recorded, StreamName, Version, guarded};
-use annals_store::{AppendError, Backoff, EventStore, ReadStream, causes::SERVICE_HEADER};
+use annals_store::{AppendError, Backoff, EventStore, ReadStream};
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
-use tracing::{Instrument, Span};
-
-/// How often a decision is made again after a conflict, by default.
-const CONFLICT_RETRIES_MAX_DEFAULT: usize = 10;
+use tracing::Instrument;
 
 /// Loads aggregates of one type and executes commands on them. Cloning it is cheap.
 #[derive(Clone)]
@@ -64,11 +62,8 @@ impl<A: Aggregate> Repository<A> {
 
     /// `metadata` as it is stored with this service's events, except for the trace context.
     #[must_use]
-    pub fn sign(&self, mut metadata: Metadata) -> Metadata {
-        if let Some(service) = &self.service {
-            metadata.headers.insert(SERVICE_HEADER.to_owned(), service.to_string());
-        }
-        metadata
+    pub fn sign(&self, metadata: Metadata) -> Metadata {
+        writing::sign(self.service.as_deref(), metadata)
     }
 
     /// The aggregate's state. An aggregate without events has the default state at version `ZERO`.
@@ -133,7 +128,7 @@ impl<A: Aggregate> Repository<A> {
         cause: &Cause,
     ) -> Result<Attempt<A>, ExecuteError<A::Error>> {
         let request = Request::of(cause);
-        let current = self.reader.load(stream, request.first_event(stream)).await?;
+        let current = self.reader.load(stream, request.known_event(stream, 0)).await?;
         let panicked = |panic| ExecuteError::Panicked { stream: stream.clone(), cause: panic };
         let decided = guarded(|| current.loaded.state.decide(command.clone())).map_err(panicked)?;
         let events = match decided {
@@ -154,11 +149,11 @@ impl<A: Aggregate> Repository<A> {
             }
         };
         let span = annals_telemetry::append_span(A::CATEGORY);
-        let metadata = self.metadata(cause, &span);
+        let metadata = writing::metadata(self.service.as_deref(), cause, &span);
         let prepared = guarded(|| prepare(&request, stream, current, events, &metadata)).map_err(panicked)?;
         let prepared =
             prepared.map_err(|error| ExecuteError::Encode { stream: stream.clone(), cause: error })?;
-        match self.append(&prepared.append).instrument(span).await {
+        match writing::append(&**self.store(), &prepared.append).instrument(span).await {
             Ok(receipt) => Ok(Attempt::Done(self.finish(stream, prepared, &receipt).await)),
             Err(AppendError::Conflict(conflict)) => Ok(Attempt::Conflict(conflict)),
             Err(error @ (AppendError::RequestIdReused { .. } | AppendError::EventIdReused { .. })) => {
@@ -185,22 +180,6 @@ impl<A: Aggregate> Repository<A> {
                 Err(ExecuteError::Append { stream: stream.clone(), cause })
             }
         }
-    }
-
-    /// What is stored with each event that is appended within `span`.
-    fn metadata(&self, cause: &Cause, span: &Span) -> Metadata {
-        let mut metadata = self.sign(cause.metadata.clone());
-        let trace = annals_telemetry::context_of(span).or_else(annals_telemetry::current_context);
-        metadata.trace = trace.or(metadata.trace);
-        metadata
-    }
-
-    async fn append(&self, append: &Append) -> Result<Receipt, AppendError> {
-        let answered = self.store().append(append.clone()).await;
-        if answered.as_ref().is_err_and(|error| !matches!(error, AppendError::Conflict(_))) {
-            Span::current().record("otel.status_code", "ERROR");
-        }
-        answered
     }
 
     async fn finish(&self, stream: &StreamName, prepared: Prepared<A>, receipt: &Receipt) -> Executed<A> {

@@ -25,11 +25,18 @@ pub(crate) enum Earlier<A: Aggregate> {
 }
 
 /// A stored event of a request.
-struct Stored<E> {
+#[derive(Clone, Debug)]
+pub(crate) struct Stored<E> {
     id: EventId,
     version: Version,
-    sequence: Sequence,
+    pub(crate) sequence: Sequence,
     event: E,
+}
+
+impl<E> Stored<E> {
+    pub(crate) fn new(at: &EventRef<'_>, event: E) -> Self {
+        Self { id: at.id(), version: at.version(), sequence: at.sequence(), event }
+    }
 }
 
 impl Request {
@@ -45,10 +52,18 @@ impl Request {
         }
     }
 
-    /// The id that its first event has if it was executed earlier; `None`: nobody can know.
-    pub(crate) fn first_event(&self, stream: &StreamName) -> Option<EventId> {
+    /// The id of the one append of a decision over these streams.
+    pub(crate) fn decision_id(&self, streams: &[StreamName]) -> RequestId {
+        let Self::Named(id) = self else { return RequestId::generate() };
+        let names: Vec<_> = streams.iter().map(StreamName::as_str).collect();
+        // No name has a line end.
+        RequestId::from_name(&format!("{id}/{}", names.join("\n")))
+    }
+
+    /// The id that its event at `index` has if it was executed earlier; `None`: nobody can know.
+    pub(crate) fn known_event(&self, stream: &StreamName, index: usize) -> Option<EventId> {
         match self {
-            Self::Named(_) => Some(self.event_id(stream, 0)),
+            Self::Named(_) => Some(self.event_id(stream, u32::try_from(index).unwrap_or(u32::MAX))),
             Self::Unnamed => None,
         }
     }
@@ -134,12 +149,11 @@ impl Request {
         stored: &mut Vec<Stored<E>>,
     ) -> Result<bool, LoadError> {
         for event in events.iter() {
-            let (id, version, sequence) = (event.id(), event.version(), event.sequence());
-            if id != self.event_id(stream, u32::try_from(stored.len()).unwrap_or(u32::MAX)) {
+            if Some(event.id()) != self.known_event(stream, stored.len()) {
                 return Ok(false);
             }
-            let Some(event) = decode(&event)? else { return Ok(false) };
-            stored.push(Stored { id, version, sequence, event });
+            let Some(decoded) = decode(&event)? else { return Ok(false) };
+            stored.push(Stored::new(&event, decoded));
         }
         Ok(true)
     }
@@ -147,7 +161,7 @@ impl Request {
 
 /// Whether the events are the same in their newest form, to the last digit of each number. JSON objects are compared
 /// without regard to order, since a map's keys may be written in any.
-fn same_events<E: Event>(decided: &[E], stored: &[Stored<E>]) -> bool {
+pub(crate) fn same_events<E: Event>(decided: &[E], stored: &[Stored<E>]) -> bool {
     let same = |(decided, stored): (&E, &Stored<E>)| {
         decided.event_type() == stored.event.event_type() && same_payload(decided, &stored.event)
     };
@@ -182,5 +196,8 @@ mod tests {
         assert_ne!(request.append_id(&stream), request.append_id(&other));
         assert_ne!(request.event_id(&stream, 0), request.event_id(&other, 0));
         assert_ne!(request.event_id(&stream, 0), request.event_id(&stream, 1));
+        let both = [stream, other];
+        assert_eq!(request.decision_id(&both).to_string(), "8ef6e63f-3581-525a-8380-d878edfeab1a");
+        assert_ne!(request.decision_id(&both), request.append_id(&both[0]));
     }
 }

@@ -4,12 +4,16 @@
 //! given([Placed { .. }]).when(Cancel).then([Cancelled]);
 //! ```
 //!
+//! For a decision over several streams it is [`given_subjects`].
+//!
 //! Every event, given or decided, is encoded and decoded on its way, so that a test of a decision is a test of what is
 //! stored, too.
 
 mod golden;
+mod subjects;
 
 pub use golden::golden;
+pub use subjects::{GivenState, GivenStates, GivenSubjects, WhenSubjects, given_subjects};
 
 use crate::{Aggregate, Loaded, encode};
 use annals_event::{

@@ -3,7 +3,10 @@
 
 mod common;
 
-use annals_aggregate::testing::given;
+use annals_aggregate::{
+    decision::{Draft, Seen},
+    testing::{given, given_subjects},
+};
 use common::{Account, AccountCommand, AccountError, AccountEvent, deposit, open};
 use std::panic::{UnwindSafe, catch_unwind};
 
@@ -63,4 +66,41 @@ fn events_where_a_refusal_was_expected_are_shown() {
     let message =
         message_of(|| given::<Account>([opened()]).when(deposit(5)).then_error(AccountError::NotOpen));
     assert!(message.contains("cents: 5"), "{message}");
+}
+
+/// Deposits as much into the second account as the first one has.
+fn match_the_first((first, second): &mut (Seen<Account>, Draft<Account>)) -> Result<(), AccountError> {
+    second.execute(AccountCommand::FillUp { cents: first.balance_cents })
+}
+
+fn account(balance_cents: u64) -> Account {
+    Account { owner: "Ada".into(), currency: "EUR".into(), balance_cents }
+}
+
+#[test]
+fn decisions_over_several_streams_are_tested_the_same_way() {
+    given_subjects((Seen::from(account(30)), account(10)))
+        .when(match_the_first)
+        .then(((), vec![deposited(20)]));
+    given_subjects((Seen::from(account(30)), account(30))).when(match_the_first).then_nothing();
+    given_subjects((Seen::from(account(0)), Account::default()))
+        .when(match_the_first)
+        .then_error(AccountError::NotOpen);
+    given_subjects((account(5), account(0), Account::default()))
+        .when(|(a, b, c)| {
+            b.execute(deposit(a.balance_cents))?;
+            c.execute(deposit(1))
+        })
+        .then_error_that(|error| *error == AccountError::NotOpen);
+}
+
+#[test]
+fn what_a_decision_did_otherwise_is_shown_by_subject() {
+    let message = message_of(|| {
+        given_subjects((account(5), account(0)))
+            .when(|(a, b)| b.execute(deposit(a.balance_cents)))
+            .then((vec![], vec![deposited(6)]));
+    });
+    assert!(message.starts_with("the events of the account differ"), "{message}");
+    assert!(message.contains("-     cents: 6") && message.contains("+     cents: 5"), "{message}");
 }

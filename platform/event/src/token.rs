@@ -47,8 +47,16 @@ impl FromStr for Token {
 
 /// A text that was never given out as a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is not a token: {0}; use one that an answer gave")]
-pub struct InvalidToken(#[from] ParseIntError);
+#[error("this is not a token: {cause}; use one that an answer gave")]
+pub struct InvalidToken {
+    cause: ParseIntError,
+}
+
+impl From<ParseIntError> for InvalidToken {
+    fn from(cause: ParseIntError) -> Self {
+        Self { cause }
+    }
+}
 
 #[cfg(test)]
 mod tests {

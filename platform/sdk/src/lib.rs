@@ -76,6 +76,13 @@ pub mod aggregate {
     };
 }
 
+/// Decisions over several streams, each one append.
+pub mod decision {
+    pub use annals_aggregate::decision::{
+        DecideError, Decided, Decisions, Draft, Reads, Seen, Subjects, Writes, reads, writes,
+    };
+}
+
 /// Reactions: events in, commands for a service's own aggregates out, exactly once.
 pub mod reactor {
     pub use annals_reactor::{
