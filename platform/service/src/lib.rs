@@ -25,6 +25,8 @@ mod exit;
 mod extract;
 mod finish;
 #[cfg(feature = "kit")]
+mod folder;
+#[cfg(feature = "kit")]
 mod kit;
 mod limits;
 mod patience;
@@ -33,6 +35,8 @@ mod refusal;
 mod rejection;
 mod sentence;
 mod server;
+#[cfg(feature = "kit")]
+pub mod store;
 mod strict;
 mod text;
 mod words;
@@ -43,6 +47,8 @@ pub use exchange::{LongLived, Unhurried};
 pub use exit::Exit;
 pub use extract::{Body, Params, Segment};
 pub use finish::finish;
+#[cfg(feature = "kit")]
+pub use folder::{DataFolder, FolderError};
 #[cfg(feature = "kit")]
 pub use kit::{BuildError, Failure, PartState, Parts, Supervisor};
 pub use limits::HttpLimits;

@@ -7,7 +7,7 @@ use super::{
     units,
     url::{CatalogUrl, StoreUrl},
 };
-use crate::{HttpLimits, STOP_TIME_MAX, listen_address};
+use crate::{HttpLimits, listen_address};
 use std::{
     net::SocketAddr,
     num::{NonZeroU64, NonZeroUsize},
@@ -175,7 +175,7 @@ impl Leaves {
             connections_max: self.value("http.connections", number::<NonZeroUsize>)?.get(),
             body_bytes_max: self.value("http.body", body)?,
             request_time_max: self.value("http.request", units::duration)?,
-            shutdown_time_max: self.value("http.shutdown", units::duration)?.min(STOP_TIME_MAX),
+            shutdown_time_max: self.value("http.shutdown", units::duration)?,
             ..HttpLimits::default()
         };
         let drain_default = if listen.ip().is_loopback() { Duration::ZERO } else { DRAIN_DEFAULT };

@@ -1,0 +1,141 @@
+//! The event store that a URL names.
+//!
+//! What always holds:
+//!
+//! * A store that is served elsewhere is waited for, with a line for whoever looks on; its absence never ends a program.
+//! * A log that is damaged, or that another process has, is not opened.
+
+use crate::{
+    Exit,
+    config::{LogConfig, StoreUrl},
+    folder::log_folder,
+};
+use annals_store::{Damage, EventStore, GappedStore, ReadError};
+use annals_store_grpc::{ConnectError, GrpcStore};
+use annals_store_log::{CloseError, LogStore, OpenError, Options, Retainer, Retention, Scrub};
+use std::{fmt, sync::Arc};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::{error, warn};
+
+/// Why a store cannot be opened, now or ever.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The log cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The log is damaged. It is closed again as it was.
+    #[error("the log is damaged: {0}; restore it from a backup, or name another folder with --data")]
+    Damaged(Damage),
+    /// What answers at the address is no event store that can be used.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+}
+
+impl StoreError {
+    /// What a process ends with because of it.
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::Open(OpenError::InUse { .. }) => Exit::FolderHeld,
+            Self::Connect(ConnectError::Address { .. }) => Exit::Configuration,
+            _ => Exit::Store,
+        }
+    }
+}
+
+/// A store that is open.
+pub struct OpenStore {
+    events: Arc<dyn EventStore>,
+    embedded: Option<Embedded>,
+}
+
+/// The log in the data folder, and what tends it.
+struct Embedded {
+    log: LogStore,
+    retaining: Option<JoinHandle<()>>,
+    stop: DropGuard,
+}
+
+/// Opens the store at `url`: `log` says where and how, where it is the log in the data folder. A store that is served elsewhere
+/// is waited for until it answers; dropping the future ends that.
+pub async fn open(url: &StoreUrl, log: &LogConfig) -> Result<OpenStore, StoreError> {
+    match url {
+        StoreUrl::Log => open_log(log).await,
+        StoreUrl::Http(address) => Ok(OpenStore::elsewhere(connect(address).await?)),
+        StoreUrl::Memory => Ok(OpenStore::elsewhere(GappedStore::new())),
+    }
+}
+
+async fn open_log(config: &LogConfig) -> Result<OpenStore, StoreError> {
+    let mut options = Options::default();
+    options.reserve_bytes = config.reserve_bytes;
+    options.scrub = config.scrub_bytes_per_s.map(Scrub::at);
+    let log = LogStore::open(log_folder(&config.data), options).await?;
+    if let Some(damage) = log.damage() {
+        if let Err(error) = log.close().await {
+            error!(%error, "the damaged log");
+        }
+        return Err(StoreError::Damaged(damage));
+    }
+    let stop = CancellationToken::new();
+    let retention = Retention { age_max: config.retain_age, bytes_max: config.retain_bytes };
+    let retaining = (retention != Retention::default())
+        .then(|| tokio::spawn(Retainer::new(log.clone(), retention).run(stop.clone())));
+    let embedded = Embedded { log: log.clone(), retaining, stop: stop.drop_guard() };
+    Ok(OpenStore { events: Arc::new(log), embedded: Some(embedded) })
+}
+
+/// Asks until there is an answer.
+async fn connect(address: &str) -> Result<GrpcStore, ConnectError> {
+    let begun = Instant::now();
+    loop {
+        // One attempt takes as long as any call, and tells in a line of its own that it goes on.
+        match GrpcStore::connect(address, annals_store_grpc::Options::default()).await {
+            Err(ConnectError::Store { cause: ReadError::Unavailable { reason }, .. }) => {
+                let seconds = begun.elapsed().as_secs();
+                warn!(address, reason, "still waiting for the event store, for {seconds} s now");
+                sleep(annals_store::OUTAGE_WAIT_MAX).await;
+            }
+            connected => return connected,
+        }
+    }
+}
+
+impl OpenStore {
+    /// A store that needs nothing when it is closed.
+    pub fn elsewhere(store: impl EventStore) -> Self {
+        Self { events: Arc::new(store), embedded: None }
+    }
+
+    /// The store.
+    pub fn events(&self) -> &Arc<dyn EventStore> {
+        &self.events
+    }
+
+    /// The log of this process; `None`: the store is elsewhere.
+    pub fn log(&self) -> Option<&LogStore> {
+        self.embedded.as_ref().map(|embedded| &embedded.log)
+    }
+
+    /// Closes the log in order, retention first. A store that is elsewhere needs nothing.
+    pub async fn close(self) -> Result<(), CloseError> {
+        let Some(Embedded { log, retaining, stop }) = self.embedded else { return Ok(()) };
+        drop(stop);
+        if let Some(retaining) = retaining
+            && let Err(error) = retaining.await
+        {
+            error!(%error, "retention ended");
+        }
+        log.close().await
+    }
+}
+
+impl fmt::Debug for OpenStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OpenStore").field(&self.events.capabilities().name).finish()
+    }
+}
