@@ -34,7 +34,7 @@
 //! about 100 million streams; beyond one disk a system has several logs. It does not protect its files from those
 //! who can write to its folder.
 //!
-//! [`format`] says what is in the files. The way of an append: [`Log`] encodes it on its caller's thread and
+//! [`format`](mod@format) says what is in the files. The way of an append: [`Log`] encodes it on its caller's thread and
 //! queues it, [`Writer`] checks it against what is in memory and adds its frame to a group, writes and syncs the group, publishes it in the
 //! state that [`Reader`]s share, and only then answers.
 

@@ -56,8 +56,8 @@ pub enum AppendError {
         /// Ids (UUID v7) that were made after this time of the log can be judged.
         judged_after: Timestamp,
     },
-    /// The request id (UUID v7) was made too far ahead of the log's time, so that later nobody could say whether it
-    /// is new, and nothing else keeps the append from being done twice. Nothing was written.
+    /// The request id (UUID v7) was made too far ahead of the log's time, so it would be impossible to say later whether
+    /// it is new, and nothing else keeps the append from being done twice. Nothing was written.
     #[error(
         "request id {request_id} was made {} s ahead of the log's time; correct the clocks of client and server, or after a \
          jump of the server's clock wait until its log has caught up; then append again",
