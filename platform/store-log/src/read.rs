@@ -126,7 +126,8 @@ fn asked(read: &ReadLog) -> (Sequence, ReadBudget) {
     (read.from.max(Sequence::FIRST), budget)
 }
 
-/// `head` must have been read after the block, so that it is not below it.
+/// `head` must have been read after the block, so that it is not below it. A block without events was at the log's end:
+/// what has been appended since is no part of the page, which otherwise would say that there is more and not move on.
 fn log_page(read: &ReadLog, block: ReadBlock, head: Sequence) -> LogPage {
     let seen = block.events.last().map_or(Sequence::ZERO, |event| event.sequence());
     let events = match read.filter.is_all() {
@@ -136,7 +137,9 @@ fn log_page(read: &ReadLog, block: ReadBlock, head: Sequence) -> LogPage {
             block.events.filter(|event| wanted.accepts(event))
         }
     };
-    LogPage { events, through: seen.max(read.from.previous()), head }
+    let through = seen.max(read.from.previous());
+    let head = if seen == Sequence::ZERO { head.min(through) } else { head };
+    LogPage { events, through, head }
 }
 
 fn stream_read(read: &ReadStream) -> StreamRead {
@@ -157,4 +160,19 @@ fn stream_page(direction: Direction, events: EventBatch, version: Version) -> St
         Direction::Backward => (last > Version::FIRST).then(|| last.previous()),
     };
     StreamPage { events, version, next }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_from_the_end_is_the_last_although_the_log_grew_meanwhile() {
+        let read = ReadLog::from(Sequence::FIRST);
+        let nothing = || ReadBlock { events: EventBatch::empty(), next: Sequence::FIRST };
+        let page = log_page(&read, nothing(), Sequence::new(3));
+        assert!(page.is_last(), "{page:?}");
+        let beyond = log_page(&ReadLog::from(Sequence::new(9)), nothing(), Sequence::new(3));
+        assert_eq!((beyond.through, beyond.head), (Sequence::new(8), Sequence::new(3)));
+    }
 }
