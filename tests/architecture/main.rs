@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod errors;
+mod lengths;
+mod map;
 
 use annals_tests::{Rooms, SourceFile, Workspace};
+use lengths::long_functions;
 use std::{path::Path, sync::LazyLock};
 
 /// The layers from the bottom up: a crate may depend on crates of lower layers only.
@@ -198,11 +201,9 @@ fn names_have_at_most_70_characters() {
 }
 
 #[test]
-fn the_map_names_only_files_that_exist() {
-    let map = std::fs::read_to_string(WORKSPACE.root.join("ARCHITECTURE.md")).unwrap();
+fn functions_have_at_most_50_lines() {
     let files = WORKSPACE.files("", ".rs").unwrap();
-    let named = map.split('`').skip(1).step_by(2).filter(|text| text.ends_with(".rs"));
-    let is_missing = |name: &&str| !files.iter().any(|file| file.path.ends_with(name));
-    let missing: Vec<_> = named.filter(is_missing).map(str::to_owned).collect();
-    assert_none(missing, "ARCHITECTURE.md names a file that does not exist");
+    let written =
+        files.iter().filter(|file| !file.path.components().any(|part| part.as_os_str() == "generated"));
+    assert_none(written.flat_map(long_functions).collect(), "a function of more than 50 lines");
 }

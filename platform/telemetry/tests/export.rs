@@ -106,6 +106,28 @@ fn handle(batch: &EventBatch, run: Run) {
     record_batch(&span, BatchCounts { events, outputs: 2, through });
 }
 
+fn assert_calls(collector: &Collector) {
+    let failed = collector.span("annals.v1.EventStore/Append");
+    assert_eq!(attribute(&failed, "rpc.response.status_code"), text("DATA_LOSS"));
+    assert_eq!(failed.status.unwrap().code(), StatusCode::Error);
+    let answered = collector.span("annals.v1.EventStore/Head");
+    assert_eq!(attribute(&answered, "rpc.response.status_code"), text("OK"));
+    assert_ne!(answered.status.unwrap_or_default().code(), StatusCode::Error);
+}
+
+fn assert_process(collector: &Collector, append: &Span, batch: &Span) {
+    let process = collector.span("process order");
+    assert_eq!(process.kind(), SpanKind::Consumer);
+    assert_eq!(process.parent_span_id, batch.span_id, "the event's span is not the parent");
+    assert_eq!(process.links.len(), 1);
+    assert_eq!(process.links[0].trace_id, append.trace_id);
+    assert_eq!(process.links[0].span_id, append.span_id);
+    assert_eq!(attribute(&process, "annals.sequence"), Some(Value::IntValue(7)));
+    assert_eq!(attribute(&process, "annals.stream"), text("order-1001"));
+    assert_eq!(attribute(&process, "annals.replay"), Some(Value::BoolValue(false)));
+    assert_eq!(attribute(&process, "messaging.message.id"), text(&EventId::from_name("placed").to_string()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_gets_linked_spans_with_the_conventions_names() {
     let collector = Collector::default();
@@ -134,13 +156,7 @@ async fn a_collector_gets_linked_spans_with_the_conventions_names() {
     );
     assert_eq!(attribute(&server, "http.response.status_code"), Some(Value::IntValue(201)));
 
-    let failed = collector.span("annals.v1.EventStore/Append");
-    assert_eq!(attribute(&failed, "rpc.response.status_code"), text("DATA_LOSS"));
-    assert_eq!(failed.status.unwrap().code(), StatusCode::Error);
-    let answered = collector.span("annals.v1.EventStore/Head");
-    assert_eq!(attribute(&answered, "rpc.response.status_code"), text("OK"));
-    assert_ne!(answered.status.unwrap_or_default().code(), StatusCode::Error);
-
+    assert_calls(&collector);
     let append = collector.span("append order");
     assert_eq!(append.kind(), SpanKind::Producer);
     assert_eq!(append.parent_span_id, server.span_id);
@@ -154,15 +170,6 @@ async fn a_collector_gets_linked_spans_with_the_conventions_names() {
     assert_eq!(attribute(&batch, "messaging.batch.message_count"), Some(Value::IntValue(1)));
     assert_eq!(attribute(&batch, "annals.batch.outputs"), Some(Value::IntValue(2)));
 
-    let process = collector.span("process order");
-    assert_eq!(process.kind(), SpanKind::Consumer);
-    assert_eq!(process.parent_span_id, batch.span_id, "the event's span is not the parent");
-    assert_eq!(process.links.len(), 1);
-    assert_eq!(process.links[0].trace_id, append.trace_id);
-    assert_eq!(process.links[0].span_id, append.span_id);
-    assert_eq!(attribute(&process, "annals.sequence"), Some(Value::IntValue(7)));
-    assert_eq!(attribute(&process, "annals.stream"), text("order-1001"));
-    assert_eq!(attribute(&process, "annals.replay"), Some(Value::BoolValue(false)));
-    assert_eq!(attribute(&process, "messaging.message.id"), text(&EventId::from_name("placed").to_string()));
+    assert_process(&collector, &append, &batch);
     assert!(!collector.has("process payment"));
 }

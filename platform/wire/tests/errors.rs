@@ -56,7 +56,14 @@ fn append_errors() -> Vec<(Code, AppendError)> {
     }
     let (expected, actual) = (Opening::generate(), Opening::generate());
     errors.push((Code::Aborted, Conflict::Opening { expected, actual }.into()));
-    let invalid = [
+    errors.extend(invalid_appends().into_iter().map(|invalid| (Code::InvalidArgument, invalid.into())));
+    errors
+}
+
+fn invalid_appends() -> Vec<InvalidAppend> {
+    let too_many = |what| InvalidAppend::TooMany { what, actual: 10_001, max: 10_000 };
+    let too_large = |what| InvalidAppend::TooLarge { what, bytes: 5 << 20, bytes_max: 4 << 20 };
+    let mut invalid = vec![
         InvalidAppend::Empty,
         InvalidAppend::EmptyWrite(stream()),
         InvalidAppend::RepeatedStream(stream()),
@@ -65,16 +72,9 @@ fn append_errors() -> Vec<(Code, AppendError)> {
         InvalidAppend::SchemaVersionZero(EventId::generate()),
         InvalidAppend::Refused { reason: "not here".into() },
     ];
-    errors.extend(invalid.map(|invalid| (Code::InvalidArgument, invalid.into())));
-    for what in ["events", "streams", "marks", "tags on one event"] {
-        let invalid = InvalidAppend::TooMany { what, actual: 10_001, max: 10_000 };
-        errors.push((Code::InvalidArgument, invalid.into()));
-    }
-    for what in ["payload", "metadata", "append"] {
-        let invalid = InvalidAppend::TooLarge { what, bytes: 5 << 20, bytes_max: 4 << 20 };
-        errors.push((Code::InvalidArgument, invalid.into()));
-    }
-    errors
+    invalid.extend(["events", "streams", "marks", "tags on one event"].map(too_many));
+    invalid.extend(["payload", "metadata", "append"].map(too_large));
+    invalid
 }
 
 #[test]

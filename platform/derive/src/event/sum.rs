@@ -60,7 +60,7 @@ impl Sum<'_> {
         let schema_version = self.each(quote!(schema_version), quote!());
         let content_type = self.each(quote!(content_type), quote!());
         let (encode, tags) = (self.each(quote!(encode), quote!()), self.each(quote!(tags), quote!()));
-        let (decode, upcast, conversions) = (self.decode(), self.upcast(), self.conversions());
+        let (reading, conversions) = (self.reading(), self.conversions());
         let items = quote! {
             #[automatically_derived]
             impl __annals::Event for #ident {
@@ -85,25 +85,33 @@ impl Sum<'_> {
                 fn tags(&self) -> __annals::Result<__annals::Vec<__annals::Tag>, __annals::CodecError> {
                     #tags
                 }
-                fn decode(
-                    __event_type: &str,
-                    __payload: &[u8],
-                ) -> __annals::Result<__annals::Option<Self>, __annals::CodecError> {
-                    #decode
-                    __annals::Result::Ok(__annals::Option::None)
-                }
-                fn upcast(
-                    __event_type: &str,
-                    __from: u32,
-                    __payload: __annals::json::Json,
-                ) -> __annals::Result<__annals::json::Json, __annals::CodecError> {
-                    #upcast
-                    __annals::Result::Err(__annals::Upcast::of(__event_type, __from, __payload).missing())
-                }
+                #reading
             }
             #conversions
         };
         in_scope(&self.base, &items)
+    }
+
+    /// The functions of `Event` that make one of what is stored.
+    fn reading(&self) -> TokenStream {
+        let (decode, upcast) = (self.decode(), self.upcast());
+        quote! {
+            fn decode(
+                __event_type: &str,
+                __payload: &[u8],
+            ) -> __annals::Result<__annals::Option<Self>, __annals::CodecError> {
+                #decode
+                __annals::Result::Ok(__annals::Option::None)
+            }
+            fn upcast(
+                __event_type: &str,
+                __from: u32,
+                __payload: __annals::json::Json,
+            ) -> __annals::Result<__annals::json::Json, __annals::CodecError> {
+                #upcast
+                __annals::Result::Err(__annals::Upcast::of(__event_type, __from, __payload).missing())
+            }
+        }
     }
 
     /// A method of the event that is held. An enum without variants is matched through the reference, since it has no
