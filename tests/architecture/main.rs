@@ -76,6 +76,23 @@ fn the_bottom_knows_nothing_of_the_async_runtime_the_network_or_sql() {
     }
 }
 
+#[test]
+fn read_models_name_the_databases_library_behind_one_door() {
+    let at_the_door = |path: &Path| {
+        path.ends_with("src/projection.rs") || path.components().any(|part| part.as_os_str() == "sqlite")
+    };
+    let files = WORKSPACE.files("platform/projection/src", ".rs").unwrap();
+    let files: Vec<_> = files.into_iter().filter(|file| !at_the_door(&file.path)).collect();
+    let names = |line: &str| line.contains("sqlx") || line.contains("Sqlite");
+    let found = offences(&files, |line| line.trim_start().starts_with("pub ") && names(line));
+    assert_none(found, "users do not depend on sqlx; put it into `sqlite`, or wrap it");
+    let told =
+        |file: &SourceFile| file.path.ends_with("error.rs") || file.path.iter().any(|part| part == "error");
+    let errors: Vec<_> = files.into_iter().filter(told).collect();
+    let found = offences(&errors, |line| names(line) && !line.contains("for ") && !line.contains("fn "));
+    assert_none(found, "errors hold a `DatabaseError`");
+}
+
 /// The crates whose rooms form no cycle.
 const ROOMY: &[&str] = &[
     "platform/log/src",
