@@ -27,8 +27,12 @@ mod finish;
 #[cfg(feature = "kit")]
 mod folder;
 #[cfg(feature = "kit")]
+pub mod health;
+#[cfg(feature = "kit")]
 mod kit;
 mod limits;
+#[cfg(feature = "kit")]
+pub mod metrics;
 mod patience;
 mod problem;
 mod refusal;

@@ -130,6 +130,10 @@ pub struct ConsumerState {
     /// before is handled. `None`: there is no such event. A consumer that wants few events moves past the others as
     /// soon as it is told about them, so this says how old its answers are, not how much work is waiting.
     pub oldest: Option<Timestamp>,
+    /// How many sequence numbers it has moved over since it began: in a dense log the number of events, wanted or not.
+    pub handled: u64,
+    /// How many times it has had to wait for something to pass since it began.
+    pub retries: u64,
 }
 
 impl ConsumerState {
@@ -142,6 +146,8 @@ impl ConsumerState {
             head: Sequence::ZERO,
             stale_since: Some(now),
             oldest: None,
+            handled: 0,
+            retries: 0,
         }
     }
 

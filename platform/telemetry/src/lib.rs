@@ -22,5 +22,5 @@ pub use remote::{
     client_span, extract, inject, inject_current, record_rpc_status, record_status, rpc_client_span,
     rpc_server_span, server_span,
 };
-pub use setup::{InitError, Options, ShutdownError, Telemetry, init};
+pub use setup::{InitError, LogForm, Options, ShutdownError, Telemetry, init};
 pub use spans::{BatchCounts, Run, Traced, append_span, batch_span, create_span, process_span, record_batch};

@@ -30,6 +30,17 @@ const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(5);
 /// What carries the exported spans must create none itself: they would be exported for ever.
 const SILENT: [&str; 6] = ["h2", "hyper", "hyper_util", "tonic", "tower", "opentelemetry"];
 
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogForm {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line, for programs.
+    Json,
+}
+
 /// What [`init`] sets up.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
@@ -40,6 +51,8 @@ pub struct Options {
     pub otlp_endpoint: Option<String>,
     /// Which log lines are written to standard error, as in `RUST_LOG`.
     pub log_filter: String,
+    /// The form of log lines.
+    pub log_form: LogForm,
     /// Which spans exist, as `level` or `target=level`, separated by commas. With less than `info`, events carry no
     /// trace context; `debug` adds a span for each event of a replay.
     pub span_filter: String,
@@ -60,6 +73,7 @@ impl Options {
             service_name: service_name.into(),
             otlp_endpoint: None,
             log_filter: Self::LOG_FILTER_DEFAULT.into(),
+            log_form: LogForm::default(),
             span_filter: Self::SPAN_FILTER_DEFAULT.into(),
             sample_ratio: 1.0,
         }
@@ -135,11 +149,13 @@ pub fn init(options: Options) -> Result<Telemetry, InitError> {
     let log_filter = log_filter(&options.log_filter)?;
     let span_filter = span_filter(&options.span_filter)?;
     let provider = provider(&options)?;
-    let logs = fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        // Spans are for the trace; a log line that repeated all their fields would be unreadable.
-        .with_filter(log_filter.and(filter_fn(|metadata| metadata.is_event())));
+    let logs = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    // Spans are for the trace; a log line that repeated all their fields would be unreadable.
+    let logs = match options.log_form {
+        LogForm::Text => logs.boxed(),
+        LogForm::Json => logs.json().with_current_span(false).with_span_list(false).boxed(),
+    };
+    let logs = logs.with_filter(log_filter.and(filter_fn(|metadata| metadata.is_event())));
     let spans = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer("annals"))
         .with_location(false)

@@ -23,10 +23,13 @@ mod tests;
 mod units;
 mod url;
 
+pub use annals_telemetry::LogForm;
 pub use error::ConfigError;
 pub use layers::{Origin, Wanted};
 pub use secret::Secret;
-pub use sections::{HttpConfig, LogConfig, LogForm, ReadModelConfig, ReadModelsConfig, TelemetryConfig};
+#[cfg(feature = "kit")]
+pub(crate) use secret::redacted;
+pub use sections::{HttpConfig, LogConfig, ReadModelConfig, ReadModelsConfig, TelemetryConfig};
 pub use url::{CatalogUrl, StoreUrl};
 
 use error::nearest;

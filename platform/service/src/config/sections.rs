@@ -8,6 +8,7 @@ use super::{
     url::{CatalogUrl, StoreUrl},
 };
 use crate::{HttpLimits, listen_address};
+use annals_telemetry::LogForm;
 use std::{
     net::SocketAddr,
     num::{NonZeroU64, NonZeroUsize},
@@ -62,17 +63,6 @@ pub struct HttpConfig {
     pub drain: Duration,
 }
 
-/// The form of log lines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LogForm {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
 /// Traces, metrics and log lines.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -83,6 +73,18 @@ pub struct TelemetryConfig {
     pub metrics: bool,
     /// The form of log lines.
     pub log: LogForm,
+}
+
+impl TelemetryConfig {
+    /// The same for [`annals_telemetry::init`]. `RUST_LOG` and the variables of OpenTelemetry say the rest.
+    pub fn options(&self, service_name: &str) -> annals_telemetry::Options {
+        let (sample_ratio, log_form) = (self.sample, self.log);
+        annals_telemetry::Options {
+            sample_ratio,
+            log_form,
+            ..annals_telemetry::Options::from_env(service_name)
+        }
+    }
 }
 
 impl Leaves {

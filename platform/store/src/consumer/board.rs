@@ -34,6 +34,7 @@ impl Told {
     /// A consumer that has stopped does nothing more.
     fn set(&mut self, activity: Activity) {
         if !self.state.is_stopped() {
+            self.state.retries += u64::from(matches!(activity, Activity::Retrying { .. }));
             self.state.activity = activity;
         }
     }
@@ -110,6 +111,8 @@ impl ConsumerBoard {
     /// Notes that everything up to `position` is handled, so the consumer runs.
     pub fn moved(&self, position: Sequence) {
         update(&self.told, |told| {
+            let before = told.state.position;
+            told.state.handled += position.get().saturating_sub(before.get());
             told.state.position = position;
             if position >= told.state.head {
                 told.state.oldest = None;
