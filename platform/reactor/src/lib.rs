@@ -21,6 +21,10 @@
 //! * While the store is unavailable nothing is lost: the worker waits and goes on from its mark. The mark is in the log, so a log
 //!   that is restored from a backup has the mark of then: events are neither skipped nor reacted to twice in it. A worker that
 //!   outlives the restore finds the mark further back than it left it, and goes on from there. (Nobody else sets it back.)
+//! * Where a reactor begins ([`Start`]) is decided once: its mark is set before it looks at the first event, by compare-and-set,
+//!   so that two copies begin at the same place, and one that dies in between begins where it would have. A log that is
+//!   restored from a backup made before that has no mark; a worker that outlives the restore then begins at the first event that
+//!   was recorded since it was started.
 //! * [`Reactor::react`] is pure. Calls to the outside world have no place in it.
 //!
 //! [`Fenced`]: ReactorError::Fenced
@@ -29,9 +33,12 @@ mod error;
 mod handle;
 mod plan;
 mod reactor;
+mod start;
+pub mod testing;
 mod worker;
 
 pub use error::{ReactorError, WaitError};
 pub use handle::ReactorHandle;
 pub use reactor::{Reaction, Reactor, Rejected};
+pub use start::Start;
 pub use worker::{Options, ReactorWorker, STOP_TIME_MAX};

@@ -2,17 +2,22 @@
 
 mod running;
 
-use crate::{Reactor, ReactorError, ReactorHandle};
+use crate::{Reactor, ReactorError, ReactorHandle, Start};
 use annals_aggregate::Repository;
-use annals_event::{Event, EventType, InvalidName, MarkName, Opening, Sequence};
-use annals_store::{Activity, Backoff, ConsumerBoard, EventStore, Filter, ReadError};
+use annals_event::{Append, Conflict, Event, EventType, InvalidName, MarkName, Opening, Sequence};
+use annals_store::{Activity, AppendError, Backoff, ConsumerBoard, EventStore, Filter};
 use running::Running;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 use tokio_util::sync::CancellationToken;
 
 /// What may be chosen about a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
+    /// Where the reactor begins when it is started for the first time.
+    pub start: Start,
     /// At most so many source events go into one append.
     pub batch_events_max: usize,
     /// Progress over events without outputs is saved when it comes to so many sequence numbers: a worker that is started looks
@@ -22,7 +27,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { batch_events_max: 1_000, progress_every: 10_000 }
+        Self { start: Start::Beginning, batch_events_max: 1_000, progress_every: 10_000 }
     }
 }
 
@@ -75,7 +80,8 @@ impl<R: Reactor> ReactorWorker<R> {
         let filter = filter(&self.reactor)?;
         let Some((opening, saved)) = self.read_mark(&mark, &stop).await? else { return Ok(()) };
         self.board.place(saved.unwrap_or_default());
-        let mut running = Running { worker: self, mark, filter, saved, opening, stop };
+        let start = self.options.start.at(SystemTime::now().into());
+        let mut running = Running { worker: self, mark, filter, saved, opening, start, stop };
         running.follow_on().await
     }
 
@@ -89,15 +95,37 @@ impl<R: Reactor> ReactorWorker<R> {
         while !stop.is_cancelled() {
             let asked = async {
                 let opening = self.store().head().await?.opening;
-                Ok::<_, ReadError>((opening, self.store().mark(mark).await?))
+                Ok::<_, ReactorError>((opening, self.mark_or_start(mark, opening, self.options.start).await?))
             };
             match asked.await {
                 Ok(found) => return Ok(Some(found)),
-                Err(error) if error.may_pass() => self.wait_out(&error.into(), &mut backoff, stop).await,
-                Err(error) => return Err(error.into()),
+                Err(error) if error.is_retryable() => {
+                    self.wait_out(&error, &mut backoff, stop).await;
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(None)
+    }
+
+    /// Where the mark is; if it was never set, where it is set now: before the first event that counts.
+    async fn mark_or_start(
+        &self,
+        mark: &MarkName,
+        opening: Opening,
+        start: Start,
+    ) -> Result<Option<Sequence>, ReactorError> {
+        if let Some(saved) = self.store().mark(mark).await? {
+            return Ok(Some(saved));
+        }
+        let Some(after) = start.after(&**self.store()).await? else { return Ok(None) };
+        let first = Append::new().set_mark(mark.clone(), None, after).only_in(opening);
+        match self.store().append(first).await {
+            Ok(_) => Ok(Some(after)),
+            // Another copy was faster, or an answer was lost.
+            Err(AppendError::Conflict(Conflict::Mark { actual, .. })) => Ok(actual),
+            Err(cause) => Err(ReactorError::Append { through: after, cause }),
+        }
     }
 
     /// Waits before the store is asked again; not when the worker is to stop.

@@ -3,8 +3,8 @@
 
 mod common;
 
-use annals_event::{Append, Receipt};
-use annals_reactor::{Options as WorkerOptions, ReactorHandle, ReactorWorker};
+use annals_event::{Append, Receipt, Sequence};
+use annals_reactor::{Options as WorkerOptions, ReactorHandle, ReactorWorker, Start};
 use annals_store::{AppendError, EventStore, Layer, ReadError, Rerouted, Subscribe, Subscription};
 use annals_store_log::{LogStore, Options};
 use async_trait::async_trait;
@@ -238,4 +238,28 @@ async fn a_worker_goes_on_from_the_mark_of_a_newer_backup_too() {
     }
     stop.cancel();
     task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_that_outlives_a_restore_begins_where_it_once_began() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(&folder.path().join("log")).await;
+    append_all(&log, [order(1, "ada", 5)]).await;
+    log.backup(folder.path().join("backup")).await.unwrap();
+    let connection = Connection::to(log.clone());
+    let options = WorkerOptions { start: Start::Now, ..WorkerOptions::default() };
+    let (handle, stop, task) =
+        start(ReactorWorker::new(repository(connection.clone()), ChargeOrders::default(), options));
+    handle.wait_for(Sequence::FIRST, PATIENCE).await.unwrap();
+    let through = append_all(&log, [order(2, "ada", 5)]).await;
+    handle.wait_for(through, PATIENCE).await.unwrap();
+
+    // The backup has no mark: it was made before the reactor was first started.
+    let restored = open(&folder.path().join("backup")).await;
+    append_all(&restored, [order(3, "ada", 5), order(4, "bob", 7)]).await;
+    connection.log.lead_to(restored.clone());
+    reacted(&restored, 2).await;
+    stop.cancel();
+    task.await.unwrap().unwrap();
+    assert_eq!(charges(&restored).await.len(), 4, "not the order from before it began");
 }

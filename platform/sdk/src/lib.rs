@@ -86,7 +86,8 @@ pub mod decision {
 /// Reactions: events in, commands for a service's own aggregates out, exactly once.
 pub mod reactor {
     pub use annals_reactor::{
-        Options, Reaction, Reactor, ReactorError, ReactorHandle, ReactorWorker, Rejected, WaitError,
+        Options, Reaction, Reactor, ReactorError, ReactorHandle, ReactorWorker, Rejected, Start, WaitError,
+        testing,
     };
 }
 

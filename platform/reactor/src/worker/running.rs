@@ -2,7 +2,7 @@
 //! time that the store is away.
 
 use super::ReactorWorker;
-use crate::{Reactor, ReactorError, plan::plan};
+use crate::{Reactor, ReactorError, Start, plan::plan};
 use annals_event::{Append, Conflict, EventBatch, MarkName, Opening, Sequence};
 use annals_store::{AppendError, Backoff, Delivery, Filter, ReadError, Subscribe, Subscription};
 use annals_telemetry::{BatchCounts, Run, batch_span, record_batch};
@@ -19,6 +19,8 @@ pub(super) struct Running<'a, R: Reactor> {
     /// The opening of the log that mark and events are read in. Appends are done in that one alone: in another history they
     /// would move the mark over events that nobody has seen.
     pub(super) opening: Opening,
+    /// Where the reactor begins in a log without a mark.
+    pub(super) start: Start,
     pub(super) stop: CancellationToken,
 }
 
@@ -106,8 +108,9 @@ impl<R: Reactor> Running<'_, R> {
     /// mark, and the first that moves it stops the other.
     async fn subscribe(&mut self) -> Result<Subscription, ReactorError> {
         let opening = self.worker.store().head().await?.opening;
-        if opening != self.opening {
-            let mark = self.worker.store().mark(&self.mark).await?;
+        let has_not_begun = self.saved.is_none() && self.start != Start::Beginning;
+        if opening != self.opening || has_not_begun {
+            let mark = self.worker.mark_or_start(&self.mark, opening, self.start).await?;
             if mark != self.saved {
                 self.go_on_from(mark);
             }
