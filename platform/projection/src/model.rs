@@ -97,6 +97,10 @@ impl ReadModel {
     pub fn filter(&self) -> &Filter {
         &self.0.filter
     }
+    /// The names of its tables, in order.
+    pub fn table_names(&self) -> impl Iterator<Item = &str> {
+        self.0.tables.iter().map(|table| table.name.as_str())
+    }
     pub(crate) fn filter_hash(&self) -> &str {
         &self.0.filter_hash
     }

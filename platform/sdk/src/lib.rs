@@ -120,8 +120,9 @@ pub mod replay {
 /// What a service does beside its domain: HTTP servers with limits, and what their answers have in common.
 pub mod service {
     pub use annals_service::{
-        BindError, Body, Ending, HttpLimits, HttpServer, LongLived, Params, Problem, Segment, Unhurried,
-        admin, counted, finish, listen_address, sentence,
+        Accepted, App, BindError, Body, BuildError, Caller, Config, ConfigError, Ending, Exit, HttpLimits,
+        HttpServer, LongLived, Params, Problem, Running, Secret, Segment, Service, ServiceError, TestService,
+        Unhurried, WaitFor, admin, counted, finish, listen_address, sentence,
     };
 }
 
@@ -150,6 +151,7 @@ pub mod prelude {
         TableProjection,
     };
     pub use crate::reactor::{Reaction, Reactor};
+    pub use crate::service::{Accepted, App, Caller, Problem, Service, WaitFor};
     pub use crate::store::EventStore;
     // How anything that runs is told to stop.
     pub use tokio_util::sync::CancellationToken;

@@ -54,7 +54,10 @@ pub use finish::finish;
 #[cfg(feature = "kit")]
 pub use folder::{DataFolder, FolderError};
 #[cfg(feature = "kit")]
-pub use kit::{BuildError, Failure, PartState, Parts, Supervisor};
+pub use kit::{
+    Accepted, Answer, App, BuildError, CORRELATION_ID, Caller, Failure, IDEMPOTENCY_KEY, PartState, Parts,
+    Running, Service, ServiceError, Supervisor, TENANT, TOKEN, TestService, WAIT_TIME_MAX, WaitFor,
+};
 pub use limits::HttpLimits;
 pub use problem::Problem;
 pub use sentence::{counted, listen_address, sentence};

@@ -68,22 +68,24 @@ impl Problem {
         match error {
             ExecuteError::Rejected(refusal) => refused(refusal),
             ExecuteError::Load(error) => error.into(),
-            ExecuteError::Contended { .. }
-            | ExecuteError::Append {
-                cause:
-                    AppendError::Unavailable { .. } | AppendError::OtherLog { .. } | AppendError::Corrupted(_),
-                ..
-            } => Self::unavailable(error),
-            ExecuteError::Append {
-                cause:
-                    AppendError::RequestIdReused { .. }
-                    | AppendError::EventIdReused { .. }
-                    | AppendError::RequestUnjudged { .. }
-                    | AppendError::RequestAhead { .. }
-                    | AppendError::OriginalDropped { .. },
-                ..
-            } => Self::conflict(error),
+            ExecuteError::Contended { .. } => Self::unavailable(error),
+            ExecuteError::Append { ref cause, .. } => Self::of_append(cause, &error),
             other => Self::internal(&other),
+        }
+    }
+
+    /// The answer to `error`, whose cause is that an append was not done.
+    pub(crate) fn of_append(cause: &AppendError, error: &(impl Error + 'static)) -> Self {
+        match cause {
+            AppendError::Unavailable { .. } | AppendError::OtherLog { .. } | AppendError::Corrupted(_) => {
+                Self::unavailable(error)
+            }
+            AppendError::RequestIdReused { .. }
+            | AppendError::EventIdReused { .. }
+            | AppendError::RequestUnjudged { .. }
+            | AppendError::RequestAhead { .. }
+            | AppendError::OriginalDropped { .. } => Self::conflict(error),
+            _ => Self::internal(error),
         }
     }
 }

@@ -1,0 +1,130 @@
+//! The whole service in memory.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use annals::event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
+use annals::service::TestService;
+use annals_orders::build;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use serde_json::json;
+
+/// What payments appends.
+async fn capture(service: &TestService, order: &str) {
+    let stream = StreamName::new(format!("payment-{order}")).unwrap();
+    let captured =
+        NewEvent::json(EventType::new("payment.captured").unwrap(), json!({ "order": order }).to_string());
+    service
+        .app()
+        .store()
+        .append(Append::to(stream, ExpectedVersion::NoStream, vec![captured]))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn an_order_is_placed_paid_and_counted() {
+    let service = TestService::start(build).await.unwrap();
+    let placed = service.post("/orders/1", &json!({ "customer": "ann", "cents": 1_200 })).await;
+    assert_eq!(placed.status, StatusCode::CREATED);
+    let token = placed.body["token"].as_u64().unwrap();
+    assert_eq!(placed.headers["annals-token"], token.to_string());
+    let ann = service.get(&format!("/customers/ann?wait_for={token}")).await;
+    assert_eq!(ann.body, json!({ "customer": "ann", "orders": 1, "paid_cents": 0 }));
+    capture(&service, "1").await;
+    service.idle().await;
+    let ann = service.get("/customers/ann").await;
+    assert_eq!(ann.body, json!({ "customer": "ann", "orders": 1, "paid_cents": 1_200 }));
+    service.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_repeat_of_a_request_is_recognised_by_its_key() {
+    let service = TestService::start(build).await.unwrap();
+    let mut tokens = Vec::new();
+    for status in [StatusCode::CREATED, StatusCode::OK] {
+        let request = Request::post("/orders/1").header("content-type", "application/json");
+        let request =
+            request.header("idempotency-key", "abc").body(Body::from(r#"{"customer":"ann","cents":5}"#));
+        let answer = service.oneshot(request.unwrap()).await;
+        assert_eq!(answer.status(), status);
+        tokens.push(answer.headers()["annals-token"].clone());
+    }
+    assert_eq!(tokens[0], tokens[1]);
+    let request = Request::post("/orders/1").header("content-type", "application/json");
+    let request =
+        request.header("idempotency-key", "abc").body(Body::from(r#"{"customer":"bob","cents":5}"#));
+    let other = service.oneshot(request.unwrap()).await;
+    assert_eq!(other.status(), StatusCode::CONFLICT, "the same key with another order");
+}
+
+#[tokio::test]
+async fn refusals_say_what_to_change() {
+    let service = TestService::start(build).await.unwrap();
+    for (answer, status, said) in [
+        (service.get("/customers/ann").await, StatusCode::NOT_FOUND, "customer ann never ordered"),
+        (service.get("/customers").await, StatusCode::NOT_FOUND, "GET /_annals/v1 lists"),
+        (
+            service.get("/customers/ann?wait_for=x").await,
+            StatusCode::BAD_REQUEST,
+            "`wait_for` must be the token",
+        ),
+        (
+            service.get("/customers/ann?wait_for=99").await,
+            StatusCode::BAD_REQUEST,
+            "was never given as a token",
+        ),
+        (
+            service.post("/orders/1", &json!({ "cents": 1 })).await,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "`customer`",
+        ),
+        (service.get("/_annals/v1/nothing").await, StatusCode::NOT_FOUND, "GET /_annals/v1 lists"),
+    ] {
+        assert_eq!(answer.status, status, "{}", answer.body);
+        assert!(answer.body["detail"].as_str().unwrap().contains(said), "{}", answer.body);
+        assert_eq!(answer.headers["content-type"], "application/problem+json");
+    }
+}
+
+#[tokio::test]
+async fn a_replay_is_asked_for_below_the_platforms_path() {
+    let service = TestService::start(build).await.unwrap();
+    service.post("/orders/1", &json!({ "customer": "ann", "cents": 1_200 })).await;
+    let asked =
+        service.post("/_annals/v1/replays", &json!({ "read_model": "customer_value", "mode": "plan" })).await;
+    assert_eq!(asked.status, StatusCode::ACCEPTED, "{}", asked.body);
+    let place = asked.headers["location"].to_str().unwrap();
+    assert_eq!(place, format!("/_annals/v1/replays/{}", asked.body["id"].as_str().unwrap()));
+    let replay = service.get(place).await;
+    assert_eq!((replay.status, &replay.body["read_model"]), (StatusCode::OK, &json!("customer_value")));
+    service.idle().await;
+    let consumers = service.get("/_annals/v1/consumers").await.body;
+    assert_eq!(
+        (&consumers["orders"]["kind"], &consumers["orders"]["state"]),
+        (&json!("reactor"), &json!("running"))
+    );
+    assert_eq!(consumers["customer_value"]["kind"], "read_model");
+}
+
+#[tokio::test]
+async fn it_is_ready_once_caught_up_and_degraded_when_a_consumer_stops() {
+    let service = TestService::start(build).await.unwrap();
+    service.idle().await;
+    let ready = service.get("/health/ready").await;
+    assert_eq!((ready.status, &ready.body["status"]), (StatusCode::OK, &json!("ok")), "{}", ready.body);
+    assert_eq!(service.get("/health/live").await.status, StatusCode::OK);
+    // There is no such order, so the reactor stops at what payments says of it.
+    capture(&service, "none").await;
+    let degraded = loop {
+        let health = service.get("/health/ready").await;
+        if health.body["status"] == "degraded" {
+            break health;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(degraded.status, StatusCode::OK, "the rest serves on");
+    let reason = degraded.body["reasons"][0].as_str().unwrap();
+    assert!(reason.contains("the reactor orders") && reason.contains("there is no such order"), "{reason}");
+    let placed = service.post("/orders/1", &json!({ "customer": "ann", "cents": 1_200 })).await;
+    assert_eq!(placed.status, StatusCode::CREATED);
+}

@@ -1,0 +1,157 @@
+//! What handlers and tasks have of their service.
+
+use super::{caller::WaitFor, clock::Clock, consumer::Consumer};
+use crate::Problem;
+use annals_aggregate::{
+    Aggregate, Cause, ExecuteError, Executed, LoadError, Loaded, Repository,
+    decision::{DecideError, Decided, Decisions, Subjects},
+};
+use annals_event::{Timestamp, Token};
+use annals_projection::{ProjectorHandle, Reader, Table};
+use annals_replay::Replays;
+use annals_store::{EventStore, probe};
+use parking_lot::Mutex;
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
+
+/// How long a reader waits for the token that its caller has.
+pub const WAIT_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// A service as its handlers and tasks see it: commands, questions, replays. It is the state of the service's routes; cloning it
+/// is cheap.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    name: String,
+    store: Arc<dyn EventStore>,
+    replays: Replays,
+    clock: Clock,
+    /// The repositories that are not as any other: those with snapshots.
+    repositories: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
+    consumers: Mutex<Vec<Arc<Consumer>>>,
+}
+
+impl App {
+    pub(super) fn new(name: String, store: Arc<dyn EventStore>, clock: Clock) -> Self {
+        let replays = Replays::new(store.clone());
+        let (repositories, consumers) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Inner { name, store, replays, clock, repositories, consumers }))
+    }
+
+    /// Decides on a command and writes the events that result.
+    pub async fn execute<A: Aggregate>(
+        &self,
+        id: &str,
+        command: A::Command,
+        cause: impl Into<Cause>,
+    ) -> Result<Executed<A>, ExecuteError<A::Error>> {
+        let cause = cause.into();
+        self.repository::<A>().execute(id, command, cause).await
+    }
+
+    /// Decides over several streams and writes all that results in one append. `decide` is pure: it is called again, on
+    /// fresh states, when one of the streams changed meanwhile.
+    pub async fn decide<P, E>(
+        &self,
+        subjects: P,
+        cause: impl Into<Cause>,
+        decide: impl Fn(&mut P::States) -> Result<(), E> + Send + Sync,
+    ) -> Result<Decided, E>
+    where
+        P: Subjects,
+        E: From<DecideError>,
+    {
+        let cause = cause.into();
+        let decisions = Decisions::new(self.0.store.clone()).service(&self.0.name);
+        decisions.decide(subjects, cause, decide).await
+    }
+
+    /// An aggregate's state.
+    pub async fn load<A: Aggregate>(&self, id: &str) -> Result<Loaded<A>, LoadError> {
+        self.repository::<A>().load(id).await
+    }
+
+    /// The aggregates of one type, with the service's name and the snapshots that were said of it.
+    pub fn repository<A: Aggregate>(&self) -> Repository<A> {
+        let repositories = self.0.repositories.lock();
+        let kept = repositories.get(&TypeId::of::<A>()).and_then(|kept| kept.downcast_ref::<Repository<A>>());
+        kept.cloned().unwrap_or_else(|| Repository::new(self.0.store.clone()).service(&self.0.name))
+    }
+
+    /// A view of the read model that has the table of `R`: one that contains the token that its caller has, if there is one.
+    pub async fn reader<R: Table>(&self, wait: WaitFor) -> Result<Reader, Problem> {
+        let projector = self.projector(R::SCHEMA.name)?;
+        let Some(token) = wait.token else { return Ok(projector.reader().await?) };
+        if !token.is_covered_by(projector.checkpoint()) && self.never_gave(token).await {
+            let detail = format!("wait_for={token} was never given as a token; use one of an answer");
+            return Err(Problem::bad_request(detail));
+        }
+        Ok(projector.wait_for(token, WAIT_TIME_MAX).await?)
+    }
+
+    /// The replays of the service's read models.
+    pub fn replays(&self) -> &Replays {
+        &self.0.replays
+    }
+
+    /// The event store.
+    pub fn store(&self) -> &Arc<dyn EventStore> {
+        &self.0.store
+    }
+
+    /// What time it is; in a test what the test says. Commands carry the time, since a decision has no clock.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// The service's name.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// From now on this is the repository of `A`.
+    pub(super) fn keep<A: Aggregate>(&self, repository: Repository<A>) {
+        self.0.repositories.lock().insert(TypeId::of::<A>(), Box::new(repository));
+    }
+
+    pub(super) fn add(&self, consumer: Arc<Consumer>) {
+        self.0.consumers.lock().push(consumer);
+    }
+
+    pub(super) fn consumers(&self) -> Vec<Arc<Consumer>> {
+        self.0.consumers.lock().clone()
+    }
+
+    fn projector(&self, table: &str) -> Result<ProjectorHandle, Problem> {
+        let consumers = self.0.consumers.lock();
+        let found = consumers.iter().find_map(|consumer| consumer.projector_of(table));
+        found.ok_or_else(|| Problem::internal(&NoSuchTable(table.to_owned())))
+    }
+
+    async fn never_gave(&self, token: Token) -> bool {
+        probe(&*self.0.store).await.is_ok_and(|head| !token.is_covered_by(head.last))
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "App({})", self.0.name)
+    }
+}
+
+/// A handler asks for a table that no read model of the service has.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no read model of this service has the table {0:?}; add the one that has it with Service::read_model"
+)]
+struct NoSuchTable(String);

@@ -1,0 +1,126 @@
+//! What works in a running service: its read models, its reactors, its replays.
+//!
+//! What always holds: a read model or a reactor that cannot go on because of an event, a command that is refused, another log or
+//! another copy of it stays stopped, since starting it again would end the same way; whatever else ends it may be gone the next time.
+
+use super::{
+    app::App,
+    consumer::Consumer,
+    supervise::{Failure, Supervisor},
+};
+use annals_aggregate::Aggregate;
+use annals_event::{Category, Event, EventType, Recorded};
+use annals_projection::Generations;
+use annals_projection::{FoldError, GenerationError, Projector, ProjectorError, ProjectorOptions};
+use annals_reactor::{Options, Reaction, Reactor, ReactorError, ReactorWorker, Rejected};
+use annals_replay::{ReplayWorker, WorkerOptions};
+use annals_store::Filter;
+use std::sync::Arc;
+
+/// Keeps a read model up to date.
+pub(super) async fn fold(
+    app: &App,
+    options: ProjectorOptions,
+    supervisor: &mut Supervisor,
+) -> Result<(), ProjectorError> {
+    let projector = Projector::open(options.clone()).await?;
+    let consumer = Consumer::of_model(&options.model, projector.handle());
+    app.add(consumer.clone());
+    let mut first = Some(projector);
+    supervisor.spawn(consumer.part(), move |stop| {
+        let (first, options, consumer) = (first.take(), options.clone(), consumer.clone());
+        async move {
+            let projector = match first {
+                Some(projector) => projector,
+                None => Projector::open(options).await.map_err(of_projector)?,
+            };
+            consumer.projector_is(projector.handle());
+            projector.run(stop).await.map_err(of_projector)
+        }
+    });
+    Ok(())
+}
+
+fn of_projector(error: ProjectorError) -> Failure {
+    let ProjectorError::Generation(cause) = &error else { return Failure::by_people(error) };
+    let may_pass = match cause {
+        GenerationError::Fold(FoldError::Database(_) | FoldError::Log(_) | FoldError::Panicked) => true,
+        GenerationError::Database(_) | GenerationError::Log(_) | GenerationError::Snapshot(_) => true,
+        GenerationError::File { .. } | GenerationError::PointerMoved | GenerationError::NoneLive { .. } => {
+            true
+        }
+        other => other.is_transient(),
+    };
+    if may_pass { Failure::passing(error) } else { Failure::by_people(error) }
+}
+
+/// Turns events into commands.
+pub(super) fn react<R: Reactor>(app: &App, reactor: R, supervisor: &mut Supervisor) {
+    let reactor = Arc::new(reactor);
+    let (repository, anew) = (app.repository::<R::Target>(), reactor.clone());
+    let worker = move || ReactorWorker::new(repository.clone(), Shared(anew.clone()), Options::default());
+    let first = worker();
+    let filter = Filter {
+        categories: reactor.categories(),
+        stream: None,
+        // A name that is none stops the reactor when it starts.
+        event_types: R::Event::TYPES.iter().filter_map(|(name, _)| EventType::new(name).ok()).collect(),
+    };
+    let consumer = Consumer::of_reactor(reactor.name(), filter, first.handle());
+    app.add(consumer.clone());
+    let mut first = Some(first);
+    supervisor.spawn(consumer.part(), move |stop| {
+        let worker = first.take().unwrap_or_else(&worker);
+        consumer.reactor_is(worker.handle());
+        async move { worker.run(stop).await.map_err(of_reactor) }
+    });
+}
+
+fn of_reactor(error: ReactorError) -> Failure {
+    match error {
+        ReactorError::Read(_) | ReactorError::Load(_) => Failure::passing(error),
+        other if other.is_retryable() => Failure::passing(other),
+        other => Failure::by_people(other),
+    }
+}
+
+/// Carries out the replays of these read models, and follows those of others.
+pub(super) fn replay(app: &App, generations: Vec<Generations>, supervisor: &mut Supervisor) {
+    let replays = app.replays().clone();
+    if generations.is_empty() {
+        return supervisor.spawn("the list of replays", move |stop| {
+            let replays = replays.clone();
+            async move { replays.run(stop).await.map_err(Failure::passing) }
+        });
+    }
+    supervisor.spawn("the replays", move |stop| {
+        let worker = ReplayWorker::new(replays.clone(), generations.clone(), WorkerOptions::default());
+        async move { worker.run(stop).await.map_err(Failure::passing) }
+    });
+}
+
+/// A reactor that is started more than once.
+struct Shared<R>(Arc<R>);
+
+impl<R: Reactor> Reactor for Shared<R> {
+    type Event = R::Event;
+    type Target = R::Target;
+
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+    fn categories(&self) -> Vec<Category> {
+        self.0.categories()
+    }
+    fn react(&self, event: &Recorded<R::Event>) -> Vec<Reaction<R::Target>> {
+        self.0.react(event)
+    }
+    fn on_rejected(
+        &self,
+        event: &Recorded<R::Event>,
+        command: &<R::Target as Aggregate>::Command,
+        error: &<R::Target as Aggregate>::Error,
+    ) -> Rejected {
+        self.0.on_rejected(event, command, error)
+    }
+}

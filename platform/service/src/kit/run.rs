@@ -1,0 +1,103 @@
+//! A service as a program: its configuration, its signals, its telemetry, its exit code.
+
+use super::{
+    app::App,
+    clock::Clock,
+    error::ServiceError,
+    running::{ending_of, start},
+    service::Service,
+    supervise::BuildError,
+};
+use crate::{
+    Ending, Exit, HttpServer,
+    config::{Config, StoreUrl, Wanted},
+    sentence, store,
+};
+use annals_store::GappedStore;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::time::timeout;
+
+/// How long `--check` waits for a store.
+const CHECK_TIME_MAX: Duration = Duration::from_secs(5);
+
+impl Service {
+    /// Runs a service until it is told to stop: for `main`. Reads the configuration of the process, sets up telemetry, and ends
+    /// in order at Ctrl-C or SIGTERM, at once at a second one. Says on standard output where it listens; all else goes to
+    /// standard error. The exit code is an [`Exit`](crate::Exit).
+    pub async fn run<B>(name: &'static str, build: B) -> ExitCode
+    where
+        B: AsyncFnOnce(Service) -> Result<Service, BuildError>,
+    {
+        match run(name, build).await {
+            Ok(()) => Exit::Stopped.into(),
+            Err(error) => {
+                // If nobody reads standard error, there is nobody to tell.
+                let _ = writeln!(io::stderr(), "{name}: {}", sentence(&error));
+                error.exit().into()
+            }
+        }
+    }
+}
+
+async fn run<B>(name: &'static str, build: B) -> Result<(), ServiceError>
+where
+    B: AsyncFnOnce(Service) -> Result<Service, BuildError>,
+{
+    let config = Config::load(name)?;
+    if let Some(answer) = config.answer() {
+        let _ = writeln!(io::stdout(), "{}", answer.trim_end());
+        return Ok(());
+    }
+    if config.wanted == Wanted::Check {
+        return check(config, build).await;
+    }
+    let telemetry = annals_telemetry::Options {
+        sample_ratio: config.telemetry.sample,
+        ..annals_telemetry::Options::from_env(name)
+    };
+    let telemetry = annals_telemetry::init(telemetry)?;
+    let ending = ending_of(&config);
+    ending.begin_at_a_signal().map_err(ServiceError::Signals)?;
+    let served = serve(config, build, &ending).await;
+    ending.finish(telemetry).await;
+    served
+}
+
+/// Reads everything and tries every address, and starts nothing: the service is put together on a store in memory.
+async fn check<B>(config: Config, build: B) -> Result<(), ServiceError>
+where
+    B: AsyncFnOnce(Service) -> Result<Service, BuildError>,
+{
+    drop(HttpServer::bind(config.listen, config.http.limits.clone()).await?);
+    if let StoreUrl::Http(_) = &config.store {
+        let opening = timeout(CHECK_TIME_MAX, store::open(&config.store, &config.log));
+        opening.await.map_err(|_| ServiceError::StoreAway(config.store.to_string()))??;
+    }
+    let app = App::new(config.name.clone(), Arc::new(GappedStore::new()), Clock::Machine);
+    let service = build(Service::new(config, app)).await;
+    service.map_err(ServiceError::of_build)?.configured_models()?;
+    let _ = writeln!(io::stdout(), "the configuration can be used");
+    Ok(())
+}
+
+async fn serve<B>(config: Config, build: B, ending: &Ending) -> Result<(), ServiceError>
+where
+    B: AsyncFnOnce(Service) -> Result<Service, BuildError>,
+{
+    let started = ending.start(start(config, build, ending.clone())).await;
+    let mut running = started.unwrap_or(Err(ServiceError::Stopped))?;
+    // For whoever started this and asked for port 0. A closed standard output is no reason not to serve.
+    let _ = writeln!(io::stdout(), "listening on http://{}", running.address());
+    tokio::select! {
+        error = running.failed() => {
+            running.stop().await?;
+            Err(error)
+        }
+        () = ending.begun() => running.stop().await,
+    }
+}

@@ -1,0 +1,230 @@
+//! A service that runs, and its end in order.
+//!
+//! What always holds:
+//!
+//! * The address is taken before anything else: a service that cannot have it makes no folder.
+//! * The end has one order: not ready, and requests go on for as long as the service drains; no more connections, requests under
+//!   way end; reactors, read models, replays and tasks end; the store is closed. What takes too long is cut off, and what comes
+//!   after it is done all the same.
+//! * Dropping a running service is a crash, which is safe.
+
+use super::{
+    app::App,
+    clock::Clock,
+    error::ServiceError,
+    health::Health,
+    parts, platform,
+    service::Service,
+    supervise::{BuildError, Parts, Supervisor},
+};
+use crate::{
+    DataFolder, Ending, HttpServer,
+    config::{Config, ReadModelConfig},
+    finish,
+    store::{self, OpenStore},
+};
+use annals_projection::{Catalog, Generations, ProjectorOptions, SnapshotPolicy};
+use annals_store_log::LogStore;
+use axum::Router;
+use std::{future::pending, net::SocketAddr, sync::Arc};
+use tokio_util::task::AbortOnDropHandle;
+
+/// Where to look instead of a path that is not there.
+const HINT: &str = "GET /_annals/v1 lists what the platform answers";
+/// How many snapshots of a read model are kept: a replay begins with the nearest one below.
+const SNAPSHOTS_KEPT: usize = 64;
+
+/// A running service, for the one who stops it.
+#[must_use]
+pub struct Running {
+    app: App,
+    address: SocketAddr,
+    /// `None`: it has ended.
+    serving: Option<AbortOnDropHandle<()>>,
+    working: Working,
+    ending: Ending,
+    /// Held until the store is closed.
+    _folder: DataFolder,
+}
+
+/// What works behind the routes.
+pub(super) struct Working {
+    pub(super) supervisor: Supervisor,
+    pub(super) store: OpenStore,
+}
+
+/// A service with all its parts at work, but for the server.
+pub(super) struct Assembled {
+    pub(super) app: App,
+    pub(super) routes: Router,
+    pub(super) working: Working,
+}
+
+impl Service {
+    /// Starts a service: in a test, or in a program of its own. [`Service::run`] is for `main`.
+    pub async fn start<B>(config: Config, build: B) -> Result<Running, ServiceError>
+    where
+        B: AsyncFnOnce(Service) -> Result<Service, BuildError>,
+    {
+        let ending = ending_of(&config);
+        start(config, build, ending).await
+    }
+}
+
+/// The end that a configuration asks for: requests have half of the time, the rest has what they leave.
+pub(super) fn ending_of(config: &Config) -> Ending {
+    Ending::within_times(config.http.drain, config.http.limits.shutdown_time_max.saturating_mul(2))
+}
+
+pub(super) async fn start<B>(config: Config, build: B, ending: Ending) -> Result<Running, ServiceError>
+where
+    B: AsyncFnOnce(Service) -> Result<Service, BuildError>,
+{
+    let server = HttpServer::bind(config.listen, config.http.limits.clone()).await?;
+    let address = server.address();
+    let mut folder = DataFolder::take(&config.data)?;
+    if let Err(error) = folder.tell_address(address) {
+        tracing::warn!(%error, "the data folder does not say where its holder serves");
+    }
+    let store = store::open(&config.store, &config.log).await?;
+    let Assembled { app, routes, working } = assemble(config, store, Clock::Machine, &ending, build).await?;
+    let serving = AbortOnDropHandle::new(tokio::spawn(server.serve(routes, ending.token())));
+    Ok(Running { app, address, serving: Some(serving), working, ending, _folder: folder })
+}
+
+/// Puts a service together and starts its parts. If that fails, the store is closed again.
+pub(super) async fn assemble<B>(
+    config: Config,
+    store: OpenStore,
+    clock: Clock,
+    ending: &Ending,
+    build: B,
+) -> Result<Assembled, ServiceError>
+where
+    B: AsyncFnOnce(Service) -> Result<Service, BuildError>,
+{
+    let app = App::new(config.name.clone(), store.events().clone(), clock);
+    let assembled = async {
+        let service = build(Service::new(config, app.clone())).await.map_err(ServiceError::of_build)?;
+        begin(service, store.log().cloned(), ending).await
+    };
+    match assembled.await {
+        Ok((routes, supervisor)) => Ok(Assembled { app, routes, working: Working { supervisor, store } }),
+        Err(error) => {
+            if let Err(close) = store.close().await {
+                tracing::warn!(error = crate::sentence(&close), "the store was not closed in order");
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn begin(
+    mut service: Service,
+    log: Option<LogStore>,
+    ending: &Ending,
+) -> Result<(Router, Supervisor), ServiceError> {
+    let (mut supervisor, mut generations) = (Supervisor::new(), Vec::<Generations>::new());
+    let models = service.configured_models()?;
+    let Service { config, app, snapshots, starts, routes, .. } = service;
+    for keep in snapshots {
+        keep(&app).map_err(|error| ServiceError::Build(error.into()))?;
+    }
+    if !models.is_empty() {
+        let catalog = Catalog::open(&config.read_models.folder).await?;
+        for (model, own) in models {
+            let options = ProjectorOptions::new(catalog.clone(), model, app.store().clone());
+            let options = with_snapshots(options, own);
+            generations.push(options.generations());
+            let name = options.model.name().to_string();
+            let folded = parts::fold(&app, options, &mut supervisor).await;
+            folded.map_err(|cause| ServiceError::ReadModel { name, cause })?;
+        }
+    }
+    starts.into_iter().for_each(|start| start(&app, &mut supervisor));
+    parts::replay(&app, generations, &mut supervisor);
+    let own = finish(routes.with_state(app.clone()), &config.http.limits, HINT);
+    let begun = app.store().head().await?.last;
+    let (leaving, parts) = (ending.leaving(), supervisor.parts());
+    let platform = platform::routes(Health { app, parts, log, leaving, begun, caught_up: Arc::default() });
+    let platform = finish(platform, &config.http.limits, HINT);
+    Ok((platform.fallback_service(own), supervisor))
+}
+
+fn with_snapshots(options: ProjectorOptions, own: ReadModelConfig) -> ProjectorOptions {
+    match own.snapshot_every {
+        Some(every) => options.snapshots(SnapshotPolicy::every(every.get()).keep(SNAPSHOTS_KEPT)),
+        None => options,
+    }
+}
+
+impl Running {
+    /// What handlers and tasks have of the service.
+    pub fn app(&self) -> App {
+        self.app.clone()
+    }
+
+    /// Where it serves HTTP.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What its parts do.
+    pub fn parts(&self) -> Parts {
+        self.working.supervisor.parts()
+    }
+
+    /// Waits until the service serves no more although nobody told it to stop, and says why. A part that stays stopped is no
+    /// reason: health says so, and the rest serves on.
+    pub async fn failed(&mut self) -> ServiceError {
+        let ended = match &mut self.serving {
+            Some(serving) => serving.await,
+            None => pending().await,
+        };
+        self.serving = None;
+        if self.ending.leaving().is_cancelled() {
+            pending::<()>().await;
+        }
+        let reason = ended.map_or_else(|died| died.to_string(), |()| "it ended by itself".to_owned());
+        ServiceError::Ended { part: "the HTTP server".to_owned(), reason }
+    }
+
+    /// Stops in order.
+    pub async fn stop(mut self) -> Result<(), ServiceError> {
+        self.ending.begin();
+        self.ending.begun().await;
+        if let Some(serving) = &mut self.serving {
+            self.ending.within("the HTTP server", serving).await;
+        }
+        self.working.stop(&self.ending).await
+    }
+}
+
+impl Working {
+    /// Stops what works, and closes the store.
+    pub(super) async fn stop(self, ending: &Ending) -> Result<(), ServiceError> {
+        self.supervisor.stop(ending).await;
+        let closed = ending.within("closing the store", self.store.close()).await;
+        Ok(closed.unwrap_or(Ok(()))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_service_whose_server_ended_first_stops_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let toml = format!("listen = '127.0.0.1:0'\ndata = {:?}\nstore.url = 'memory:'", folder.path());
+        let config = Config::from_toml(&toml).unwrap();
+        let mut running = Service::start(config, async |service| Ok(service)).await.unwrap();
+        running.ending.begin();
+        while running.serving.is_some() {
+            let failed = tokio::time::timeout(Duration::from_millis(1), running.failed()).await;
+            assert!(failed.is_err(), "it was told to stop");
+        }
+        running.stop().await.unwrap();
+    }
+}
