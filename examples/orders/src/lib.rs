@@ -10,6 +10,7 @@
 //! ```
 
 use annals::prelude::*;
+use annals::reactor::Start;
 use annals::service::BuildError;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
@@ -185,5 +186,5 @@ pub async fn build(service: Service) -> Result<Service, BuildError> {
     let customer_value =
         ReadModel::builder("customer_value")?.fold_version(1).table(CustomerValues).build()?;
     let routes = Router::new().route("/orders/{id}", post(place)).route("/customers/{id}", get(customer));
-    Ok(service.read_model(customer_value).reactor(FollowPayments).routes(routes))
+    Ok(service.read_model(customer_value).reactor(FollowPayments, Start::Beginning).routes(routes))
 }

@@ -120,9 +120,9 @@ pub mod replay {
 /// What a service does beside its domain: HTTP servers with limits, and what their answers have in common.
 pub mod service {
     pub use annals_service::{
-        Accepted, App, BindError, Body, BuildError, Caller, Config, ConfigError, Ending, Exit, HttpLimits,
-        HttpServer, LongLived, Params, Problem, Running, Secret, Segment, Service, ServiceError, TestService,
-        Unhurried, WaitFor, admin, counted, finish, listen_address, sentence,
+        Accepted, Answer, App, BindError, Body, BuildError, Caller, Config, ConfigError, Ending, Exit,
+        HttpLimits, HttpServer, LongLived, Params, Problem, Running, Secret, Segment, Service, ServiceError,
+        TestService, Unhurried, WaitFor, admin, counted, finish, listen_address, sentence,
     };
 }
 

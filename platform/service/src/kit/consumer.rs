@@ -1,19 +1,11 @@
 //! The consumers of a service: its read models and its reactors, as the rest of the service sees them.
 
+use crate::health::ConsumerKind;
 use annals_projection::{ProjectorHandle, ReadModel};
 use annals_reactor::ReactorHandle;
 use annals_store::{ConsumerState, EventStore, Filter, ReadError, ReadLog};
 use parking_lot::Mutex;
 use std::sync::Arc;
-
-/// What sort of consumer it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ConsumerKind {
-    /// It folds events into tables.
-    ReadModel,
-    /// It turns events into commands.
-    Reactor,
-}
 
 /// A consumer of a running service. Its state goes on when the part that runs it is started again.
 pub(super) struct Consumer {
@@ -58,7 +50,7 @@ impl Consumer {
     pub(super) fn part(&self) -> String {
         match self.kind {
             ConsumerKind::ReadModel => format!("the read model {}", self.name),
-            ConsumerKind::Reactor => format!("the reactor {}", self.name),
+            _ => format!("the reactor {}", self.name),
         }
     }
 

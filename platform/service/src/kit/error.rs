@@ -3,7 +3,6 @@
 use super::supervise::BuildError;
 use crate::{BindError, Exit, FolderError, config::ConfigError, store::StoreError};
 use annals_projection::{GenerationError, ProjectorError};
-use annals_store::ReadError;
 use annals_store_log::CloseError;
 
 /// Why a service did not start, or does not go on.
@@ -25,9 +24,6 @@ pub enum ServiceError {
     /// The event store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The event store cannot be read.
-    #[error("the event store cannot be read: {0}")]
-    Read(#[from] ReadError),
     /// The event store did not answer when it was tried.
     #[error("the event store at {0} does not answer")]
     StoreAway(String),
@@ -81,7 +77,7 @@ impl ServiceError {
             Self::Bind(_) => Exit::Configuration,
             Self::Folder(error) => error.exit(),
             Self::Store(error) => error.exit(),
-            Self::Read(_) | Self::StoreAway(_) | Self::Catalog(_) | Self::ReadModel { .. } => Exit::Store,
+            Self::StoreAway(_) | Self::Catalog(_) | Self::ReadModel { .. } => Exit::Store,
             Self::Build(_) | Self::Ended { .. } | Self::Close(_) | Self::Stopped | Self::Signals(_) => {
                 Exit::PartEnded
             }

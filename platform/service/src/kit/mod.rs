@@ -12,7 +12,6 @@ mod caller;
 mod clock;
 mod consumer;
 mod error;
-mod health;
 mod parts;
 mod platform;
 mod refusals;

@@ -12,7 +12,7 @@ use annals_aggregate::Aggregate;
 use annals_event::{Category, Event, EventType, Recorded};
 use annals_projection::Generations;
 use annals_projection::{FoldError, GenerationError, Projector, ProjectorError, ProjectorOptions};
-use annals_reactor::{Options, Reaction, Reactor, ReactorError, ReactorWorker, Rejected};
+use annals_reactor::{Options, Reaction, Reactor, ReactorError, ReactorWorker, Rejected, Start};
 use annals_replay::{ReplayWorker, WorkerOptions};
 use annals_store::Filter;
 use std::sync::Arc;
@@ -55,10 +55,11 @@ fn of_projector(error: ProjectorError) -> Failure {
 }
 
 /// Turns events into commands.
-pub(super) fn react<R: Reactor>(app: &App, reactor: R, supervisor: &mut Supervisor) {
+pub(super) fn react<R: Reactor>(app: &App, reactor: R, start: Start, supervisor: &mut Supervisor) {
     let reactor = Arc::new(reactor);
     let (repository, anew) = (app.repository::<R::Target>(), reactor.clone());
-    let worker = move || ReactorWorker::new(repository.clone(), Shared(anew.clone()), Options::default());
+    let options = Options { start, ..Options::default() };
+    let worker = move || ReactorWorker::new(repository.clone(), Shared(anew.clone()), options.clone());
     let first = worker();
     let filter = Filter {
         categories: reactor.categories(),

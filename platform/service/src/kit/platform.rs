@@ -1,79 +1,61 @@
-//! What the platform itself answers in a service: below `/_annals/v1`, and its health.
+//! What the platform itself answers in a service: its health, its metrics, and all below `/_annals/v1`.
 
 use super::{
     app::App,
-    consumer::{Consumer, ConsumerKind},
-    health::{self, Health},
     supervise::{PartState, Parts},
 };
-use crate::admin;
-use axum::{Json, Router, extract::State, routing::get};
-use serde::Serialize;
-use std::{collections::BTreeMap, time::SystemTime};
+use crate::{
+    admin,
+    health::{Condition, ConsumerKind, Health},
+    metrics::Metrics,
+    store::OpenStore,
+};
+use axum::{Router, routing::get};
+use tokio_util::sync::CancellationToken;
 
 const CONTENTS: &str = "\
 what the platform answers in every service
 
-  GET  /_annals/v1/consumers         read models and reactors: what each does, how far behind the log, and why
+  GET  /health/live, /health/ready   whether the process answers; whether it may be sent requests, and why not
+  GET  /metrics                      counts and states in the text form of Prometheus, unless telemetry.metrics is false
+  GET  /_annals/v1/health, metrics   the same
   POST /_annals/v1/replays           {id?, read_model, from?, mode?: plan | build | promote_if_identical | promote}
   GET  /_annals/v1/replays           and /_annals/v1/replays/{id}: the one that changed last first
   POST /_annals/v1/replays/{id}/promote, cancel, rollback, retire
-  GET  /health/live, /health/ready
 ";
 
-pub(super) fn routes(health: Health) -> Router {
-    let (app, parts) = (health.app.clone(), health.parts.clone());
-    let consumers = Router::new().route("/consumers", get(consumers)).with_state((app.clone(), parts));
-    let v1 = Router::new()
-        .route("/", get(async || CONTENTS))
-        .merge(consumers)
-        .merge(admin::replays(app.replays().clone()));
-    Router::new().nest("/_annals/v1", v1).merge(health::routes(health))
+/// The routes; `metrics`: unless they are switched off.
+pub(super) fn routes(app: &App, health: &Health, metrics: Option<&Metrics>) -> Router {
+    let told = health.routes().merge(metrics.map(Metrics::routes).unwrap_or_default());
+    let v1 = Router::new().route("/", get(async || CONTENTS)).merge(admin::replays(app.replays().clone()));
+    Router::new().nest("/_annals/v1", v1.merge(told.clone())).merge(told)
 }
 
-/// What a consumer does.
-#[derive(Serialize)]
-struct Body {
-    kind: &'static str,
-    state: &'static str,
-    /// How long it has been in that state.
-    for_seconds: u64,
-    at: u64,
-    behind: u64,
-    /// How long ago the first event was recorded that it has not handled yet.
-    age_ms: u64,
-    /// Why somebody may have to do something.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-}
-
-impl Body {
-    fn of(consumer: &Consumer, part: Option<PartState>) -> Self {
-        let state = consumer.state();
-        let seconds = |since: SystemTime| since.elapsed().unwrap_or_default().as_secs();
-        let (word, since, reason) = match part {
-            Some(PartState::Retrying { since, reason, .. }) => ("retrying", since, Some(reason)),
-            Some(PartState::Stopped { reason }) => ("stopped", state.since, Some(reason)),
-            _ => (state.activity.word(), state.since, state.activity.reason().map(str::to_owned)),
-        };
-        let kind = match consumer.kind {
-            ConsumerKind::ReadModel => "read_model",
-            ConsumerKind::Reactor => "reactor",
-        };
-        Self {
-            kind,
-            state: word,
-            for_seconds: seconds(since),
-            at: state.position.get(),
-            behind: state.lag(),
-            age_ms: u64::try_from(state.age().as_millis()).unwrap_or(u64::MAX),
-            reason,
-        }
+/// The health of a service whose store is open and whose parts were started.
+pub(super) fn health(app: &App, store: &OpenStore, parts: Parts, leaving: CancellationToken) -> Health {
+    let health = Health::new();
+    health.opened(store);
+    for consumer in app.consumers() {
+        let watched = consumer.clone();
+        health.consumer(consumer.kind, &consumer.name, move || watched.state());
     }
-}
-
-async fn consumers(State((app, parts)): State<(App, Parts)>) -> Json<BTreeMap<String, Body>> {
-    let body = |consumer: &Consumer| Body::of(consumer, parts.of(&consumer.part()));
-    let consumers = app.consumers();
-    Json(consumers.iter().map(|consumer| (consumer.name.clone(), body(consumer))).collect())
+    let replays = app.replays().clone();
+    health.consumer(ConsumerKind::Other, "replays", move || replays.state());
+    health.ask(move || match leaving.is_cancelled() {
+        true => vec![("the service".to_owned(), Condition::NotReady("it was told to stop".to_owned()))],
+        false => Vec::new(),
+    });
+    // A consumer that has stopped says so itself.
+    let consumers: Vec<_> = app.consumers().iter().map(|consumer| consumer.part()).collect();
+    health.ask(move || {
+        let reason = |name: &String, state| match state {
+            PartState::Retrying { reason, .. } => Some(reason),
+            PartState::Stopped { reason } if !consumers.contains(name) => Some(reason),
+            _ => None,
+        };
+        let parts = parts.now().into_iter();
+        let parts = parts.filter_map(|(name, state)| Some((reason(&name, state)?, name)));
+        parts.map(|(reason, name)| (name, Condition::Degraded(reason))).collect()
+    });
+    health
 }

@@ -58,6 +58,7 @@ where
     }
     let telemetry = annals_telemetry::Options {
         sample_ratio: config.telemetry.sample,
+        log_form: config.telemetry.log,
         ..annals_telemetry::Options::from_env(name)
     };
     let telemetry = annals_telemetry::init(telemetry)?;

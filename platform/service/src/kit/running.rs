@@ -12,7 +12,6 @@ use super::{
     app::App,
     clock::Clock,
     error::ServiceError,
-    health::Health,
     parts, platform,
     service::Service,
     supervise::{BuildError, Parts, Supervisor},
@@ -21,12 +20,12 @@ use crate::{
     DataFolder, Ending, HttpServer,
     config::{Config, ReadModelConfig},
     finish,
+    metrics::Metrics,
     store::{self, OpenStore},
 };
 use annals_projection::{Catalog, Generations, ProjectorOptions, SnapshotPolicy};
-use annals_store_log::LogStore;
 use axum::Router;
-use std::{future::pending, net::SocketAddr, sync::Arc};
+use std::{future::pending, net::SocketAddr};
 use tokio_util::task::AbortOnDropHandle;
 
 /// Where to look instead of a path that is not there.
@@ -106,7 +105,7 @@ where
     let app = App::new(config.name.clone(), store.events().clone(), clock);
     let assembled = async {
         let service = build(Service::new(config, app.clone())).await.map_err(ServiceError::of_build)?;
-        begin(service, store.log().cloned(), ending).await
+        begin(service, &store, ending).await
     };
     match assembled.await {
         Ok((routes, supervisor)) => Ok(Assembled { app, routes, working: Working { supervisor, store } }),
@@ -121,7 +120,7 @@ where
 
 async fn begin(
     mut service: Service,
-    log: Option<LogStore>,
+    store: &OpenStore,
     ending: &Ending,
 ) -> Result<(Router, Supervisor), ServiceError> {
     let (mut supervisor, mut generations) = (Supervisor::new(), Vec::<Generations>::new());
@@ -143,11 +142,11 @@ async fn begin(
     }
     starts.into_iter().for_each(|start| start(&app, &mut supervisor));
     parts::replay(&app, generations, &mut supervisor);
-    let own = finish(routes.with_state(app.clone()), &config.http.limits, HINT);
-    let begun = app.store().head().await?.last;
-    let (leaving, parts) = (ending.leaving(), supervisor.parts());
-    let platform = platform::routes(Health { app, parts, log, leaving, begun, caught_up: Arc::default() });
-    let platform = finish(platform, &config.http.limits, HINT);
+    let health = platform::health(&app, store, supervisor.parts(), ending.leaving());
+    let metrics = config.telemetry.metrics.then(|| Metrics::of(&health));
+    let platform = finish(platform::routes(&app, &health, metrics.as_ref()), &config.http.limits, HINT);
+    let own = finish(routes.with_state(app), &config.http.limits, HINT);
+    let own = metrics.map_or(own.clone(), |metrics| metrics.count(own));
     Ok((platform.fallback_service(own), supervisor))
 }
 

@@ -8,7 +8,7 @@ use super::{
 use crate::config::{Config, ConfigError, ReadModelConfig};
 use annals_aggregate::{Aggregate, FolderSnapshots, SnapshotError};
 use annals_projection::ReadModel;
-use annals_reactor::Reactor;
+use annals_reactor::{Reactor, Start};
 use axum::Router;
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
@@ -21,14 +21,14 @@ pub struct Service {
     pub(super) app: App,
     pub(super) models: Vec<ReadModel>,
     pub(super) snapshots: Vec<Keep>,
-    pub(super) starts: Vec<Start>,
+    pub(super) starts: Vec<Begin>,
     pub(super) routes: Router<App>,
 }
 
 /// Says where snapshots of aggregates are kept.
 pub(super) type Keep = Box<dyn FnOnce(&App) -> Result<(), SnapshotError> + Send>;
-/// Starts a part of a service.
-pub(super) type Start = Box<dyn FnOnce(&App, &mut Supervisor) + Send>;
+/// Begins a part of a service.
+pub(super) type Begin = Box<dyn FnOnce(&App, &mut Supervisor) + Send>;
 
 impl Service {
     pub(super) fn new(config: Config, app: App) -> Self {
@@ -67,9 +67,10 @@ impl Service {
         self
     }
 
-    /// Turns events into commands for the service's own aggregates.
-    pub fn reactor<R: Reactor>(mut self, reactor: R) -> Self {
-        self.starts.push(Box::new(|app, supervisor| parts::react(app, reactor, supervisor)));
+    /// Turns events into commands for the service's own aggregates. `start` says where the reactor begins on a log that is older
+    /// than it is; it counts once, when the reactor is first started.
+    pub fn reactor<R: Reactor>(mut self, reactor: R, start: Start) -> Self {
+        self.starts.push(Box::new(move |app, supervisor| parts::react(app, reactor, start, supervisor)));
         self
     }
 

@@ -139,8 +139,10 @@ impl TestService {
     async fn is_idle(&self) -> bool {
         let head = self.head().await;
         for consumer in self.app.consumers() {
-            if let Activity::Stopped { reason } = consumer.state().activity {
-                panic!("{} stopped: {reason}", consumer.part());
+            match consumer.state().activity {
+                Activity::Starting => return false,
+                Activity::Stopped { reason } => panic!("{} stopped: {reason}", consumer.part()),
+                _ => {}
             }
             if !consumer.is_idle(&self.store).await.unwrap_or_else(|error| panic!("{error}")) {
                 return false;
