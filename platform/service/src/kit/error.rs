@@ -28,10 +28,10 @@ pub enum ServiceError {
     #[error("the event store at {0} does not answer")]
     StoreAway(String),
     /// The event store was not closed in order.
-    #[error("the store was not closed in order: {0}")]
+    #[error("the store was not closed in order")]
     Close(#[from] CloseError),
     /// The read models cannot be opened.
-    #[error("the read models cannot be opened: {0}")]
+    #[error("the read models cannot be opened")]
     Catalog(#[from] GenerationError),
     /// A read model cannot be opened.
     #[error("the read model {name} cannot be opened: {cause}")]
