@@ -22,7 +22,8 @@ fn each_line_is_a_json_object_if_that_is_wanted() {
         .output()
         .unwrap();
     let told = String::from_utf8(logging.stderr).unwrap();
-    let lines: Vec<serde_json::Value> = told.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let lines: Vec<serde_json::Value> =
+        told.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let [line] = lines.as_slice() else { panic!("{told}") };
     assert_eq!(line.pointer("/level").unwrap(), "WARN");
     assert_eq!(line.pointer("/fields/message").unwrap(), "a \"word\"\nand another");
