@@ -25,6 +25,10 @@ const ANSWERED_MIN: usize = 100;
 fn command(variables: &[(&str, &str)]) -> Command {
     let none: [&str; 0] = [];
     let mut command = Program::at(env!("CARGO_BIN_EXE_annals-orders")).command(&none);
+    let configures = |name: &str| name.starts_with("ANNALS_");
+    std::env::vars().filter(|(name, _)| configures(name)).for_each(|(name, _)| {
+        command.env_remove(name);
+    });
     command.envs(variables.iter().copied());
     command
 }
