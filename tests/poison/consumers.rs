@@ -127,7 +127,7 @@ fn sql_model<const C: usize>() -> ReadModel {
 }
 
 fn table_model() -> ReadModel {
-    ReadModel::builder(SLOTS[TABLE_PROJECTOR]).unwrap().table(Counting).build().unwrap()
+    ReadModel::builder(SLOTS[TABLE_PROJECTOR]).unwrap().projection(Counting).build().unwrap()
 }
 
 /// What happens to a [`Counter`].

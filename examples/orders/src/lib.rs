@@ -116,34 +116,14 @@ pub struct CustomerValue {
 }
 
 /// Folds orders into customers' values.
-#[derive(Clone, Copy, Debug)]
-pub struct CustomerValues;
-
-impl TableProjection for CustomerValues {
-    type Event = OrderEvent;
-    type Row = CustomerValue;
-
-    fn keys(&self, event: &Recorded<OrderEvent>) -> Vec<String> {
-        match &event.event {
-            OrderEvent::Placed(order) => vec![order.customer.clone()],
-            OrderEvent::Paid(paid) => vec![paid.customer.clone()],
-        }
-    }
-
-    fn fold(
-        &self,
-        row: &mut Option<CustomerValue>,
-        customer: &String,
-        event: &Recorded<OrderEvent>,
-    ) -> Result<(), ApplyError> {
-        let row =
-            row.get_or_insert_with(|| CustomerValue { customer: customer.clone(), orders: 0, paid_cents: 0 });
-        match &event.event {
-            OrderEvent::Placed(_) => row.orders += 1,
-            OrderEvent::Paid(paid) => row.paid_cents += paid.cents,
-        }
-        Ok(())
-    }
+pub fn customer_values() -> Fold<CustomerValue> {
+    Fold::<CustomerValue>::new()
+        .upsert(
+            |e: &Recorded<OrderPlaced>| e.customer.clone(),
+            |e| CustomerValue { customer: e.customer.clone(), orders: 0, paid_cents: 0 },
+            |row, _| row.orders += 1,
+        )
+        .update(|e: &Recorded<OrderPaid>| e.customer.clone(), |row, e| row.paid_cents += e.cents)
 }
 
 /// Pays an order once its money is here.
@@ -184,7 +164,7 @@ async fn customer(
 /// The service: what it is made of.
 pub async fn build(service: Service) -> Result<Service, BuildError> {
     let customer_value =
-        ReadModel::builder("customer_value")?.fold_version(1).table(CustomerValues).build()?;
+        ReadModel::builder("customer_value")?.fold_version(1).table(customer_values()).build()?;
     let routes = Router::new().route("/orders/{id}", post(place)).route("/customers/{id}", get(customer));
     Ok(service.read_model(customer_value).reactor(FollowPayments, Start::Beginning).routes(routes))
 }

@@ -76,23 +76,14 @@ struct Funds {
 }
 
 /// How events change rows. After a change here, raise the read model's fold version and replay it.
-struct FundsByAccount;
-
-impl TableProjection for FundsByAccount {
-    type Event = Entry;
-    type Row = Funds;
-
-    fn keys(&self, event: &Recorded<Entry>) -> Vec<String> {
-        vec![event.stream.id().to_owned()]
-    }
-    fn fold(&self, row: &mut Option<Funds>, id: &String, event: &Recorded<Entry>) -> Result<(), ApplyError> {
-        let row = row.get_or_insert_with(|| Funds { account: id.clone(), cents: 0 });
-        match event.event {
-            Entry::Deposited(Deposited { cents }) => row.cents += i64::from(cents),
-            Entry::Withdrawn(Withdrawn { cents }) => row.cents -= i64::from(cents),
-        }
-        Ok(())
-    }
+fn funds_by_account() -> Fold<Funds> {
+    Fold::<Funds>::new()
+        .upsert(
+            |e: &Recorded<Deposited>| e.stream.id().to_owned(),
+            |e| Funds { account: e.stream.id().to_owned(), cents: 0 },
+            |row, e| row.cents += i64::from(e.cents),
+        )
+        .update(|e: &Recorded<Withdrawn>| e.stream.id().to_owned(), |row, e| row.cents -= i64::from(e.cents))
 }
 
 #[tokio::main]
@@ -107,7 +98,7 @@ async fn main() -> Result<()> {
     // The log, a read model of one table that follows it, and replays of that read model.
     let log = LogStore::open(folder.join("log"), Options::default()).await?;
     let store: Arc<dyn EventStore> = Arc::new(log.clone());
-    let model = ReadModel::builder("funds")?.fold_version(1).table(FundsByAccount).build()?;
+    let model = ReadModel::builder("funds")?.fold_version(1).table(funds_by_account()).build()?;
     let catalog = Catalog::open(folder.join("read-models")).await?;
     let options = ProjectorOptions::new(catalog, model, store.clone());
     let generations = options.generations();

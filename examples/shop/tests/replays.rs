@@ -12,14 +12,11 @@
 mod support;
 
 use annals::event::{Append, EventType, ExpectedVersion, NewEvent, Recorded, StreamName};
-use annals::projection::{
-    ApplyError, Catalog, FoldControl, GenerationId, Generations, Origin, ReadModel, TableProjection, Until,
-};
+use annals::projection::{Catalog, Fold, FoldControl, GenerationId, Generations, Origin, ReadModel, Until};
 use annals_shop::feed::client::OrdersClient;
 use annals_shop::feed::{PurchaseFile, progress_bar};
-use annals_shop::ids::CustomerId;
-use annals_shop::orders::read_models::customer_value::{CustomerValue, CustomerValues};
-use annals_shop::orders::read_models::sales::SaleEvent;
+use annals_shop::orders::events::OrderPlaced;
+use annals_shop::orders::read_models::customer_value::{CustomerValue, customer_values};
 use serde_json::{Value, json};
 use std::path::Path;
 use support::{TestShop, slice};
@@ -84,31 +81,12 @@ async fn replays_of_each_read_model_from_anywhere_end_with_identical_rows() {
     shop.stop().await;
 }
 
-/// The fold of customers' values with a bug: one customer's orders count twice.
-struct Wrong;
-
 const WRONGED: &str = "0007";
 
-impl TableProjection for Wrong {
-    type Event = SaleEvent;
-    type Row = CustomerValue;
-
-    fn keys(&self, event: &Recorded<SaleEvent>) -> Vec<CustomerId> {
-        CustomerValues.keys(event)
-    }
-
-    fn fold(
-        &self,
-        row: &mut Option<CustomerValue>,
-        key: &CustomerId,
-        event: &Recorded<SaleEvent>,
-    ) -> Result<(), ApplyError> {
-        CustomerValues.fold(row, key, event)?;
-        if let Some(row) = row.as_mut().filter(|_| key.as_str() == WRONGED) {
-            row.orders += 1;
-        }
-        Ok(())
-    }
+/// The fold of customers' values with a bug: one customer's orders count twice.
+fn wrong() -> Fold<CustomerValue> {
+    let wronged = |e: &Recorded<OrderPlaced>| Some(e.customer_id.clone()).filter(|id| id.as_str() == WRONGED);
+    customer_values().update(wronged, |row, _| row.orders += 1)
 }
 
 #[tokio::test]
@@ -116,7 +94,7 @@ async fn a_wrong_fold_shows_in_the_comparison_as_exactly_the_wrong_rows() {
     let folder = tempfile::tempdir().unwrap();
     let shop = fed(folder.path()).await;
     let right = shop.get(&format!("/customers/{WRONGED}")).await.assert_ok()["orders"].as_i64().unwrap();
-    let wrong = ReadModel::builder("customer_value").unwrap().fold_version(2).table(Wrong).build().unwrap();
+    let wrong = ReadModel::builder("customer_value").unwrap().fold_version(2).table(wrong()).build().unwrap();
     let catalog = Catalog::open(folder.path().join("read-models")).await.unwrap();
     let generations = Generations::new(catalog, wrong, shop.shop.store.events());
     let candidate = GenerationId::generate();

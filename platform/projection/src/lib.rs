@@ -8,8 +8,9 @@
 //!   catalog.sqlite ─┘  the pointer row says which one is live        readers: begin, check the pointer, rebind
 //! ```
 //!
-//! A [`ReadModel`] is one or more projections; a [`Projector`] folds the log into its live generation; a [`Reader`] is
-//! one consistent view of it; [`Generations`] are the building blocks of a replay.
+//! A [`ReadModel`] is one or more tables, each with the [`Fold`] that says how events change its rows; a [`Projector`] folds
+//! the log into its live generation; a [`Reader`] is one consistent view of it; [`Generations`] are the building blocks of a
+//! replay.
 //!
 //! What always holds:
 //!
@@ -82,6 +83,7 @@ pub use snapshot::{
 };
 pub use sqlite::DatabaseError;
 pub use table::{Cells, Column, SEQUENCE_COLUMN, Table, TableError, TableKey, TableSchema, cell};
+pub use unit::{Fold, Lookup};
 pub use value::{ColumnKind, ColumnType, KeyColumn, Value, ValueError};
 
 /// What the code names that `#[derive(Table)]` makes. Not for people: it changes without notice.

@@ -2,8 +2,9 @@
 
 use crate::error::ModelError;
 use crate::identifier::{ModelName, check_identifier};
-use crate::unit::{SqlUnit, TableDefinition, TableUnit, Unit, try_out};
-use crate::{SqlProjection, TableProjection};
+use crate::projection::{SqlProjection, TableProjection};
+use crate::table::Table;
+use crate::unit::{Fold, SqlUnit, TableDefinition, Unit, try_out};
 use annals_event::{Category, EventType};
 use annals_store::Filter;
 use std::{collections::BTreeSet, fmt, sync::Arc};
@@ -77,7 +78,7 @@ impl ReadModel {
             name: ModelName::new(name)?,
             fold_version: FoldVersion::new(1),
             units: Vec::new(),
-            categories: Vec::new(),
+            lookups: Vec::new(),
         })
     }
 
@@ -124,7 +125,8 @@ pub struct ReadModelBuilder {
     name: ModelName,
     fold_version: FoldVersion,
     units: Vec<Arc<dyn Unit>>,
-    categories: Vec<String>,
+    /// Those that the units ask.
+    lookups: Vec<Arc<dyn Unit>>,
 }
 
 impl ReadModelBuilder {
@@ -134,28 +136,35 @@ impl ReadModelBuilder {
         self.fold_version = FoldVersion::new(number);
         self
     }
-    /// Adds a table projection.
-    pub fn table(mut self, projection: impl TableProjection) -> Self {
-        self.units.push(Arc::new(TableUnit::new(projection)));
-        self
+    /// Adds a table, and how events change its rows. The lookups that the fold asks become tables of the read model, too.
+    pub fn table<R: Table>(self, fold: Fold<R>) -> Self {
+        self.unit(Arc::new(fold))
+    }
+    /// Adds a table whose fold is code of its own, generated or generic.
+    pub fn projection<P: TableProjection>(self, projection: P) -> Self {
+        self.table(Fold::of(projection))
     }
     /// Adds an SQL projection. It sees its own tables only: in what order projections of one model run is open.
-    pub fn sql(mut self, projection: impl SqlProjection) -> Self {
-        self.units.push(Arc::new(SqlUnit::new(projection)));
-        self
+    pub fn sql(self, projection: impl SqlProjection) -> Self {
+        self.unit(Arc::new(SqlUnit::new(projection)))
     }
-    /// Reads only streams of these categories; without this, of all. A category ends at the first `-` of a stream's name,
-    /// so one with a `-` is refused.
-    pub fn categories<C: Into<String>>(mut self, categories: impl IntoIterator<Item = C>) -> Self {
-        self.categories.extend(categories.into_iter().map(Into::into));
+    fn unit(mut self, unit: Arc<dyn Unit>) -> Self {
+        for lookup in unit.lookups() {
+            if !self.lookups.iter().any(|there| Arc::ptr_eq(there, &lookup)) {
+                self.lookups.push(lookup);
+            }
+        }
+        self.units.push(unit);
         self
     }
 
     /// The read model.
-    pub fn build(self) -> Result<ReadModel, ModelError> {
+    pub fn build(mut self) -> Result<ReadModel, ModelError> {
         if self.units.is_empty() {
             return Err(ModelError::Empty);
         }
+        self.check_lookups()?;
+        self.units.splice(..0, std::mem::take(&mut self.lookups));
         let tables = self.tables()?;
         try_out(&tables)?;
         let filter = self.filter()?;
@@ -168,6 +177,18 @@ impl ReadModelBuilder {
             tables,
             units: self.units,
         })))
+    }
+
+    fn check_lookups(&self) -> Result<(), ModelError> {
+        let mut names = BTreeSet::new();
+        for lookup in &self.lookups {
+            for TableDefinition { name, .. } in lookup.tables()? {
+                if !names.insert(name.to_ascii_lowercase()) {
+                    return Err(ModelError::RepeatedLookup(name));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// All tables, by name.
@@ -189,11 +210,9 @@ impl ReadModelBuilder {
 
     fn filter(&self) -> Result<Filter, ModelError> {
         let types: BTreeSet<_> = self.units.iter().flat_map(|unit| unit.event_types()).collect();
-        let categories: BTreeSet<_> = self.categories.iter().collect();
         Ok(Filter {
-            categories: categories.into_iter().map(Category::new).collect::<Result<_, _>>()?,
-            stream: None,
             event_types: types.into_iter().map(EventType::new).collect::<Result<_, _>>()?,
+            ..Filter::all()
         })
     }
 }

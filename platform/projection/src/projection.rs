@@ -6,7 +6,8 @@ use annals_event::{Event, Recorded};
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
-/// Folds events into the rows of one table.
+/// Folds events into the rows of one table, for generated or generic code; [`Fold`](crate::Fold) is the shorter way to say
+/// the same.
 ///
 /// The platform loads the rows that a batch touches in one query, folds in memory and writes them back in
 /// bulk: N events on K rows cost K row writes.

@@ -25,8 +25,13 @@ pub trait Table: Clone + PartialEq + Send + Sync + 'static {
 
 /// What identifies a row: one [`KeyColumn`] or a tuple of up to four.
 pub trait TableKey: Clone + Eq + std::hash::Hash + Send + Sync + 'static {
+    /// What its columns hold.
+    const KINDS: &'static [ColumnKind];
+
     /// The key's cells, in the order of the table's key columns.
     fn to_values(&self) -> Result<Vec<Value>, ValueError>;
+    /// The key of the next cells.
+    fn take(cells: &mut Cells) -> Result<Self, TableError>;
 }
 
 /// A table: its name, its columns and its indexes.
@@ -97,6 +102,22 @@ pub fn cell<T: ColumnType>(column: &str, value: &T) -> Result<Value, TableError>
     value.to_value().map_err(|reason| TableError::Cell { column: column.to_owned(), reason })
 }
 
+/// What errors call a key's columns.
+const KEY: &str = "the key";
+
+/// The cells of a key.
+pub(crate) fn key_cells<K: TableKey>(key: &K) -> Result<Vec<Value>, TableError> {
+    key.to_values().map_err(|reason| TableError::Cell { column: KEY.to_owned(), reason })
+}
+
+/// The row with this key, in words: the table, and each key column with its value as an SQL literal.
+pub(crate) fn key_text<R: Table>(key: &R::Key) -> String {
+    let columns = R::SCHEMA.columns.iter().filter(|column| column.key);
+    let cells = key.to_values().unwrap_or_default();
+    let cells: Vec<_> = columns.zip(cells).map(|(column, cell)| format!("{}={cell}", column.name)).collect();
+    format!("the row {} of table {:?}", cells.join(", "), R::SCHEMA.name)
+}
+
 /// The cells of a row, taken one by one in the order of the columns.
 #[derive(Debug)]
 pub struct Cells(std::vec::IntoIter<Value>);
@@ -118,16 +139,26 @@ impl Cells {
 }
 
 impl<T: KeyColumn> TableKey for T {
+    const KINDS: &'static [ColumnKind] = &[T::KIND];
+
     fn to_values(&self) -> Result<Vec<Value>, ValueError> {
         Ok(vec![self.to_value()?])
+    }
+    fn take(cells: &mut Cells) -> Result<Self, TableError> {
+        cells.take(KEY)
     }
 }
 
 macro_rules! tuple_key {
     ($($type:ident $at:tt),+) => {
         impl<$($type: KeyColumn),+> TableKey for ($($type,)+) {
+            const KINDS: &'static [ColumnKind] = &[$($type::KIND),+];
+
             fn to_values(&self) -> Result<Vec<Value>, ValueError> {
                 Ok(vec![$(self.$at.to_value()?),+])
+            }
+            fn take(cells: &mut Cells) -> Result<Self, TableError> {
+                Ok(($(cells.take::<$type>(KEY)?,)+))
             }
         }
     };

@@ -297,7 +297,7 @@ async fn a_discarded_generation_is_unusable_and_its_file_outlives_it_by_a_grace(
 async fn two_read_models_in_one_folder_do_not_see_each_other() {
     let world = World::new();
     let (first, second) = (model(), annals_projection::ReadModel::builder("../till").unwrap());
-    let second = second.table(Accounts::default()).build().unwrap();
+    let second = second.projection(Accounts::default()).build().unwrap();
     let head = append(&world.store, &sales(100, 9)).await;
     let (one, two) = (world.start(&first).await, world.start(&second).await);
     one.handle.wait_for(head, PATIENCE).await.unwrap();

@@ -25,7 +25,7 @@ impl SqlProjection for With {
 }
 
 fn build(ddl: &'static str) -> Result<ReadModel, ModelError> {
-    ReadModel::builder("till").unwrap().table(Accounts::default()).sql(With(ddl)).build()
+    ReadModel::builder("till").unwrap().projection(Accounts::default()).sql(With(ddl)).build()
 }
 
 #[test]
@@ -46,11 +46,4 @@ fn ddl_that_the_database_refuses_or_that_creates_another_table_is_refused() {
         let error = build(ddl).unwrap_err();
         assert!(matches!(&error, ModelError::Ddl { table, .. } if table == "item"), "{error}");
     }
-}
-
-#[test]
-fn a_category_that_no_stream_can_be_of_is_refused() {
-    let model = ReadModel::builder("till").unwrap().table(Accounts::default());
-    let error = model.categories(["till", "gift-card"]).build().unwrap_err();
-    assert!(error.to_string().starts_with("category \"gift-card\" has a `-`"), "{error}");
 }

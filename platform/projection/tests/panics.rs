@@ -73,7 +73,7 @@ impl SqlProjection for PanickingSql {
 
 fn panicking(place: Place) -> ReadModel {
     let builder = ReadModel::builder("till").unwrap();
-    builder.table(PanickingTable(place)).sql(PanickingSql(place)).build().unwrap()
+    builder.projection(PanickingTable(place)).sql(PanickingSql(place)).build().unwrap()
 }
 
 /// Events, one that a projection panics on, and more events.

@@ -5,7 +5,7 @@
 mod support;
 
 use annals_event::{Recorded, Timestamp, Version};
-use annals_projection::{ApplyError, ReadModel, TableProjection, testing::given};
+use annals_projection::{ApplyError, ReadModel, TableProjection, testing::given_model};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use support::{Account, Accounts, Till, left, model, sold};
 
@@ -15,13 +15,11 @@ fn account(customer: &str, sales: i64, cents: i64, last: &str) -> Account {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn given_events_then_rows() {
-    given(&model())
+    given_model(&model())
         .events("till-1", [sold("ann", "cd", 100), sold("bob", "lp", 5), sold("ann", "mc", 1)])
-        .await
         .then_rows([account("ann", 2, 101, "mc"), account("bob", 1, 5, "lp")])
         .await
         .events("till-2", [left("ann")])
-        .await
         .then_rows([account("bob", 1, 5, "lp")])
         .await;
 }
@@ -35,7 +33,7 @@ async fn told(test: impl Future<Output = ()> + Send + 'static) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_rows_are_told_with_the_line_of_the_test_and_the_difference() {
     let told = told(async {
-        let given = given(&model()).events("till-1", [sold("ann", "cd", 1), sold("bob", "lp", 5)]).await;
+        let given = given_model(&model()).events("till-1", [sold("ann", "cd", 1), sold("bob", "lp", 5)]);
         given.then_rows([account("ann", 1, 2, "cd"), account("bob", 1, 5, "lp")]).await;
     })
     .await;
@@ -47,14 +45,34 @@ async fn other_rows_are_told_with_the_line_of_the_test_and_the_difference() {
     assert_eq!(changed.collect::<Vec<_>>(), ["-     cents: 2,", "+     cents: 1,"], "{told}");
 }
 
+#[test]
+#[should_panic(expected = "a given event cannot be appended: ")]
+fn a_given_event_that_cannot_be_appended_ends_the_test() {
+    let _ = given_model(&model()).events("", [sold("ann", "cd", 1)]);
+}
+
+#[test]
+#[should_panic(expected = "\"tomorrow\" is no time; write it like 2026-11-27T09:00Z")]
+fn a_text_that_is_no_time_ends_the_test() {
+    let _ = given_model(&model()).at("tomorrow");
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_given_event_that_cannot_be_appended_is_told_with_the_line() {
-    let told = told(async {
-        given(&model()).events("", [sold("ann", "cd", 1)]).await;
+async fn an_expected_error_is_compared_with_the_one_of_the_event() {
+    given_model(&model()).events("till-1", [Till::Broken]).then_error("the till is broken").await;
+    let other = told(async {
+        given_model(&model()).events("till-1", [Till::Broken]).then_error("the till is open").await;
     })
     .await;
-    let place = format!("{}:{}:", file!(), line!() - 3);
-    assert!(told.starts_with(&place) && told.contains("cannot be appended"), "{place} {told}");
+    assert!(
+        other.ends_with("expected \"the till is open\", but the reason is \"the till is broken\""),
+        "{other}"
+    );
+    let none = told(async {
+        given_model(&model()).events("till-1", [left("ann")]).then_error("the till is broken").await;
+    })
+    .await;
+    assert!(none.ends_with("but every event can be applied"), "{none}");
 }
 
 /// A fold that is not deterministic: it counts its own calls.
@@ -76,10 +94,10 @@ impl TableProjection for Counting {
 #[tokio::test(flavor = "multi_thread")]
 #[should_panic(expected = "one by one")]
 async fn a_fold_that_is_not_deterministic_is_noticed() {
-    let model = ReadModel::builder("counting").unwrap().table(Counting(AtomicI64::new(0))).build().unwrap();
-    given(&model)
+    let model =
+        ReadModel::builder("counting").unwrap().projection(Counting(AtomicI64::new(0))).build().unwrap();
+    given_model(&model)
         .events("till-1", [sold("ann", "cd", 1)])
-        .await
         .then_rows([account("ann", 1, 0, "cd")])
         .await;
 }
@@ -107,14 +125,12 @@ impl TableProjection for LastSeen {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn given_events_were_recorded_when_the_test_says() {
-    let model = ReadModel::builder("last_seen").unwrap().table(LastSeen).build().unwrap();
-    given(&model)
+    let model = ReadModel::builder("last_seen").unwrap().projection(LastSeen).build().unwrap();
+    given_model(&model)
         .at(Timestamp::from_micros(1_000))
         .events("till-1", [sold("ann", "cd", 1), sold("bob", "cd", 1)])
-        .await
         .at(Timestamp::from_micros(2_000))
         .events("till-1", [sold("bob", "cd", 1)])
-        .await
         .then_rows([account("ann", 1, 1, "1000"), account("bob", 1, 1, "2000")])
         .await;
 }
@@ -149,10 +165,9 @@ impl TableProjection for Remembering {
 #[should_panic(expected = "delivered twice")]
 async fn a_fold_that_remembers_what_was_taken_back_is_noticed() {
     let projection = Remembering::default();
-    let model = ReadModel::builder("remembering").unwrap().table(projection).build().unwrap();
-    given(&model)
+    let model = ReadModel::builder("remembering").unwrap().projection(projection).build().unwrap();
+    given_model(&model)
         .events("till-1", [sold("ann", "cd", 1), sold("ann", "lp", 1)])
-        .await
         .then_rows([account("ann", 2, 2, "lp")])
         .await;
 }

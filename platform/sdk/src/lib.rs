@@ -51,8 +51,8 @@ pub mod event {
     pub use annals_event::{
         Append, Category, CodecError, Conflict, ContentType, CorrelationId, DecodeError, Event, EventBatch,
         EventBatchBuilder, EventId, EventRef, EventType, ExpectedVersion, Fingerprint, InvalidAppend,
-        InvalidName, InvalidToken, InvalidTraceParent, LogId, MarkName, MarkUpdate, Metadata, NewEvent,
-        Opening, Receipt, Recorded, RecordedEvent, RequestId, Requirement, Sequence, SequenceRange,
+        InvalidName, InvalidTime, InvalidToken, InvalidTraceParent, LogId, MarkName, MarkUpdate, Metadata,
+        NewEvent, Opening, Receipt, Recorded, RecordedEvent, RequestId, Requirement, Sequence, SequenceRange,
         StreamName, StreamWrite, Tag, TimeOutOfReach, Timestamp, Token, TraceContext, Version, decode, json,
         limits,
     };
@@ -95,16 +95,16 @@ pub mod reactor {
 pub mod projection {
     pub use annals_projection::{
         ApplyError, Catalog, Cells, Column, ColumnKind, ColumnType, Columns, Completeness, Cursor,
-        DatabaseError, Difference, EventError, FoldControl, FoldError, FoldOutcome, FoldStopped, FoldVersion,
-        GenerationEntry, GenerationError, GenerationId, GenerationState, GenerationStatus, Generations,
-        Inspection, InvalidCursor, InvalidIdentifier, KeyColumn, Lease, Live, ModelError, ModelName, OnError,
-        Origin, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, Page, Parameter, Parameters, PassedOver, Plan,
-        PlannedSnapshot, Projector, ProjectorError, ProjectorHandle, ProjectorOptions, Promotion,
-        QUERY_KEYS_MAX, QUERY_ROWS_MAX, QueryError, ReadModel, ReadModelBuilder, Reader, ReaderError,
-        Readers, Rollback, RowSample, SEQUENCE_COLUMN, SchemaHash, Select, SnapshotError, SnapshotFolder,
-        SnapshotManifest, SnapshotName, SnapshotPolicy, SqlProjection, SqlTable, SqlTransaction, Table,
-        TableError, TableKey, TableProjection, TableSchema, Tally, Until, Value, ValueError, WaitError, cell,
-        testing,
+        DatabaseError, Difference, EventError, Fold, FoldControl, FoldError, FoldOutcome, FoldStopped,
+        FoldVersion, GenerationEntry, GenerationError, GenerationId, GenerationState, GenerationStatus,
+        Generations, Inspection, InvalidCursor, InvalidIdentifier, KeyColumn, Lease, Live, Lookup,
+        ModelError, ModelName, OnError, Origin, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, Page, Parameter,
+        Parameters, PassedOver, Plan, PlannedSnapshot, Projector, ProjectorError, ProjectorHandle,
+        ProjectorOptions, Promotion, QUERY_KEYS_MAX, QUERY_ROWS_MAX, QueryError, ReadModel, ReadModelBuilder,
+        Reader, ReaderError, Readers, Rollback, RowSample, SEQUENCE_COLUMN, SchemaHash, Select,
+        SnapshotError, SnapshotFolder, SnapshotManifest, SnapshotName, SnapshotPolicy, SqlProjection,
+        SqlTable, SqlTransaction, Table, TableError, TableKey, TableProjection, TableSchema, Tally, Until,
+        Value, ValueError, WaitError, cell, testing,
     };
 }
 
@@ -147,8 +147,8 @@ pub mod prelude {
     pub use crate::aggregate::{Aggregate, Cause, ExecuteError, Repository};
     pub use crate::event::{Event, Recorded, Sequence, Version};
     pub use crate::projection::{
-        ApplyError, Catalog, Projector, ProjectorHandle, ProjectorOptions, ReadModel, SqlProjection, Table,
-        TableProjection,
+        ApplyError, Catalog, Fold, Lookup, Projector, ProjectorHandle, ProjectorOptions, ReadModel,
+        SqlProjection, Table,
     };
     pub use crate::reactor::{Reaction, Reactor};
     pub use crate::service::{Accepted, App, Caller, Problem, Service, WaitFor};

@@ -1,10 +1,10 @@
 //! Asks the same questions over and over, over HTTP, and checks every answer. As long as nothing is sold meanwhile,
 //! an answer that differs from the one before would be a mix, an empty table or a step back.
 
+use crate::orders::read_models::ReadModels;
 use crate::orders::read_models::customer_value::CustomerValue;
-use crate::orders::read_models::sales::SaleEvent;
 use crate::shop::Shop;
-use annals::event::{Event, EventType, Sequence};
+use annals::event::Sequence;
 use annals::store::{EventStore, Filter, ReadLog};
 use anyhow::{Context, Result, anyhow, bail};
 use reqwest::Client;
@@ -34,7 +34,8 @@ impl QueryLoop {
         let stop = CancellationToken::new();
         let (store, since) = (shop.store.events(), shop.store.events().head().await?.last);
         let questions = questions(shop).await?;
-        let asking = tokio::spawn(Asker { http, questions, store, since }.ask(stop.clone()));
+        let sales = ReadModels::new()?.customer_value.filter().clone();
+        let asking = tokio::spawn(Asker { http, questions, store, since, sales }.ask(stop.clone()));
         Ok(Self { stop, asking })
     }
 
@@ -60,6 +61,8 @@ struct Asker {
     store: Arc<dyn EventStore>,
     /// Where the log was before the first question.
     since: Sequence,
+    /// What changes the answers.
+    sales: Filter,
 }
 
 impl Asker {
@@ -69,7 +72,7 @@ impl Asker {
             for Question { url, expected } in &mut self.questions {
                 let answer: CustomerValue =
                     self.http.get(url.as_str()).send().await?.error_for_status()?.json().await?;
-                if answer != *expected && !sold(self.store.as_ref(), self.since).await? {
+                if answer != *expected && !sold(self.store.as_ref(), self.since, &self.sales).await? {
                     bail!(
                         "a query was answered wrongly during the replay: {answer:?} instead of {expected:?}"
                     );
@@ -83,10 +86,8 @@ impl Asker {
 }
 
 /// Whether anything was sold, or taken back, after this place.
-async fn sold(store: &dyn EventStore, since: Sequence) -> Result<bool> {
-    let event_types = SaleEvent::TYPES.iter().map(|(name, _)| EventType::new(name));
-    let filter = Filter { event_types: event_types.collect::<Result<_, _>>()?, ..Filter::all() };
-    let mut read = ReadLog::filtered(since.next(), filter);
+async fn sold(store: &dyn EventStore, since: Sequence, sales: &Filter) -> Result<bool> {
+    let mut read = ReadLog::filtered(since.next(), sales.clone());
     loop {
         let page = store.read_log(read.clone()).await?;
         if !page.events.is_empty() || page.is_last() {

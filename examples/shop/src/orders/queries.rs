@@ -126,10 +126,8 @@ impl Queries {
 
     /// The sales of a day.
     pub async fn sales(&self, day: &Day, token: Option<Token>) -> Result<Option<DaySales>, Problem> {
-        let sql = "SELECT day, orders, items, revenue_cents FROM daily_sales WHERE day = $1";
         let mut reader = self.reader(&self.daily_sales, token).await?;
-        let found = reader.values(sql, (day.clone(),)).await.map_err(problem)?;
-        Ok(found.into_iter().next().map(day_sales))
+        reader.get(day).await.map_err(problem)
     }
 
     /// All customers together.
@@ -192,12 +190,8 @@ impl Queries {
 
     /// Days that come after `after`.
     pub async fn days(&self, after: Option<Day>, limit: u32) -> Result<Page<DaySales>, Problem> {
-        let sql =
-            "SELECT day, orders, items, revenue_cents FROM daily_sales WHERE day > $1 ORDER BY day LIMIT $2";
         let mut reader = self.reader(&self.daily_sales, None).await?;
-        let after = after.map(String::from).unwrap_or_default();
-        let found = reader.values(sql, (after, limit + 1)).await.map_err(problem)?;
-        Ok(Page::of(found.into_iter().map(day_sales).collect(), limit))
+        Page::read(&mut reader, after, limit).await
     }
 
     async fn reader(&self, model: &ProjectorHandle, token: Option<Token>) -> Result<Reader, Problem> {
@@ -212,10 +206,6 @@ impl Queries {
     async fn never_given(&self, token: Token) -> bool {
         probe(&*self.store).await.is_ok_and(|head| !token.is_covered_by(head.last))
     }
-}
-
-fn day_sales((day, orders, items, revenue_cents): (Day, i64, i64, Cents)) -> DaySales {
-    DaySales { day, orders, items, revenue_cents }
 }
 
 fn problem(error: ReaderError) -> Problem {

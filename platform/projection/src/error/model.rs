@@ -14,6 +14,17 @@ pub enum ModelError {
     /// Two projections have a table of one name.
     #[error("table {0:?} appears twice in the read model; give each projection its own tables")]
     RepeatedTable(String),
+    /// Two lookups have one name.
+    #[error(
+        "lookup {0:?} is made twice in the read model; make it once and pass it to each fold that asks it"
+    )]
+    RepeatedLookup(String),
+    /// A fold without handlers.
+    #[error("the fold of table {0:?} has no handler; add one for each event type that changes its rows")]
+    NoHandler(String),
+    /// A lookup that no event fills.
+    #[error("lookup {0:?} remembers nothing; say with `remember` which events have its keys and values")]
+    NothingRemembered(String),
     /// A table without a key.
     #[error("table {0:?} has no key column; mark at least one, so that an event can find its row")]
     NoKey(String),
@@ -65,6 +76,6 @@ pub enum ModelError {
         reason: String,
     },
     /// Nothing to fold.
-    #[error("the read model has no projection; add one with `table` or `sql`")]
+    #[error("the read model has no projection; add one with `table`, `projection` or `sql`")]
     Empty,
 }

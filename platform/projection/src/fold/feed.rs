@@ -173,18 +173,20 @@ struct Decoder {
 }
 
 impl Decoder {
-    /// The decoded batch; when an event cannot be decoded, the batch of those before it and then the error.
+    /// The decoded batch; when events cannot be decoded, the batch of those before the first of them and then its error.
     async fn decode(&self, events: Vec<EventBatch>, span: Span) -> Vec<Result<DecodedBatch, FoldError>> {
-        let (error, events) = match self.with_chain(events, span).await {
-            Ok(Ok(batch)) => return vec![Ok(batch)],
-            Ok(Err(failed)) => failed,
-            Err(error) => return vec![Err(error.into())],
-        };
-        let before = Span { through: error.sequence.previous().max(span.after), ..span };
-        match self.with_chain(cut(&events, error.sequence), before).await {
-            Ok(Ok(batch)) => vec![Ok(batch), Err(error.into())],
-            Ok(Err((earlier, _))) => vec![Err(earlier.into())],
-            Err(error) => vec![Err(error.into())],
+        let (mut events, mut span, mut failed) = (events, span, None);
+        loop {
+            match self.with_chain(events, span).await {
+                Ok(Ok(batch)) => return [Ok(batch)].into_iter().chain(failed.map(Err)).collect(),
+                // One table may fail at an event after the one that another table fails at.
+                Ok(Err((error, all))) => {
+                    span.through = error.sequence.previous().max(span.after);
+                    events = cut(&all, error.sequence);
+                    failed = Some(error.into());
+                }
+                Err(error) => return vec![Err(error.into())],
+            }
         }
     }
 

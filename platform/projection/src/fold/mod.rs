@@ -1,4 +1,4 @@
-//! Folding the log into a generation. `feed` reads and decodes ahead, `writer` holds the right to write, and `steps` passes one
+//! Folding the log into a generation. `feed` reads and decodes ahead, `writer` holds the right to write, and `folding` passes one
 //! batch at a time from the feed to the writer, for the projector and for candidates alike.
 //!
 //! A batch is written as a whole or not at all. An event that cannot be applied ends the fold with the checkpoint right
@@ -6,10 +6,10 @@
 
 mod batch;
 mod feed;
-mod steps;
+mod folding;
 mod writer;
 
 pub(crate) use batch::DecodedBatch;
 pub(crate) use feed::{Feed, FeedOptions};
-pub(crate) use steps::{Fold, Step};
+pub(crate) use folding::{Folding, Step};
 pub(crate) use writer::{GenerationWriter, Unclaimed};

@@ -6,7 +6,7 @@ use crate::{
     crash_point::{crash_point, is_planted},
     generation::{check_log, raise_epoch, read_status},
     sqlite::{End, begin_write, end_write, open_writer},
-    unit::{UnitWriter, Write},
+    unit::{Lookups, UnitWriter, Write},
 };
 use annals_event::Sequence;
 use annals_store::{EventStore, ReadError, SeenLog};
@@ -28,6 +28,7 @@ pub(crate) struct GenerationWriter {
     model: ReadModel,
     connection: SqliteConnection,
     units: Vec<Box<dyn UnitWriter>>,
+    lookups: Lookups,
     status: GenerationStatus,
     /// A transaction may be open, or its end unknown: the connection is opened anew before the next.
     unsettled: bool,
@@ -80,6 +81,7 @@ impl<'a> Unclaimed<'a> {
             model: model.clone(),
             connection: self.connection,
             units: model.units().iter().map(|unit| unit.clone().writer()).collect(),
+            lookups: Lookups::default(),
             status: GenerationStatus { epoch, ..found },
             unsettled: false,
         })
@@ -119,7 +121,7 @@ impl GenerationWriter {
         }
         if self.unsettled {
             // Also when the call before was dropped halfway.
-            self.units.iter_mut().for_each(|unit| unit.reset());
+            self.reset();
             self.connection = open_writer(&self.path).await?;
         }
         self.unsettled = true;
@@ -132,7 +134,7 @@ impl GenerationWriter {
                 Ok(rows)
             }
             Err(error) => {
-                self.units.iter_mut().for_each(|unit| unit.reset());
+                self.reset();
                 self.unsettled = end_write(&mut self.connection, End::Rollback).await.is_err();
                 Err(error)
             }
@@ -154,9 +156,15 @@ impl GenerationWriter {
     pub(crate) async fn apply_in_vain(&mut self, batch: &DecodedBatch, run: Run) -> Result<(), FoldError> {
         begin_write(&mut self.connection).await?;
         let folded = self.fold(batch, run).await;
-        self.units.iter_mut().for_each(|unit| unit.reset());
+        self.reset();
         end_write(&mut self.connection, End::Rollback).await?;
         folded.map(|_| ())
+    }
+
+    /// What is remembered of the rows may be wrong.
+    fn reset(&mut self) {
+        self.units.iter_mut().for_each(|unit| unit.reset());
+        self.lookups.reset();
     }
 
     /// Folds a batch into the rows, within a transaction; says how many rows were written.
@@ -164,7 +172,8 @@ impl GenerationWriter {
         let mut rows = 0;
         for (unit, work) in self.units.iter_mut().zip(&batch.work) {
             let consumer = self.model.name().as_str();
-            let mut write = Write { connection: &mut self.connection, consumer, run };
+            let mut write =
+                Write { connection: &mut self.connection, lookups: &mut self.lookups, consumer, run };
             rows += unit.apply(work, &mut write).await?;
         }
         Ok(rows)

@@ -1,7 +1,7 @@
 use super::Generations;
 use crate::{
     FoldError, GenerationError, GenerationId, GenerationStatus,
-    fold::{Fold, GenerationWriter, Step, Unclaimed},
+    fold::{Folding, GenerationWriter, Step, Unclaimed},
 };
 use annals_event::Sequence;
 use annals_telemetry::Run;
@@ -101,7 +101,7 @@ impl Generations {
         until: Sequence,
         control: &FoldControl,
     ) -> Result<FoldStopped, FoldError> {
-        let mut fold = Fold::start(&self.model, &self.store, writer, Run::Replay, until);
+        let mut fold = Folding::start(&self.model, &self.store, writer, Run::Replay, until);
         loop {
             match fold.step(writer, &control.cancel).await? {
                 Step::Folded { .. } => control.progress.iter().for_each(|progress| progress(writer.status())),

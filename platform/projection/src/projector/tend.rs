@@ -3,7 +3,7 @@
 use super::{progress::Board, snapshots::SnapshotTaker};
 use crate::{
     GenerationError, GenerationId, GenerationStatus, ModelName, ProjectorOptions,
-    fold::{Fold, GenerationWriter, Step},
+    fold::{Folding, GenerationWriter, Step},
 };
 use annals_event::Sequence;
 use annals_store::Backoff;
@@ -42,7 +42,7 @@ impl Tender {
         };
         loop {
             let ProjectorOptions { model, store, .. } = &self.options;
-            let mut fold = Fold::start(model, store, &writer, Run::Live, Sequence::MAX);
+            let mut fold = Folding::start(model, store, &writer, Run::Live, Sequence::MAX);
             loop {
                 match fold.step(&mut writer, &cancel).await {
                     Ok(Step::Folded { head }) => {

@@ -3,16 +3,20 @@
 //! Two steps that run at the same time on different threads: *decoding* needs no database, *writing* needs no
 //! payload. A [`Unit`] is one projection; it decodes. A [`UnitWriter`] belongs to one generation; it writes.
 
+mod closures;
+mod fold;
+mod lookup;
 mod sql;
-mod table;
 mod try_out;
 
+pub use fold::Fold;
+pub use lookup::Lookup;
+pub(crate) use lookup::Lookups;
 pub(crate) use sql::SqlUnit;
-pub(crate) use table::TableUnit;
 pub(crate) use try_out::try_out;
 
 use crate::error::{EventError, FoldError, ModelError};
-use annals_event::{Event, EventBatch, Recorded};
+use annals_event::{Event, EventBatch, EventRef, Recorded};
 use annals_telemetry::Run;
 use async_trait::async_trait;
 use futures::FutureExt;
@@ -22,6 +26,9 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
+
+/// How many rows of a table are remembered between batches.
+const ROWS_REMEMBERED_MAX: usize = 65_536;
 
 /// A projection's own form of a batch's events.
 pub(crate) type Decoded = Box<dyn Any + Send + Sync>;
@@ -37,6 +44,10 @@ pub(crate) struct TableDefinition {
 pub(crate) trait Unit: Send + Sync + 'static {
     fn tables(&self) -> Result<Vec<TableDefinition>, ModelError>;
     fn event_types(&self) -> Vec<&'static str>;
+    /// The lookups that it asks. They are units of the model themselves, and write each batch before it does.
+    fn lookups(&self) -> Vec<Arc<dyn Unit>> {
+        Vec::new()
+    }
     fn decode(&self, events: &[EventBatch]) -> Result<Decoded, EventError>;
     /// A writer for one generation.
     fn writer(self: Arc<Self>) -> Box<dyn UnitWriter>;
@@ -45,6 +56,7 @@ pub(crate) trait Unit: Send + Sync + 'static {
 /// The open transaction that a batch is written in.
 pub(crate) struct Write<'a> {
     pub(crate) connection: &'a mut SqliteConnection,
+    pub(crate) lookups: &'a mut Lookups,
     /// The read model's name, for spans.
     pub(crate) consumer: &'a str,
     pub(crate) run: Run,
@@ -59,21 +71,17 @@ pub(crate) trait UnitWriter: Send {
     fn reset(&mut self);
 }
 
-/// The events of `batches` that `E` knows, decoded.
-fn decode_known<E: Event>(batches: &[EventBatch]) -> Result<Vec<Recorded<E>>, EventError> {
-    let mut known = Vec::with_capacity(batches.iter().map(EventBatch::len).sum());
-    for event in batches.iter().flat_map(EventBatch::iter) {
-        if !E::knows(event.event_type()) {
-            continue;
-        }
-        let decoded = annals_event::decode::<E>(&event);
-        let decoded = decoded.map_err(|error| EventError::of_ref(&event, error.to_string()))?;
-        if let Some(decoded) = decoded {
-            let recorded = Recorded::new(&event, decoded);
-            known.push(recorded.map_err(|e| EventError::of_ref(&event, e.to_string()))?);
-        }
-    }
-    Ok(known)
+/// The event, if `E` knows its type.
+fn decode_known<E: Event>(event: &EventRef<'_>) -> Result<Option<Recorded<E>>, EventError> {
+    let decoded = annals_event::decode::<E>(event);
+    let decoded = decoded.map_err(|error| EventError::of_ref(event, error.to_string()))?;
+    let recorded = decoded.map(|decoded| Recorded::new(event, decoded)).transpose();
+    recorded.map_err(|error| EventError::of_ref(event, error.to_string()))
+}
+
+/// How many events there are.
+fn count(batches: &[EventBatch]) -> usize {
+    batches.iter().map(EventBatch::len).sum()
 }
 
 /// Runs code of a projection's author. A panic in it becomes what is wrong with the event, as an error would: the rest

@@ -1,4 +1,4 @@
-use super::{Decoded, TableDefinition, Unit, UnitWriter, Write, decode_known, guarded_async};
+use super::{Decoded, TableDefinition, Unit, UnitWriter, Write, count, decode_known, guarded_async};
 use crate::{
     ApplyError, SqlProjection, SqlTransaction,
     error::{EventError, FoldError, ModelError},
@@ -30,7 +30,11 @@ impl<P: SqlProjection> Unit for SqlUnit<P> {
     }
 
     fn decode(&self, events: &[EventBatch]) -> Result<Decoded, EventError> {
-        Ok(Box::new(decode_known::<P::Event>(events)?))
+        let mut known = Vec::with_capacity(count(events));
+        for event in events.iter().flat_map(EventBatch::iter) {
+            known.extend(decode_known::<P::Event>(&event)?);
+        }
+        Ok(Box::new(known))
     }
 
     fn writer(self: Arc<Self>) -> Box<dyn UnitWriter> {

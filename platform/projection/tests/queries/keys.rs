@@ -47,7 +47,7 @@ macro_rules! keyed {
         )+
 
         pub fn with_all(model: ReadModelBuilder) -> ReadModelBuilder {
-            model$(.table(Keyed::<$row>::default()))+.table(Pairs)
+            model$(.projection(Keyed::<$row>::default()))+.projection(Pairs)
         }
 
         /// Reads each table in pages and by its keys.

@@ -176,7 +176,13 @@ pub fn model() -> ReadModel {
 }
 
 pub fn model_with(fold_version: u32, accounts: Accounts) -> ReadModel {
-    ReadModel::builder("till").unwrap().fold_version(fold_version).table(accounts).sql(Items).build().unwrap()
+    ReadModel::builder("till")
+        .unwrap()
+        .fold_version(fold_version)
+        .projection(accounts)
+        .sql(Items)
+        .build()
+        .unwrap()
 }
 
 pub fn sold(customer: &str, item: &str, cents: i64) -> Till {
@@ -200,13 +206,17 @@ pub fn sales(count: usize, customers: usize) -> Vec<Till> {
 }
 
 pub async fn append(store: &dyn EventStore, events: &[Till]) -> Sequence {
+    append_to(store, "till-1", events).await
+}
+
+pub async fn append_to<E: Event>(store: &dyn EventStore, stream: &str, events: &[E]) -> Sequence {
     let mut head = Sequence::ZERO;
     for chunk in events.chunks(5_000) {
-        let new = |event: &Till| NewEvent {
+        let new = |event: &E| NewEvent {
             id: EventId::generate(),
             ..NewEvent::json(EventType::new(event.event_type()).unwrap(), event.encode().unwrap())
         };
-        let stream = StreamName::new("till-1").unwrap();
+        let stream = StreamName::new(stream).unwrap();
         let append = Append::to(stream, ExpectedVersion::Any, chunk.iter().map(new).collect());
         head = store.append(append).await.unwrap().head;
     }

@@ -181,7 +181,7 @@ pub fn model() -> ReadModel {
 
 pub fn model_of(name: &str, fold_version: u32, fold: Fold) -> ReadModel {
     let builder = ReadModel::builder(name).unwrap().fold_version(fold_version);
-    builder.table(Customers(fold)).sql(Days(fold)).build().unwrap()
+    builder.projection(Customers(fold)).sql(Days(fold)).build().unwrap()
 }
 
 /// Every row, with the sequence numbers that they carry.

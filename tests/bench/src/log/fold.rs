@@ -79,20 +79,12 @@ struct Rarity {
     total: i64,
 }
 
-struct Rarities;
-
-impl TableProjection for Rarities {
-    type Event = Rare;
-    type Row = Rarity;
-
-    fn keys(&self, event: &Recorded<Rare>) -> Vec<String> {
-        vec![event.stream.id().to_owned()]
-    }
-    fn fold(&self, row: &mut Option<Rarity>, key: &String, event: &Recorded<Rare>) -> Result<(), ApplyError> {
-        let Rare { n } = event.event;
-        row.get_or_insert_with(|| Rarity { stream: key.clone(), total: 0 }).total += n;
-        Ok(())
-    }
+fn rarities() -> Fold<Rarity> {
+    Fold::<Rarity>::new().upsert(
+        |e: &Recorded<Rare>| e.stream.id().to_owned(),
+        |e| Rarity { stream: e.stream.id().to_owned(), total: 0 },
+        |row, e| row.total += e.n,
+    )
 }
 
 /// Folds the wanted events of the log in `folder`.
@@ -102,7 +94,7 @@ pub(crate) async fn fold_and_tell(folder: &Path) -> Result<()> {
     let log = LogStore::open(folder, annals_store_log::Options::default()).await?;
     let store: Arc<dyn EventStore> = Arc::new(log.clone());
     let head = store.head().await?.last;
-    let model = ReadModel::builder("rarities")?.fold_version(1).table(Rarities).build()?;
+    let model = ReadModel::builder("rarities")?.fold_version(1).table(rarities()).build()?;
     let catalog = Catalog::open(temporary.path()).await?;
     let projector = Projector::open(ProjectorOptions::new(catalog, model, store)).await?;
     let (handle, stop) = (projector.handle(), CancellationToken::new());

@@ -3,14 +3,13 @@
 //! An order counts from when it is placed. One whose payment is refused is taken back; a refund takes back the
 //! revenue alone. The days of the first and last purchase stay as they were, whatever became of the orders.
 
-use super::sales::SaleEvent;
 use crate::day::Day;
 use crate::ids::CustomerId;
 use crate::money::Cents;
-use crate::orders::events::OrderPlaced;
+use crate::orders::events::{OrderPlaced, OrderRefunded, OrderRefused};
 use annals::Table;
 use annals::event::Recorded;
-use annals::projection::{ApplyError, TableProjection};
+use annals::projection::Fold;
 use serde::{Deserialize, Serialize};
 
 /// A row of `customer_value`.
@@ -34,40 +33,15 @@ pub struct CustomerValue {
 }
 
 /// Folds orders into customers' values.
-#[derive(Clone, Copy, Debug)]
-pub struct CustomerValues;
-
-impl TableProjection for CustomerValues {
-    type Event = SaleEvent;
-    type Row = CustomerValue;
-
-    fn keys(&self, event: &Recorded<SaleEvent>) -> Vec<CustomerId> {
-        let customer = match &event.event {
-            SaleEvent::Placed(placement) => &placement.customer_id,
-            SaleEvent::Refused(refused) => &refused.placed.customer_id,
-            SaleEvent::Refunded(refund) => &refund.customer_id,
-        };
-        vec![customer.clone()]
-    }
-
-    fn fold(
-        &self,
-        row: &mut Option<CustomerValue>,
-        key: &CustomerId,
-        event: &Recorded<SaleEvent>,
-    ) -> Result<(), ApplyError> {
-        if let SaleEvent::Placed(placement) = &event.event {
-            row.get_or_insert_with(|| CustomerValue::new(placement)).add(placement);
-            return Ok(());
-        }
-        let row = row.as_mut().ok_or_else(|| ApplyError::new(format!("customer {key} never ordered")))?;
-        match &event.event {
-            SaleEvent::Placed(_) => {}
-            SaleEvent::Refused(refused) => row.take_back(&refused.placed),
-            SaleEvent::Refunded(refund) => row.earn(-refund.amount_cents.get()),
-        }
-        Ok(())
-    }
+pub fn customer_values() -> Fold<CustomerValue> {
+    Fold::<CustomerValue>::new()
+        .upsert(
+            |e: &Recorded<OrderPlaced>| e.customer_id.clone(),
+            |e| CustomerValue::new(e),
+            |row, e| row.add(e),
+        )
+        .update(|e: &Recorded<OrderRefused>| e.placed.customer_id.clone(), |row, e| row.take_back(&e.placed))
+        .update(|e: &Recorded<OrderRefunded>| e.customer_id.clone(), |row, e| row.earn(-e.amount_cents.get()))
 }
 
 impl CustomerValue {
@@ -99,5 +73,54 @@ impl CustomerValue {
 
     fn earn(&mut self, cents: i64) {
         self.revenue_cents = Cents::new(self.revenue_cents.get() + cents);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use annals::projection::testing::given_rows;
+
+    fn placed(order: &str, day: &str, items: u32) -> OrderPlaced {
+        OrderPlaced {
+            order_id: order.parse().unwrap(),
+            customer_id: "0007".parse().unwrap(),
+            ordered_on: day.parse().unwrap(),
+            items,
+            total_cents: Cents::new(i64::from(items) * 1_000),
+        }
+    }
+
+    fn value(orders: i64, items: i64, cents: i64) -> CustomerValue {
+        CustomerValue {
+            customer_id: "0007".parse().unwrap(),
+            orders,
+            items,
+            revenue_cents: Cents::new(cents),
+            first_purchase: "1997-01-02".parse().unwrap(),
+            last_purchase: "1997-03-04".parse().unwrap(),
+        }
+    }
+
+    #[tokio::test]
+    async fn refused_orders_are_taken_back_and_refunds_take_the_revenue_alone() {
+        let refused = OrderRefused { placed: placed("o-2", "1997-01-02", 1), reason: "no funds".into() };
+        let refunded = OrderRefunded {
+            order_id: "o-1".parse().unwrap(),
+            customer_id: "0007".parse().unwrap(),
+            ordered_on: "1997-03-04".parse().unwrap(),
+            amount_cents: Cents::new(2_000),
+        };
+        given_rows(customer_values())
+            .event("order-o-1", placed("o-1", "1997-03-04", 2))
+            .event("order-o-2", placed("o-2", "1997-01-02", 1))
+            .then([value(2, 3, 3_000)])
+            .await
+            .event("order-o-2", refused)
+            .event("order-o-1", refunded)
+            .then([value(1, 2, 0)])
+            .await;
     }
 }

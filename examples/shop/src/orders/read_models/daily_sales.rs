@@ -1,38 +1,22 @@
-//! A row a day: how much was sold of the orders placed on it. Written with plain SQL, as a report that somebody
-//! else may query with plain SQL.
+//! A row a day: how much was sold of the orders placed on it.
+//!
+//! An order counts from when it is placed. One whose payment is refused is taken back; a refund takes back the
+//! revenue alone.
 
-use super::sales::SaleEvent;
 use crate::day::Day;
 use crate::money::Cents;
-use crate::orders::events::OrderPlaced;
+use crate::orders::events::{OrderPlaced, OrderRefunded, OrderRefused};
+use annals::Table;
 use annals::event::Recorded;
-use annals::projection::{ApplyError, SqlProjection, SqlTable, SqlTransaction};
-use async_trait::async_trait;
+use annals::projection::Fold;
 use serde::Serialize;
 
-const DAILY_SALES: SqlTable = SqlTable {
-    name: "daily_sales",
-    ddl: "CREATE TABLE daily_sales (
-        day             TEXT    NOT NULL PRIMARY KEY,
-        orders          INTEGER NOT NULL,
-        items           INTEGER NOT NULL,
-        revenue_cents   INTEGER NOT NULL,
-        annals_sequence INTEGER NOT NULL
-    )",
-};
-
-const ADD: &str = "INSERT INTO daily_sales (day, orders, items, revenue_cents, annals_sequence)
-    VALUES (?1, ?2, ?3, ?4, ?5)
-    ON CONFLICT (day) DO UPDATE SET
-        orders = orders + ?2,
-        items = items + ?3,
-        revenue_cents = revenue_cents + ?4,
-        annals_sequence = ?5";
-
 /// A row of `daily_sales`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Table)]
+#[table(name = "daily_sales")]
 pub struct DaySales {
     /// The day.
+    #[table(key)]
     pub day: Day,
     /// How many orders.
     pub orders: i64,
@@ -43,62 +27,29 @@ pub struct DaySales {
 }
 
 /// Folds orders into the sales of their days.
-#[derive(Clone, Copy, Debug)]
-pub struct DailySales;
-
-/// What an event changes about a day.
-struct Change<'e> {
-    day: &'e Day,
-    orders: i64,
-    items: i64,
-    revenue_cents: i64,
+pub fn daily_sales() -> Fold<DaySales> {
+    Fold::<DaySales>::new()
+        .upsert(
+            |e: &Recorded<OrderPlaced>| e.ordered_on.clone(),
+            |e| DaySales::new(&e.ordered_on),
+            |day, e| day.add(e, 1),
+        )
+        .update(|e: &Recorded<OrderRefused>| e.placed.ordered_on.clone(), |day, e| day.add(&e.placed, -1))
+        .update(|e: &Recorded<OrderRefunded>| e.ordered_on.clone(), |day, e| day.earn(-e.amount_cents.get()))
 }
 
-#[async_trait]
-impl SqlProjection for DailySales {
-    type Event = SaleEvent;
-
-    fn tables(&self) -> Vec<SqlTable> {
-        vec![DAILY_SALES]
+impl DaySales {
+    fn new(day: &Day) -> Self {
+        Self { day: day.clone(), orders: 0, items: 0, revenue_cents: Cents::ZERO }
     }
 
-    async fn apply(
-        &self,
-        event: &Recorded<SaleEvent>,
-        transaction: &mut SqlTransaction<'_>,
-    ) -> Result<(), ApplyError> {
-        let change = change(&event.event);
-        let sequence = i64::try_from(event.sequence.get()).map_err(ApplyError::new)?;
-        sqlx::query(ADD)
-            .bind(change.day.as_str())
-            .bind(change.orders)
-            .bind(change.items)
-            .bind(change.revenue_cents)
-            .bind(sequence)
-            .execute(transaction.connection())
-            .await?;
-        Ok(())
+    fn add(&mut self, placement: &OrderPlaced, orders: i64) {
+        self.orders += orders;
+        self.items += orders * i64::from(placement.items);
+        self.earn(orders * placement.total_cents.get());
     }
-}
 
-fn change(event: &SaleEvent) -> Change<'_> {
-    match event {
-        SaleEvent::Placed(placement) => Change::of(placement, 1),
-        SaleEvent::Refused(refused) => Change::of(&refused.placed, -1),
-        SaleEvent::Refunded(refund) => {
-            let revenue_cents = -refund.amount_cents.get();
-            Change { day: &refund.ordered_on, orders: 0, items: 0, revenue_cents }
-        }
-    }
-}
-
-impl<'e> Change<'e> {
-    fn of(placement: &'e OrderPlaced, orders: i64) -> Self {
-        Self {
-            day: &placement.ordered_on,
-            orders,
-            items: orders * i64::from(placement.items),
-            revenue_cents: orders * placement.total_cents.get(),
-        }
+    fn earn(&mut self, cents: i64) {
+        self.revenue_cents = Cents::new(self.revenue_cents.get() + cents);
     }
 }

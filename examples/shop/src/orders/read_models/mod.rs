@@ -3,7 +3,6 @@
 pub mod customer_value;
 pub mod daily_sales;
 pub mod order_summary;
-pub mod sales;
 
 use super::queries::Queries;
 use crate::tasks::Tasks;
@@ -39,12 +38,12 @@ impl ReadModels {
     pub fn new() -> Result<Self, ModelError> {
         Ok(Self {
             order_summary: ReadModel::builder("order_summary")?
-                .table(order_summary::OrderSummaries)
+                .table(order_summary::order_summaries())
                 .build()?,
             customer_value: ReadModel::builder(CUSTOMER_VALUE)?
-                .table(customer_value::CustomerValues)
+                .table(customer_value::customer_values())
                 .build()?,
-            daily_sales: ReadModel::builder("daily_sales")?.sql(daily_sales::DailySales).build()?,
+            daily_sales: ReadModel::builder("daily_sales")?.table(daily_sales::daily_sales()).build()?,
         })
     }
 }

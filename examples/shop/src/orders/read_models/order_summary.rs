@@ -3,11 +3,13 @@
 use crate::day::Day;
 use crate::ids::{CustomerId, OrderId};
 use crate::money::Cents;
-use crate::orders::events::{OrderEvent, OrderPlaced};
+use crate::orders::events::{
+    OrderDelivered, OrderPaid, OrderPlaced, OrderRefunded, OrderRefused, OrderShipped,
+};
 use crate::orders::status::{ParcelStatus, PaymentStatus};
 use annals::Table;
 use annals::event::Recorded;
-use annals::projection::{ApplyError, TableProjection};
+use annals::projection::Fold;
 use serde::Serialize;
 
 /// A row of `order_summary`.
@@ -33,38 +35,18 @@ pub struct OrderSummary {
 }
 
 /// Folds orders into their summaries.
-#[derive(Clone, Copy, Debug)]
-pub struct OrderSummaries;
-
-impl TableProjection for OrderSummaries {
-    type Event = OrderEvent;
-    type Row = OrderSummary;
-
-    fn keys(&self, event: &Recorded<OrderEvent>) -> Vec<OrderId> {
-        vec![event.event.order_id().clone()]
-    }
-
-    fn fold(
-        &self,
-        row: &mut Option<OrderSummary>,
-        key: &OrderId,
-        event: &Recorded<OrderEvent>,
-    ) -> Result<(), ApplyError> {
-        if let OrderEvent::Placed(placement) = &event.event {
-            *row = Some(placed(placement));
-            return Ok(());
-        }
-        let row = row.as_mut().ok_or_else(|| ApplyError::new(format!("order {key} was never placed")))?;
-        match &event.event {
-            OrderEvent::Placed(_) => {}
-            OrderEvent::Paid(_) => row.payment = PaymentStatus::Paid,
-            OrderEvent::PaymentRefused(_) => row.payment = PaymentStatus::Refused,
-            OrderEvent::Refunded(_) => row.payment = PaymentStatus::Refunded,
-            OrderEvent::Shipped(_) => row.parcel = ParcelStatus::Shipped,
-            OrderEvent::Delivered(_) => row.parcel = ParcelStatus::Delivered,
-        }
-        Ok(())
-    }
+pub fn order_summaries() -> Fold<OrderSummary> {
+    use {ParcelStatus as Parcel, PaymentStatus as Payment};
+    Fold::<OrderSummary>::new()
+        .create(|e: &Recorded<OrderPlaced>| e.order_id.clone(), |e| placed(e))
+        .update(|e: &Recorded<OrderPaid>| e.order_id.clone(), |row, _| row.payment = Payment::Paid)
+        .update(
+            |e: &Recorded<OrderRefused>| e.placed.order_id.clone(),
+            |row, _| row.payment = Payment::Refused,
+        )
+        .update(|e: &Recorded<OrderRefunded>| e.order_id.clone(), |row, _| row.payment = Payment::Refunded)
+        .update(|e: &Recorded<OrderShipped>| e.order_id.clone(), |row, _| row.parcel = Parcel::Shipped)
+        .update(|e: &Recorded<OrderDelivered>| e.order_id.clone(), |row, _| row.parcel = Parcel::Delivered)
 }
 
 fn placed(placement: &OrderPlaced) -> OrderSummary {

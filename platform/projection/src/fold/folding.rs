@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// A fold of a generation, batch by batch, from the writer's checkpoint on.
-pub(crate) struct Fold {
+pub(crate) struct Folding {
     model: ReadModel,
     store: Arc<dyn EventStore>,
     run: Run,
@@ -30,7 +30,7 @@ pub(crate) enum Step {
     Cancelled,
 }
 
-impl Fold {
+impl Folding {
     /// Begins to read for `writer`, up to `until`; `Sequence::MAX`: all that comes.
     pub(crate) fn start(
         model: &ReadModel,
@@ -79,12 +79,16 @@ impl Fold {
         }
     }
 
-    /// Writes the batch, or what of it comes before an event that cannot be applied.
+    /// Writes the batch, or what of it comes before the first event that cannot be applied.
     async fn write(&self, writer: &mut GenerationWriter, batch: &DecodedBatch) -> Result<(), FoldError> {
-        let Err(error) = writer.apply_traced(batch, self.run).await else { return Ok(()) };
-        if let FoldError::Event(event) = &error {
+        let Err(mut error) = writer.apply_traced(batch, self.run).await else { return Ok(()) };
+        // One table may fail at an event after the one that another table fails at.
+        while let FoldError::Event(event) = &error {
             let before = batch.before(&self.model, &*self.store, event.sequence).await?;
-            writer.apply(&before, self.run).await?;
+            match writer.apply(&before, self.run).await {
+                Ok(_) => break,
+                Err(earlier) => error = earlier,
+            }
         }
         Err(error)
     }

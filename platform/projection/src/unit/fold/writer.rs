@@ -1,0 +1,162 @@
+//! Writes what a fold does: load the touched rows in one query, fold in memory, write back in bulk.
+//!
+//! Rows are cached from batch to batch, so that a rebuild with few keys reads each row once. The cache is right as long as
+//! this writer is the only one, which the epoch guarantees. After a batch that was not committed the cache is emptied.
+
+use super::{
+    step::Step,
+    work::{Answers, Work},
+};
+use crate::{
+    error::FoldError,
+    sqlite::{TableStatements, read_cells},
+    table::{SEQUENCE_COLUMN, Table, TableError, cell, key_cells, key_text},
+    unit::{Decoded, ROWS_REMEMBERED_MAX, UnitWriter, Write},
+    value::Value,
+};
+use annals_event::Sequence;
+use async_trait::async_trait;
+use sqlx::SqliteConnection;
+use std::collections::HashMap;
+use tracing::Span;
+
+/// A row in memory.
+struct Slot<R> {
+    row: Option<R>,
+    /// The event that last changed it; `None`: it is as the database has it.
+    changed_by: Option<Sequence>,
+}
+
+pub(super) struct RowWriter<R: Table> {
+    statements: TableStatements,
+    rows: HashMap<R::Key, Slot<R>>,
+}
+
+#[async_trait]
+impl<R: Table> UnitWriter for RowWriter<R> {
+    async fn apply(&mut self, decoded: &Decoded, write: &mut Write<'_>) -> Result<usize, FoldError> {
+        let Some(work) = decoded.downcast_ref::<Work<R>>() else {
+            return Ok(0);
+        };
+        if self.rows.len() > ROWS_REMEMBERED_MAX {
+            self.rows.clear();
+        }
+        let answers = work.answers(write).await?;
+        self.load(work, &answers, write.connection).await?;
+        let changed = self.fold(work, &answers, write)?;
+        self.store(&changed, work, write.connection).await?;
+        Ok(changed.len())
+    }
+
+    fn reset(&mut self) {
+        self.rows.clear();
+    }
+}
+
+impl<R: Table> RowWriter<R> {
+    pub(super) fn new() -> Self {
+        Self { statements: TableStatements::new(&R::SCHEMA), rows: HashMap::new() }
+    }
+
+    /// Reads the rows that the events touch and that are not remembered.
+    async fn load(
+        &mut self,
+        work: &Work<R>,
+        answers: &Answers<R::Key>,
+        connection: &mut SqliteConnection,
+    ) -> Result<(), FoldError> {
+        let mut wanted = Vec::new();
+        for step in work.steps() {
+            let Some(key) = answers.key(step) else { continue };
+            if self.rows.contains_key(key) {
+                continue;
+            }
+            wanted.push(key_cells(key).map_err(|error| work.unfit(step.sequence, &error.to_string()))?);
+            self.rows.insert(key.clone(), Slot { row: None, changed_by: None });
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        for row in self.statements.select(connection, wanted).await? {
+            let row = read_row::<R>(&row)?;
+            self.rows.insert(row.key(), Slot { row: Some(row), changed_by: None });
+        }
+        Ok(())
+    }
+
+    /// Lets every event change its rows; says which rows are other ones now.
+    fn fold<'w>(
+        &mut self,
+        work: &'w Work<R>,
+        answers: &'w Answers<R::Key>,
+        write: &Write<'_>,
+    ) -> Result<Vec<&'w R::Key>, FoldError> {
+        let mut changed = Vec::new();
+        let mut handled = Sequence::ZERO;
+        let mut span = Span::none().entered();
+        for step in work.steps() {
+            let (Some(key), Some(column)) = (answers.key(step), work.column(step)) else { continue };
+            if step.sequence != handled {
+                drop(span);
+                handled = step.sequence;
+                span = column.span(step, write.consumer, write.run).entered();
+            }
+            if self.change(work, step, key)? {
+                changed.push(key);
+            }
+        }
+        drop(span);
+        Ok(changed)
+    }
+
+    /// Lets one event change one row; says whether the batch had left it as it was until now.
+    fn change(&mut self, work: &Work<R>, step: &Step<R::Key>, key: &R::Key) -> Result<bool, FoldError> {
+        let (Some(slot), Some(column)) = (self.rows.get_mut(key), work.column(step)) else {
+            return Ok(false);
+        };
+        let before = slot.row.clone();
+        column.change(step, &mut slot.row, key)?;
+        if let Some(row) = slot.row.as_ref().filter(|row| row.key() != *key) {
+            let (is, was) = (key_text::<R>(&row.key()), key_text::<R>(key));
+            let reason =
+                format!("the fold makes {is} of {was}; a row keeps its key: delete it and create the other");
+            return Err(work.unfit(step.sequence, &reason));
+        }
+        Ok(slot.row != before && slot.changed_by.replace(step.sequence).is_none())
+    }
+
+    /// Writes the changed rows.
+    async fn store(
+        &mut self,
+        changed: &[&R::Key],
+        work: &Work<R>,
+        connection: &mut SqliteConnection,
+    ) -> Result<(), FoldError> {
+        let (mut upserts, mut deletes) = (Vec::new(), Vec::new());
+        for key in changed {
+            let Some(slot) = self.rows.get_mut(*key) else { continue };
+            let Some(sequence) = slot.changed_by.take() else { continue };
+            let misfit = |error: TableError| work.unfit(sequence, &error.to_string());
+            match &slot.row {
+                Some(row) => upserts.push(cells(row, sequence).map_err(misfit)?),
+                None => deletes.push(key_cells(*key).map_err(misfit)?),
+            }
+        }
+        self.statements.upsert(connection, upserts).await?;
+        self.statements.delete(connection, deletes).await?;
+        Ok(())
+    }
+}
+
+/// A row's cells and its sequence number.
+fn cells<R: Table>(row: &R, sequence: Sequence) -> Result<Vec<Value>, TableError> {
+    let mut cells = row.to_values()?;
+    cells.push(cell(SEQUENCE_COLUMN, &sequence)?);
+    Ok(cells)
+}
+
+/// The row that a query by the schema's columns found.
+fn read_row<R: Table>(row: &sqlx::sqlite::SqliteRow) -> Result<R, sqlx::Error> {
+    let cells = read_cells(row, R::SCHEMA.columns.len())?;
+    R::from_values(cells).map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}

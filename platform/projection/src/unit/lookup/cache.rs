@@ -1,0 +1,138 @@
+//! What the lookups of a generation have, as far as it is in memory.
+
+use super::{Columns, text};
+use crate::{
+    error::FoldError,
+    sqlite::{TableStatements, read_cells},
+    table::{Cells, SEQUENCE_COLUMN, TableError, TableKey, cell, key_cells},
+    unit::ROWS_REMEMBERED_MAX,
+    value::Value,
+};
+use annals_event::Sequence;
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use std::{any::Any, collections::HashMap};
+
+/// The lookups that a generation's writer has asked, by name. What is taken out and not put back is read anew.
+#[derive(Default)]
+pub(crate) struct Lookups(HashMap<&'static str, Box<dyn Any + Send>>);
+
+/// One lookup.
+pub(super) struct Cache<K, V> {
+    name: &'static str,
+    statements: TableStatements,
+    known: HashMap<K, Known<V>>,
+}
+
+struct Known<V> {
+    value: V,
+    /// The event that made it known; `Sequence::ZERO`: one of an earlier batch.
+    since: Sequence,
+}
+
+impl Lookups {
+    pub(super) fn take<K: TableKey, V: TableKey>(&mut self, name: &'static str) -> Box<Cache<K, V>> {
+        let cache = self.0.remove(name).and_then(|cache| cache.downcast().ok());
+        cache.unwrap_or_else(|| Box::new(Cache::new(name)))
+    }
+
+    pub(super) fn put<K: TableKey, V: TableKey>(&mut self, cache: Box<Cache<K, V>>) {
+        self.0.insert(cache.name, cache);
+    }
+
+    /// The transaction was not committed: what is remembered may be wrong.
+    pub(crate) fn reset(&mut self) {
+        self.0.clear();
+    }
+}
+
+impl<K: TableKey, V: TableKey> Cache<K, V> {
+    fn new(name: &'static str) -> Self {
+        let statements = TableStatements::new(&Columns::<K, V>::schema(name));
+        Self { name, statements, known: HashMap::new() }
+    }
+
+    /// Makes room, between two batches.
+    pub(super) fn make_room(&mut self) {
+        if self.known.len() > ROWS_REMEMBERED_MAX {
+            self.known.clear();
+        }
+    }
+
+    /// Reads those of these keys that are not in memory; says which key cannot be a column's value.
+    pub(super) async fn load<'k>(
+        &mut self,
+        keys: impl Iterator<Item = (Sequence, &'k K)>,
+        connection: &mut SqliteConnection,
+    ) -> Result<Result<(), (Sequence, TableError)>, FoldError> {
+        let mut wanted = HashMap::new();
+        for (sequence, key) in keys {
+            if self.known.contains_key(key) || wanted.contains_key(key) {
+                continue;
+            }
+            match key_cells(key) {
+                Ok(cells) => wanted.insert(key, cells),
+                Err(error) => return Ok(Err((sequence, error))),
+            };
+        }
+        if wanted.is_empty() {
+            return Ok(Ok(()));
+        }
+        let wanted = wanted.into_values().collect();
+        for row in self.statements.select(connection, wanted).await? {
+            let (key, value) = read_pair(&row)?;
+            self.known.insert(key, Known { value, since: Sequence::ZERO });
+        }
+        Ok(Ok(()))
+    }
+
+    /// What an event at `sequence` is answered.
+    pub(super) fn get(&self, key: &K, sequence: Sequence) -> Result<V, String> {
+        match self.known.get(key).filter(|known| known.since <= sequence) {
+            Some(known) => Ok(known.value.clone()),
+            None => Err(format!("lookup {:?} has nothing for {}", self.name, text(key))),
+        }
+    }
+
+    /// Remembers a pair of the event at `sequence`; says whether it is new.
+    pub(super) fn remember(&mut self, key: &K, value: &V, since: Sequence) -> Result<bool, String> {
+        match self.known.get(key) {
+            None => {
+                self.known.insert(key.clone(), Known { value: value.clone(), since });
+                Ok(true)
+            }
+            Some(known) if known.value == *value => Ok(false),
+            Some(known) => Err(format!(
+                "lookup {:?} has {} for {} and keeps it; the event says {}",
+                self.name,
+                text(&known.value),
+                text(key),
+                text(value)
+            )),
+        }
+    }
+
+    /// Writes these rows.
+    pub(super) async fn store(
+        &self,
+        rows: Vec<Vec<Value>>,
+        connection: &mut SqliteConnection,
+    ) -> Result<(), FoldError> {
+        Ok(self.statements.upsert(connection, rows).await?)
+    }
+}
+
+/// The cells of a pair and of the event that it is from.
+pub(super) fn pair_cells<K: TableKey, V: TableKey>(
+    key: &K,
+    value: &V,
+    sequence: Sequence,
+) -> Result<Vec<Value>, TableError> {
+    let sequence = cell(SEQUENCE_COLUMN, &sequence)?;
+    Ok(key_cells(key)?.into_iter().chain(key_cells(value)?).chain([sequence]).collect())
+}
+
+fn read_pair<K: TableKey, V: TableKey>(row: &SqliteRow) -> Result<(K, V), sqlx::Error> {
+    let mut cells = Cells::new(read_cells(row, Columns::<K, V>::ALL.len())?);
+    let mut pair = || Ok((K::take(&mut cells)?, V::take(&mut cells)?));
+    pair().map_err(|error: TableError| sqlx::Error::Decode(Box::new(error)))
+}
