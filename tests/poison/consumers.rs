@@ -123,11 +123,11 @@ impl TableProjection for Counting {
 }
 
 fn sql_model<const C: usize>() -> ReadModel {
-    ReadModel::builder(SLOTS[C]).unwrap().sql(Seen::<C>).build().unwrap()
+    ReadModel::named(SLOTS[C]).sql(Seen::<C>).build().unwrap()
 }
 
 fn table_model() -> ReadModel {
-    ReadModel::builder(SLOTS[TABLE_PROJECTOR]).unwrap().projection(Counting).build().unwrap()
+    ReadModel::named(SLOTS[TABLE_PROJECTOR]).projection(Counting).build().unwrap()
 }
 
 /// What happens to a [`Counter`].

@@ -164,7 +164,7 @@ async fn customer(
 /// The service: what it is made of.
 pub async fn build(service: Service) -> Result<Service, BuildError> {
     let customer_value =
-        ReadModel::builder("customer_value")?.fold_version(1).table(customer_values()).build()?;
+        ReadModel::named("customer_value").fold_version(1).table(customer_values()).build()?;
     let routes = Router::new().route("/orders/{id}", post(place)).route("/customers/{id}", get(customer));
     Ok(service.read_model(customer_value).reactor(FollowPayments, Start::Beginning).routes(routes))
 }

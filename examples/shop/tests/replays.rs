@@ -94,7 +94,7 @@ async fn a_wrong_fold_shows_in_the_comparison_as_exactly_the_wrong_rows() {
     let folder = tempfile::tempdir().unwrap();
     let shop = fed(folder.path()).await;
     let right = shop.get(&format!("/customers/{WRONGED}")).await.assert_ok()["orders"].as_i64().unwrap();
-    let wrong = ReadModel::builder("customer_value").unwrap().fold_version(2).table(wrong()).build().unwrap();
+    let wrong = ReadModel::named("customer_value").fold_version(2).table(wrong()).build().unwrap();
     let catalog = Catalog::open(folder.path().join("read-models")).await.unwrap();
     let generations = Generations::new(catalog, wrong, shop.shop.store.events());
     let candidate = GenerationId::generate();

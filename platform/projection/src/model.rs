@@ -72,14 +72,14 @@ struct Inner {
 }
 
 impl ReadModel {
-    /// Begins a read model of this name.
-    pub fn builder(name: impl Into<String>) -> Result<ReadModelBuilder, ModelError> {
-        Ok(ReadModelBuilder {
-            name: ModelName::new(name)?,
+    /// Begins a read model of this name, which [`build`](ReadModelBuilder::build) checks.
+    pub fn named(name: impl Into<String>) -> ReadModelBuilder {
+        ReadModelBuilder {
+            name: name.into(),
             fold_version: FoldVersion::new(1),
             units: Vec::new(),
             lookups: Vec::new(),
-        })
+        }
     }
 
     /// Its name.
@@ -122,7 +122,7 @@ impl fmt::Debug for ReadModel {
 /// A read model that is being put together.
 #[must_use]
 pub struct ReadModelBuilder {
-    name: ModelName,
+    name: String,
     fold_version: FoldVersion,
     units: Vec<Arc<dyn Unit>>,
     /// Those that the units ask.
@@ -160,6 +160,7 @@ impl ReadModelBuilder {
 
     /// The read model.
     pub fn build(mut self) -> Result<ReadModel, ModelError> {
+        let name = ModelName::new(std::mem::take(&mut self.name))?;
         if self.units.is_empty() {
             return Err(ModelError::Empty);
         }
@@ -171,7 +172,7 @@ impl ReadModelBuilder {
         Ok(ReadModel(Arc::new(Inner {
             schema_hash: schema_hash(&tables),
             filter_hash: filter_hash(&filter),
-            name: self.name,
+            name,
             fold_version: self.fold_version,
             filter,
             tables,

@@ -176,7 +176,7 @@ async fn handlers_of_one_event_run_in_order_whatever_rust_type_they_take() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_read_model_has_several_tables_and_reads_what_its_handlers_take() {
-    let model = ReadModel::builder("bank").unwrap().table(accounts()).table(notes()).build().unwrap();
+    let model = ReadModel::named("bank").table(accounts()).table(notes()).build().unwrap();
     let types: Vec<&str> = model.filter().event_types.iter().map(EventType::as_str).collect();
     assert_eq!(types, ["account.closed", "account.opened", "interest.paid", "money.moved"]);
     assert!(model.filter().categories.is_empty(), "of any service's streams");
@@ -191,7 +191,7 @@ async fn one_read_model_has_several_tables_and_reads_what_its_handlers_take() {
 
 #[test]
 fn a_fold_without_handlers_is_refused() {
-    let built = ReadModel::builder("bank").unwrap().table(Fold::<Account>::new()).build();
+    let built = ReadModel::named("bank").table(Fold::<Account>::new()).build();
     assert_eq!(built.unwrap_err(), ModelError::NoHandler("account".to_owned()));
 }
 
@@ -246,7 +246,7 @@ async fn the_earlier_event_at_which_a_table_fails_is_named_all_before_is_folded(
     for decoding in [true, false] {
         let world = World::new();
         let (accounts, notes) = failing("a7", decoding);
-        let model = ReadModel::builder("bank").unwrap().table(accounts).table(notes).build().unwrap();
+        let model = ReadModel::named("bank").table(accounts).table(notes).build().unwrap();
         let events: Vec<Opened> = (0..10).map(|at| opened(&format!("a{at}"), at)).collect();
         append_to(&world.store, "account-a", &events).await;
         let running = world.start(&model).await;

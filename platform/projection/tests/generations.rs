@@ -296,7 +296,7 @@ async fn a_discarded_generation_is_unusable_and_its_file_outlives_it_by_a_grace(
 #[tokio::test(flavor = "multi_thread")]
 async fn two_read_models_in_one_folder_do_not_see_each_other() {
     let world = World::new();
-    let (first, second) = (model(), annals_projection::ReadModel::builder("../till").unwrap());
+    let (first, second) = (model(), annals_projection::ReadModel::named("../till"));
     let second = second.projection(Accounts::default()).build().unwrap();
     let head = append(&world.store, &sales(100, 9)).await;
     let (one, two) = (world.start(&first).await, world.start(&second).await);

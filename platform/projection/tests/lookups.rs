@@ -107,7 +107,7 @@ fn ratings(rating_of: &Lookup<String, (String, u32)>) -> Fold<Rating> {
 }
 
 fn model_of(customer_of: &Lookup<String, String>) -> ReadModel {
-    ReadModel::builder("customers").unwrap().table(customers(customer_of)).build().unwrap()
+    ReadModel::named("customers").table(customers(customer_of)).build().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,7 +168,7 @@ async fn two_folds_ask_one_lookup_which_is_one_table() {
         |e: &Recorded<Withdrawn>| e.order.clone(),
         |row, customer, _| *row = Some(Loss { customer: customer.clone() }),
     );
-    let model = ReadModel::builder("customers").unwrap();
+    let model = ReadModel::named("customers");
     let model = model.table(customers(&customer_of)).table(losses).build().unwrap();
     given_model(&model)
         .events("order-1", [placed("o1", "ann"), placed("o2", "bob")])
@@ -181,15 +181,15 @@ async fn two_folds_ask_one_lookup_which_is_one_table() {
 
 #[test]
 fn a_lookup_that_is_made_twice_or_remembers_nothing_is_refused_by_name() {
-    let model = ReadModel::builder("customers").unwrap().table(customers(&customer_of()));
+    let model = ReadModel::named("customers").table(customers(&customer_of()));
     let twice = model
         .table(Fold::<Loss>::new().delete_via(&customer_of(), |e: &Recorded<Withdrawn>| e.order.clone()));
     assert_eq!(twice.build().unwrap_err(), ModelError::RepeatedLookup("customer_of_order".to_owned()));
     let empty = Lookup::<String, String>::named("nothing");
-    let empty = ReadModel::builder("customers").unwrap().table(customers(&empty)).build();
+    let empty = ReadModel::named("customers").table(customers(&empty)).build();
     assert_eq!(empty.unwrap_err(), ModelError::NothingRemembered("nothing".to_owned()));
     let clash = Lookup::<String, String>::named("customer").remember(|_: &Recorded<Placed>| None);
-    let clash = ReadModel::builder("customers").unwrap().table(customers(&clash)).build();
+    let clash = ReadModel::named("customers").table(customers(&clash)).build();
     assert_eq!(clash.unwrap_err(), ModelError::RepeatedTable("customer".to_owned()));
 }
 
@@ -205,8 +205,7 @@ async fn a_lookup_is_in_the_schema_and_in_the_comparison_of_generations() {
     let running = world.start(&model_of(&customer_of())).await;
     let head = append_to(&world.store, "order-1", &[placed("o1", "ann"), placed("o2", "bob")]).await;
     running.handle.wait_for(head, PATIENCE).await.unwrap();
-    let model =
-        ReadModel::builder("customers").unwrap().fold_version(2).table(customers(&wrong)).build().unwrap();
+    let model = ReadModel::named("customers").fold_version(2).table(customers(&wrong)).build().unwrap();
     let generations = world.generations(&model).await;
     let id = GenerationId::generate();
     generations.create(id, Origin::Empty).await.unwrap();

@@ -25,7 +25,7 @@ impl SqlProjection for With {
 }
 
 fn build(ddl: &'static str) -> Result<ReadModel, ModelError> {
-    ReadModel::builder("till").unwrap().projection(Accounts::default()).sql(With(ddl)).build()
+    ReadModel::named("till").projection(Accounts::default()).sql(With(ddl)).build()
 }
 
 #[test]

@@ -72,7 +72,7 @@ impl SqlProjection for PanickingSql {
 }
 
 fn panicking(place: Place) -> ReadModel {
-    let builder = ReadModel::builder("till").unwrap();
+    let builder = ReadModel::named("till");
     builder.projection(PanickingTable(place)).sql(PanickingSql(place)).build().unwrap()
 }
 

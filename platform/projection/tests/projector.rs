@@ -183,7 +183,7 @@ async fn a_reader_cannot_write_and_knows_its_tables() {
     drop(reader);
     running.stop().await;
 
-    let others = ReadModel::builder("others").unwrap().sql(support::Items).build().unwrap();
+    let others = ReadModel::named("others").sql(support::Items).build().unwrap();
     let running = world.start(&others).await;
     let mut reader = running.handle.wait_for(token, PATIENCE).await.unwrap();
     let unknown = reader.get::<Account>(&"c1".to_owned()).await;

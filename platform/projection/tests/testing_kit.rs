@@ -94,8 +94,7 @@ impl TableProjection for Counting {
 #[tokio::test(flavor = "multi_thread")]
 #[should_panic(expected = "one by one")]
 async fn a_fold_that_is_not_deterministic_is_noticed() {
-    let model =
-        ReadModel::builder("counting").unwrap().projection(Counting(AtomicI64::new(0))).build().unwrap();
+    let model = ReadModel::named("counting").projection(Counting(AtomicI64::new(0))).build().unwrap();
     given_model(&model)
         .events("till-1", [sold("ann", "cd", 1)])
         .then_rows([account("ann", 1, 0, "cd")])
@@ -125,7 +124,7 @@ impl TableProjection for LastSeen {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn given_events_were_recorded_when_the_test_says() {
-    let model = ReadModel::builder("last_seen").unwrap().projection(LastSeen).build().unwrap();
+    let model = ReadModel::named("last_seen").projection(LastSeen).build().unwrap();
     given_model(&model)
         .at(Timestamp::from_micros(1_000))
         .events("till-1", [sold("ann", "cd", 1), sold("bob", "cd", 1)])
@@ -165,7 +164,7 @@ impl TableProjection for Remembering {
 #[should_panic(expected = "delivered twice")]
 async fn a_fold_that_remembers_what_was_taken_back_is_noticed() {
     let projection = Remembering::default();
-    let model = ReadModel::builder("remembering").unwrap().projection(projection).build().unwrap();
+    let model = ReadModel::named("remembering").projection(projection).build().unwrap();
     given_model(&model)
         .events("till-1", [sold("ann", "cd", 1), sold("ann", "lp", 1)])
         .then_rows([account("ann", 2, 2, "lp")])

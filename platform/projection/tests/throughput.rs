@@ -28,7 +28,7 @@ const EVENTS: usize = 500_000;
 const EVENTS_AT_HEAD: usize = 5_000;
 
 fn accounts() -> ReadModel {
-    ReadModel::builder("till").unwrap().projection(Accounts::default()).build().unwrap()
+    ReadModel::named("till").projection(Accounts::default()).build().unwrap()
 }
 
 async fn log() -> (TempDir, Arc<dyn EventStore>) {
@@ -39,7 +39,7 @@ async fn log() -> (TempDir, Arc<dyn EventStore>) {
 
 async fn rebuild(customers: usize) {
     let world = World::new();
-    let model = ReadModel::builder("till").unwrap().projection(Accounts::default()).build().unwrap();
+    let model = ReadModel::named("till").projection(Accounts::default()).build().unwrap();
     append(&world.store, &sales(EVENTS, customers)).await;
     let generations = world.generations(&model).await;
     let id = GenerationId::generate();

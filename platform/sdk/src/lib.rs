@@ -5,7 +5,7 @@
 //! under one name and adds nothing of its own.
 //!
 //! ```
-//! use annals::prelude::*;
+//! use annals::{prelude::*, testing::given};
 //!
 //! #[derive(Debug, PartialEq, Event)]
 //! #[event(type = "counter.raised", version = 1)]
@@ -91,7 +91,7 @@ pub mod reactor {
     };
 }
 
-/// Read models: rows folded from events.
+/// The parts that read models are made of.
 pub mod projection {
     pub use annals_projection::{
         ApplyError, Catalog, Cells, Column, ColumnKind, ColumnType, Columns, Completeness, Cursor,
@@ -105,6 +105,15 @@ pub mod projection {
         SnapshotError, SnapshotFolder, SnapshotManifest, SnapshotName, SnapshotPolicy, SqlProjection,
         SqlTable, SqlTransaction, Table, TableError, TableKey, TableProjection, TableSchema, Tally, Until,
         Value, ValueError, WaitError, cell, testing,
+    };
+}
+
+/// Read models: tables folded from events, and questions to them.
+pub mod read_model {
+    pub use annals_projection::{
+        ApplyError, Catalog, ColumnKind, ColumnType, Cursor, Fold, KeyColumn, Lookup, ModelError, OnError,
+        Page, Projector, ProjectorHandle, ProjectorOptions, QueryError, ReadModel, Reader, ReaderError,
+        Select, SnapshotPolicy, SqlProjection, SqlTable, Table, TableProjection, Value, ValueError,
     };
 }
 
@@ -141,20 +150,21 @@ pub mod telemetry {
     };
 }
 
+/// Tests of a service's parts: given events, when a command comes, then other events, rows or commands. All of it goes through
+/// the stored form; a whole service is tested with [`TestService`](service::TestService).
+pub mod testing {
+    pub use annals_aggregate::testing::{given, given_subjects, golden};
+    pub use annals_projection::testing::{given_model, given_rows};
+    pub use annals_reactor::testing::given_reactor;
+}
+
 /// What nearly every service needs.
 pub mod prelude {
-    pub use crate::aggregate::testing::given;
-    pub use crate::aggregate::{Aggregate, Cause, ExecuteError, Repository};
-    pub use crate::event::{Event, Recorded, Sequence, Version};
-    pub use crate::projection::{
-        ApplyError, Catalog, Fold, Lookup, Projector, ProjectorHandle, ProjectorOptions, ReadModel,
-        SqlProjection, Table,
-    };
+    pub use crate::aggregate::{Aggregate, Cause};
+    pub use crate::event::{Event, Recorded, Sequence, Timestamp};
     pub use crate::reactor::{Reaction, Reactor};
+    pub use crate::read_model::{ApplyError, Fold, ReadModel, Table};
     pub use crate::service::{Accepted, App, Caller, Problem, Service, WaitFor};
-    pub use crate::store::EventStore;
-    // How anything that runs is told to stop.
-    pub use tokio_util::sync::CancellationToken;
     // The derives have the same names as the traits.
     pub use annals_derive::{Event, Table};
 }

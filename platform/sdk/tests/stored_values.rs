@@ -1,10 +1,10 @@
 //! What `execute` accepts is loaded unchanged; what could not be read back is refused.
 #![allow(clippy::unwrap_used, clippy::cast_precision_loss, reason = "tests")]
 
-use annals::aggregate::Executed;
-use annals::event::{Append, EventType, ExpectedVersion, NewEvent, RequestId, StreamName};
+use annals::aggregate::{ExecuteError, Executed, Repository};
+use annals::event::{Append, EventType, ExpectedVersion, NewEvent, RequestId, StreamName, Version};
 use annals::prelude::*;
-use annals::store::{AppendError, GappedStore};
+use annals::store::{AppendError, EventStore as _, GappedStore};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::{convert::Infallible, sync::Arc};

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use std::{borrow::Cow, error::Error};
+use std::{borrow::Cow, error::Error, fmt};
 
 /// How long a client is asked to wait before it repeats a request that failed for now, in seconds.
 const RETRY_AFTER_SECONDS: &str = "1";
@@ -109,6 +109,14 @@ fn words(status: StatusCode) -> (&'static str, &'static str) {
         other => ("about:blank", other.canonical_reason().unwrap_or("Refused")),
     }
 }
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.title, self.detail)
+    }
+}
+
+impl Error for Problem {}
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {

@@ -54,7 +54,7 @@ pub struct Given<S> {
 #[must_use = "say what happens with `events`, and then what the rows should be"]
 #[track_caller]
 pub fn given_rows<R: Table>(fold: Fold<R>) -> Given<R> {
-    let model = ReadModel::builder(R::SCHEMA.name).and_then(|model| model.table(fold).build());
+    let model = ReadModel::named(R::SCHEMA.name).table(fold).build();
     match model {
         Ok(model) => Given::of(model),
         Err(error) => panic!("the fold cannot be part of a read model: {error}"),

@@ -152,7 +152,7 @@ pub struct Shelf {
 impl Shelf {
     pub async fn with(things: impl IntoIterator<Item = Thing>) -> Self {
         let world = World::new();
-        let model = keys::with_all(ReadModel::builder("shelf").unwrap().projection(Things)).build().unwrap();
+        let model = keys::with_all(ReadModel::named("shelf").projection(Things)).build().unwrap();
         let running = world.start(&model).await;
         let shelf = Self { world, running };
         shelf.put(things).await;

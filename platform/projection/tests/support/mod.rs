@@ -176,13 +176,7 @@ pub fn model() -> ReadModel {
 }
 
 pub fn model_with(fold_version: u32, accounts: Accounts) -> ReadModel {
-    ReadModel::builder("till")
-        .unwrap()
-        .fold_version(fold_version)
-        .projection(accounts)
-        .sql(Items)
-        .build()
-        .unwrap()
+    ReadModel::named("till").fold_version(fold_version).projection(accounts).sql(Items).build().unwrap()
 }
 
 pub fn sold(customer: &str, item: &str, cents: i64) -> Till {

@@ -180,7 +180,7 @@ pub fn model() -> ReadModel {
 }
 
 pub fn model_of(name: &str, fold_version: u32, fold: Fold) -> ReadModel {
-    let builder = ReadModel::builder(name).unwrap().fold_version(fold_version);
+    let builder = ReadModel::named(name).fold_version(fold_version);
     builder.projection(Customers(fold)).sql(Days(fold)).build().unwrap()
 }
 

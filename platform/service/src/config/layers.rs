@@ -14,6 +14,8 @@ use toml::Value;
 
 /// The file that is read when none is named, if it is there.
 const FILE: &str = "annals.toml";
+/// A free port of this machine.
+const ANY_PORT: &str = "127.0.0.1:0";
 /// Variables with a name of ours that are no keys.
 const NO_KEYS: [&str; 3] = ["ANNALS_CONFIG", "ANNALS_SPANS", "ANNALS_GOLDEN"];
 /// How the variables end that Kubernetes sets for a service whose name begins with `annals`.
@@ -70,6 +72,15 @@ impl fmt::Debug for Leaves {
 }
 
 impl Leaves {
+    /// A data folder and a free port: all that a service within a program needs.
+    pub(super) fn of_folder(data: &Path) -> Self {
+        let data = data.to_string_lossy().into_owned();
+        let leaf = |(key, value): (&str, String)| {
+            (key.to_owned(), Leaf { written: Written::Text(value), origin: Origin::Default })
+        };
+        Self([("data", data), ("listen", ANY_PORT.to_owned())].map(leaf).into())
+    }
+
     pub(super) fn get(&self, key: &str) -> Option<&Leaf> {
         self.0.get(key)
     }

@@ -36,7 +36,13 @@ use error::nearest;
 use layers::{Given, Leaves, gather};
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
-use std::{collections::BTreeSet, env, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    env,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// The configuration of a service. Its text is the effective one: each key, its value and where it is from, without secrets.
 #[derive(Clone, Debug)]
@@ -80,6 +86,11 @@ impl Config {
         let mut leaves = Leaves::default();
         leaves.add_toml(text, "annals.toml")?;
         Self::from_leaves("", leaves, Wanted::Serve)
+    }
+
+    /// The defaults with this data folder and a free port, without file, environment and flags: for a service within a program.
+    pub fn in_folder(name: &str, data: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        Self::from_leaves(name, Leaves::of_folder(data.as_ref()), Wanted::Serve)
     }
 
     fn of(name: &str, given: Given) -> Result<Self, ConfigError> {

@@ -151,7 +151,7 @@ struct Folding {
 impl Folding {
     /// Starts folding, and waits until the first 20 events are folded.
     async fn start(folder: &TempDir, client: GrpcStore) -> Self {
-        let model = ReadModel::builder("counted").unwrap().sql(Counted).build().unwrap();
+        let model = ReadModel::named("counted").sql(Counted).build().unwrap();
         let catalog = Catalog::open(folder.path().join("views")).await.unwrap();
         let options = ProjectorOptions::new(catalog, model, Arc::new(client));
         let (projector, cancel) = (Projector::open(options).await.unwrap(), CancellationToken::new());

@@ -3,7 +3,9 @@
 use super::load::Load;
 use crate::{measure::lossy, report::Report};
 use annals::prelude::*;
+use annals::read_model::{Catalog, Projector, ProjectorOptions};
 use annals_event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
+use annals_store::EventStore;
 use annals_store_log::LogStore;
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use tokio_util::sync::CancellationToken;
 
 /// What is folded.
 pub(crate) struct Sizes {
@@ -94,7 +97,7 @@ pub(crate) async fn fold_and_tell(folder: &Path) -> Result<()> {
     let log = LogStore::open(folder, annals_store_log::Options::default()).await?;
     let store: Arc<dyn EventStore> = Arc::new(log.clone());
     let head = store.head().await?.last;
-    let model = ReadModel::builder("rarities")?.fold_version(1).table(rarities()).build()?;
+    let model = ReadModel::named("rarities").fold_version(1).table(rarities()).build()?;
     let catalog = Catalog::open(temporary.path()).await?;
     let projector = Projector::open(ProjectorOptions::new(catalog, model, store)).await?;
     let (handle, stop) = (projector.handle(), CancellationToken::new());

@@ -37,13 +37,13 @@ impl ReadModels {
     /// The read models as this program folds them.
     pub fn new() -> Result<Self, ModelError> {
         Ok(Self {
-            order_summary: ReadModel::builder("order_summary")?
+            order_summary: ReadModel::named("order_summary")
                 .table(order_summary::order_summaries())
                 .build()?,
-            customer_value: ReadModel::builder(CUSTOMER_VALUE)?
+            customer_value: ReadModel::named(CUSTOMER_VALUE)
                 .table(customer_value::customer_values())
                 .build()?,
-            daily_sales: ReadModel::builder("daily_sales")?.table(daily_sales::daily_sales()).build()?,
+            daily_sales: ReadModel::named("daily_sales").table(daily_sales::daily_sales()).build()?,
         })
     }
 }
