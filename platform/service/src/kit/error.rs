@@ -52,9 +52,6 @@ pub enum ServiceError {
         /// Why.
         reason: String,
     },
-    /// The program was told to stop before it served.
-    #[error("stopped before it served")]
-    Stopped,
     /// The system does not let the program hear signals.
     #[error("cannot hear signals: {0}")]
     Signals(std::io::Error),
@@ -78,9 +75,7 @@ impl ServiceError {
             Self::Folder(error) => error.exit(),
             Self::Store(error) => error.exit(),
             Self::StoreAway(_) | Self::Catalog(_) | Self::ReadModel { .. } => Exit::Store,
-            Self::Build(_) | Self::Ended { .. } | Self::Close(_) | Self::Stopped | Self::Signals(_) => {
-                Exit::PartEnded
-            }
+            Self::Build(_) | Self::Ended { .. } | Self::Close(_) | Self::Signals(_) => Exit::PartEnded,
         }
     }
 }

@@ -12,6 +12,7 @@ mod caller;
 mod clock;
 mod consumer;
 mod error;
+mod gate;
 mod parts;
 mod platform;
 mod refusals;

@@ -8,7 +8,6 @@ use crate::{
     admin,
     health::{Condition, ConsumerKind, Health},
     metrics::Metrics,
-    store::OpenStore,
 };
 use axum::{Router, routing::get};
 use tokio_util::sync::CancellationToken;
@@ -31,10 +30,8 @@ pub(super) fn routes(app: &App, health: &Health, metrics: Option<&Metrics>) -> R
     Router::new().nest("/_annals/v1", v1.merge(told.clone())).merge(told)
 }
 
-/// The health of a service whose store is open and whose parts were started.
-pub(super) fn health(app: &App, store: &OpenStore, parts: Parts, leaving: CancellationToken) -> Health {
-    let health = Health::new();
-    health.opened(store);
+/// Tells `health` of the parts of a service, which were started.
+pub(super) fn tell(health: &Health, app: &App, parts: Parts, leaving: CancellationToken) {
     for consumer in app.consumers() {
         let watched = consumer.clone();
         health.consumer(consumer.kind, &consumer.name, move || watched.state());
@@ -57,5 +54,4 @@ pub(super) fn health(app: &App, store: &OpenStore, parts: Parts, leaving: Cancel
         let parts = parts.filter_map(|(name, state)| Some((reason(&name, state)?, name)));
         parts.map(|(reason, name)| (name, Condition::Degraded(reason))).collect()
     });
-    health
 }

@@ -90,8 +90,9 @@ async fn serve<B>(config: Config, build: B, ending: &Ending) -> Result<(), Servi
 where
     B: AsyncFnOnce(Service) -> Result<Service, BuildError>,
 {
-    let started = ending.start(start(config, build, ending.clone())).await;
-    let mut running = started.unwrap_or(Err(ServiceError::Stopped))?;
+    // Told to stop before it served, it has nothing to end.
+    let Some(started) = ending.start(start(config, build, ending.clone())).await else { return Ok(()) };
+    let mut running = started?;
     // For whoever started this and asked for port 0. A closed standard output is no reason not to serve.
     let _ = writeln!(io::stdout(), "listening on http://{}", running.address());
     tokio::select! {

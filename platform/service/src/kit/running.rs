@@ -2,7 +2,8 @@
 //!
 //! What always holds:
 //!
-//! * The address is taken before anything else: a service that cannot have it makes no folder.
+//! * The address is taken before anything else: a service that cannot have it makes no folder. From then on `/health` is answered,
+//!   also while a store that is served elsewhere is waited for.
 //! * The end has one order: not ready, and requests go on for as long as the service drains; no more connections, requests under
 //!   way end; reactors, read models, replays and tasks end; the store is closed. What takes too long is cut off, and what comes
 //!   after it is done all the same.
@@ -12,6 +13,7 @@ use super::{
     app::App,
     clock::Clock,
     error::ServiceError,
+    gate::Gate,
     parts, platform,
     service::Service,
     supervise::{BuildError, Parts, Supervisor},
@@ -20,6 +22,7 @@ use crate::{
     DataFolder, Ending, HttpServer,
     config::{Config, ReadModelConfig},
     finish,
+    health::Health,
     metrics::Metrics,
     store::{self, OpenStore},
 };
@@ -29,7 +32,7 @@ use std::{future::pending, net::SocketAddr};
 use tokio_util::task::AbortOnDropHandle;
 
 /// Where to look instead of a path that is not there.
-const HINT: &str = "GET /_annals/v1 lists what the platform answers";
+pub(super) const HINT: &str = "GET /_annals/v1 lists what the platform answers";
 /// How many snapshots of a read model are kept: a replay begins with the nearest one below.
 const SNAPSHOTS_KEPT: usize = 64;
 
@@ -85,9 +88,14 @@ where
     if let Err(error) = folder.tell_address(address) {
         tracing::warn!(%error, "the data folder does not say where its holder serves");
     }
+    let health = Health::new();
+    let gate = Gate::new(&health, &config.http.limits);
+    let serving = AbortOnDropHandle::new(tokio::spawn(server.serve(gate.routes(), ending.token())));
+    tracing::info!(%address, store = %config.store, "starting; health is answered");
     let store = store::open(&config.store, &config.log).await?;
-    let Assembled { app, routes, working } = assemble(config, store, Clock::Machine, &ending, build).await?;
-    let serving = AbortOnDropHandle::new(tokio::spawn(server.serve(routes, ending.token())));
+    let assembled = assemble(config, store, Clock::Machine, &health, &ending, build).await;
+    let Assembled { app, routes, working } = assembled?;
+    gate.open(routes);
     Ok(Running { app, address, serving: Some(serving), working, ending, _folder: folder })
 }
 
@@ -96,6 +104,7 @@ pub(super) async fn assemble<B>(
     config: Config,
     store: OpenStore,
     clock: Clock,
+    health: &Health,
     ending: &Ending,
     build: B,
 ) -> Result<Assembled, ServiceError>
@@ -105,7 +114,7 @@ where
     let app = App::new(config.name.clone(), store.events().clone(), clock);
     let assembled = async {
         let service = build(Service::new(config, app.clone())).await.map_err(ServiceError::of_build)?;
-        begin(service, &store, ending).await
+        begin(service, &store, health, ending).await
     };
     match assembled.await {
         Ok((routes, supervisor)) => Ok(Assembled { app, routes, working: Working { supervisor, store } }),
@@ -121,6 +130,7 @@ where
 async fn begin(
     mut service: Service,
     store: &OpenStore,
+    health: &Health,
     ending: &Ending,
 ) -> Result<(Router, Supervisor), ServiceError> {
     let (mut supervisor, mut generations) = (Supervisor::new(), Vec::<Generations>::new());
@@ -142,9 +152,10 @@ async fn begin(
     }
     starts.into_iter().for_each(|start| start(&app, &mut supervisor));
     parts::replay(&app, generations, &mut supervisor);
-    let health = platform::health(&app, store, supervisor.parts(), ending.leaving());
-    let metrics = config.telemetry.metrics.then(|| Metrics::of(&health));
-    let platform = finish(platform::routes(&app, &health, metrics.as_ref()), &config.http.limits, HINT);
+    platform::tell(health, &app, supervisor.parts(), ending.leaving());
+    health.opened(store);
+    let metrics = config.telemetry.metrics.then(|| Metrics::of(health));
+    let platform = finish(platform::routes(&app, health, metrics.as_ref()), &config.http.limits, HINT);
     let own = finish(routes.with_state(app), &config.http.limits, HINT);
     let own = metrics.map_or(own.clone(), |metrics| metrics.count(own));
     Ok((platform.fallback_service(own), supervisor))

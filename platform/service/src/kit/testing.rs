@@ -8,7 +8,7 @@ use super::{
     service::Service,
     supervise::{BuildError, Parts},
 };
-use crate::{Ending, config::Config, store::OpenStore};
+use crate::{Ending, config::Config, health::Health, store::OpenStore};
 use annals_event::Timestamp;
 use annals_store::{Activity, GappedStore};
 use axum::{
@@ -77,7 +77,7 @@ impl TestService {
         let (store, clock) = (GappedStore::new(), Clock::at(BEGIN));
         store.set_clock(BEGIN);
         let opened = OpenStore::elsewhere(store.clone());
-        let assembled = assemble(config, opened, clock, &Ending::new(), build).await?;
+        let assembled = assemble(config, opened, clock, &Health::new(), &Ending::new(), build).await?;
         let Assembled { app, routes, working } = assembled;
         Ok(Self { app, routes, working, store, folder })
     }

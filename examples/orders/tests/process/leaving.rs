@@ -1,14 +1,12 @@
-//! The service as a process that is configured by its environment alone.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+//! What is told to stop ends in order, or at once.
 
-use annals_tests::{Program, Server};
+use crate::{command, start};
+use annals_tests::Server;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use std::{
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
-    path::Path,
-    process::{Command, Output},
+    net::TcpStream,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -20,76 +18,6 @@ use tokio::sync::Semaphore;
 const CLIENTS: usize = 8;
 /// How many orders are answered before the service is told to stop.
 const ANSWERED_MIN: usize = 100;
-
-/// The program with these variables and no other of its own.
-fn command(variables: &[(&str, &str)]) -> Command {
-    let none: [&str; 0] = [];
-    let mut command = Program::at(env!("CARGO_BIN_EXE_annals-orders")).command(&none);
-    let configures = |name: &str| name.starts_with("ANNALS_");
-    std::env::vars().filter(|(name, _)| configures(name)).for_each(|(name, _)| {
-        command.env_remove(name);
-    });
-    command.envs(variables.iter().copied());
-    command
-}
-
-fn start(data: &Path) -> (Server, String) {
-    let data = data.to_str().unwrap();
-    let mut server =
-        Server::start(command(&[("ANNALS_DATA", data), ("ANNALS_LISTEN", "127.0.0.1:0")])).unwrap();
-    let url = server.line("listening on ").unwrap();
-    (server, url)
-}
-
-#[track_caller]
-fn assert_refuses(output: &Output, code: i32, said: &str) {
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{told}");
-    assert!(told.contains(said), "{told}");
-}
-
-#[test]
-fn an_address_in_use_is_told_before_any_folder_is_made() {
-    let parent = tempfile::tempdir().unwrap();
-    let data = parent.path().join("data");
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let mut command = command(&[("ANNALS_DATA", data.to_str().unwrap()), ("ANNALS_LISTEN", &address)]);
-    assert_refuses(&command.output().unwrap(), 4, &format!("{address} is in use"));
-    assert!(!data.exists());
-}
-
-#[test]
-fn a_folder_that_another_process_has_is_refused_with_its_holder() {
-    let data = tempfile::tempdir().unwrap();
-    let (holder, url) = start(data.path());
-    let data = data.path().to_str().unwrap();
-    let mut command = command(&[("ANNALS_DATA", data), ("ANNALS_LISTEN", "127.0.0.1:0")]);
-    assert_refuses(&command.output().unwrap(), 5, &url);
-    holder.stop().unwrap();
-}
-
-#[test]
-fn a_key_that_nobody_takes_is_a_wrong_configuration() {
-    let data = tempfile::tempdir().unwrap();
-    let data = data.path().to_str().unwrap();
-    let own = [("ANNALS_DATA", data), ("ANNALS_LISTEN", "127.0.0.1:0"), ("ANNALS_MAIL__URL", "x")];
-    assert_refuses(&command(&own).output().unwrap(), 2, "mail");
-}
-
-#[test]
-fn a_configuration_is_checked_without_starting_anything() {
-    let parent = tempfile::tempdir().unwrap();
-    let data = parent.path().join("data");
-    let data_variable = ("ANNALS_DATA", data.to_str().unwrap());
-    let listen = ("ANNALS_LISTEN", "127.0.0.1:0");
-    let checked = command(&[data_variable, listen]).arg("--check").output().unwrap();
-    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
-    let more = [data_variable, listen, ("ANNALS_READ_MODEL__CUSTOMER_VALUES__SNAPSHOT_EVERY", "10")];
-    let refused = command(&more).arg("--check").output().unwrap();
-    assert_refuses(&refused, 2, "customer_value");
-    assert!(!data.exists());
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_request_is_lost_when_it_is_told_to_stop_under_load() {
@@ -174,4 +102,28 @@ fn a_second_signal_ends_it_at_once() {
     server.signal("INT").unwrap();
     let (status, said) = server.ended().unwrap();
     assert_eq!(status.code(), Some(130), "{}", said.join("\n"));
+}
+
+#[tokio::test]
+async fn a_service_that_drains_takes_requests_and_says_that_it_leaves() {
+    let data = tempfile::tempdir().unwrap();
+    let variables = [("ANNALS_DATA", data.path().to_str().unwrap()), ("ANNALS_LISTEN", "127.0.0.1:0")];
+    let drains = |time| [variables.as_slice(), &[("ANNALS_HTTP__DRAIN", time)]].concat();
+    let mut server = Server::start(command(&drains("1h"))).unwrap();
+    let url = server.line("listening on ").unwrap();
+    server.signal("TERM").unwrap();
+    let ready = async || reqwest::get(format!("{url}/health/ready")).await.unwrap();
+    while ready().await.status() != StatusCode::SERVICE_UNAVAILABLE {
+        tokio::task::yield_now().await;
+    }
+    assert!(ready().await.text().await.unwrap().contains("it was told to stop"));
+    let placed =
+        Client::new().post(format!("{url}/orders/1")).json(&json!({ "customer": "ann", "cents": 1 }));
+    assert_eq!(placed.send().await.unwrap().status(), StatusCode::CREATED, "it drains");
+    server.signal("TERM").unwrap();
+    let (status, said) = server.ended().unwrap();
+    assert_eq!(status.code(), Some(130), "{}", said.join("\n"));
+    let mut server = Server::start(command(&drains("10ms"))).unwrap();
+    server.line("listening on ").unwrap();
+    server.stop().unwrap();
 }
