@@ -3,6 +3,7 @@
 use crate::error::ModelError;
 use crate::identifier::{ModelName, check_identifier};
 use crate::projection::{SqlProjection, TableProjection};
+use crate::sqlite::GENERATION;
 use crate::table::Table;
 use crate::unit::{Fold, SqlUnit, TableDefinition, Unit, try_out};
 use annals_event::{Category, EventType};
@@ -170,7 +171,7 @@ impl ReadModelBuilder {
         try_out(&tables)?;
         let filter = self.filter()?;
         Ok(ReadModel(Arc::new(Inner {
-            schema_hash: schema_hash(&tables),
+            schema_hash: schema_hash(&tables, GENERATION.number),
             filter_hash: filter_hash(&filter),
             name,
             fold_version: self.fold_version,
@@ -231,13 +232,30 @@ fn hash_parts<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
 /// How many hexadecimal digits of a hash are kept: 128 bits.
 const HASH_DIGITS: usize = 32;
 
-fn schema_hash(tables: &[TableDefinition]) -> SchemaHash {
+/// Of the tables, and of the format of a generation's file from 2 on: releases whose files differ share no generation.
+fn schema_hash(tables: &[TableDefinition], format: i64) -> SchemaHash {
+    let format = (format != 1).then(|| format!("format {format}"));
     let parts = tables.iter().flat_map(|table| [table.name.as_str(), table.ddl.as_str()]);
-    SchemaHash(hash_parts(["annals schema 1"].into_iter().chain(parts)))
+    SchemaHash(hash_parts(["annals schema 1"].into_iter().chain(format.as_deref()).chain(parts)))
 }
 
 fn filter_hash(filter: &Filter) -> String {
     let categories = filter.categories.iter().map(Category::as_str);
     let types = filter.event_types.iter().map(EventType::as_str);
     hash_parts(["annals filter 1"].into_iter().chain(categories).chain(["types"]).chain(types))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_hash_takes_in_the_format_of_a_generations_file_from_2_on() {
+        let tables =
+            [TableDefinition { name: "account".into(), ddl: "CREATE TABLE account (id TEXT)".into() }];
+        let hashes = [1, 2, 3].map(|format| schema_hash(&tables, format));
+        let parts = ["annals schema 1", "account", "CREATE TABLE account (id TEXT)"];
+        assert_eq!(hashes[0].as_str(), hash_parts(parts), "it is the one that was always stored");
+        assert_eq!(BTreeSet::from(hashes).len(), 3);
+    }
 }
