@@ -1,10 +1,10 @@
-//! A file of another release's format is refused by both numbers, and not written.
+//! A file of another release's format is refused by both numbers, and not written. One without content is told as damaged.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod support;
 
-use annals_projection::{Catalog, GenerationError, Projector, ProjectorError, Readers};
+use annals_projection::{Catalog, GenerationError, Projector, ProjectorError, ReaderError, Readers};
 use sqlx::{Connection, SqliteConnection};
 use std::path::{Path, PathBuf};
 use support::{PATIENCE, World, append, model, sales};
@@ -43,6 +43,19 @@ async fn deployed() -> (World, PathBuf) {
     (world, file)
 }
 
+/// How the live generation is refused to whoever looks at it, folds it, reads it or copies it.
+async fn refusals(world: &World) -> [GenerationError; 4] {
+    let (options, generations) = (world.options(&model()).await, world.generations(&model()).await);
+    let live = generations.live().await.unwrap().generation;
+    let looked_at = generations.status(live).await.unwrap_err();
+    let Err(ProjectorError::Generation(folded)) = Projector::open(options.clone()).await else {
+        panic!("it was opened")
+    };
+    let read = Readers::new(options.catalog, options.model).reader().await.unwrap_err();
+    let ReaderError::Generation(read) = read else { panic!("{read}") };
+    [looked_at, folded, read, generations.take_snapshot().await.unwrap_err()]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_catalog_of_a_higher_format_is_refused_by_both_numbers() {
     let (world, _) = deployed().await;
@@ -59,17 +72,20 @@ async fn a_generation_of_a_higher_format_is_refused_by_both_numbers() {
         let (world, file) = deployed().await;
         change(&file, changes).await;
         let before = epoch(&file).await;
-        let (options, generations) = (world.options(&model()).await, world.generations(&model()).await);
-        let live = generations.live().await.unwrap().generation;
-        let read = generations.status(live).await.unwrap_err();
-        let Err(ProjectorError::Generation(folded)) = Projector::open(options.clone()).await else {
-            panic!("it was opened")
-        };
-        let queried = Readers::new(options.catalog, options.model).reader().await.unwrap_err();
-        let annals_projection::ReaderError::Generation(queried) = queried else { panic!("{queried}") };
-        for error in [read, folded, queried, generations.take_snapshot().await.unwrap_err()] {
-            assert_names(&error, "the generation's file", 2);
+        for error in refusals(&world).await {
+            assert_names(&error, &file.display().to_string(), 2);
         }
         assert_eq!(epoch(&file).await, before, "nobody took it over");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_generation_without_content_is_damaged_and_of_no_other_release() {
+    let (world, file) = deployed().await;
+    change(&file, &["PRAGMA journal_mode = DELETE"]).await;
+    std::fs::write(&file, []).unwrap();
+    for error in refusals(&world).await {
+        let start = format!("{} is damaged: it contains no generation;", file.display());
+        assert!(error.to_string().starts_with(&start), "{error}");
     }
 }

@@ -229,7 +229,7 @@ fn parse_id(text: &str) -> Result<GenerationId, GenerationError> {
 }
 
 fn damaged(reason: String) -> GenerationError {
-    GenerationError::Damaged { reason: format!("{FILE}: {reason}") }
+    GenerationError::Damaged { file: FILE.to_owned(), reason }
 }
 
 fn now_us() -> i64 {

@@ -113,9 +113,11 @@ pub enum GenerationError {
         /// The format that this release reads.
         known: i64,
     },
-    /// The generation's file is damaged.
-    #[error("the generation's file is damaged: {reason}")]
+    /// The catalog or a generation's file is damaged.
+    #[error("{file} is damaged: {reason}")]
     Damaged {
+        /// The file.
+        file: String,
         /// What is wrong.
         reason: String,
     },

@@ -1,6 +1,6 @@
 use super::Tally;
 use crate::error::GenerationError;
-use crate::sqlite::{GENERATION, read_format};
+use crate::sqlite::{GENERATION, is_transient, read_format};
 use crate::{FoldVersion, ReadModel, SchemaHash};
 use annals_event::{LogId, Sequence};
 use annals_store::SeenLog;
@@ -62,21 +62,44 @@ impl GenerationStatus {
     }
 }
 
+const EMPTY: &str =
+    "it contains no generation; delete it, and the projector builds a new one if it is the live one";
 const READ: &str =
     "SELECT model, schema_hash, fold_version, filter_hash, log_id, base_sequence, sequence, epoch,
     applied_count, applied_sum, parked_count, parked_sum, chain, (SELECT user_version FROM pragma_user_version)
     FROM annals_control WHERE one = 1";
 
-/// Reads the control row, of a file whose format this release reads. In a transaction this also fixes the snapshot that later statements see.
+/// Reads the control row, of a file whose format this release reads. In a transaction this also fixes the snapshot that
+/// later statements see. A refusal names the file.
 pub(crate) async fn read_status(
     connection: &mut SqliteConnection,
 ) -> Result<GenerationStatus, GenerationError> {
+    let mut read = read_row(connection).await;
+    if let Err(GenerationError::Format { file, .. } | GenerationError::Damaged { file, .. }) = &mut read
+        && let Ok(path) = path(connection).await
+    {
+        *file = path;
+    }
+    read
+}
+
+/// The file that a connection is open on.
+async fn path(connection: &mut SqliteConnection) -> Result<String, sqlx::Error> {
+    sqlx::query("PRAGMA database_list").fetch_one(connection).await?.try_get("file")
+}
+
+async fn read_row(connection: &mut SqliteConnection) -> Result<GenerationStatus, GenerationError> {
     let row = match sqlx::query(READ).fetch_one(&mut *connection).await {
         Ok(row) => row,
+        Err(error) if is_transient(&error) => return Err(error.into()),
         // Of another format the control row may look different.
         Err(error) => {
-            check_format(read_format(connection).await?)?;
-            return Err(error.into());
+            let found = read_format(connection).await.unwrap_or(GENERATION.number);
+            if found == 0 {
+                return Err(damaged(EMPTY));
+            }
+            check_format(found)?;
+            return Err(damaged(&error.to_string()));
         }
     };
     check_format(row.try_get(13)?)?;
@@ -85,7 +108,7 @@ pub(crate) async fn read_status(
         schema_hash: SchemaHash::from_text(row.try_get(1)?),
         fold_version: FoldVersion::new(row.try_get(2)?),
         filter_hash: row.try_get(3)?,
-        log_id: row.try_get::<&str, _>(4)?.parse().map_err(|_| damaged("log_id"))?,
+        log_id: row.try_get::<&str, _>(4)?.parse().map_err(|_| damaged("its log id is none"))?,
         base: Sequence::new(unsigned(&row, 5)?),
         checkpoint: Sequence::new(unsigned(&row, 6)?),
         epoch: unsigned(&row, 7)?,
@@ -145,8 +168,11 @@ pub(crate) async fn raise_epoch(connection: &mut SqliteConnection) -> Result<u64
     unsigned(&row, 0)
 }
 
+/// What a refusal calls the file as long as its path is not known.
+const FILE: &str = "the generation's file";
+
 fn check_format(found: i64) -> Result<(), GenerationError> {
-    GenerationError::check_format("the generation's file", found, GENERATION.number)
+    GenerationError::check_format(FILE, found, GENERATION.number)
 }
 
 fn unsigned(row: &SqliteRow, index: usize) -> Result<u64, GenerationError> {
@@ -164,5 +190,5 @@ fn chain(row: &SqliteRow, index: usize) -> Result<Option<[u8; 16]>, GenerationEr
 }
 
 fn damaged(what: &str) -> GenerationError {
-    GenerationError::Damaged { reason: format!("its control row: {what}") }
+    GenerationError::Damaged { file: FILE.to_owned(), reason: what.to_owned() }
 }

@@ -132,6 +132,8 @@ fn generation_error(error: ReaderError) -> GenerationError {
     match error {
         ReaderError::Generation(error) => error,
         ReaderError::Database(error) => GenerationError::Database(error),
-        other => GenerationError::Damaged { reason: other.to_string() },
+        other => {
+            GenerationError::Damaged { file: "the live generation".to_owned(), reason: other.to_string() }
+        }
     }
 }

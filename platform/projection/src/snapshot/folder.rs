@@ -72,6 +72,7 @@ impl SnapshotFolder {
 
     async fn take_through(&self, source: &Path, copy: &Path) -> Result<SnapshotManifest, GenerationError> {
         let mut connection = open_reader(source).await?;
+        read_status(&mut connection).await?;
         let target =
             copy.to_str().ok_or_else(|| sqlx::Error::Protocol("the path is not UTF-8".to_owned()))?;
         sqlx::query("VACUUM INTO ?").bind(target).execute(&mut connection).await?;

@@ -16,5 +16,6 @@ pub(crate) use connect::{
     BEGIN_WRITE, End, begin_write, create_writer, end_write, open_reader, open_writer, reader_options,
     sync_folder, writer_options,
 };
+pub(crate) use failure::is_transient;
 pub(crate) use format::{CATALOG, GENERATION, read_format};
 pub(crate) use statements::{TableStatements, run_script};
