@@ -8,7 +8,7 @@ use crate::{
     },
     within,
 };
-use annals_aggregate::{Aggregate, Cause, Repository};
+use annals_aggregate::{Aggregate, Cause, Repositories, Repository};
 use annals_event::{CodecError, Event, Recorded, Sequence};
 use annals_event_store::{Options as ServerOptions, Service};
 use annals_projection::{
@@ -16,7 +16,7 @@ use annals_projection::{
     ProjectorHandle, ProjectorOptions, ReadModel, SnapshotName, SqlProjection, SqlTable, SqlTransaction,
     Table, TableError, TableProjection, TableSchema, Until, Value, cell,
 };
-use annals_reactor::{Options as ReactorOptions, Reaction, Reactor, ReactorHandle, ReactorWorker};
+use annals_reactor::{Options as ReactorOptions, Reaction, Reactor, ReactorHandle, ReactorWorker, Start};
 use annals_replay::{Phase, ReplayId, ReplayMode, ReplayRequest, ReplayWorker, Replays, WorkerOptions};
 use annals_store::{Activity, EventStore, Filter, Subscribe};
 use annals_store_grpc::GrpcStore;
@@ -173,19 +173,12 @@ impl Aggregate for Counter {
     }
 }
 
-struct CountEvents;
-
-impl Reactor for CountEvents {
-    type Event = Happened<REACTOR>;
-    type Target = Counter;
-
-    fn name(&self) -> &str {
-        "counter"
-    }
-    fn react(&self, event: &Recorded<Self::Event>) -> Vec<Reaction<Counter>> {
-        assert!(event.event.then != Then::Panics, "as the event says");
-        vec![Reaction::new("1", event.event.then)]
-    }
+fn count_events() -> Reactor {
+    let count = |event: &Recorded<Happened<REACTOR>>| {
+        assert!(event.then != Then::Panics, "as the event says");
+        Reaction::to::<Counter>("1", event.then)
+    };
+    Reactor::named("counter", Start::Beginning).on(count).build().unwrap()
 }
 
 /// An aggregate whose own stream is poisoned.
@@ -235,8 +228,8 @@ impl All {
         let sql = project(sql_model::<PROJECTOR>()).await;
         let table = project(table_model()).await;
         let snapshot = snapshot(&catalog, store).await;
-        let worker =
-            ReactorWorker::new(Repository::new(store.clone()), CountEvents, ReactorOptions::default());
+        let repositories = Repositories::new(store.clone());
+        let worker = ReactorWorker::new(repositories, count_events(), ReactorOptions::default());
         let (reactor, stopped) = (worker.handle(), stop.clone());
         tasks.spawn(async move { drop(worker.run(stopped).await) });
         let replays = Replays::new(store.clone());

@@ -10,7 +10,7 @@
 //! ```
 
 use annals::prelude::*;
-use annals::reactor::Start;
+use annals::reactor::ReactorError;
 use annals::service::BuildError;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
@@ -127,20 +127,9 @@ pub fn customer_values() -> Fold<CustomerValue> {
 }
 
 /// Pays an order once its money is here.
-#[derive(Clone, Copy, Debug)]
-pub struct FollowPayments;
-
-impl Reactor for FollowPayments {
-    type Event = PaymentCaptured;
-    type Target = Order;
-
-    fn name(&self) -> &str {
-        "orders"
-    }
-
-    fn react(&self, captured: &Recorded<PaymentCaptured>) -> Vec<Reaction<Order>> {
-        vec![Reaction::new(&captured.order, OrderCommand::Pay)]
-    }
+pub fn follow_payments() -> Result<Reactor, ReactorError> {
+    let pay = |e: &Recorded<PaymentCaptured>| Reaction::to::<Order>(&e.order, OrderCommand::Pay);
+    Reactor::named("orders", Start::Beginning).on(pay).build()
 }
 
 async fn place(
@@ -166,5 +155,5 @@ pub async fn build(service: Service) -> Result<Service, BuildError> {
     let customer_value =
         ReadModel::named("customer_value").fold_version(1).table(customer_values()).build()?;
     let routes = Router::new().route("/orders/{id}", post(place)).route("/customers/{id}", get(customer));
-    Ok(service.read_model(customer_value).reactor(FollowPayments, Start::Beginning).routes(routes))
+    Ok(service.read_model(customer_value).reactor(follow_payments()?).routes(routes))
 }

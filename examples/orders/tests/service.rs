@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use annals::event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
+use annals::reactor::testing::given_reactor;
 use annals::service::{Answer, TestService};
-use annals_orders::build;
+use annals_orders::{Order, OrderCommand, OrderPlaced, PaymentCaptured, build, follow_payments};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::json;
@@ -19,6 +20,15 @@ async fn capture(service: &TestService, order: &str) {
         .append(Append::to(stream, ExpectedVersion::NoStream, vec![captured]))
         .await
         .unwrap();
+}
+
+#[test]
+fn an_order_is_told_to_be_paid_once_its_money_is_here() {
+    given_reactor(follow_payments().unwrap())
+        .event("order-1", OrderPlaced { customer: "ann".into(), cents: 1_200 })
+        .event("payment-1", PaymentCaptured { order: "1".into() })
+        .then_tells::<Order>("1", |command| matches!(command, OrderCommand::Pay))
+        .then_nothing();
 }
 
 #[tokio::test]

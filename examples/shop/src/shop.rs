@@ -63,8 +63,8 @@ pub async fn start(options: &Options) -> Result<(Shop, Running)> {
     let catalog = Catalog::open(folder.read_models()).await?;
     let (mut serving, mut working) = (Tasks::new(), Tasks::new());
     let orders = orders::start(store.events(), catalog, &mut working).await?;
-    let payments = payments::start(store.events(), &mut working);
-    let shipping = shipping::start(store.events(), &mut working);
+    let payments = payments::start(store.events(), &mut working)?;
+    let shipping = shipping::start(store.events(), &mut working)?;
     let reactors = vec![
         (orders::SERVICE, orders.reactor),
         (payments::SERVICE, payments.reactor),

@@ -29,8 +29,12 @@ enum Attempt<A: Aggregate> {
 impl<A: Aggregate> Repository<A> {
     /// The aggregates in `store`, without snapshots.
     pub fn new(store: Arc<dyn EventStore>) -> Self {
+        Self::named(store, None)
+    }
+
+    pub(crate) fn named(store: Arc<dyn EventStore>, service: Option<Arc<str>>) -> Self {
         let reader = Reader { store, snapshots: None, log_id: Arc::new(OnceCell::new()) };
-        Self { reader, service: None, conflict_retries_max: CONFLICT_RETRIES_MAX_DEFAULT }
+        Self { reader, service, conflict_retries_max: CONFLICT_RETRIES_MAX_DEFAULT }
     }
 
     /// Stores the service's name with each event.
@@ -60,10 +64,8 @@ impl<A: Aggregate> Repository<A> {
         &self.reader.store
     }
 
-    /// `metadata` as it is stored with this service's events, except for the trace context.
-    #[must_use]
-    pub fn sign(&self, metadata: Metadata) -> Metadata {
-        writing::sign(self.service.as_deref(), metadata)
+    pub(crate) fn service_name(&self) -> Option<&Arc<str>> {
+        self.service.as_ref()
     }
 
     /// The aggregate's state. An aggregate without events has the default state at version `ZERO`.

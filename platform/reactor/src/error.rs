@@ -1,5 +1,5 @@
 use annals_aggregate::LoadError;
-use annals_event::{CodecError, Conflict, InvalidName, MarkName, Panicked, Sequence};
+use annals_event::{CodecError, Conflict, EventRef, InvalidName, MarkName, Panicked, Sequence};
 use annals_store::{Activity, AppendError, ReadError};
 
 /// Why a reactor stopped. Everything up to its mark has been handled, nothing after it has; it goes on from there
@@ -8,8 +8,14 @@ use annals_store::{Activity, AppendError, ReadError};
 #[non_exhaustive]
 pub enum ReactorError {
     /// The reactor's name, or one of the types of its events, is not a name.
-    #[error("the reactor cannot be started: {0}")]
+    #[error("the reactor cannot be built: {0}")]
     InvalidName(InvalidName),
+    /// It has no handlers.
+    #[error("the reactor {name:?} reacts to nothing; say what it does with `on`")]
+    NoHandlers {
+        /// Its name.
+        name: String,
+    },
     /// Another copy of the reactor handles the events: the mark is further than this copy set it.
     #[error(
         "another copy of the reactor is at work: mark {mark:?} is {}, this copy left it {}; stop one of them",
@@ -49,6 +55,19 @@ pub enum ReactorError {
         id: String,
         /// What is wrong with it.
         cause: InvalidName,
+    },
+    /// A source event gives rise to commands for one stream as two types of aggregates, which cannot see each other's events.
+    #[error(
+        "event {sequence} of stream {stream:?} gives rise to commands for aggregates of two types with id {id:?} and one \
+         category; let one type take both"
+    )]
+    TwoTypes {
+        /// The source event.
+        sequence: Sequence,
+        /// Its stream.
+        stream: String,
+        /// The aggregates' id.
+        id: String,
     },
     /// A source event, or one that a decision gave, cannot be decoded or encoded.
     #[error("event {sequence} of stream {stream:?}: {cause}")]
@@ -120,6 +139,14 @@ impl From<InvalidName> for ReactorError {
 }
 
 impl ReactorError {
+    pub(crate) fn codec(event: &EventRef<'_>, cause: CodecError) -> Self {
+        Self::Codec { sequence: event.sequence(), stream: event.stream().to_owned(), cause }
+    }
+
+    pub(crate) fn panicked(event: &EventRef<'_>, cause: Panicked) -> Self {
+        Self::Panicked { sequence: event.sequence(), stream: event.stream().to_owned(), cause }
+    }
+
     /// What a reactor does that waits for the error to pass.
     pub(crate) fn waiting(&self) -> Activity {
         let is_other_log = match self {

@@ -8,6 +8,8 @@
 //!                react ▶ load ▶ decide ▶ encode ──▶ one append: outputs and mark 40 ▶ 44
 //! ```
 //!
+#![doc = include_str!("using.md")]
+//!
 //! What always holds:
 //!
 //! * The outputs of source events and the mark that says that they were handled are *one* append. After a crash
@@ -25,20 +27,25 @@
 //!   so that two copies begin at the same place, and one that dies in between begins where it would have. A log that is
 //!   restored from a backup made before that has no mark; a worker that outlives the restore then begins at the first event that
 //!   was recorded since it was started.
-//! * [`Reactor::react`] is pure. Calls to the outside world have no place in it.
+//! * Handlers are pure. Calls to the outside world have no place in them.
+//! * One event may tell aggregates of several types: an append takes all of their streams, each at its version.
 //!
 //! [`Fenced`]: ReactorError::Fenced
 
 mod error;
 mod handle;
 mod plan;
+mod reaction;
 mod reactor;
+mod refused;
 mod start;
 pub mod testing;
 mod worker;
 
 pub use error::{ReactorError, WaitError};
 pub use handle::ReactorHandle;
-pub use reactor::{Reaction, Reactor, Rejected};
+pub use reaction::Reaction;
+pub use reactor::{Reactor, ReactorBuilder};
+pub use refused::OnRefused;
 pub use start::Start;
 pub use worker::{Options, ReactorWorker, STOP_TIME_MAX};

@@ -5,10 +5,9 @@ use annals_store::{EventStore, ReadError};
 ///
 /// It counts once, when the reactor is first started: its mark says from then on where it is, and later starts look at
 /// nothing else. So a reactor that was down reacts to all that it missed, whatever it says here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
     /// With the log's first event.
-    #[default]
     Beginning,
     /// With the next event that is appended.
     Now,

@@ -3,9 +3,9 @@
 mod running;
 
 use crate::{Reactor, ReactorError, ReactorHandle, Start};
-use annals_aggregate::Repository;
-use annals_event::{Append, Conflict, Event, EventType, InvalidName, MarkName, Opening, Sequence};
-use annals_store::{Activity, AppendError, Backoff, ConsumerBoard, EventStore, Filter};
+use annals_aggregate::Repositories;
+use annals_event::{Append, Conflict, MarkName, Opening, Sequence};
+use annals_store::{Activity, AppendError, Backoff, ConsumerBoard, EventStore};
 use running::Running;
 use std::{
     sync::Arc,
@@ -16,8 +16,6 @@ use tokio_util::sync::CancellationToken;
 /// What may be chosen about a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Where the reactor begins when it is started for the first time.
-    pub start: Start,
     /// At most so many source events go into one append.
     pub batch_events_max: usize,
     /// Progress over events without outputs is saved when it comes to so many sequence numbers: a worker that is started looks
@@ -27,7 +25,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { start: Start::Beginning, batch_events_max: 1_000, progress_every: 10_000 }
+        Self { batch_events_max: 1_000, progress_every: 10_000 }
     }
 }
 
@@ -35,18 +33,18 @@ impl Default for Options {
 pub const STOP_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Runs a [`Reactor`].
-pub struct ReactorWorker<R: Reactor> {
-    reactor: R,
-    repository: Repository<R::Target>,
+pub struct ReactorWorker {
+    reactor: Reactor,
+    repositories: Repositories,
     options: Options,
     board: ConsumerBoard,
 }
 
-impl<R: Reactor> ReactorWorker<R> {
-    /// A worker that executes the reactor's commands on the aggregates of `repository`: with its store, its service
-    /// name, its snapshots, and its upcasters for source events too.
-    pub fn new(repository: Repository<R::Target>, reactor: R, options: Options) -> Self {
-        Self { reactor, repository, options, board: ConsumerBoard::new() }
+impl ReactorWorker {
+    /// A worker that executes the reactor's commands on the aggregates of `repositories`: with their store, service name and
+    /// snapshots. One [`Repository`](annals_aggregate::Repository) says as much for a reactor of one target.
+    pub fn new(repositories: impl Into<Repositories>, reactor: Reactor, options: Options) -> Self {
+        Self { reactor, repositories: repositories.into(), options, board: ConsumerBoard::new() }
     }
 
     /// A view of the worker from outside.
@@ -76,11 +74,10 @@ impl<R: Reactor> ReactorWorker<R> {
     }
 
     async fn work(&self, stop: CancellationToken) -> Result<(), ReactorError> {
-        let mark = MarkName::new(format!("reactor/{}", self.reactor.name()))?;
-        let filter = filter(&self.reactor)?;
+        let (mark, filter) = (self.reactor.mark().clone(), self.reactor.filter().clone());
         let Some((opening, saved)) = self.read_mark(&mark, &stop).await? else { return Ok(()) };
         self.board.place(saved.unwrap_or_default());
-        let start = self.options.start.at(SystemTime::now().into());
+        let start = self.reactor.start().at(SystemTime::now().into());
         let mut running = Running { worker: self, mark, filter, saved, opening, start, stop };
         running.follow_on().await
     }
@@ -95,7 +92,10 @@ impl<R: Reactor> ReactorWorker<R> {
         while !stop.is_cancelled() {
             let asked = async {
                 let opening = self.store().head().await?.opening;
-                Ok::<_, ReactorError>((opening, self.mark_or_start(mark, opening, self.options.start).await?))
+                Ok::<_, ReactorError>((
+                    opening,
+                    self.mark_or_start(mark, opening, self.reactor.start()).await?,
+                ))
             };
             match asked.await {
                 Ok(found) => return Ok(Some(found)),
@@ -138,17 +138,11 @@ impl<R: Reactor> ReactorWorker<R> {
     }
 
     fn store(&self) -> &Arc<dyn EventStore> {
-        self.repository.store()
+        self.repositories.store()
     }
 }
 
 async fn stopped_in_vain(stop: CancellationToken) {
     stop.cancelled().await;
     tokio::time::sleep(STOP_TIME_MAX).await;
-}
-
-fn filter<R: Reactor>(reactor: &R) -> Result<Filter, InvalidName> {
-    let types = R::Event::TYPES.iter().map(|(event_type, _)| EventType::new(event_type));
-    let event_types = types.collect::<Result<_, _>>()?;
-    Ok(Filter { categories: reactor.categories(), stream: None, event_types })
 }

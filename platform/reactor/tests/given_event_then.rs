@@ -3,17 +3,17 @@
 
 mod common;
 
-use annals_event::Category;
+use annals_reactor::Reactor;
 use annals_reactor::testing::given_reactor;
-use common::{ChargeOrders, Charged, OrderPlaced};
+use common::{Account, ChargeOrders, Charged, OrderPlaced};
 use std::panic::{UnwindSafe, catch_unwind};
 
 fn placed(cents: u64) -> OrderPlaced {
     OrderPlaced { customer: "ada".to_owned(), cents }
 }
 
-fn of_orders() -> ChargeOrders {
-    ChargeOrders { categories: vec![Category::new("order").unwrap()], ..ChargeOrders::default() }
+fn of_orders() -> Reactor {
+    ChargeOrders::default().reactor()
 }
 
 fn message_of(test: impl FnOnce() + UnwindSafe) -> String {
@@ -23,37 +23,33 @@ fn message_of(test: impl FnOnce() + UnwindSafe) -> String {
 
 #[test]
 fn what_is_right_passes() {
-    let _ = given_reactor(of_orders())
+    given_reactor(of_orders())
         .event("order-1", placed(5))
-        .then_tells("ada", |command| command.cents == 5)
-        .then_tells("house", |command| command.cents == 1)
+        .then_tells::<Account>("ada", |command| command.cents == 5)
+        .then_tells::<Account>("house", |command| command.cents == 1)
         .then_nothing()
         .event("order-2", placed(6))
         .event("order-2", placed(7))
-        .then_tells("ada", |command| command.cents == 6)
-        .then_tells("house", |_| true)
-        .then_tells("ada", |command| command.cents == 7);
+        .then_tells::<Account>("ada", |command| command.cents == 6)
+        .then_tells::<Account>("house", |_| true)
+        .then_tells::<Account>("ada", |command| command.cents == 7);
 }
 
 #[test]
 fn what_the_reactor_does_not_follow_gives_rise_to_nothing() {
     let other_type = Charged { cents: 5, note: String::new() };
-    let _ = given_reactor(of_orders())
-        .event("order-1", other_type)
-        .then_nothing()
-        .event("quote-1", placed(5))
-        .then_nothing();
+    given_reactor(of_orders()).event("order-1", other_type).then_nothing();
 }
 
 #[test]
 fn what_the_reactor_tells_otherwise_is_shown() {
     let told = || given_reactor(of_orders()).event("order-1", placed(5));
-    let message = message_of(move || drop(told().then_tells("ada", |command| command.cents == 6)));
+    let message = message_of(move || drop(told().then_tells::<Account>("ada", |command| command.cents == 6)));
     assert!(message.contains("another command") && message.contains("cents: 5"), "{message}");
-    let message = message_of(move || drop(told().then_tells("bob", |_| true)));
+    let message = message_of(move || drop(told().then_tells::<Account>("bob", |_| true)));
     assert!(message.contains("for another aggregate") && message.contains("bob"), "{message}");
     let message = message_of(move || drop(told().then_nothing()));
     assert!(message.contains("house"), "{message}");
-    let message = message_of(|| drop(given_reactor(of_orders()).then_tells("ada", |_| true)));
+    let message = message_of(|| drop(given_reactor(of_orders()).then_tells::<Account>("ada", |_| true)));
     assert!(message.contains("tells nothing more"), "{message}");
 }

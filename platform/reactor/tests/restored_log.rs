@@ -188,7 +188,8 @@ async fn an_append_that_was_not_answered_is_not_made_in_a_restored_log() {
         let connection = Connection::to(log.clone());
         let options = WorkerOptions { progress_every, ..WorkerOptions::default() };
         let repository = repository(connection.clone());
-        let (handle, stop, task) = start(ReactorWorker::new(repository, ChargeOrders::default(), options));
+        let (handle, stop, task) =
+            start(ReactorWorker::new(repository, ChargeOrders::default().reactor(), options));
         let through = append_all(&log, [order(1, "ada", 5)]).await;
         handle.wait_for(through, PATIENCE).await.unwrap();
         log.backup(folder.path().join("backup")).await.unwrap();
@@ -247,9 +248,9 @@ async fn a_worker_that_outlives_a_restore_begins_where_it_once_began() {
     append_all(&log, [order(1, "ada", 5)]).await;
     log.backup(folder.path().join("backup")).await.unwrap();
     let connection = Connection::to(log.clone());
-    let options = WorkerOptions { start: Start::Now, ..WorkerOptions::default() };
+    let reactor = ChargeOrders { start: Start::Now, ..ChargeOrders::default() }.reactor();
     let (handle, stop, task) =
-        start(ReactorWorker::new(repository(connection.clone()), ChargeOrders::default(), options));
+        start(ReactorWorker::new(repository(connection.clone()), reactor, WorkerOptions::default()));
     handle.wait_for(Sequence::FIRST, PATIENCE).await.unwrap();
     let through = append_all(&log, [order(2, "ada", 5)]).await;
     handle.wait_for(through, PATIENCE).await.unwrap();

@@ -11,9 +11,9 @@ use common::troubled::{Call, Trouble, Troubled};
 use common::{ChargeOrders, PATIENCE, append_all, charges, mark, order, repository, run_until, start};
 use std::sync::Arc;
 
-fn beginning(store: &Arc<dyn EventStore>, start: Start) -> ReactorWorker<ChargeOrders> {
-    let options = Options { start, ..Options::default() };
-    ReactorWorker::new(repository(store.clone()), ChargeOrders::default(), options)
+fn beginning(store: &Arc<dyn EventStore>, start: Start) -> ReactorWorker {
+    let reactor = ChargeOrders { start, ..ChargeOrders::default() }.reactor();
+    ReactorWorker::new(repository(store.clone()), reactor, Options::default())
 }
 
 /// The sums that were charged to customers, not to the house.

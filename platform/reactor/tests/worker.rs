@@ -3,8 +3,8 @@
 
 mod common;
 
-use annals_event::{Append, Category, CorrelationId, EventId, Sequence, limits};
-use annals_reactor::{Options, ReactorError, ReactorWorker, Rejected, WaitError};
+use annals_event::{Append, CorrelationId, EventId, Sequence, limits};
+use annals_reactor::{OnRefused, Options, ReactorError, ReactorWorker, WaitError};
 use annals_store::{Activity, EventStore, GappedStore};
 use common::troubled::{Call, Trouble, Troubled};
 use common::{
@@ -23,8 +23,8 @@ fn store() -> Arc<dyn EventStore> {
     Arc::new(GappedStore::new())
 }
 
-fn reacting(store: &Arc<dyn EventStore>, reactor: ChargeOrders) -> ReactorWorker<ChargeOrders> {
-    ReactorWorker::new(repository(store.clone()), reactor, Options::default())
+fn reacting(store: &Arc<dyn EventStore>, reactor: ChargeOrders) -> ReactorWorker {
+    ReactorWorker::new(repository(store.clone()), reactor.reactor(), Options::default())
 }
 
 async fn balance(store: &Arc<dyn EventStore>, customer: &str) -> Account {
@@ -79,23 +79,14 @@ async fn outputs_say_what_caused_them_and_who_wrote_them() {
 }
 
 #[tokio::test]
-async fn only_events_of_the_reactors_categories_count() {
-    let store = store();
-    let foreign = event_of("quote-1", "order.placed", r#"{"customer":"ada","cents":9}"#);
-    let through = append_all(&*store, [order(1, "ada", 5), foreign]).await;
-    let categories = vec![Category::new("order").unwrap()];
-    run_until(reacting(&store, ChargeOrders { categories, ..ChargeOrders::default() }), through).await;
-    assert_eq!(balance(&store, "ada").await.cents, 5);
-}
-
-#[tokio::test]
 async fn progress_over_events_without_outputs_is_saved_now_and_then() {
     let store = store();
     let visits = (0..30).map(|n| event_of(&format!("visit-{n}"), "visit.begun", "{}"));
     let through = append_all(&*store, visits).await;
     let counting = Troubled::not(store.clone());
     let options = Options { progress_every: 10, ..Options::default() };
-    let patient = ReactorWorker::new(repository(counting.store()), ChargeOrders::default(), options);
+    let patient =
+        ReactorWorker::new(repository(counting.store()), ChargeOrders::default().reactor(), options);
     let (handle, _stop, task) = start(patient);
     handle.wait_for(through, PATIENCE).await.unwrap();
     // The position is told when the events are handled, and the mark is set next.
@@ -172,7 +163,7 @@ async fn a_refused_command_can_be_skipped() {
     let orders = [order(1, "ada", 5), order(2, "bob", LIMIT_CENTS + 1), order(3, "cy", 5)];
     let through = append_all(&*store, orders).await;
     run_until(
-        reacting(&store, ChargeOrders { rejected: Rejected::Skip, ..ChargeOrders::default() }),
+        reacting(&store, ChargeOrders { rejected: OnRefused::Skip, ..ChargeOrders::default() }),
         through,
     )
     .await;
@@ -220,7 +211,7 @@ async fn outputs_over_the_limit_of_an_append_go_into_several() {
     let through = append_all(&*store, (0..10).map(|n| order(n, &format!("customer-{n}"), 5))).await;
     let counting = Troubled::not(store.clone());
     let reactor = ChargeOrders { note_bytes: |_| 900 << 10, ..ChargeOrders::default() };
-    let large = ReactorWorker::new(repository(counting.store()), reactor, Options::default());
+    let large = reacting(&counting.store(), reactor);
     run_until(large, through).await;
     let sizes: Vec<_> = writing(counting.appends()).iter().map(Append::event_count).collect();
     assert_eq!(sizes, [8, 8, 4], "four of 900 KiB fit, each with a small one");
@@ -238,7 +229,7 @@ async fn events_whose_outputs_need_several_appends_are_handled_a_few_times_only(
         900 << 10
     };
     let reactor = ChargeOrders { note_bytes, ..ChargeOrders::default() };
-    run_until(ReactorWorker::new(repository(store.clone()), reactor, Options::default()), through).await;
+    run_until(reacting(&store, reactor), through).await;
     assert_eq!(charges(&*store).await.len(), 2 * EVENTS);
     let looked_at = LOOKED_AT.load(Ordering::Relaxed);
     assert!(looked_at <= 4 * EVENTS, "{EVENTS} events were looked at {looked_at} times");

@@ -72,7 +72,8 @@ pub mod store {
 pub mod aggregate {
     pub use annals_aggregate::{
         Aggregate, Cause, Emitted, ExecuteError, Executed, FoldError, FolderSnapshots, LoadError, Loaded,
-        Repository, Snapshot, SnapshotError, SnapshotSchema, SnapshotStore, encode, stream_of, testing,
+        Repositories, Repository, Snapshot, SnapshotError, SnapshotSchema, SnapshotStore, encode, stream_of,
+        testing,
     };
 }
 
@@ -86,8 +87,8 @@ pub mod decision {
 /// Reactions: events in, commands for a service's own aggregates out, exactly once.
 pub mod reactor {
     pub use annals_reactor::{
-        Options, Reaction, Reactor, ReactorError, ReactorHandle, ReactorWorker, Rejected, Start, WaitError,
-        testing,
+        OnRefused, Options, Reaction, Reactor, ReactorBuilder, ReactorError, ReactorHandle, ReactorWorker,
+        Start, WaitError, testing,
     };
 }
 
@@ -162,7 +163,7 @@ pub mod testing {
 pub mod prelude {
     pub use crate::aggregate::{Aggregate, Cause};
     pub use crate::event::{Event, Recorded, Sequence, Timestamp};
-    pub use crate::reactor::{Reaction, Reactor};
+    pub use crate::reactor::{Reaction, Reactor, Start};
     pub use crate::read_model::{ApplyError, Fold, ReadModel, Table};
     pub use crate::service::{Accepted, App, Caller, Problem, Service, WaitFor};
     // The derives have the same names as the traits.

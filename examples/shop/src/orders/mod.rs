@@ -43,7 +43,7 @@ pub async fn start(
 ) -> anyhow::Result<Orders> {
     let Started { queries, generations } = read_models::start(store.clone(), catalog, tasks).await?;
     let orders = Repository::<Order>::new(store).service(SERVICE);
-    let worker = ReactorWorker::new(orders.clone(), reactor::FollowOrders, Options::default());
+    let worker = ReactorWorker::new(orders.clone(), reactor::follow_orders()?, Options::default());
     let reactor = worker.handle();
     tasks.spawn("the reactor of orders", |stop| worker.run(stop));
     let routes = api::routes(api::OrdersApi { orders, queries: queries.clone() });

@@ -25,10 +25,10 @@ pub struct Payments {
 }
 
 /// Starts the service on `store`.
-pub fn start(store: Arc<dyn EventStore>, tasks: &mut Tasks) -> Payments {
+pub fn start(store: Arc<dyn EventStore>, tasks: &mut Tasks) -> anyhow::Result<Payments> {
     let payments = Repository::<Payment>::new(store).service(SERVICE);
-    let worker = ReactorWorker::new(payments.clone(), reactor::ChargeOrders, Options::default());
+    let worker = ReactorWorker::new(payments.clone(), reactor::charge_orders()?, Options::default());
     let reactor = worker.handle();
     tasks.spawn("the reactor of payments", |stop| worker.run(stop));
-    Payments { routes: api::routes(payments), reactor }
+    Ok(Payments { routes: api::routes(payments), reactor })
 }

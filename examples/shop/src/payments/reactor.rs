@@ -3,22 +3,14 @@
 use super::payment::{Payment, PaymentCommand};
 use crate::orders::events::OrderPlaced;
 use annals::event::Recorded;
-use annals::reactor::{Reaction, Reactor};
+use annals::reactor::{Reaction, Reactor, ReactorError, Start};
 
 /// The reactor of payments.
-#[derive(Clone, Copy, Debug)]
-pub struct ChargeOrders;
-
-impl Reactor for ChargeOrders {
-    type Event = OrderPlaced;
-    type Target = Payment;
-
-    fn name(&self) -> &str {
-        "payments"
-    }
-
-    fn react(&self, event: &Recorded<OrderPlaced>) -> Vec<Reaction<Payment>> {
-        let OrderPlaced { order_id, total_cents, .. } = &event.event;
-        vec![Reaction::new(order_id.as_str(), PaymentCommand::charge(order_id.clone(), *total_cents))]
-    }
+pub fn charge_orders() -> Result<Reactor, ReactorError> {
+    Reactor::named("payments", Start::Beginning)
+        .on(|e: &Recorded<OrderPlaced>| {
+            let charge = PaymentCommand::charge(e.order_id.clone(), e.total_cents);
+            Reaction::to::<Payment>(&e.order_id, charge)
+        })
+        .build()
 }

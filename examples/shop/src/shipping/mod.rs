@@ -25,10 +25,10 @@ pub struct Shipping {
 }
 
 /// Starts the service on `store`.
-pub fn start(store: Arc<dyn EventStore>, tasks: &mut Tasks) -> Shipping {
+pub fn start(store: Arc<dyn EventStore>, tasks: &mut Tasks) -> anyhow::Result<Shipping> {
     let shipments = Repository::<Shipment>::new(store).service(SERVICE);
-    let worker = ReactorWorker::new(shipments.clone(), reactor::ShipPaidOrders, Options::default());
+    let worker = ReactorWorker::new(shipments.clone(), reactor::ship_paid_orders()?, Options::default());
     let reactor = worker.handle();
     tasks.spawn("the reactor of shipping", |stop| worker.run(stop));
-    Shipping { routes: api::routes(shipments), reactor }
+    Ok(Shipping { routes: api::routes(shipments), reactor })
 }

@@ -2,7 +2,7 @@
 //! time that the store is away.
 
 use super::ReactorWorker;
-use crate::{Reactor, ReactorError, Start, plan::plan};
+use crate::{ReactorError, Start, plan::plan};
 use annals_event::{Append, Conflict, EventBatch, MarkName, Opening, Sequence};
 use annals_store::{AppendError, Backoff, Delivery, Filter, ReadError, Subscribe, Subscription};
 use annals_telemetry::{BatchCounts, Run, batch_span, record_batch};
@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
 /// A worker with its mark.
-pub(super) struct Running<'a, R: Reactor> {
-    pub(super) worker: &'a ReactorWorker<R>,
+pub(super) struct Running<'a> {
+    pub(super) worker: &'a ReactorWorker,
     pub(super) mark: MarkName,
     pub(super) filter: Filter,
     /// Where the mark is. Never ahead of the position.
@@ -47,7 +47,7 @@ enum By {
     Another,
 }
 
-impl<R: Reactor> Running<'_, R> {
+impl Running<'_> {
     /// Follows the log until told to stop, waiting out every time that the store is away. In a log that was restored from a
     /// backup it goes on from the mark that is there, as if it were started again.
     pub(super) async fn follow_on(&mut self) -> Result<(), ReactorError> {
@@ -178,7 +178,7 @@ impl<R: Reactor> Running<'_, R> {
     }
 
     async fn react(&mut self, batch: &EventBatch, span: &Span) -> Result<Handled, ReactorError> {
-        let plan = plan(&self.worker.reactor, &self.worker.repository, batch).await?;
+        let plan = plan(&self.worker.reactor, &self.worker.repositories, batch).await?;
         let handled = batch.slice(0..plan.sources);
         let Some(last) = handled.last() else { return Ok(Handled::Events(0)) };
         let outputs = plan.writes.iter().map(|write| write.events.len()).sum();

@@ -15,7 +15,7 @@ use annals_event::{
     Recorded, RecordedEvent, Sequence, StreamName,
 };
 use annals_reactor::{
-    Options, Reaction, Reactor, ReactorError, ReactorHandle, ReactorWorker, Rejected, WaitError,
+    OnRefused, Options, Reaction, Reactor, ReactorError, ReactorHandle, ReactorWorker, Start, WaitError,
 };
 use annals_store::{EventStore, Filter, ReadLog};
 use bytes::Bytes;
@@ -69,7 +69,7 @@ macro_rules! event {
 event!(OrderPlaced, "order.placed");
 event!(Charged, "account.charged");
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     pub cents: u64,
 }
@@ -109,35 +109,31 @@ impl Aggregate for Account {
 /// Charges the customer's account for each order, and the account of the house with a cent.
 #[derive(Clone)]
 pub struct ChargeOrders {
-    pub rejected: Rejected,
+    pub start: Start,
+    pub rejected: OnRefused,
     /// How long the note on the charge for an order is.
     pub note_bytes: fn(&OrderPlaced) -> usize,
-    pub categories: Vec<Category>,
 }
 
 impl Default for ChargeOrders {
     fn default() -> Self {
-        Self { rejected: Rejected::Stop, note_bytes: |_| 0, categories: vec![] }
+        Self { start: Start::Beginning, rejected: OnRefused::Stop, note_bytes: |_| 0 }
     }
 }
 
-impl Reactor for ChargeOrders {
-    type Event = OrderPlaced;
-    type Target = Account;
-    fn name(&self) -> &str {
-        "charge-orders"
-    }
-    fn categories(&self) -> Vec<Category> {
-        self.categories.clone()
-    }
-    fn react(&self, placed: &Recorded<OrderPlaced>) -> Vec<Reaction<Account>> {
-        let OrderPlaced { customer, cents } = &placed.event;
-        let note = "x".repeat((self.note_bytes)(&placed.event));
-        let house = Charge { cents: 1, note: String::new() };
-        vec![Reaction::new(customer, Charge { cents: *cents, note }), Reaction::new("house", house)]
-    }
-    fn on_rejected(&self, _: &Recorded<OrderPlaced>, _: &Charge, _: &OverLimit) -> Rejected {
-        self.rejected
+impl ChargeOrders {
+    pub fn reactor(self) -> Reactor {
+        let Self { start, rejected, note_bytes } = self;
+        let charge = move |placed: &Recorded<OrderPlaced>| {
+            let note = "x".repeat(note_bytes(placed));
+            let house = Charge { cents: 1, note: String::new() };
+            vec![
+                Reaction::to::<Account>(&placed.customer, Charge { cents: placed.cents, note }),
+                Reaction::to::<Account>("house", house),
+            ]
+        };
+        let reactor = Reactor::named("charge-orders", start).on(charge);
+        reactor.on_refused::<Account>(move |_, _| rejected).build().unwrap()
     }
 }
 
@@ -184,27 +180,24 @@ pub fn repository(store: Arc<dyn EventStore>) -> Repository<Account> {
     Repository::new(store).service("accounts")
 }
 
-pub fn worker(store: Arc<dyn EventStore>, batch_events_max: usize) -> ReactorWorker<ChargeOrders> {
+pub fn worker(store: Arc<dyn EventStore>, batch_events_max: usize) -> ReactorWorker {
     let options = Options { batch_events_max, ..Options::default() };
-    ReactorWorker::new(repository(store), ChargeOrders::default(), options)
+    ReactorWorker::new(repository(store), ChargeOrders::default().reactor(), options)
 }
 
-pub fn start(worker: ReactorWorker<impl Reactor>) -> Running {
+pub fn start(worker: ReactorWorker) -> Running {
     let (handle, stop) = (worker.handle(), CancellationToken::new());
     let task = tokio::spawn(worker.run(stop.clone()));
     (handle, stop, task)
 }
 
 /// Runs the worker until everything up to `through` is handled, then stops it in order.
-pub async fn run_until(worker: ReactorWorker<impl Reactor>, through: Sequence) {
+pub async fn run_until(worker: ReactorWorker, through: Sequence) {
     try_run_until(worker, through).await.unwrap();
 }
 
 /// The same with a worker that may fail.
-pub async fn try_run_until(
-    worker: ReactorWorker<impl Reactor>,
-    through: Sequence,
-) -> Result<(), ReactorError> {
+pub async fn try_run_until(worker: ReactorWorker, through: Sequence) -> Result<(), ReactorError> {
     let (handle, stop, task) = start(worker);
     match handle.wait_for(through, PATIENCE).await {
         Ok(_) | Err(WaitError::Stopped { .. }) => stop.cancel(),

@@ -3,7 +3,7 @@
 use super::{caller::WaitFor, clock::Clock, consumer::Consumer};
 use crate::Problem;
 use annals_aggregate::{
-    Aggregate, Cause, ExecuteError, Executed, LoadError, Loaded, Repository,
+    Aggregate, Cause, ExecuteError, Executed, LoadError, Loaded, Repositories, Repository,
     decision::{DecideError, Decided, Decisions, Subjects},
 };
 use annals_event::{Timestamp, Token};
@@ -11,13 +11,7 @@ use annals_projection::{ProjectorHandle, Reader, Table};
 use annals_replay::Replays;
 use annals_store::{EventStore, probe};
 use parking_lot::Mutex;
-use std::{
-    any::{Any, TypeId},
-    collections::HashMap,
-    fmt,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// How long a reader waits for the token that its caller has.
 pub const WAIT_TIME_MAX: Duration = Duration::from_secs(5);
@@ -32,16 +26,15 @@ struct Inner {
     store: Arc<dyn EventStore>,
     replays: Replays,
     clock: Clock,
-    /// The repositories that are not as any other: those with snapshots.
-    repositories: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
+    repositories: Mutex<Repositories>,
     consumers: Mutex<Vec<Arc<Consumer>>>,
 }
 
 impl App {
     pub(super) fn new(name: String, store: Arc<dyn EventStore>, clock: Clock) -> Self {
         let replays = Replays::new(store.clone());
-        let (repositories, consumers) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner { name, store, replays, clock, repositories, consumers }))
+        let repositories = Mutex::new(Repositories::new(store.clone()).service(&name));
+        Self(Arc::new(Inner { name, store, replays, clock, repositories, consumers: Mutex::default() }))
     }
 
     /// Decides on a command and writes the events that result.
@@ -79,9 +72,7 @@ impl App {
 
     /// The aggregates of one type, with the service's name and the snapshots that were said of it.
     pub fn repository<A: Aggregate>(&self) -> Repository<A> {
-        let repositories = self.0.repositories.lock();
-        let kept = repositories.get(&TypeId::of::<A>()).and_then(|kept| kept.downcast_ref::<Repository<A>>());
-        kept.cloned().unwrap_or_else(|| Repository::new(self.0.store.clone()).service(&self.0.name))
+        self.0.repositories.lock().of()
     }
 
     /// A view of the read model that has the table of `R`: one that contains the token that its caller has, if there is one.
@@ -121,7 +112,12 @@ impl App {
 
     /// From now on this is the repository of `A`.
     pub(super) fn keep<A: Aggregate>(&self, repository: Repository<A>) {
-        self.0.repositories.lock().insert(TypeId::of::<A>(), Box::new(repository));
+        self.0.repositories.lock().keep(repository);
+    }
+
+    /// The repositories of all types of aggregates, as they are now.
+    pub(super) fn repositories(&self) -> Repositories {
+        self.0.repositories.lock().clone()
     }
 
     pub(super) fn add(&self, consumer: Arc<Consumer>) {

@@ -8,14 +8,10 @@ use super::{
     consumer::Consumer,
     supervise::{Failure, Supervisor},
 };
-use annals_aggregate::Aggregate;
-use annals_event::{Category, Event, EventType, Recorded};
 use annals_projection::Generations;
 use annals_projection::{FoldError, GenerationError, Projector, ProjectorError, ProjectorOptions};
-use annals_reactor::{Options, Reaction, Reactor, ReactorError, ReactorWorker, Rejected, Start};
+use annals_reactor::{Options, Reactor, ReactorError, ReactorWorker};
 use annals_replay::{ReplayWorker, WorkerOptions};
-use annals_store::Filter;
-use std::sync::Arc;
 
 /// Keeps a read model up to date.
 pub(super) async fn fold(
@@ -55,19 +51,12 @@ fn of_projector(error: ProjectorError) -> Failure {
 }
 
 /// Turns events into commands.
-pub(super) fn react<R: Reactor>(app: &App, reactor: R, start: Start, supervisor: &mut Supervisor) {
-    let reactor = Arc::new(reactor);
-    let (repository, anew) = (app.repository::<R::Target>(), reactor.clone());
-    let options = Options { start, ..Options::default() };
-    let worker = move || ReactorWorker::new(repository.clone(), Shared(anew.clone()), options.clone());
+pub(super) fn react(app: &App, reactor: Reactor, supervisor: &mut Supervisor) {
+    let repositories = app.repositories();
+    let (name, filter) = (reactor.name().to_owned(), reactor.filter().clone());
+    let worker = move || ReactorWorker::new(repositories.clone(), reactor.clone(), Options::default());
     let first = worker();
-    let filter = Filter {
-        categories: reactor.categories(),
-        stream: None,
-        // A name that is none stops the reactor when it starts.
-        event_types: R::Event::TYPES.iter().filter_map(|(name, _)| EventType::new(name).ok()).collect(),
-    };
-    let consumer = Consumer::of_reactor(reactor.name(), filter, first.handle());
+    let consumer = Consumer::of_reactor(&name, filter, first.handle());
     app.add(consumer.clone());
     let mut first = Some(first);
     supervisor.spawn(consumer.part(), move |stop| {
@@ -98,30 +87,4 @@ pub(super) fn replay(app: &App, generations: Vec<Generations>, supervisor: &mut 
         let worker = ReplayWorker::new(replays.clone(), generations.clone(), WorkerOptions::default());
         async move { worker.run(stop).await.map_err(Failure::passing) }
     });
-}
-
-/// A reactor that is started more than once.
-struct Shared<R>(Arc<R>);
-
-impl<R: Reactor> Reactor for Shared<R> {
-    type Event = R::Event;
-    type Target = R::Target;
-
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-    fn categories(&self) -> Vec<Category> {
-        self.0.categories()
-    }
-    fn react(&self, event: &Recorded<R::Event>) -> Vec<Reaction<R::Target>> {
-        self.0.react(event)
-    }
-    fn on_rejected(
-        &self,
-        event: &Recorded<R::Event>,
-        command: &<R::Target as Aggregate>::Command,
-        error: &<R::Target as Aggregate>::Error,
-    ) -> Rejected {
-        self.0.on_rejected(event, command, error)
-    }
 }

@@ -8,7 +8,7 @@ use super::{
 use crate::config::{Config, ConfigError, ReadModelConfig};
 use annals_aggregate::{Aggregate, FolderSnapshots, SnapshotError};
 use annals_projection::ReadModel;
-use annals_reactor::{Reactor, Start};
+use annals_reactor::Reactor;
 use axum::Router;
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
@@ -67,10 +67,10 @@ impl Service {
         self
     }
 
-    /// Turns events into commands for the service's own aggregates. `start` says where the reactor begins on a log that is older
-    /// than it is; it counts once, when the reactor is first started.
-    pub fn reactor<R: Reactor>(mut self, reactor: R, start: Start) -> Self {
-        self.starts.push(Box::new(move |app, supervisor| parts::react(app, reactor, start, supervisor)));
+    /// Turns events into commands for the service's own aggregates. Where the reactor begins on a log that is older than it is
+    /// counts once, when it is first started.
+    pub fn reactor(mut self, reactor: Reactor) -> Self {
+        self.starts.push(Box::new(move |app, supervisor| parts::react(app, reactor, supervisor)));
         self
     }
 

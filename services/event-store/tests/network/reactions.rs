@@ -3,7 +3,7 @@
 use crate::{restarts::Slow, support::Server};
 use annals_aggregate::{Aggregate, Repository};
 use annals_event::{CodecError, Event, MarkName, Recorded, Token};
-use annals_reactor::{Options, Reaction, Reactor, ReactorWorker};
+use annals_reactor::{Options, Reaction, Reactor, ReactorWorker, Start};
 use annals_store::{EventStore, GappedStore};
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -69,18 +69,9 @@ impl Aggregate for Tally {
     }
 }
 
-struct CountOrders;
-
-impl Reactor for CountOrders {
-    type Event = Placed;
-    type Target = Tally;
-
-    fn name(&self) -> &str {
-        "count-orders"
-    }
-    fn react(&self, _: &Recorded<Placed>) -> Vec<Reaction<Tally>> {
-        vec![Reaction::new("all", ())]
-    }
+fn count_orders() -> Reactor {
+    let reactor = Reactor::named("count-orders", Start::Beginning);
+    reactor.on(|_: &Recorded<Placed>| Reaction::to::<Tally>("all", ())).build().unwrap()
 }
 
 async fn place(store: &GappedStore, id: &str) -> Token {
@@ -96,8 +87,8 @@ async fn a_reactor_goes_on_after_an_append_whose_answer_was_cut_off() {
     let written = Arc::clone(&slow.written);
     let server = Server::start_to_restart(Arc::new(slow)).await;
     let (address, client) = (server.address, server.client().await);
-    let worker =
-        ReactorWorker::new(Repository::<Tally>::new(Arc::new(client)), CountOrders, Options::default());
+    let tallies = Repository::<Tally>::new(Arc::new(client));
+    let worker = ReactorWorker::new(tallies, count_orders(), Options::default());
     let (handle, stop) = (worker.handle(), CancellationToken::new());
     let running = tokio::spawn(worker.run(stop.clone()));
     written.acquire().await.unwrap().forget();
