@@ -52,7 +52,7 @@ impl Problem {
     }
     /// The server is at fault. The cause is logged here and not told.
     pub fn internal(cause: &(dyn Error + 'static)) -> Self {
-        tracing::error!(cause = crate::sentence(cause), "a request failed");
+        tracing::error!(cause = crate::config::redacted(&crate::sentence(cause)), "a request failed");
         let detail = "the server failed to answer; the cause is in its log";
         Self::of_status(StatusCode::INTERNAL_SERVER_ERROR, detail)
     }

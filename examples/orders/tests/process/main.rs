@@ -3,6 +3,7 @@
 
 mod cannot_open;
 mod leaving;
+mod secrets;
 mod waiting;
 
 use annals_tests::{Program, Server};

@@ -2,6 +2,7 @@
 
 use super::{
     error::{ConfigError, nearest},
+    exposed,
     keys::KEYS,
     secret::redacted,
 };
@@ -157,19 +158,28 @@ pub enum Wanted {
 }
 
 /// The layers of what a program was given, and what it is to do.
-pub(super) fn gather(given: Given) -> Result<(Leaves, Wanted), ConfigError> {
+#[derive(Default)]
+pub(super) struct Gathered {
+    pub(super) leaves: Leaves,
+    pub(super) wanted: Wanted,
+    /// What to say of the file.
+    pub(super) warning: Option<String>,
+}
+
+/// Puts the layers of what a program was given on each other.
+pub(super) fn gather(given: Given) -> Result<Gathered, ConfigError> {
     let Given { arguments, variables, folder } = given;
     let flags = Flags::of(arguments)?;
     let mut leaves = Leaves::default();
     if flags.wanted == Wanted::Help {
-        return Ok((leaves, flags.wanted));
+        return Ok(Gathered { wanted: flags.wanted, ..Gathered::default() });
     }
     let variable = variables.iter().find(|(name, value)| name == "ANNALS_CONFIG" && !value.is_empty());
     let named = flags
         .config
         .map(|path| ("--config", path))
         .or(variable.map(|(_, path)| ("ANNALS_CONFIG", path.clone())));
-    add_file(&mut leaves, named, &folder)?;
+    let warning = add_file(&mut leaves, named, &folder)?;
     for (name, value) in variables {
         if let Some(key) = key_of(&name)? {
             leaves.set(key, Leaf { written: Written::Text(value), origin: Origin::Variable(name) });
@@ -178,17 +188,26 @@ pub(super) fn gather(given: Given) -> Result<(Leaves, Wanted), ConfigError> {
     for (flag, key, value) in flags.values {
         leaves.set(key, Leaf { written: Written::Text(value), origin: Origin::Flag(flag) });
     }
-    Ok((leaves, flags.wanted))
+    Ok(Gathered { leaves, wanted: flags.wanted, warning })
 }
 
-fn add_file(leaves: &mut Leaves, named: Option<(&str, String)>, folder: &Path) -> Result<(), ConfigError> {
+/// Adds the file's keys, the first ones; returns what to say of the file.
+fn add_file(
+    leaves: &mut Leaves,
+    named: Option<(&str, String)>,
+    folder: &Path,
+) -> Result<Option<String>, ConfigError> {
     let (what, path) = match &named {
         Some((what, path)) => (*what, path.as_str()),
         None => (FILE, FILE),
     };
     match fs::read_to_string(folder.join(path)) {
-        Ok(text) => leaves.add_toml(&text, path),
-        Err(cause) if named.is_none() && cause.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(text) => {
+            leaves.add_toml(&text, path)?;
+            let metadata = fs::metadata(folder.join(path)).ok();
+            Ok(metadata.and_then(|metadata| exposed::warning(path, &metadata, leaves)))
+        }
+        Err(cause) if named.is_none() && cause.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(ConfigError::File { what: what.to_owned(), path: path.into(), cause }),
     }
 }

@@ -8,10 +8,12 @@
 //!   variable is not set.
 //! * A key that nobody takes is an error that names the nearest one. A key is taken only if what it asks for is there.
 //! * Times and sizes have units. A bare number is an error.
-//! * No password is shown, neither in what is printed nor in an error. A [`Secret`] is never taken from a flag.
+//! * No password is shown, neither in what is printed nor in an error. A [`Secret`] is never taken from a flag. Whoever writes one
+//!   into a file that everybody can read is warned.
 //! * Nothing but files is touched: no folder is made, no address tried.
 
 mod error;
+mod exposed;
 mod help;
 mod keys;
 mod layers;
@@ -27,13 +29,12 @@ pub use annals_telemetry::LogForm;
 pub use error::ConfigError;
 pub use layers::{Origin, Wanted};
 pub use secret::Secret;
-#[cfg(feature = "kit")]
 pub(crate) use secret::redacted;
 pub use sections::{HttpConfig, LogConfig, ReadModelConfig, ReadModelsConfig, TelemetryConfig};
 pub use url::{CatalogUrl, StoreUrl};
 
 use error::nearest;
-use layers::{Given, Leaves, gather};
+use layers::{Gathered, Given, Leaves, gather};
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use std::{
@@ -67,6 +68,7 @@ pub struct Config {
     /// What the command line asks for.
     pub wanted: Wanted,
     leaves: Leaves,
+    warning: Option<String>,
     taken: Arc<Mutex<BTreeSet<String>>>,
 }
 
@@ -94,8 +96,8 @@ impl Config {
     }
 
     fn of(name: &str, given: Given) -> Result<Self, ConfigError> {
-        let (leaves, wanted) = gather(given)?;
-        Self::from_leaves(name, leaves, wanted)
+        let Gathered { leaves, wanted, warning } = gather(given)?;
+        Ok(Self { warning, ..Self::from_leaves(name, leaves, wanted)? })
     }
 
     fn from_leaves(name: &str, leaves: Leaves, wanted: Wanted) -> Result<Self, ConfigError> {
@@ -115,6 +117,7 @@ impl Config {
             data,
             wanted,
             leaves,
+            warning: None,
             taken: Arc::default(),
         })
     }
@@ -147,6 +150,11 @@ impl Config {
             return Err(ConfigError::Unknown { key: key.to_owned(), origin: leaf.origin.clone(), nearest });
         }
         Ok(())
+    }
+
+    /// What whoever starts the program had better know although nothing is wrong: secrets that others can read.
+    pub fn warning(&self) -> Option<&str> {
+        self.warning.as_deref()
     }
 
     /// What to print instead of serving: the answer to `--help` and `--print-config`.

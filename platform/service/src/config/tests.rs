@@ -69,6 +69,54 @@ fn each_key_is_set_by_file_variable_and_flag_in_this_order() {
 }
 
 #[test]
+fn each_key_of_a_read_model_is_set_by_file_variable_and_flag() {
+    for (key, variable) in help::variables_of_model("orders") {
+        let (file, pair) = (format!("{key} = 7"), format!("--{key}=7"));
+        let line = |config: Result<Config, ConfigError>| line_of(&config.unwrap(), &key);
+        assert_eq!(line(given(&[], &[], &file)), format!("{key} = 7 # annals.toml"));
+        assert_eq!(line(given(&[], &[(&variable, "7")], &file)), format!("{key} = 7 # {variable}"));
+        assert_eq!(line(given(&[&pair], &[(&variable, "?")], "")), format!("{key} = 7 # --{key}"));
+        let none = format!("{:?}", ReadModelConfig::default());
+        assert_ne!(format!("{:?}", given(&[&pair], &[], "").unwrap().read_model("orders").unwrap()), none);
+    }
+}
+
+/// All that the parts get.
+fn parts_get(config: &Config) -> String {
+    let Config { listen, data, store, log, read_models, http, telemetry, .. } = config;
+    format!("{:?}", (listen, data, store, log, read_models, http, telemetry))
+}
+
+#[test]
+fn each_key_changes_what_the_parts_get() {
+    let default = parts_get(&given(&[], &[], "").unwrap());
+    for (key, value) in VALUES {
+        let set = parts_get(&given(&[&format!("--{key}={value}")], &[], "").unwrap());
+        assert_ne!(set, default, "{key} = {value} has no effect");
+    }
+}
+
+#[test]
+fn secrets_in_a_file_that_everybody_can_read_are_warned_of_by_name() {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("annals.toml");
+    let mail = "mail = { password = 'hunter2', url = 'smtp://shop:hunter2@mail', to = ['a@b'], password_file = 'x' }";
+    let warning = |text: &str, mode: u32| {
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        let given = Given { arguments: vec![], variables: vec![], folder: folder.path().to_owned() };
+        Config::of("orders", given).unwrap().warning().map(str::to_owned)
+    };
+    let told = warning(mail, 0o644).unwrap();
+    assert!(told.starts_with("every user of this machine can read annals.toml"), "{told}");
+    assert!(told.contains("it has secrets: mail.password, mail.url; let mail.password_file name"), "{told}");
+    assert!(!told.contains("hunter2"), "{told}");
+    assert_eq!(warning(mail, 0o640), None);
+    assert_eq!(warning("mail = { password_file = 'x', url = 'smtp://mail' }", 0o644), None);
+}
+
+#[test]
 fn what_is_set_is_what_the_parts_get() {
     let config = VALUES.into_iter().filter(|(key, _)| !key.starts_with("log."));
     let flags: Vec<_> = config.map(|(key, value)| format!("--{key}={value}")).collect();

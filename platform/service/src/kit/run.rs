@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Ending, Exit, HttpServer,
-    config::{Config, StoreUrl, Wanted},
+    config::{Config, StoreUrl, Wanted, redacted},
     sentence, store,
 };
 use annals_store::GappedStore;
@@ -37,7 +37,7 @@ impl Service {
             Ok(()) => Exit::Stopped.into(),
             Err(error) => {
                 // If nobody reads standard error, there is nobody to tell.
-                let _ = writeln!(io::stderr(), "{name}: {}", sentence(&error));
+                let _ = writeln!(io::stderr(), "{name}: {}", redacted(&sentence(&error)));
                 error.exit().into()
             }
         }
@@ -74,6 +74,9 @@ async fn check<B>(config: Config, build: B) -> Result<(), ServiceError>
 where
     B: AsyncFnOnce(Service) -> Result<Service, BuildError>,
 {
+    if let Some(warning) = config.warning() {
+        let _ = writeln!(io::stderr(), "{}: warning: {warning}", config.name);
+    }
     drop(HttpServer::bind(config.listen, config.http.limits.clone()).await?);
     if let StoreUrl::Http(_) = &config.store {
         let opening = timeout(CHECK_TIME_MAX, store::open(&config.store, &config.log));

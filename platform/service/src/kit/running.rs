@@ -84,6 +84,9 @@ where
 {
     let server = HttpServer::bind(config.listen, config.http.limits.clone()).await?;
     let address = server.address();
+    if let Some(warning) = config.warning() {
+        tracing::warn!("{warning}");
+    }
     let mut folder = DataFolder::take(&config.data)?;
     if let Err(error) = folder.tell_address(address) {
         tracing::warn!(%error, "the data folder does not say where its holder serves");

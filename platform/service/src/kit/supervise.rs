@@ -8,7 +8,7 @@
 //! * A panic in a part is a failure of it, and is started again.
 //! * Parts are told to stop at the same time; what does not stop in time is cut off and named.
 
-use crate::{Ending, sentence};
+use crate::{Ending, config::redacted, sentence};
 use annals_store::{Backoff, RESTART_WAIT_MAX};
 use futures::FutureExt;
 use parking_lot::Mutex;
@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 /// Any error: what the code of a service says of itself.
 pub type BuildError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a part ended, and who can mend that.
+/// Why a part ended, and who can mend that. No password that stands in the reason is told.
 #[derive(Debug)]
 pub struct Failure {
     reason: String,
@@ -35,12 +35,12 @@ pub struct Failure {
 impl Failure {
     /// One that may be gone when the part is started again.
     pub fn passing(error: impl Into<BuildError>) -> Self {
-        Self { reason: sentence(error.into().as_ref()), by_people: false }
+        Self { reason: redacted(&sentence(error.into().as_ref())), by_people: false }
     }
 
     /// One that is there until somebody does something, such as an event that cannot be applied.
     pub fn by_people(error: impl Into<BuildError>) -> Self {
-        Self { reason: sentence(error.into().as_ref()), by_people: true }
+        Self { reason: redacted(&sentence(error.into().as_ref())), by_people: true }
     }
 }
 
