@@ -1,4 +1,4 @@
-//! `/metrics`: counts and states in the text form of Prometheus.
+//! Counts and states of a service: `/metrics` in the text form of Prometheus, and the same for a collector by OTLP.
 //!
 //! | name | labels | unit |
 //! |---|---|---|
@@ -13,14 +13,18 @@
 //! | `annals_consumer_handled_events_total` | `kind`, `name` | events; of a read model those that it folded or skipped |
 //! | `annals_consumer_retries_total` | `kind`, `name` | waits for something to pass |
 //! | `annals_consumer_state` | `kind`, `name`, `state` | 1 for the state that it is in |
+//! | `annals_read_model_folds_total` | `name` | folds: batches whose rows were written in one transaction |
+//! | `annals_read_model_folded_events_total` | `name` | events that its live generation applied |
 //! | `annals_http_requests_total` | `status` | requests |
 //!
-//! What always holds: the names of the log are there only where the log is this process's. Counts are since the process began, or
-//! since a consumer was last started. Being asked touches no file and asks no other process.
+//! What always holds: whoever asks and a collector get the same names and values. The names of the log are there only where the log
+//! is this process's. Counts are since the process began, or since a consumer was last started. Being asked touches no file and
+//! asks no other process.
 
 use crate::health::{ConsumerKind, Health};
 use annals_store::ConsumerState;
 use annals_store_log::Stats;
+use annals_telemetry::{Instrument, Observed};
 use axum::{
     Router,
     extract::{Request, State},
@@ -30,22 +34,34 @@ use axum::{
     routing::get,
 };
 use parking_lot::Mutex;
-use std::{collections::BTreeMap, fmt, fmt::Write, sync::Arc};
+use std::{collections::BTreeMap, fmt::Write, sync::Arc};
 
 /// The text form that is spoken here.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The metrics of a service. Cloning it gives another handle.
 #[derive(Clone, Debug)]
-pub struct Metrics {
+pub struct Metrics(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     health: Health,
-    requests: Arc<Mutex<BTreeMap<u16, u64>>>,
+    requests: Mutex<BTreeMap<u16, u64>>,
+}
+
+/// A metric with all its values.
+struct Family {
+    instrument: Instrument,
+    name: &'static str,
+    help: &'static str,
+    /// None: the service has nothing of the kind.
+    values: fn(&Inner) -> Vec<Observed>,
 }
 
 impl Metrics {
     /// Of the log and the consumers that `health` knows.
     pub fn of(health: &Health) -> Self {
-        Self { health: health.clone(), requests: Arc::default() }
+        Self(Arc::new(Inner { health: health.clone(), requests: Mutex::default() }))
     }
 
     /// Counts the answers of these routes by their status.
@@ -58,23 +74,20 @@ impl Metrics {
         Router::new().route("/metrics", get(show)).with_state(self.clone())
     }
 
+    /// Sends the same to the collector that [`annals_telemetry::init`] found, if it did, for as long as there is a handle to this.
+    pub fn export(&self) {
+        for Family { instrument, name, help, values } in FAMILIES {
+            let inner = Arc::downgrade(&self.0);
+            let values = move || inner.upgrade().map(|inner| values(&inner)).unwrap_or_default();
+            annals_telemetry::observe(*instrument, name, help, values);
+        }
+    }
+
     /// The text.
     pub fn text(&self) -> String {
-        let mut text = Text::default();
-        if let Some(log) = self.health.log() {
-            of_log(&mut text, log.stats());
-        }
-        of_consumers(&mut text, &self.health.consumers());
-        let requests = self.requests.lock().clone();
-        let requests =
-            requests.into_iter().map(|(status, count)| (vec![("status", status.to_string())], count));
-        text.family(
-            COUNTER,
-            "annals_http_requests_total",
-            "Requests that were answered, by status.",
-            requests,
-        );
-        text.0
+        let mut text = String::new();
+        FAMILIES.iter().for_each(|family| tell(&mut text, family, &(family.values)(&self.0)));
+        text
     }
 }
 
@@ -84,56 +97,99 @@ async fn show(State(metrics): State<Metrics>) -> impl IntoResponse {
 
 async fn counted(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
-    *metrics.requests.lock().entry(response.status().as_u16()).or_default() += 1;
+    *metrics.0.requests.lock().entry(response.status().as_u16()).or_default() += 1;
     response
 }
 
-fn of_log(text: &mut Text, stats: Stats) {
-    for (kind, name, help, value) in [
-        (COUNTER, "annals_log_events_total", "Events written.", stats.events),
-        (COUNTER, "annals_log_appends_total", "Appends written.", stats.appends),
-        (COUNTER, "annals_log_groups_total", "Groups of appends that were written together.", stats.groups),
-        (COUNTER, "annals_log_syncs_total", "Syncs on the way of appends.", stats.syncs),
-        (COUNTER, "annals_log_bytes_total", "Bytes written.", stats.bytes),
-        (COUNTER, "annals_log_conflicts_total", "Appends refused because of a conflict.", stats.conflicts),
-        (
-            COUNTER,
-            "annals_log_repeats_total",
-            "Appends answered with the result of their original.",
-            stats.repeats,
-        ),
-        (GAUGE, "annals_log_segments", "Segments that the log has.", stats.segments),
-    ] {
-        text.family(kind, name, help, [(Vec::new(), value)]);
+const fn counter(name: &'static str, help: &'static str, values: fn(&Inner) -> Vec<Observed>) -> Family {
+    Family { instrument: Instrument::Counter, name, help, values }
+}
+
+const fn gauge(name: &'static str, help: &'static str, values: fn(&Inner) -> Vec<Observed>) -> Family {
+    Family { instrument: Instrument::Gauge, name, help, values }
+}
+
+const FAMILIES: &[Family] = &[
+    counter("annals_log_events_total", "Events written.", |it| it.log(|log| log.events)),
+    counter("annals_log_appends_total", "Appends written.", |it| it.log(|log| log.appends)),
+    counter("annals_log_groups_total", "Groups of appends that were written together.", |it| {
+        it.log(|log| log.groups)
+    }),
+    counter("annals_log_syncs_total", "Syncs on the way of appends.", |it| it.log(|log| log.syncs)),
+    counter("annals_log_bytes_total", "Bytes written.", |it| it.log(|log| log.bytes)),
+    counter("annals_log_conflicts_total", "Appends refused because of a conflict.", |it| {
+        it.log(|log| log.conflicts)
+    }),
+    counter("annals_log_repeats_total", "Appends answered with the result of their original.", |it| {
+        it.log(|log| log.repeats)
+    }),
+    gauge("annals_log_segments", "Segments that the log has.", |it| it.log(|log| log.segments)),
+    gauge("annals_consumer_position", "Everything up to here is handled.", |it| {
+        it.consumers(|state| number(state.position.get()))
+    }),
+    gauge("annals_consumer_behind_events", "Sequence numbers behind the log.", |it| {
+        it.consumers(|state| number(state.lag()))
+    }),
+    gauge(
+        "annals_consumer_age_seconds",
+        "How long ago the first event was recorded that is not handled yet, in seconds.",
+        |it| it.consumers(|state| state.age().as_secs_f64()),
+    ),
+    counter("annals_consumer_handled_events_total", "Sequence numbers moved over.", |it| {
+        it.consumers(|state| number(state.handled))
+    }),
+    counter("annals_consumer_retries_total", "Times that it had to wait for something to pass.", |it| {
+        it.consumers(|state| number(state.retries))
+    }),
+    gauge("annals_consumer_state", "1 for the state that it is in.", Inner::states),
+    counter("annals_read_model_folds_total", "Batches whose rows were written in one transaction.", |it| {
+        it.read_models(|state| number(state.folds))
+    }),
+    counter("annals_read_model_folded_events_total", "Events that were applied to its live rows.", |it| {
+        it.read_models(|state| number(state.folded))
+    }),
+    counter("annals_http_requests_total", "Requests that were answered, by status.", Inner::requests),
+];
+
+impl Inner {
+    fn log(&self, count: fn(Stats) -> u64) -> Vec<Observed> {
+        let value = self.health.log().map(|log| number(count(log.stats())));
+        value.map(|value| Observed { labels: Vec::new(), value }).into_iter().collect()
+    }
+
+    fn consumers(&self, value: fn(&ConsumerState) -> f64) -> Vec<Observed> {
+        let of = |(kind, name, state)| Observed { labels: labels(kind, name), value: value(&state) };
+        self.health.consumers().into_iter().map(of).collect()
+    }
+
+    fn states(&self) -> Vec<Observed> {
+        let of = |(kind, name, state): (_, _, ConsumerState)| {
+            let mut labels = labels(kind, name);
+            labels.push(("state", state.activity.word().to_owned()));
+            Observed { labels, value: 1.0 }
+        };
+        self.health.consumers().into_iter().map(of).collect()
+    }
+
+    fn read_models(&self, value: fn(&ConsumerState) -> f64) -> Vec<Observed> {
+        let models =
+            self.health.consumers().into_iter().filter(|(kind, ..)| *kind == ConsumerKind::ReadModel);
+        models
+            .map(|(_, name, state)| Observed { labels: vec![("name", name)], value: value(&state) })
+            .collect()
+    }
+
+    fn requests(&self) -> Vec<Observed> {
+        let of = |(status, count): (&u16, &u64)| Observed {
+            labels: vec![("status", status.to_string())],
+            value: number(*count),
+        };
+        self.requests.lock().iter().map(of).collect()
     }
 }
 
-type Consumer = (ConsumerKind, String, ConsumerState);
-
-fn of_consumers(text: &mut Text, consumers: &[Consumer]) {
-    let labels = |(kind, name, _): &Consumer| vec![("kind", kind.word().to_owned()), ("name", name.clone())];
-    let mut tell = |kind, name, help, value: fn(&ConsumerState) -> f64| {
-        text.family(kind, name, help, consumers.iter().map(|one| (labels(one), value(&one.2))));
-    };
-    tell(GAUGE, "annals_consumer_position", "Everything up to here is handled.", |state| {
-        number(state.position.get())
-    });
-    tell(GAUGE, "annals_consumer_behind_events", "Sequence numbers behind the log.", |state| {
-        number(state.lag())
-    });
-    let age = "How long ago the first event was recorded that is not handled yet, in seconds.";
-    tell(GAUGE, "annals_consumer_age_seconds", age, |state| state.age().as_secs_f64());
-    tell(COUNTER, "annals_consumer_handled_events_total", "Sequence numbers moved over.", |state| {
-        number(state.handled)
-    });
-    let retries = "Times that it had to wait for something to pass.";
-    tell(COUNTER, "annals_consumer_retries_total", retries, |state| number(state.retries));
-    let states = consumers.iter().map(|one| {
-        let mut labels = labels(one);
-        labels.push(("state", one.2.activity.word().to_owned()));
-        (labels, 1)
-    });
-    text.family(GAUGE, "annals_consumer_state", "1 for the state that it is in.", states);
+fn labels(kind: ConsumerKind, name: String) -> Vec<(&'static str, String)> {
+    vec![("kind", kind.word().to_owned()), ("name", name)]
 }
 
 /// What is kept of a count elsewhere is a float anyway.
@@ -141,33 +197,22 @@ const fn number(count: u64) -> f64 {
     count as f64
 }
 
-const COUNTER: &str = "counter";
-const GAUGE: &str = "gauge";
-
-/// Lines of Prometheus's text form.
-#[derive(Default)]
-struct Text(String);
-
-impl Text {
-    /// One metric with all its values; without values it is left out.
-    fn family<V: fmt::Display>(
-        &mut self,
-        kind: &str,
-        name: &str,
-        help: &str,
-        values: impl IntoIterator<Item = (Vec<(&'static str, String)>, V)>,
-    ) {
-        let mut values = values.into_iter().peekable();
-        if values.peek().is_none() {
-            return;
-        }
-        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
-        for (labels, value) in values {
-            let labels: Vec<_> =
-                labels.iter().map(|(label, text)| format!("{label}=\"{}\"", escaped(text))).collect();
-            let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-            let _ = writeln!(self.0, "{name}{labels} {value}");
-        }
+/// One metric in Prometheus's text form; without values it is left out.
+fn tell(text: &mut String, family: &Family, values: &[Observed]) {
+    if values.is_empty() {
+        return;
+    }
+    let Family { instrument, name, help, .. } = family;
+    let kind = match instrument {
+        Instrument::Counter => "counter",
+        Instrument::Gauge => "gauge",
+    };
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    for Observed { labels, value } in values {
+        let labels: Vec<_> =
+            labels.iter().map(|(label, text)| format!("{label}=\"{}\"", escaped(text))).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let _ = writeln!(text, "{name}{labels} {value}");
     }
 }
 
@@ -201,6 +246,7 @@ mod tests {
         board.set(Activity::Retrying { reason: "the database is away".to_owned() });
         board.heard(Sequence::new(12));
         board.moved(Sequence::new(9));
+        board.folded(4);
         let metrics = Metrics::of(&health);
         let routes = metrics.count(Router::new().route("/orders", axum::routing::get(async || "none")));
         get(routes.clone(), "/orders").await;
@@ -215,6 +261,8 @@ mod tests {
             r#"annals_consumer_handled_events_total{kind="read_model",name="say \"hi\""} 9"#,
             r#"annals_consumer_retries_total{kind="read_model",name="say \"hi\""} 1"#,
             r#"annals_consumer_state{kind="read_model",name="say \"hi\"",state="running"} 1"#,
+            r#"annals_read_model_folds_total{name="say \"hi\""} 1"#,
+            r#"annals_read_model_folded_events_total{name="say \"hi\""} 4"#,
             r#"annals_http_requests_total{status="200"} 1"#,
             r#"annals_http_requests_total{status="404"} 1"#,
         ] {

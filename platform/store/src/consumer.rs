@@ -134,6 +134,10 @@ pub struct ConsumerState {
     pub handled: u64,
     /// How many times it has had to wait for something to pass since it began.
     pub retries: u64,
+    /// How many batches of events a read model has folded since it began, each in one transaction.
+    pub folds: u64,
+    /// How many events were in them.
+    pub folded: u64,
 }
 
 impl ConsumerState {
@@ -148,6 +152,8 @@ impl ConsumerState {
             oldest: None,
             handled: 0,
             retries: 0,
+            folds: 0,
+            folded: 0,
         }
     }
 

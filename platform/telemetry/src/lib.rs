@@ -1,4 +1,4 @@
-//! OpenTelemetry for every part of the platform: set-up, trace context of events, and the spans' names.
+//! OpenTelemetry for every part of the platform: set-up, trace context of events, the spans' names, and the export of metrics.
 //!
 //! What always holds:
 //!
@@ -12,12 +12,14 @@
 //! HTTP and gRPC headers are read and set through closures, so that this crate needs neither.
 
 mod context;
+mod metrics;
 pub mod names;
 mod remote;
 mod setup;
 mod spans;
 
 pub use context::{context_of, current_context, from_span_context, to_span_context};
+pub use metrics::{Instrument, Observed, observe};
 pub use remote::{
     client_span, extract, inject, inject_current, record_rpc_status, record_status, rpc_client_span,
     rpc_server_span, server_span,

@@ -43,10 +43,10 @@ pub fn observe(
     // The provider keeps what it is to ask.
     match instrument {
         Instrument::Counter => {
-            drop(meter.f64_observable_counter(name).with_description(help).with_callback(tell).build())
+            let _kept = meter.f64_observable_counter(name).with_description(help).with_callback(tell).build();
         }
         Instrument::Gauge => {
-            drop(meter.f64_observable_gauge(name).with_description(help).with_callback(tell).build())
+            let _kept = meter.f64_observable_gauge(name).with_description(help).with_callback(tell).build();
         }
     }
 }

@@ -1,16 +1,21 @@
-//! Sets up logging and tracing, once per process.
+//! Sets up logging, tracing and the export of metrics, once per process.
 
+use crate::metrics;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::{
     Resource,
     error::OTelSdkError,
+    metrics::SdkMeterProvider,
     trace::{
         BatchConfigBuilder, BatchSpanProcessor, ParentBasedSampler, Sampler, SdkTracerProvider,
         TracerProviderBuilder,
     },
 };
-use std::{io::IsTerminal, time::Duration};
+use std::{
+    io::IsTerminal,
+    time::{Duration, Instant},
+};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
     EnvFilter, Layer,
@@ -46,9 +51,11 @@ pub enum LogForm {
 pub struct Options {
     /// The service's name in traces.
     pub service_name: String,
-    /// Where spans go, by OTLP over gRPC, e.g. `http://127.0.0.1:4317`. `None`: nowhere; every span still has its
+    /// Where spans and metrics go, by OTLP over gRPC, e.g. `http://127.0.0.1:4317`. `None`: nowhere; every span still has its
     /// ids.
     pub otlp_endpoint: Option<String>,
+    /// Whether metrics go there too: some collectors take only spans.
+    pub export_metrics: bool,
     /// Which log lines are written to standard error, as in `RUST_LOG`.
     pub log_filter: String,
     /// The form of log lines.
@@ -72,6 +79,7 @@ impl Options {
         Self {
             service_name: service_name.into(),
             otlp_endpoint: None,
+            export_metrics: true,
             log_filter: Self::LOG_FILTER_DEFAULT.into(),
             log_form: LogForm::default(),
             span_filter: Self::SPAN_FILTER_DEFAULT.into(),
@@ -79,13 +87,14 @@ impl Options {
         }
     }
 
-    /// The same, changed by `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_SERVICE_NAME`, `RUST_LOG` and `ANNALS_SPANS` (the
-    /// span filter). An empty variable counts as unset.
+    /// The same, changed by `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_METRICS_EXPORTER` (`none`), `OTEL_SERVICE_NAME`, `RUST_LOG` and
+    /// `ANNALS_SPANS` (the span filter). An empty variable counts as unset.
     pub fn from_env(service_name: impl Into<String>) -> Self {
         let defaults = Self::new(service_name);
         let variable = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
         Self {
             otlp_endpoint: variable("OTEL_EXPORTER_OTLP_ENDPOINT"),
+            export_metrics: variable("OTEL_METRICS_EXPORTER").is_none_or(|exporter| exporter != "none"),
             service_name: variable("OTEL_SERVICE_NAME").unwrap_or(defaults.service_name),
             log_filter: variable("RUST_LOG").unwrap_or(defaults.log_filter),
             span_filter: variable("ANNALS_SPANS").unwrap_or(defaults.span_filter),
@@ -121,13 +130,27 @@ pub enum InitError {
     #[error("an OTLP endpoint is configured, which needs a tokio runtime: call init within one")]
     NoRuntime,
     /// The exporter refuses its configuration.
-    #[error("cannot export spans to {endpoint:?}: {reason}")]
+    #[error(
+        "cannot export spans and metrics to {endpoint:?}, which OTEL_EXPORTER_OTLP_ENDPOINT names: {reason}"
+    )]
     Exporter {
-        /// Where spans were to go.
+        /// Where they were to go, without a user's name and password.
         endpoint: String,
         /// Why they cannot.
         reason: String,
     },
+}
+
+impl InitError {
+    pub(crate) fn exporter(endpoint: &str, error: &impl ToString) -> Self {
+        let shown = match (endpoint.split_once("://"), endpoint.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://***@{host}"),
+            (None, Some((_, host))) => format!("***@{host}"),
+            (_, None) => endpoint.to_owned(),
+        };
+        let reason = error.to_string().replace(endpoint, &shown);
+        Self::Exporter { endpoint: shown, reason }
+    }
 }
 
 /// Why the last spans may not have been exported.
@@ -142,13 +165,15 @@ pub struct ShutdownError {
 #[must_use = "call `shutdown` at the end, so that the last spans are exported"]
 pub struct Telemetry {
     provider: SdkTracerProvider,
+    meters: Option<SdkMeterProvider>,
 }
 
-/// Sets up logging to standard error and tracing for the whole process.
+/// Sets up logging to standard error, tracing and the export of metrics for the whole process.
 pub fn init(options: Options) -> Result<Telemetry, InitError> {
     let log_filter = log_filter(&options.log_filter)?;
     let span_filter = span_filter(&options.span_filter)?;
     let provider = provider(&options)?;
+    let meters = metrics::provider(&options, resource(&options))?;
     let logs = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     // Spans are for the trace; a log line that repeated all their fields would be unreadable.
     let logs = match options.log_form {
@@ -165,7 +190,10 @@ pub fn init(options: Options) -> Result<Telemetry, InitError> {
         .with_filter(span_filter);
     registry().with(logs).with(spans).try_init().map_err(|_| InitError::AlreadyInitialised)?;
     opentelemetry::global::set_tracer_provider(provider.clone());
-    Ok(Telemetry { provider })
+    if let Some(meters) = &meters {
+        opentelemetry::global::set_meter_provider(meters.clone());
+    }
+    Ok(Telemetry { provider, meters })
 }
 
 fn log_filter(filter: &str) -> Result<EnvFilter, InitError> {
@@ -179,9 +207,12 @@ fn span_filter(filter: &str) -> Result<Targets, InitError> {
     Ok(wanted.with_targets(SILENT.map(|target| (target, LevelFilter::OFF))))
 }
 
+fn resource(options: &Options) -> Resource {
+    Resource::builder().with_service_name(options.service_name.clone()).build()
+}
+
 fn provider(options: &Options) -> Result<SdkTracerProvider, InitError> {
-    let resource = Resource::builder().with_service_name(options.service_name.clone()).build();
-    let builder = SdkTracerProvider::builder().with_resource(resource);
+    let builder = SdkTracerProvider::builder().with_resource(resource(options));
     // Without an endpoint, ids are still made and a caller's `sampled` is passed on, but nothing else is collected.
     let (builder, own_traces) = match &options.otlp_endpoint {
         Some(endpoint) => (exporting(builder, endpoint)?, Sampler::TraceIdRatioBased(options.sample_ratio)),
@@ -193,11 +224,7 @@ fn provider(options: &Options) -> Result<SdkTracerProvider, InitError> {
 fn exporting(builder: TracerProviderBuilder, endpoint: &str) -> Result<TracerProviderBuilder, InitError> {
     tokio::runtime::Handle::try_current().map_err(|_| InitError::NoRuntime)?;
     let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build();
-    let refused = |reason: &dyn ToString| InitError::Exporter {
-        endpoint: endpoint.to_owned(),
-        reason: reason.to_string(),
-    };
-    let exporter = exporter.map_err(|error| refused(&error))?;
+    let exporter = exporter.map_err(|error| InitError::exporter(endpoint, &error))?;
     let batches = BatchConfigBuilder::default()
         .with_max_queue_size(QUEUED_SPANS_MAX)
         .with_max_export_batch_size(EXPORTED_SPANS_MAX)
@@ -214,8 +241,16 @@ impl Telemetry {
 
     /// The same within `time_max`.
     pub async fn shutdown_within(self, time_max: Duration) -> Result<(), ShutdownError> {
-        let provider = self.provider;
-        let flush = move || provider.shutdown_with_timeout(time_max);
+        let Self { provider, meters } = self;
+        let flush = move || {
+            let begun = Instant::now();
+            let flushed = provider.shutdown_with_timeout(time_max);
+            if let Some(meters) = meters {
+                // The next process tells its own; of these values all but the last minute's changes were told.
+                let _ = meters.shutdown_with_timeout(time_max.saturating_sub(begun.elapsed()));
+            }
+            flushed
+        };
         // The exporter needs this runtime's threads: waiting for it on one of them could last for ever.
         let flushed: Result<(), OTelSdkError> = match tokio::task::spawn_blocking(flush).await {
             Ok(flushed) => flushed,
@@ -234,6 +269,13 @@ mod tests {
         let error = log_filter("annals=loud").unwrap_err().to_string();
         assert!(error.starts_with("log filter \"annals=loud\" is not of the form"), "{error}");
         assert!(matches!(span_filter("annals=loud"), Err(InitError::SpanFilter { .. })));
+    }
+
+    #[test]
+    fn a_password_in_an_endpoint_is_not_told() {
+        let error =
+            InitError::exporter("http://ann:hunter2@b:1", &"http://ann:hunter2@b:1 is bad").to_string();
+        assert!(error.contains("http://***@b:1") && !error.contains("hunter2"), "{error}");
     }
 
     #[test]

@@ -44,10 +44,11 @@ impl Tender {
             let ProjectorOptions { model, store, .. } = &self.options;
             let mut fold = Folding::start(model, store, &writer, Run::Live, Sequence::MAX);
             loop {
+                let before = writer.status().applied.count;
                 match fold.step(&mut writer, &cancel).await {
                     Ok(Step::Folded { head }) => {
                         retry.reset();
-                        self.folded(writer.status(), head).await;
+                        self.folded(writer.status(), before, head).await;
                     }
                     Ok(Step::Reached) => break,
                     Ok(Step::Cancelled) => return Ok(()),
@@ -64,8 +65,10 @@ impl Tender {
         GenerationWriter::claim(self.id, &path, model, &**store).await
     }
 
-    async fn folded(&mut self, status: &GenerationStatus, head: Sequence) {
+    /// A batch was written, where `before` events had been applied.
+    async fn folded(&mut self, status: &GenerationStatus, before: u64, head: Sequence) {
         if let Some(board) = &self.board {
+            board.folded(status.applied.count.saturating_sub(before));
             board.heard(head);
             board.moved(status.checkpoint);
         }

@@ -37,7 +37,8 @@ pub(super) fn help(name: &str) -> String {
     text.push_str(
         "\n--data, --listen, --store (= --store.url) and ANNALS_DATA, ANNALS_LISTEN, ANNALS_STORE are short forms.\n\
          Secrets: MY.password_file names the file that has it, or ANNALS_MY__PASSWORD; never a flag.\n\
-         As everywhere: RUST_LOG (log lines), OTEL_EXPORTER_OTLP_ENDPOINT (where spans go), OTEL_SERVICE_NAME.\n\n\
+         As everywhere: RUST_LOG (log lines), OTEL_EXPORTER_OTLP_ENDPOINT (where spans and metrics go),\n\
+         OTEL_METRICS_EXPORTER=none (spans alone), OTEL_METRIC_EXPORT_INTERVAL, OTEL_SERVICE_NAME.\n\n\
          Exit codes: 0 stopped in order, 1 a part ended for good, 2 configuration, 3 the store or the read models cannot be\n\
          opened or are damaged, 4 address in use, 5 data folder held by another process, 130 a second signal.\n",
     );
@@ -92,4 +93,11 @@ fn in_toml(key: &str, text: &str) -> String {
 #[cfg(test)]
 pub(super) fn variables() -> Vec<(&'static str, String)> {
     KEYS.iter().map(|key| (key.name, super::keys::variable_of(key.name))).collect()
+}
+
+/// The same of the read model `model`.
+#[cfg(test)]
+pub(super) fn variables_of_model(model: &str) -> Vec<(String, String)> {
+    let names = MODEL_KEYS.iter().map(|key| format!("read_model.{model}.{}", key.name));
+    names.map(|name| (name.clone(), super::keys::variable_of(&name))).collect()
 }

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     Ending, Exit, HttpServer,
     config::{Config, StoreUrl, Wanted, redacted},
+    metrics::Metrics,
     sentence, store,
 };
 use annals_store::GappedStore;
@@ -56,17 +57,12 @@ where
     if config.wanted == Wanted::Check {
         return check(config, build).await;
     }
-    let telemetry = annals_telemetry::Options {
-        sample_ratio: config.telemetry.sample,
-        log_form: config.telemetry.log,
-        ..annals_telemetry::Options::from_env(name)
-    };
-    let telemetry = annals_telemetry::init(telemetry)?;
+    let telemetry = annals_telemetry::init(config.telemetry.options(name))?;
     let ending = ending_of(&config);
     ending.begin_at_a_signal().map_err(ServiceError::Signals)?;
     let served = serve(config, build, &ending).await;
     ending.finish(telemetry).await;
-    served
+    served.map(drop)
 }
 
 /// Reads everything and tries every address, and starts nothing: the service is put together on a store in memory.
@@ -89,20 +85,25 @@ where
     Ok(())
 }
 
-async fn serve<B>(config: Config, build: B, ending: &Ending) -> Result<(), ServiceError>
+/// Returns what is to be exported once more at the end.
+async fn serve<B>(config: Config, build: B, ending: &Ending) -> Result<Option<Metrics>, ServiceError>
 where
     B: AsyncFnOnce(Service) -> Result<Service, BuildError>,
 {
     // Told to stop before it served, it has nothing to end.
-    let Some(started) = ending.start(start(config, build, ending.clone())).await else { return Ok(()) };
+    let Some(started) = ending.start(start(config, build, ending.clone())).await else { return Ok(None) };
     let mut running = started?;
     // For whoever started this and asked for port 0. A closed standard output is no reason not to serve.
     let _ = writeln!(io::stdout(), "listening on http://{}", running.address());
+    let metrics = running.metrics();
     tokio::select! {
         error = running.failed() => {
             running.stop().await?;
             Err(error)
         }
-        () = ending.begun() => running.stop().await,
+        () = ending.begun() => {
+            running.stop().await?;
+            Ok(Some(metrics))
+        }
     }
 }

@@ -43,6 +43,8 @@ pub struct Running {
     address: SocketAddr,
     /// `None`: it has ended.
     serving: Option<AbortOnDropHandle<()>>,
+    /// As long as there is one, a collector gets them.
+    metrics: Metrics,
     working: Working,
     ending: Ending,
     /// Held until the store is closed.
@@ -59,6 +61,7 @@ pub(super) struct Working {
 pub(super) struct Assembled {
     pub(super) app: App,
     pub(super) routes: Router,
+    pub(super) metrics: Metrics,
     pub(super) working: Working,
 }
 
@@ -97,9 +100,9 @@ where
     tracing::info!(%address, store = %config.store, "starting; health is answered");
     let store = store::open(&config.store, &config.log).await?;
     let assembled = assemble(config, store, Clock::Machine, &health, &ending, build).await;
-    let Assembled { app, routes, working } = assembled?;
+    let Assembled { app, routes, metrics, working } = assembled?;
     gate.open(routes);
-    Ok(Running { app, address, serving: Some(serving), working, ending, _folder: folder })
+    Ok(Running { app, address, serving: Some(serving), metrics, working, ending, _folder: folder })
 }
 
 /// Puts a service together and starts its parts. If that fails, the store is closed again.
@@ -120,7 +123,10 @@ where
         begin(service, &store, health, ending).await
     };
     match assembled.await {
-        Ok((routes, supervisor)) => Ok(Assembled { app, routes, working: Working { supervisor, store } }),
+        Ok((routes, metrics, supervisor)) => {
+            let working = Working { supervisor, store };
+            Ok(Assembled { app, routes, metrics, working })
+        }
         Err(error) => {
             if let Err(close) = store.close().await {
                 tracing::warn!(error = crate::sentence(&close), "the store was not closed in order");
@@ -135,7 +141,7 @@ async fn begin(
     store: &OpenStore,
     health: &Health,
     ending: &Ending,
-) -> Result<(Router, Supervisor), ServiceError> {
+) -> Result<(Router, Metrics, Supervisor), ServiceError> {
     let (mut supervisor, mut generations) = (Supervisor::new(), Vec::<Generations>::new());
     let models = service.configured_models()?;
     let Service { config, app, snapshots, starts, routes, .. } = service;
@@ -157,11 +163,13 @@ async fn begin(
     parts::replay(&app, generations, &mut supervisor);
     platform::tell(health, &app, supervisor.parts(), ending.leaving());
     health.opened(store);
-    let metrics = config.telemetry.metrics.then(|| Metrics::of(health));
-    let platform = finish(platform::routes(&app, health, metrics.as_ref()), &config.http.limits, HINT);
+    let metrics = Metrics::of(health);
+    metrics.export();
+    let shown = config.telemetry.metrics.then_some(&metrics);
+    let platform = finish(platform::routes(&app, health, shown), &config.http.limits, HINT);
     let own = finish(routes.with_state(app), &config.http.limits, HINT);
-    let own = metrics.map_or(own.clone(), |metrics| metrics.count(own));
-    Ok((platform.fallback_service(own), supervisor))
+    let routes = platform.fallback_service(metrics.count(own));
+    Ok((routes, metrics, supervisor))
 }
 
 fn with_snapshots(options: ProjectorOptions, own: ReadModelConfig) -> ProjectorOptions {
@@ -180,6 +188,10 @@ impl Running {
     /// Where it serves HTTP.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    pub(super) fn metrics(&self) -> Metrics {
+        self.metrics.clone()
     }
 
     /// What its parts do.

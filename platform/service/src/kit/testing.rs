@@ -78,7 +78,7 @@ impl TestService {
         store.set_clock(BEGIN);
         let opened = OpenStore::elsewhere(store.clone());
         let assembled = assemble(config, opened, clock, &Health::new(), &Ending::new(), build).await?;
-        let Assembled { app, routes, working } = assembled;
+        let Assembled { app, routes, working, .. } = assembled;
         Ok(Self { app, routes, working, store, folder })
     }
 

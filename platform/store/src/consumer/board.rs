@@ -121,6 +121,14 @@ impl ConsumerBoard {
         });
     }
 
+    /// Notes that a batch with so many events was folded into the live rows.
+    pub fn folded(&self, events: u64) {
+        update(&self.told, |Told { state, .. }| {
+            state.folds += u64::from(events > 0);
+            state.folded += events;
+        });
+    }
+
     /// Notes that the log reaches at least to `head`.
     pub fn heard(&self, head: Sequence) {
         update(&self.told, |told| told.state.head = told.state.head.max(head));
