@@ -65,6 +65,11 @@ impl Server {
         Ok(())
     }
 
+    /// How many files and sockets it has open.
+    pub fn open_files(&self) -> Result<usize> {
+        Ok(std::fs::read_dir(format!("/proc/{}/fd", self.running.0.id()))?.count())
+    }
+
     /// Waits for its end; returns how it ended, and everything that it said.
     pub fn ended(mut self) -> Result<(ExitStatus, Vec<String>)> {
         let until = Instant::now() + PATIENCE;

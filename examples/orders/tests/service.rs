@@ -51,12 +51,12 @@ async fn an_order_is_placed_paid_and_counted() {
 async fn a_repeat_of_a_request_is_recognised_by_its_key() {
     let service = TestService::start(build).await.unwrap();
     let mut tokens = Vec::new();
-    for status in [StatusCode::CREATED, StatusCode::OK] {
+    for _ in 0..2 {
         let request = Request::post("/orders/1").header("content-type", "application/json");
         let request =
             request.header("idempotency-key", "abc").body(Body::from(r#"{"customer":"ann","cents":5}"#));
         let answer = service.oneshot(request.unwrap()).await;
-        assert_eq!(answer.status(), status);
+        assert_eq!(answer.status(), StatusCode::CREATED);
         tokens.push(answer.headers()["annals-token"].clone());
     }
     assert_eq!(tokens[0], tokens[1]);

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod cannot_open;
+mod clients;
 mod leaving;
 mod secrets;
 mod waiting;

@@ -1,7 +1,7 @@
 //! A store that another process serves, and that is not there.
 
 use crate::{assert_refuses, command};
-use annals_tests::{Server, lasting_address};
+use annals_tests::{Program, Server, lasting_address};
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
 
@@ -51,4 +51,27 @@ fn a_check_does_not_wait_for_a_store_that_is_away() {
     let checked = command(&variables).arg("--check").output().unwrap();
     assert_refuses(&checked, 3, &format!("the event store at {store} does not answer"));
     assert!(!data.exists());
+}
+
+#[tokio::test]
+async fn it_serves_once_the_store_is_there() {
+    let (data, address, listen) = (tempfile::tempdir().unwrap(), lasting_address(), lasting_address());
+    let (own, of_store) = (data.path().join("orders"), data.path().join("store"));
+    let (store, listen) = (format!("http://{address}"), listen.to_string());
+    let variables =
+        [("ANNALS_DATA", own.to_str().unwrap()), ("ANNALS_STORE", &store), ("ANNALS_LISTEN", &listen)];
+    let mut orders = Server::start(command(&variables)).unwrap();
+    let ready = format!("http://{listen}/health/ready");
+    assert_eq!(until_answered(&ready).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let arguments = ["--data", of_store.to_str().unwrap(), "--listen", &address.to_string()];
+    let store = Program::build("annals-event-store").unwrap().serve(&arguments).unwrap();
+    assert_eq!(orders.line("listening on http://").unwrap(), listen);
+    while reqwest::get(&ready).await.unwrap().status() != StatusCode::OK {
+        tokio::task::yield_now().await;
+    }
+    let order = serde_json::json!({ "customer": "ann", "cents": 5 });
+    let placed = reqwest::Client::new().post(format!("http://{listen}/orders/1")).json(&order).send().await;
+    assert_eq!(placed.unwrap().status(), StatusCode::CREATED);
+    orders.stop().unwrap();
+    store.stop().unwrap();
 }

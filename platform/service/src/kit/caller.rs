@@ -1,7 +1,7 @@
 //! What a request says of itself, and the answer to a command.
 //!
 //! What always holds: without an `idempotency-key` each request is another one. With one, a repeat of the request (the same method,
-//! path and tenant) is recognised by the log, writes nothing and gets the first result; the same key with a command that would
+//! path and tenant) is recognised by the log, writes nothing and gets the first one's answer; the same key with a command that would
 //! have led to other events is refused with 409. Until there is authentication, tenant and correlation are what the caller says.
 
 use crate::Problem;
@@ -117,19 +117,19 @@ impl<S: Send + Sync> FromRequestParts<S> for WaitFor {
 pub struct Accepted {
     /// The token.
     pub token: Token,
-    /// Whether something was written: 201 instead of 200.
+    /// Whether something was written, now or by the request that this one repeats: 201 instead of 200.
     pub created: bool,
 }
 
 impl<A: Aggregate> From<Executed<A>> for Accepted {
     fn from(executed: Executed<A>) -> Self {
-        Self { token: executed.token, created: !executed.events.is_empty() && !executed.repeated }
+        Self { token: executed.token, created: !executed.events.is_empty() }
     }
 }
 
 impl From<Decided> for Accepted {
     fn from(decided: Decided) -> Self {
-        Self { token: decided.token, created: decided.events > 0 && !decided.repeated }
+        Self { token: decided.token, created: decided.events > 0 }
     }
 }
 
