@@ -18,11 +18,11 @@ pub enum ReplayCommand {
     },
     /// An operator: make the candidate live.
     Promote,
-    /// An operator: stop; remove the candidate.
+    /// An operator: stop; discard the candidate.
     Cancel,
     /// An operator: make the previous generation live again.
     RollBack,
-    /// An operator: remove the previous generation for good.
+    /// An operator: retire the previous generation, for good.
     Retire,
     /// The worker: this is the plan.
     Plan(Plan),
@@ -65,7 +65,9 @@ pub enum ReplayCommand {
         /// The replay whose candidate it is.
         by: ReplayId,
     },
-    /// The worker: what the replay leaves was discarded.
+    /// The worker: the previous generation was retired.
+    RecordRetired,
+    /// The worker: the candidate, which is not wanted, was discarded.
     RecordDiscarded,
     /// The worker: the step of this phase cannot be done. Where another worker has done it, that counts.
     Fail {
@@ -79,7 +81,12 @@ pub enum ReplayCommand {
         /// Why.
         reason: String,
     },
-    /// The worker: what the replay leaves cannot be discarded.
+    /// The worker: the previous generation cannot be retired.
+    FailRetirement {
+        /// Why.
+        reason: String,
+    },
+    /// The worker: the candidate cannot be discarded.
     FailDiscard {
         /// Why.
         reason: String,

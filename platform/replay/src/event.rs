@@ -36,16 +36,19 @@ pub enum ReplayEvent {
     RolledBack(RolledBack),
     /// What was live before cannot be made live again. The promoted generation stays.
     RollbackFailed(RollbackFailed),
-    /// Nobody wants the previous generation any more: it is being removed, and there is no way back to it.
+    /// Somebody decided against the way back to the previous generation.
+    RetirementRequested(RetirementRequested),
+    /// The previous generation was retired: there is no way back to it.
     Retired(Retired),
+    /// The previous generation cannot be retired. It is still there.
+    RetirementFailed(RetirementFailed),
     /// Somebody stopped it before it was promoted.
     Cancelled(Cancelled),
     /// A newer candidate of the same read model is ready: this one is not wanted any more.
     Superseded(Superseded),
-    /// A generation that nobody needs any more was discarded: nothing can be done with it, and its files are gone or
-    /// go when the last that may still read them is done.
+    /// The candidate of a replay that ended before it was live was discarded: its file is gone.
     Discarded(Discarded),
-    /// A generation that nobody needs any more could not be discarded. It is still there.
+    /// That candidate could not be discarded. It is still there.
     DiscardFailed(DiscardFailed),
     /// It cannot be done. The live generation is untouched.
     Failed(Failed),
@@ -165,13 +168,28 @@ pub struct RollbackFailed {
     pub reason: String,
 }
 
-/// Nobody wants the previous generation any more: it is being removed, and there is no way back to it.
+/// Somebody decided against the way back to the previous generation.
+#[derive(Clone, Debug, PartialEq, Event)]
+#[event(crate = annals_event, type = "replay.retirement_requested", version = 1)]
+#[serde(deny_unknown_fields)]
+pub struct RetirementRequested {}
+
+/// The previous generation was retired: there is no way back to it. Its file goes when those who may still read it are done.
 #[derive(Clone, Debug, PartialEq, Event)]
 #[event(crate = annals_event, type = "replay.retired", version = 1)]
 #[serde(deny_unknown_fields)]
 pub struct Retired {
-    /// The generation that is gone.
+    /// The generation.
     pub generation: GenerationId,
+}
+
+/// The previous generation cannot be retired. It is still there.
+#[derive(Clone, Debug, PartialEq, Event)]
+#[event(crate = annals_event, type = "replay.retirement_failed", version = 1)]
+#[serde(deny_unknown_fields)]
+pub struct RetirementFailed {
+    /// Why.
+    pub reason: String,
 }
 
 /// Somebody stopped it before it was promoted.
@@ -189,8 +207,7 @@ pub struct Superseded {
     pub by: String,
 }
 
-/// A generation that nobody needs any more was discarded: nothing can be done with it, and its files are gone or
-/// go when the last that may still read them is done.
+/// The candidate of a replay that ended before it was live was discarded: its file is gone.
 #[derive(Clone, Debug, PartialEq, Event)]
 #[event(crate = annals_event, type = "replay.discarded", version = 1)]
 #[serde(deny_unknown_fields)]
@@ -199,7 +216,7 @@ pub struct Discarded {
     pub generation: GenerationId,
 }
 
-/// A generation that nobody needs any more could not be discarded. It is still there.
+/// That candidate could not be discarded. It is still there.
 #[derive(Clone, Debug, PartialEq, Event)]
 #[event(crate = annals_event, type = "replay.discard_failed", version = 1)]
 #[serde(deny_unknown_fields)]

@@ -12,9 +12,9 @@
 //! | plan, restore, fold, catch up, verify | the worker says what it would do, makes the candidate, folds it to where the log ended, lets it follow the live generation, and checks it |
 //! | promote | the candidate is made live; the generation that was live is the *previous* one |
 //! | roll back | the previous generation is made live again |
-//! | retire | the previous generation is let go of, for good |
+//! | retire | the previous generation is given up for good; its file goes when those who may still read it are done |
 //! | cancel, supersede, fail | an operator, a newer candidate or an error ends it before its candidate is live |
-//! | discard | the worker removes the generation that the replay leaves: a candidate that is not wanted, a previous generation that was retired |
+//! | discard | the worker removes a candidate that never was live, and its file |
 //!
 //! What always holds:
 //!
@@ -42,7 +42,7 @@ mod progress;
 mod replays;
 mod worker;
 
-pub use aggregate::{Leftover, Replay};
+pub use aggregate::Replay;
 pub use command::{ReplayCommand, ReplayRefused};
 pub use error::{ReplayError, WorkerError};
 pub use event::ReplayEvent;

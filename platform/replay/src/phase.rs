@@ -58,7 +58,9 @@ pub enum Phase {
     RollingBack,
     /// The previous generation is live again.
     RolledBack,
-    /// The previous generation is gone.
+    /// The previous generation is being retired.
+    Retiring,
+    /// The previous generation was retired: there is no way back to it.
     Retired,
     /// Stopped before it was promoted.
     Cancelled,
@@ -85,6 +87,7 @@ impl fmt::Display for Phase {
             Self::Promoted => "promoted",
             Self::RollingBack => "rolling back",
             Self::RolledBack => "rolled back",
+            Self::Retiring => "retiring",
             Self::Retired => "retired",
             Self::Cancelled => "cancelled",
             Self::Superseded => "superseded",

@@ -1,7 +1,7 @@
 //! What may be said of a replay, and when.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use annals_aggregate::testing::given;
+use annals_aggregate::{Aggregate, testing::given};
 use annals_event::Sequence;
 use annals_projection::{Difference, GenerationId, Plan, PlannedSnapshot, SnapshotName};
 use annals_replay::{
@@ -134,7 +134,7 @@ fn only_a_ready_replay_is_promoted() {
 }
 
 #[test]
-fn a_cancelled_replay_takes_no_step_but_to_remove_its_candidate() {
+fn a_cancelled_replay_takes_no_step_but_to_discard_its_candidate() {
     let cancelled = || {
         let mut events = verifying(ReplayMode::Promote);
         events.push(ReplayEvent::Cancelled(event::Cancelled {}));
@@ -169,9 +169,69 @@ fn a_promoted_replay_is_rolled_back_or_its_predecessor_is_retired() {
         .then_error_that(refused(Phase::RolledBack));
     given::<Replay>(promoted())
         .when(ReplayCommand::Retire)
-        .then([ReplayEvent::Retired(event::Retired { generation: *PREVIOUS })])
+        .then([ReplayEvent::RetirementRequested(event::RetirementRequested {})])
+        .when(ReplayCommand::Retire)
+        .then_nothing()
+        .when(ReplayCommand::RecordRetired)
+        .then([retired()])
+        .when(ReplayCommand::RecordRetired)
+        .then_nothing()
         .when(ReplayCommand::RollBack)
         .then_error_that(refused(Phase::Retired));
+    let retiring =
+        [promoted(), vec![ReplayEvent::RetirementRequested(event::RetirementRequested {})]].concat();
+    given::<Replay>(retiring).when(ReplayCommand::RollBack).then_error_that(refused(Phase::Retiring));
+}
+
+fn retired() -> ReplayEvent {
+    ReplayEvent::Retired(event::Retired { generation: *PREVIOUS })
+}
+
+#[test]
+fn a_previous_generation_that_cannot_be_retired_stays_the_way_back() {
+    let failed = ReplayCommand::FailRetirement { reason: "it is live".into() };
+    let state = given::<Replay>(promoted())
+        .when(ReplayCommand::Retire)
+        .then([ReplayEvent::RetirementRequested(event::RetirementRequested {})])
+        .when(failed.clone())
+        .then([ReplayEvent::RetirementFailed(event::RetirementFailed { reason: "it is live".into() })])
+        .when(failed)
+        .then_nothing()
+        .when(ReplayCommand::RollBack)
+        .then([ReplayEvent::RollbackRequested(event::RollbackRequested {})])
+        .state();
+    assert_eq!((state.phase, state.failure), (Phase::RollingBack, None));
+}
+
+#[test]
+fn a_replay_that_an_earlier_build_retired_reads_as_it_was_meant() {
+    let after = |events: &[ReplayEvent]| given::<Replay>([promoted(), events.to_vec()].concat());
+    let state = after(&[retired()]).when(ReplayCommand::RecordRetired).then([retired()]).state();
+    assert_eq!(state.phase, Phase::Retired, "the worker of today finished what was decided");
+    let generation = *PREVIOUS;
+    let gone = ReplayEvent::Discarded(event::Discarded { generation });
+    let state = after(&[retired(), gone]).when(ReplayCommand::RecordRetired).then_nothing().state();
+    assert_eq!((state.phase, state.is_due(), state.discarded), (Phase::Retired, false, false));
+    let reason = "it is live".to_owned();
+    let kept = ReplayEvent::DiscardFailed(event::DiscardFailed { generation, reason: reason.clone() });
+    let state = after(&[retired(), kept])
+        .when(ReplayCommand::FailRetirement { reason: reason.clone() })
+        .then_nothing()
+        .state();
+    assert_eq!((state.phase, state.is_due(), state.discard_failure), (Phase::Promoted, false, None));
+    assert_eq!(state.failure, Some(Failure { phase: Phase::Retiring, reason }));
+}
+
+#[test]
+fn a_step_on_a_generation_that_no_event_names_is_refused() {
+    for (phase, done) in [
+        (Phase::Promoting, ReplayCommand::RecordPromoted { previous: None, checkpoint: 5 }),
+        (Phase::RollingBack, ReplayCommand::RecordRolledBack { behind: 0 }),
+        (Phase::Retiring, ReplayCommand::RecordRetired),
+    ] {
+        let refusal = Replay { phase, ..Replay::default() }.decide(done).unwrap_err();
+        assert_eq!(refusal, ReplayRefused::WrongPhase { phase, why: "its events name no generation" });
+    }
 }
 
 #[test]

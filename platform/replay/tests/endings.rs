@@ -73,7 +73,7 @@ async fn a_replay_that_is_cancelled_in_any_phase_leaves_nothing_but_its_history(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ready_replay_is_cancelled_and_its_candidate_removed() {
+async fn a_ready_replay_is_cancelled_and_its_candidate_discarded() {
     let (world, projecting) = shop().await;
     let before = (live(&world).await, world.files());
     let working = world.work(&model()).await;
@@ -184,19 +184,26 @@ async fn a_rollback_to_another_fold_gives_its_rows_and_says_how_far_behind() {
 async fn what_was_retired_cannot_be_rolled_back_to_and_its_files_go() {
     let (world, projecting) = shop().await;
     let before = live(&world).await.generation;
-    let working = world.work(&model()).await;
+    let stage = Stage::on(world.store.clone());
+    let generations = world.generations(&model()).await;
+    let working = world.work_with(Worker::on(stage.store(), [generations.clone()]));
     let id = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Promote).await;
     working.promoted(id).await;
+    let is_retired = async || {
+        let list = generations.list().await.unwrap();
+        list.iter().any(|entry| entry.id == before && entry.state == GenerationState::Retired)
+    };
+    stage.set_trap(Trap::Before("replay.retired"));
     working.replays.retire(id, Cause::new()).await.unwrap();
+    stage.trapped().await;
+    assert!(is_retired().await, "it is done before it is recorded");
+    assert_eq!(working.replays.status(id).unwrap().replay.phase, Phase::Retiring);
+    stage.release();
     let replay = working.settled(id).await.replay;
-    assert_eq!((replay.phase, replay.discarded), (Phase::Retired, true));
+    assert_eq!((replay.phase, replay.discarded), (Phase::Retired, false));
     let refused = working.replays.roll_back(id, Cause::new()).await.unwrap_err();
     assert!(matches!(refused, ReplayError::Refused { .. }), "{refused}");
 
-    let generations = world.generations(&model()).await;
-    let list = generations.list().await.unwrap();
-    let retired: Vec<_> = list.iter().filter(|entry| entry.state == GenerationState::Retired).collect();
-    assert_eq!(retired.iter().map(|entry| entry.id).collect::<Vec<_>>(), [before]);
     let gone = generations.roll_back(before).await.unwrap_err();
     assert!(matches!(gone, GenerationError::Unusable { .. }), "{gone}");
     let file = |file: &std::path::PathBuf| file.ends_with(format!("{before}.sqlite"));

@@ -121,8 +121,8 @@ pub mod read_model {
 /// Replays: a read model rebuilt from any sequence number while it is queried.
 pub mod replay {
     pub use annals_replay::{
-        Failure, Leftover, Phase, Progress, Replay, ReplayCommand, ReplayError, ReplayEvent, ReplayId,
-        ReplayMode, ReplayRefused, ReplayRequest, ReplayStatus, ReplayWorker, Replays, Waiting, WorkerError,
+        Failure, Phase, Progress, Replay, ReplayCommand, ReplayError, ReplayEvent, ReplayId, ReplayMode,
+        ReplayRefused, ReplayRequest, ReplayStatus, ReplayWorker, Replays, Waiting, WorkerError,
         WorkerOptions,
     };
 }

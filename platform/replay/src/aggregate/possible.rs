@@ -27,14 +27,20 @@ impl Replay {
             E::RolledBack(event::RolledBack { generation, .. }) => {
                 self.phase == Phase::RollingBack && self.previous == Some(*generation)
             }
+            E::RetirementRequested(event::RetirementRequested {}) => {
+                self.phase == Phase::Promoted && self.previous.is_some()
+            }
+            E::RetirementFailed(_) => self.phase == Phase::Retiring,
             E::Retired(event::Retired { generation }) => {
-                self.phase == Phase::Promoted && self.previous == Some(*generation)
+                let possible = matches!(self.phase, Phase::Promoted | Phase::Retiring);
+                possible && self.previous == Some(*generation)
             }
             E::Superseded(_) => self.phase == Phase::Ready,
             E::Cancelled(event::Cancelled {}) => self.can_end_early(),
             E::Discarded(event::Discarded { generation })
             | E::DiscardFailed(event::DiscardFailed { generation, .. }) => {
-                self.leftover().is_some_and(|leftover| leftover.generation() == *generation)
+                let of = if self.phase == Phase::Retiring { self.previous } else { self.leftover() };
+                of == Some(*generation)
             }
             E::Failed(_) => self.can_end_early() || self.phase == Phase::Promoting,
         }

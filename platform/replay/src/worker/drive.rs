@@ -109,10 +109,11 @@ impl Drive<'_> {
 
 /// How to record that the step of the replay's phase cannot be done.
 fn failure(replay: &Replay, reason: String) -> ReplayCommand {
-    use crate::Phase::{Cancelled, Failed, Retired, RollingBack, Superseded};
+    use crate::Phase::{Cancelled, Failed, Retiring, RollingBack, Superseded};
     match replay.phase {
         RollingBack => ReplayCommand::FailRollback { reason },
-        Cancelled | Superseded | Failed | Retired => ReplayCommand::FailDiscard { reason },
+        Retiring => ReplayCommand::FailRetirement { reason },
+        Cancelled | Superseded | Failed => ReplayCommand::FailDiscard { reason },
         phase => ReplayCommand::Fail { phase, reason },
     }
 }

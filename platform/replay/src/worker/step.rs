@@ -7,7 +7,7 @@
 //!   worker is told to stop. Only a promotion and a rollback always run to their end.
 
 use super::drive::Drive;
-use crate::{Leftover, Phase, Replay, ReplayCommand, progress::Meter};
+use crate::{Phase, Replay, ReplayCommand, progress::Meter};
 use annals_event::Sequence;
 use annals_projection::{
     FoldControl, FoldError, FoldStopped, GenerationError, GenerationId, Generations, Plan, Until,
@@ -95,11 +95,15 @@ impl<'a> Step<'a> {
                 let behind = self.again(|| generations.roll_back(previous)).await?.behind;
                 Ok(ReplayCommand::RecordRolledBack { behind })
             }
-            Phase::Cancelled | Phase::Superseded | Phase::Failed | Phase::Retired => self.discard().await,
-            // Nothing is due in them.
-            Phase::Unknown | Phase::Ready | Phase::Promoted | Phase::RolledBack | Phase::Unreadable => {
-                Err(Interrupted::Ended)
+            Phase::Retiring => {
+                let previous = previous()?;
+                self.again(|| generations.retire(previous)).await?;
+                Ok(ReplayCommand::RecordRetired)
             }
+            Phase::Cancelled | Phase::Superseded | Phase::Failed => self.discard().await,
+            // Nothing is due in them.
+            Phase::Unknown | Phase::Ready | Phase::Promoted => Err(Interrupted::Ended),
+            Phase::RolledBack | Phase::Retired | Phase::Unreadable => Err(Interrupted::Ended),
         }
     }
 
@@ -137,11 +141,8 @@ impl<'a> Step<'a> {
     }
 
     async fn discard(&self) -> Result<ReplayCommand, Interrupted> {
-        let generations = self.generations();
-        match self.replay.leftover().ok_or(Interrupted::Ended)? {
-            Leftover::Candidate(id) => self.again(|| generations.discard(id)).await?,
-            Leftover::Previous(id) => self.again(|| generations.retire(id)).await?,
-        }
+        let leftover = self.replay.leftover().ok_or(Interrupted::Ended)?;
+        self.again(|| self.generations().discard(leftover)).await?;
         Ok(ReplayCommand::RecordDiscarded)
     }
 

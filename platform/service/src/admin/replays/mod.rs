@@ -7,7 +7,7 @@
 //! POST /replays/{id}/promote     make the candidate live
 //! POST /replays/{id}/cancel      stop, and discard the candidate
 //! POST /replays/{id}/rollback    make the previous generation live again
-//! POST /replays/{id}/retire      remove the previous generation, for good
+//! POST /replays/{id}/retire      retire the previous generation, for good
 //! ```
 //!
 //! What always holds:
