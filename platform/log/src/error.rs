@@ -60,6 +60,21 @@ pub enum OpenError {
         /// The folder.
         folder: PathBuf,
     },
+    /// There is no room for the free part of the last segment, which takes no space in a backup, and must be on the disk before
+    /// anything is appended. A backup is one as before.
+    #[error(
+        "the log cannot be opened: {} needs up to {needed_bytes} bytes more of its disk ({cause}); make room there, or copy \
+         the whole folder to a disk that has it",
+        file.display()
+    )]
+    NoSpace {
+        /// The last segment.
+        file: PathBuf,
+        /// How many bytes of it are not written yet.
+        needed_bytes: u64,
+        /// What the system says.
+        cause: io::Error,
+    },
     /// The log is too damaged even to be read. With lesser damage it opens read-only: see `Log::corruption`.
     #[error("{0}; restore the log from a backup")]
     Corrupted(Corruption),

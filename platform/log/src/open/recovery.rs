@@ -157,7 +157,10 @@ impl<'a> Recovery<'a> {
             // A torn tail is never longer than one group. After a close mark there is none.
             let seen_only = replayed.closed || planted!(self.options, TailWipedInCache);
             let least = if seen_only { 0 } else { to_u64(GROUP_BYTES_MAX) };
-            repair::wipe(extent, least).map_err(io)?;
+            let (disk, name) = (&*self.environment.disk, active.number.file_name());
+            let rest_bytes = extent.to.saturating_sub(extent.from);
+            let wiped = repair::wipe(extent, least);
+            wiped.map_err(|cause| repair::wipe_error(disk, &name, rest_bytes, cause))?;
         }
         if planted!(self.options, RecoveryTrustsCache) {
             return Ok(());

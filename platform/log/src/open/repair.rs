@@ -1,6 +1,8 @@
 //! What recovery writes: zeros over a torn tail, and once more what may be in the system's cache alone.
 
-use crate::disk::DiskFile;
+use crate::disk::{Disk, DiskFile};
+use crate::error::OpenError;
+use crate::files::open_error;
 use crate::format::{Extent, Kind, LogEnd, LogTag, SegmentHeader, content_end, mark_frame};
 use crate::num::{to_u64, to_usize};
 use std::io;
@@ -23,6 +25,16 @@ pub(crate) fn wipe(extent: Extent<'_>, least: u64) -> io::Result<()> {
         at += to_u64(step);
     }
     extent.file.sync_data()
+}
+
+/// Why the rest of a segment, of `rest_bytes`, could not be wiped: what is no more than a hole needs space when it is written.
+pub(crate) fn wipe_error(disk: &dyn Disk, file: &str, rest_bytes: u64, cause: io::Error) -> OpenError {
+    match cause.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            OpenError::NoSpace { file: disk.display(file), needed_bytes: rest_bytes, cause }
+        }
+        _ => open_error(disk, file, cause),
+    }
 }
 
 /// Writes the bytes of `extent` again where they are, and syncs them.

@@ -13,7 +13,6 @@ use crate::files::{MANIFEST, UNFINISHED, open_error, remove_if_there};
 use crate::format::{Extent, Lack, Manifest, Position, SegmentHeader, SegmentNumber};
 use crate::open::repair;
 use crate::read::State;
-use std::io;
 
 /// The manifest in a folder with these files, which are all that it lists; `None`: the folder is no backup.
 pub(crate) fn backup_manifest(disk: &dyn Disk, names: &[String]) -> Result<Option<Manifest>, OpenError> {
@@ -51,18 +50,21 @@ pub(crate) fn become_log(disk: &dyn Disk, manifest: &Manifest, state: &State) ->
     if !is_its_own || (state.head(), end.chain.0) != (backup.head, backup.chain) {
         return Err(not_whole(disk, &last.file_name(), Lack::OtherBytes));
     }
-    let filled = state.active_segment().map_or(Ok(()), |segment| fill(disk, segment, end.position));
-    filled.map_err(|error| open_error(disk, &last.file_name(), error))?;
+    state.active_segment().map_or(Ok(()), |segment| fill(disk, segment, end.position))?;
     let removed = [UNFINISHED, MANIFEST].into_iter().try_for_each(|name| remove_if_there(disk, name));
     removed.and_then(|()| disk.sync_dir()).map_err(|error| open_error(disk, MANIFEST, error))
 }
 
 /// Writes zeros over all of the segment after the log's end.
-fn fill(disk: &dyn Disk, segment: &SegmentHeader, end: Position) -> io::Result<()> {
-    let file = disk.open(&segment.number.file_name())?;
-    let (from, to) = (end.since(segment.base), file.len()?);
+fn fill(disk: &dyn Disk, segment: &SegmentHeader, end: Position) -> Result<(), OpenError> {
+    let name = segment.number.file_name();
+    let from = end.since(segment.base);
+    let failed = |cause| open_error(disk, &name, cause);
+    let file = disk.open(&name).map_err(failed)?;
+    let to = file.len().map_err(failed)?;
     let (log, base) = (segment.secret.frame_tag(), segment.base);
-    repair::wipe(Extent { file: &*file, log, base, from, to }, to)
+    let wiped = repair::wipe(Extent { file: &*file, log, base, from, to }, to);
+    wiped.map_err(|cause| repair::wipe_error(disk, &name, to.saturating_sub(from), cause))
 }
 
 fn not_whole(disk: &dyn Disk, file: &str, lack: Lack) -> OpenError {
