@@ -35,8 +35,8 @@
 //! who can write to its folder.
 //!
 //! [`format`](mod@format) says what is in the files. The way of an append: [`Log`] encodes it on its caller's thread and
-//! queues it, [`Writer`] checks it against what is in memory and adds its frame to a group, writes and syncs the group, publishes it in the
-//! state that [`Reader`]s share, and only then answers.
+//! queues it, [`Writer`] checks it against what is in memory and adds its frame to a group, writes and syncs the group, publishes
+//! it in the state that [`Reader`]s share, and only then answers.
 
 mod care;
 mod disk;

@@ -1,8 +1,8 @@
 //! The end of a program: one deadline for all that must end.
 //!
 //! * The time runs from when the program is told to stop. If it is to drain first, it goes on serving for that long, so that
-//!   whoever sends it requests learns that it leaves, and the time runs from then. Each step of the end has half of what is left, so that something is
-//!   left for the next: requests, work in the background, the log, the last spans.
+//!   whoever sends it requests learns that it leaves, and the time runs from then. Each step of the end has half of what is
+//!   left, so that something is left for the next: requests, work in the background, the log, the last spans.
 //! * What does not end in its time is cut off. In the end one line names all of it.
 //! * A program that a signal told to stop is gone when the time is over, whatever holds it, and at once when a second signal
 //!   comes.

@@ -1,8 +1,8 @@
 //! One request and its answer, within their limits.
 //!
 //! What always holds: a body is reserved before it is read, and the reservation is kept until the request is answered; each
-//! request is answered in time, by the routes or by a [`Refusal`], unless it is [`Unhurried`]; an answer over HTTP/2 is taken in time
-//! or given up, unless it is [`LongLived`].
+//! request is answered in time, by the routes or by a [`Refusal`], unless it is [`Unhurried`]; an answer over HTTP/2 is taken in
+//! time or given up, unless it is [`LongLived`].
 
 use crate::{
     body::{Exchange, LimitedBody, Phase, is_grpc},

@@ -18,7 +18,8 @@ use std::time::Duration;
 use tracing::{Instrument, Span};
 
 /// Puts a span around each request to `routes`, the limit of bodies, and problem+json in place of each refusal in plain text:
-/// of axum's own extractors, of unknown paths and methods. The last thing that is done to a router of plain HTTP; gRPC is merged afterwards.
+/// of axum's own extractors, of unknown paths and methods. The last thing that is done to a router of plain HTTP; gRPC is
+/// merged afterwards.
 ///
 /// `hint` says to who asks for what is not there where to look, as the end of a sentence.
 pub fn finish(routes: Router, limits: &HttpLimits, hint: &'static str) -> Router {

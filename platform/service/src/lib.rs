@@ -1,4 +1,5 @@
-//! What every service does beside its domain: its configuration, HTTP servers with limits, what their answers have in common, and an end in order.
+//! What every service does beside its domain: its configuration, HTTP servers with limits, what their answers have
+//! in common, and an end in order.
 //!
 //! What always holds:
 //!

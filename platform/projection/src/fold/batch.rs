@@ -1,3 +1,8 @@
+//! Events of the log as every projection of a read model wants them.
+//!
+//! What always holds: a batch has every wanted event between its two checkpoints, all read in one opening of the log, and the chain
+//! value at its end is of that opening too. What is cut off before an event is such a batch itself.
+
 use crate::{
     ReadModel, Tally,
     error::{EventError, FoldError},

@@ -46,7 +46,8 @@ impl Folding {
     }
 
     /// Writes the next batch. An error that passes by itself may be followed by another step: it goes on with the batch that
-    /// the database did not take, or finds nothing more, and then a new fold goes on.
+    /// the database did not take, or finds nothing more, and then a new fold goes on. A step that is dropped halfway has written
+    /// its batch or nothing of it; the fold is over then.
     pub(crate) async fn step(
         &mut self,
         writer: &mut GenerationWriter,

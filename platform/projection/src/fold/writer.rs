@@ -1,4 +1,11 @@
 //! The right to write a generation.
+//!
+//! What always holds:
+//!
+//! * Nobody is locked out of a generation before it was found to be of this program's fold and of this store's log.
+//! * A batch is written as a whole or not at all, also when a call is dropped halfway; a writer whose epoch was passed writes
+//!   nothing.
+//! * What a connection has in hand after a failure is unknown, so nothing is written on it before it was settled.
 
 use super::DecodedBatch;
 use crate::{

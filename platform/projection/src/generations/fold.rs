@@ -1,3 +1,8 @@
+//! Folding the log into a generation that is not live.
+//!
+//! What always holds: the fold goes on from the generation's own checkpoint, and never beyond the log's end as it was found. The
+//! pointer cannot move to the generation while it is taken over.
+
 use super::Generations;
 use crate::{
     FoldError, GenerationError, GenerationId, GenerationStatus,

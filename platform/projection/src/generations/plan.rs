@@ -1,3 +1,8 @@
+//! What a replay would do, said before it does anything.
+//!
+//! What always holds: planning writes nothing and reads a bounded part of the log, however long that is. What cannot be done, for
+//! lack of events or of room, is a plan with a refusal and no error.
+
 use super::{Generations, Origin, sample::cut};
 use crate::{
     GenerationError, GenerationId, GenerationStatus, PassedOver, SnapshotChoice, SnapshotManifest,

@@ -1,3 +1,7 @@
+//! How fast candidates are folded, to tell how long the next one takes.
+//!
+//! What always holds: only a long fold counts, and the last one alone; nothing is told before there was one.
+
 use annals_event::Sequence;
 use std::{
     sync::{

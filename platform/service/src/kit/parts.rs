@@ -1,7 +1,8 @@
 //! What works in a running service: its read models, its reactors, its replays.
 //!
 //! What always holds: a read model or a reactor that cannot go on because of an event, a command that is refused, another log or
-//! another copy of it stays stopped, since starting it again would end the same way; whatever else ends it may be gone the next time.
+//! another copy of it stays stopped, since starting it again would end the same way; whatever else ends it may be gone the next
+//! time.
 
 use super::{
     app::App,
