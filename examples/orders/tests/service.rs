@@ -32,6 +32,13 @@ fn an_order_is_told_to_be_paid_once_its_money_is_here() {
 }
 
 #[tokio::test]
+async fn two_reactors_of_one_name_are_refused_at_the_start() {
+    let twice = async |service| Ok(build(service).await?.reactor(follow_payments()?));
+    let error = TestService::start(twice).await.err().unwrap();
+    assert!(error.to_string().contains("two reactors are named \"orders\""), "{error}");
+}
+
+#[tokio::test]
 async fn an_order_is_placed_paid_and_counted() {
     let service = TestService::start(build).await.unwrap();
     let placed = service.post("/orders/1", &json!({ "customer": "ann", "cents": 1_200 })).await;

@@ -13,6 +13,7 @@ use annals_projection::Generations;
 use annals_projection::{FoldError, GenerationError, Projector, ProjectorError, ProjectorOptions};
 use annals_reactor::{Options, Reactor, ReactorError, ReactorWorker};
 use annals_replay::{ReplayWorker, WorkerOptions};
+use std::collections::HashSet;
 
 /// Keeps a read model up to date.
 pub(super) async fn fold(
@@ -49,6 +50,22 @@ fn of_projector(error: ProjectorError) -> Failure {
         other => other.is_transient(),
     };
     if may_pass { Failure::passing(error) } else { Failure::by_people(error) }
+}
+
+/// Two reactors would fight over one mark.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "two reactors are named {0:?}; give each its own name, or make one of them with the handlers of both"
+)]
+pub(super) struct OneName(String);
+
+/// Whether each of the reactors has a name of its own.
+pub(super) fn check_names(reactors: &[Reactor]) -> Result<(), OneName> {
+    let mut seen = HashSet::new();
+    match reactors.iter().find(|reactor| !seen.insert(reactor.name())) {
+        Some(twice) => Err(OneName(twice.name().to_owned())),
+        None => Ok(()),
+    }
 }
 
 /// Turns events into commands.

@@ -144,7 +144,8 @@ async fn begin(
 ) -> Result<(Router, Metrics, Supervisor), ServiceError> {
     let (mut supervisor, mut generations) = (Supervisor::new(), Vec::<Generations>::new());
     let models = service.configured_models()?;
-    let Service { config, app, snapshots, starts, routes, .. } = service;
+    let Service { config, app, snapshots, reactors, starts, routes, .. } = service;
+    parts::check_names(&reactors).map_err(|error| ServiceError::Build(error.into()))?;
     for keep in snapshots {
         keep(&app).map_err(|error| ServiceError::Build(error.into()))?;
     }
@@ -159,6 +160,7 @@ async fn begin(
             folded.map_err(|cause| ServiceError::ReadModel { name, cause })?;
         }
     }
+    reactors.into_iter().for_each(|reactor| parts::react(&app, reactor, &mut supervisor));
     starts.into_iter().for_each(|start| start(&app, &mut supervisor));
     parts::replay(&app, generations, &mut supervisor);
     platform::tell(health, &app, supervisor.parts(), ending.leaving());

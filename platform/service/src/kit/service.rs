@@ -2,7 +2,6 @@
 
 use super::{
     app::App,
-    parts,
     supervise::{BuildError, Failure, Supervisor},
 };
 use crate::config::{Config, ConfigError, ReadModelConfig};
@@ -21,6 +20,7 @@ pub struct Service {
     pub(super) app: App,
     pub(super) models: Vec<ReadModel>,
     pub(super) snapshots: Vec<Keep>,
+    pub(super) reactors: Vec<Reactor>,
     pub(super) starts: Vec<Begin>,
     pub(super) routes: Router<App>,
 }
@@ -37,6 +37,7 @@ impl Service {
             app,
             models: Vec::new(),
             snapshots: Vec::new(),
+            reactors: Vec::new(),
             starts: Vec::new(),
             routes: Router::new(),
         }
@@ -68,9 +69,9 @@ impl Service {
     }
 
     /// Turns events into commands for the service's own aggregates. Where the reactor begins on a log that is older than it is
-    /// counts once, when it is first started.
+    /// counts once, when it is first started. No two reactors have one name.
     pub fn reactor(mut self, reactor: Reactor) -> Self {
-        self.starts.push(Box::new(move |app, supervisor| parts::react(app, reactor, supervisor)));
+        self.reactors.push(reactor);
         self
     }
 
