@@ -17,8 +17,7 @@ mod plan;
 use crate::error::{Corruption, MaintenanceError, OpenError, ReadError};
 use crate::files::{BASE, replace_file};
 use crate::format::{
-    BASE_NOT_THIS_LOGS, BASE_NOT_WELL_FORMED, Base, BaseContents, FRAMES_AT, FoundBase, Frame, Kind,
-    LogStart, SegmentHeader, SegmentNumber, damaged_base,
+    Base, BaseContents, FRAMES_AT, FoundBase, Frame, Kind, LogStart, SegmentHeader, SegmentNumber,
 };
 use crate::open::remove_segments;
 use crate::options::planted;
@@ -161,7 +160,7 @@ struct Fold {
 impl Fold {
     fn begin(reader: &Reader, plan: &Plan) -> Result<Self, RetainError> {
         let disk = &*reader.shared.environment.disk;
-        let damaged = |what| RetainError::Corrupted(damaged_base(disk, 0, what));
+        let damaged = |what| RetainError::Corrupted(Base::damaged(disk, 0, what));
         let contents = match FoundBase::in_folder(disk).map_err(RetainError::Base)? {
             FoundBase::Nothing => {
                 plan.segments.first().map(|first| BaseContents::nothing_before(&first.segment))
@@ -169,10 +168,10 @@ impl Fold {
             FoundBase::Whole(base) => Base::contents(&base),
             FoundBase::Damaged(corruption) => return Err(RetainError::Corrupted(corruption)),
         };
-        let contents = contents.ok_or_else(|| damaged(BASE_NOT_WELL_FORMED))?;
+        let contents = contents.ok_or_else(|| damaged(Base::NOT_WELL_FORMED))?;
         let starts = plan.segments.iter().map(|readable| &readable.segment).chain([&plan.begins]);
         if !starts.map(LogStart::of).any(|start| start == contents.start) {
-            return Err(damaged(BASE_NOT_THIS_LOGS));
+            return Err(damaged(Base::NOT_THIS_LOGS));
         }
         let end = (contents.start.first, contents.start.chain);
         Ok(Self { contents, heads: HashMap::new(), end })

@@ -18,7 +18,7 @@ use crate::format::segment::SegmentHeader;
 use crate::format::segment::SegmentNumber;
 use crate::format::trail::Trail;
 use crate::num::{array_at, crc32c, i64_at, put, to_u64, to_usize, u32_at, u64_at, u128_at};
-use crate::state::{Chain, Decided, Head, Marks, Requests, StreamHash, request_bytes};
+use crate::state::{Chain, Decided, Head, Marks, Requests, StreamHash};
 use annals_event::{LogId, MarkName, Sequence, Version};
 use bytes::Bytes;
 use std::io;
@@ -29,12 +29,6 @@ const HEADER_BYTES: usize = 112;
 const HEADER_CHECKSUM_AT: usize = 108;
 const HEAD_BYTES: usize = 24;
 const CHECKSUM_BYTES: usize = 4;
-
-/// How many bytes a base of so many streams and marks, and of so many bytes of requests, takes at most.
-pub(crate) fn base_bytes_max(streams: usize, marks: usize, request_bytes: usize) -> u64 {
-    let tables = [streams.saturating_mul(HEAD_BYTES), marks.saturating_mul(MARK_BYTES_MAX), request_bytes];
-    tables.into_iter().map(to_u64).fold(to_u64(HEADER_BYTES + CHECKSUM_BYTES), u64::saturating_add)
-}
 
 /// Where the log begins: as the header of its first segment has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,13 +150,30 @@ pub(crate) enum BadBase {
 }
 
 impl Base {
+    /// What is wrong with a base that cannot be read.
+    pub(crate) const NOT_WELL_FORMED: &str = "the base is not well-formed";
+    /// What is wrong with a base that is another log's.
+    pub(crate) const NOT_THIS_LOGS: &str = "the base does not belong to the log's first segment";
+
+    /// A damage in the base of the log in `disk`.
+    pub(crate) fn damaged(disk: &dyn Disk, offset: u64, what: &'static str) -> Corruption {
+        Corruption { file: disk.display(BASE), offset, what }
+    }
+
+    /// How many bytes a base of so many streams and marks, and of so many bytes of requests, takes at most.
+    pub(crate) fn bytes_at_most(streams: usize, marks: usize, request_bytes: usize) -> u64 {
+        let tables =
+            [streams.saturating_mul(HEAD_BYTES), marks.saturating_mul(MARK_BYTES_MAX), request_bytes];
+        tables.into_iter().map(to_u64).fold(to_u64(HEADER_BYTES + CHECKSUM_BYTES), u64::saturating_add)
+    }
+
     /// How many bytes a base that begins in this way has at most; 0: none does.
     pub(crate) fn bytes_max(start: &[u8]) -> u64 {
         if !start.starts_with(&MAGIC) || u32_at(start, 8) != FORMAT {
             return 0;
         }
         let [streams, marks, requests] = [72, 80, 88].map(|at| to_usize(u64_at(start, at)));
-        base_bytes_max(streams, marks, request_bytes(requests))
+        Self::bytes_at_most(streams, marks, Requests::stored_bytes(requests))
     }
 
     pub(crate) fn parse(bytes: Bytes) -> Result<Self, BadBase> {
@@ -249,20 +260,13 @@ impl FoundBase {
         match Base::parse(bytes) {
             Ok(base) => Ok(Self::Whole(base)),
             Err(BadBase::Damaged(offset)) => {
-                Ok(Self::Damaged(damaged_base(disk, offset, "the base is damaged")))
+                Ok(Self::Damaged(Base::damaged(disk, offset, "the base is damaged")))
             }
             Err(BadBase::Unknown(format)) => {
                 Err(OpenError::UnknownFormat { file: disk.display(BASE), format, known: FORMAT })
             }
         }
     }
-}
-
-pub(crate) const BASE_NOT_WELL_FORMED: &str = "the base is not well-formed";
-pub(crate) const BASE_NOT_THIS_LOGS: &str = "the base does not belong to the log's first segment";
-
-pub(crate) fn damaged_base(disk: &dyn Disk, offset: u64, what: &'static str) -> Corruption {
-    Corruption { file: disk.display(BASE), offset, what }
 }
 
 #[cfg(test)]
@@ -330,7 +334,7 @@ mod tests {
             "0900000000000000",
         ];
         let bytes = contents().encode();
-        let most = base_bytes_max(2, 1, contents().requests.encoded_len());
+        let most = Base::bytes_at_most(2, 1, contents().requests.encoded_len());
         assert_eq!(most, to_u64(bytes.len() + 254), "the mark's name has one byte of 255");
         assert_eq!(hex(&bytes[..108]), header.concat());
         assert_eq!(bytes[108..112], crc32c(&bytes[..108]).to_le_bytes());

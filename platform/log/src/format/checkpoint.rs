@@ -13,7 +13,7 @@ use crate::format::payload::{MARK_BYTES_MAX, put_mark};
 use crate::format::segment::SegmentNumber;
 use crate::format::trail::Trail;
 use crate::num::{array_at, crc32c, i64_at, put, to_u64, to_usize, u32_at, u64_at, u128_at};
-use crate::state::{Decided, Head, Heads, Requests, StreamHash, request_bytes};
+use crate::state::{Decided, Head, Heads, Requests, StreamHash};
 use annals_event::{LogId, MarkName, Sequence, Version};
 use bytes::Bytes;
 
@@ -110,7 +110,7 @@ impl Checkpoint {
         }
         let [heads, marks, requests] = [40, 48, 56].map(|at| to_usize(u64_at(start, at)));
         let tables = [heads.saturating_mul(HEAD_BYTES), marks.saturating_mul(MARK_BYTES_MAX)];
-        let tables = tables.into_iter().fold(request_bytes(requests), usize::saturating_add);
+        let tables = tables.into_iter().fold(Requests::stored_bytes(requests), usize::saturating_add);
         to_u64(tables.saturating_add(HEADER_BYTES + CHECKSUM_BYTES))
     }
 

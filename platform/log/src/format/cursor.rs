@@ -3,7 +3,7 @@
 //! What always holds: a frame that is shown is whole and stands where its header says. Whether it follows the one before it,
 //! and what its records say, is for whoever knows more than the frame: [`FrameHeader::check_follows`], [`Frame::records`].
 
-use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, Kind, NO_FRAME, PAYLOAD_BYTES_MAX};
+use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, Kind, PAYLOAD_BYTES_MAX};
 use crate::format::payload::AppendPayload;
 use crate::format::scan::Extent;
 use crate::num::{from_u32, to_usize};
@@ -99,7 +99,7 @@ impl<'a> Cursor<'a> {
         let (offset, extent) = (self.at, self.extent);
         let bytes = self.bytes(FRAME_HEADER_BYTES)?;
         let Some(header) = FrameHeader::decode(bytes, extent.log, extent.base.plus(offset)) else {
-            return Ok(Err(NO_FRAME));
+            return Ok(Err(FrameHeader::NONE));
         };
         if from_u32(header.payload_bytes) > PAYLOAD_BYTES_MAX {
             return Ok(Err("the frame is longer than any frame"));

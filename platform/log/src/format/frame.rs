@@ -23,11 +23,6 @@ pub(crate) const PAYLOAD_BYTES_MAX: usize = (4 << 20) + (64 << 10);
 /// Most bytes of frames that are written and synced at once, unless a single frame is larger.
 pub(crate) const GROUP_BYTES_MAX: usize = 8 << 20;
 
-/// What is wrong where no frame begins.
-pub(crate) const NO_FRAME: &str = "no whole frame begins here";
-/// What is wrong with a frame of which only the header is whole.
-pub(crate) const BAD_PAYLOAD: &str = "the frame's payload does not match its checksum";
-
 /// A byte of the log, counted over all segments: the segment's base plus the offset in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position(u64);
@@ -103,6 +98,11 @@ pub(crate) struct FrameHeader {
 }
 
 impl FrameHeader {
+    /// What is wrong where no frame begins.
+    pub(crate) const NONE: &str = "no whole frame begins here";
+    /// What is wrong with a frame of which only the header is whole.
+    pub(crate) const BAD_PAYLOAD: &str = "the frame's payload does not match its checksum";
+
     /// Whether the frame stands where the log ended with `next` and `chain`; else what is wrong.
     pub(crate) fn check_follows(&self, next: Sequence, chain: Chain) -> Result<(), &'static str> {
         let follows = self.first == next && self.previous == chain;
@@ -112,13 +112,13 @@ impl FrameHeader {
     /// The payload in the bytes after the header, up to the next frame; else what is wrong with them.
     pub(crate) fn payload_in<'a>(&self, body: &'a [u8]) -> Result<&'a [u8], &'static str> {
         let Some((payload, padding)) = body.split_at_checked(from_u32(self.payload_bytes)) else {
-            return Err(BAD_PAYLOAD);
+            return Err(Self::BAD_PAYLOAD);
         };
         // No checksum covers the padding.
         if padding.iter().any(|&byte| byte != 0) {
             return Err("the frame's padding is not zero");
         }
-        if crc32c(payload) == self.payload_crc { Ok(payload) } else { Err(BAD_PAYLOAD) }
+        if crc32c(payload) == self.payload_crc { Ok(payload) } else { Err(Self::BAD_PAYLOAD) }
     }
 
     /// Where the position stands in an encoded header.
@@ -312,10 +312,14 @@ mod tests {
     fn a_payload_is_there_whole_with_its_checksum_and_padding_of_zeros() {
         let header = FrameHeader { payload_bytes: 3, payload_crc: crc32c(b"abc"), ..header() };
         assert_eq!(header.payload_in(b"abc\0\0\0\0\0"), Ok(&b"abc"[..]));
-        assert_eq!(header.payload_in(b"abd\0\0\0\0\0"), Err(BAD_PAYLOAD));
+        assert_eq!(header.payload_in(b"abd\0\0\0\0\0"), Err(FrameHeader::BAD_PAYLOAD));
         assert!(header.payload_in(b"abc\0\0\0\0\x01").is_err());
         let none_there = FrameHeader { payload_crc: crc32c(b""), ..header };
-        assert_eq!(none_there.payload_in(b"ab"), Err(BAD_PAYLOAD), "cut off, whatever the checksum");
+        assert_eq!(
+            none_there.payload_in(b"ab"),
+            Err(FrameHeader::BAD_PAYLOAD),
+            "cut off, whatever the checksum"
+        );
     }
 
     #[test]

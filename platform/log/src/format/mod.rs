@@ -17,16 +17,13 @@ mod secret;
 mod segment;
 mod trail;
 
-pub(crate) use base::{
-    BASE_NOT_THIS_LOGS, BASE_NOT_WELL_FORMED, Base, BaseContents, FoundBase, LogStart, base_bytes_max,
-    damaged_base,
-};
+pub(crate) use base::{Base, BaseContents, FoundBase, LogStart};
 pub(crate) use checkpoint::{Checkpoint, CheckpointBuilder, heads_bytes};
 pub(crate) use cursor::{Cursor, Frame, Stop};
 pub(crate) use end::LogEnd;
 pub(crate) use frame::{
-    BAD_PAYLOAD, FRAME_HEADER_BYTES, FrameHeader, GROUP_BYTES_MAX, Kind, LogTag, NO_FRAME, PAYLOAD_BYTES_MAX,
-    Position, frame_bytes, mark_frame,
+    FRAME_HEADER_BYTES, FrameHeader, GROUP_BYTES_MAX, Kind, LogTag, PAYLOAD_BYTES_MAX, Position, frame_bytes,
+    mark_frame,
 };
 #[cfg(test)]
 pub(crate) use index::SEALED_HERE;

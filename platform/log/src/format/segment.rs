@@ -7,11 +7,13 @@
 //!   after the footer is durable. So a footer without a next segment is damage, and so is a frame after a
 //!   missing footer.
 
+use crate::disk::DiskFile;
 use crate::format::frame::Position;
 use crate::format::secret::LogSecret;
 use crate::num::{array_at, crc32c, i64_at, put, u32_at, u64_at, u128_at};
 use crate::state::Chain;
 use annals_event::{LogId, Sequence};
+use std::io;
 
 pub(crate) const SEGMENT_HEADER_BYTES: usize = 512;
 /// [`SEGMENT_HEADER_BYTES`], as an offset.
@@ -70,6 +72,12 @@ pub(crate) enum BadHeader {
 }
 
 impl SegmentHeader {
+    /// Writes it into a prepared file and syncs that. The file is not part of the log yet.
+    pub(crate) fn write_to(&self, file: &dyn DiskFile) -> io::Result<()> {
+        file.write_at(&self.encode(), 0)?;
+        file.sync_data()
+    }
+
     pub(crate) fn encode(&self) -> [u8; SEGMENT_HEADER_BYTES] {
         let mut bytes = [0; SEGMENT_HEADER_BYTES];
         put(&mut bytes, 0, &MAGIC);

@@ -6,7 +6,7 @@ use crate::disk::Environment;
 use crate::error::OpenError;
 use crate::files::{PREPARED, open_error};
 use crate::format::{LogSecret, Position, SegmentHeader, SegmentNumber};
-use crate::open::prepare::{Preparation, PreparedFile, write_segment_header};
+use crate::open::prepare::{Preparation, PreparedFile};
 use crate::open::recovery::Recovered;
 use crate::options::Options;
 use crate::read::State;
@@ -56,9 +56,8 @@ pub(crate) fn create(environment: &Environment, options: &Options) -> Result<Rec
         recorded_before: 0,
     };
     let name = segment.number.file_name();
-    let named = write_segment_header(&*file, &segment)
-        .and_then(|()| disk.rename(PREPARED, &name))
-        .and_then(|()| disk.sync_dir());
+    let named =
+        segment.write_to(&*file).and_then(|()| disk.rename(PREPARED, &name)).and_then(|()| disk.sync_dir());
     named.map_err(|error| open_error(disk, &name, error))?;
     let state = State::at_start_of(segment, options);
     Ok(Recovered { state, file, closed: false, checkpointed: 0, segment })

@@ -7,8 +7,8 @@ use crate::disk::{Disk, Environment, RealDisk};
 use crate::error::{Corruption, OpenError};
 use crate::files::{BASE, CHECKPOINT, is_known, open_error, remove_if_there};
 use crate::format::{
-    BASE_NOT_THIS_LOGS, BadHeader, Base, FRAME_HEADER_BYTES, FoundBase, LogStart, SEGMENT_FORMAT,
-    SEGMENT_HEADER_BYTES, SegmentHeader, SegmentNumber, damaged_base,
+    BadHeader, Base, FRAME_HEADER_BYTES, FoundBase, LogStart, SEGMENT_FORMAT, SEGMENT_HEADER_BYTES,
+    SegmentHeader, SegmentNumber,
 };
 use crate::num::to_u64;
 use crate::open::restored::backup_manifest;
@@ -80,7 +80,7 @@ pub(crate) fn read_files(
         return Err(OpenError::Corrupted(damage.unwrap_or(missing)));
     };
     if base.take_if(|base| base.start != LogStart::of(first)).is_some() {
-        base_damage = Some(damaged_base(&*environment.disk, 0, BASE_NOT_THIS_LOGS));
+        base_damage = Some(Base::damaged(&*environment.disk, 0, Base::NOT_THIS_LOGS));
     }
     Ok(LogFiles { base, base_damage, leftovers: leftovers.to_vec(), segments, damage })
 }

@@ -13,6 +13,6 @@ pub use folder::holds_log;
 pub(crate) use folder::{check_new, remove_segments};
 pub(crate) use lock::{LockLine, Locked, lock_folder, read_lock_line};
 pub use prepare::Prepared;
-pub(crate) use prepare::{Preparation, PreparedFile, write_segment_header};
+pub(crate) use prepare::{Preparation, PreparedFile};
 pub(crate) use recovery::{Recovered, recover};
 pub(crate) use restored::{backup_manifest, become_log};

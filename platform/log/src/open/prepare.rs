@@ -14,7 +14,6 @@
 use crate::disk::{Disk, DiskFile};
 use crate::error::MaintenanceError;
 use crate::files::{PREPARED, maintenance_error, remove_if_there};
-use crate::format::SegmentHeader;
 use crate::num::{to_u64, to_usize};
 use std::{io, sync::Arc};
 
@@ -122,12 +121,6 @@ impl Preparation {
         self.filled_bytes += to_u64(step);
         Ok(())
     }
-}
-
-/// Writes the segment's header into the prepared file and syncs it. The file is not part of the log yet.
-pub(crate) fn write_segment_header(file: &dyn DiskFile, header: &SegmentHeader) -> io::Result<()> {
-    file.write_at(&header.encode(), 0)?;
-    file.sync_data()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::error::ReadError;
 use crate::format::{
-    AppendPayload, FRAME_HEADER_BYTES, Frame, FrameHeader, Kind, NO_FRAME, PAYLOAD_BYTES_MAX, SegmentNumber,
+    AppendPayload, FRAME_HEADER_BYTES, Frame, FrameHeader, Kind, PAYLOAD_BYTES_MAX, SegmentNumber,
 };
 use crate::num::{from_u32, to_u32, to_u64, to_usize};
 use crate::options::planted;
@@ -155,7 +155,7 @@ fn take_next(
     let position = readable.segment.base.plus(offset);
     let header = FrameHeader::decode(bytes, reader.shared.tag, position)
         .filter(|header| from_u32(header.payload_bytes) <= PAYLOAD_BYTES_MAX)
-        .ok_or_else(|| damaged(NO_FRAME))?;
+        .ok_or_else(|| damaged(FrameHeader::NONE))?;
     let whole = to_usize(header.frame_bytes());
     let Some(body) = bytes.get(FRAME_HEADER_BYTES..whole) else {
         taken.stop = Stop::Needs(whole);

@@ -4,7 +4,7 @@
 //! fingerprints hold the same appends up to there, damage and forged checksums aside.
 
 use crate::error::ReadError;
-use crate::format::{FRAME_HEADER_BYTES, FrameHeader, NO_FRAME};
+use crate::format::{FRAME_HEADER_BYTES, FrameHeader};
 use crate::num::to_usize;
 use crate::read::reader::{Place, Reader, first_of};
 use crate::state::Chain;
@@ -55,7 +55,7 @@ fn chain_at(reader: &Reader, at: Sequence) -> Result<Chain, ReadError> {
         };
         let position = readable.segment.base.plus(offset);
         let header = FrameHeader::decode(bytes, reader.shared.tag, position)
-            .ok_or_else(|| reader.corrupted(number, offset, NO_FRAME))?;
+            .ok_or_else(|| reader.corrupted(number, offset, FrameHeader::NONE))?;
         if header.next() > at {
             return Ok(header.chain());
         }

@@ -2,7 +2,7 @@
 //! done on the writer's thread.
 
 use crate::error::{AppendError, ReadError};
-use crate::format::{AppendPayload, BAD_PAYLOAD, FrameHeader};
+use crate::format::{AppendPayload, FrameHeader};
 use crate::num::to_u64;
 use crate::read::blocks;
 use crate::read::reader::{Direction, Reader, StreamRead};
@@ -26,7 +26,7 @@ pub(crate) fn by_request(
     let found = blocks::frame_of(reader, pending.request_id, first).map_err(original)?;
     let (place, header, payload) =
         found.ok_or(AppendError::OriginalDropped { request_id: pending.request_id })?;
-    let damaged = || original(reader.corrupted(place.segment, place.offset, BAD_PAYLOAD));
+    let damaged = || original(reader.corrupted(place.segment, place.offset, FrameHeader::BAD_PAYLOAD));
     let parsed = AppendPayload::parse(&payload).ok_or_else(damaged)?;
     if header.digest != pending.digest {
         return Err(AppendError::RequestIdReused { request_id: pending.request_id });

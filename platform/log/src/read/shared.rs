@@ -9,8 +9,8 @@
 use crate::disk::Environment;
 use crate::error::Corruption;
 use crate::format::{
-    ActiveIndex, FRAME_HEADER_BYTES, FrameHeader, IndexOf, IndexedRecord, Kind, LogEnd, LogTag,
-    SegmentHeader, SegmentNumber, advance, base_bytes_max,
+    ActiveIndex, Base, FRAME_HEADER_BYTES, FrameHeader, IndexOf, IndexedRecord, Kind, LogEnd, LogTag,
+    SegmentHeader, SegmentNumber, advance,
 };
 use crate::num::to_u64;
 use crate::options::Options;
@@ -169,7 +169,7 @@ impl Shared {
             let state = self.state.read();
             (state.decided.marks.len(), state.decided.window.encoded_len())
         };
-        base_bytes_max(self.heads.len(), marks, request_bytes)
+        Base::bytes_at_most(self.heads.len(), marks, request_bytes)
     }
 
     /// The space on the disk as it is now, and what of it is kept free.

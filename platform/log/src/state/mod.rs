@@ -19,5 +19,5 @@ pub(crate) use decide::{Decision, Known, Original};
 pub(crate) use decided::{Decided, Marks};
 pub(crate) use heads::{Head, Heads, Note, StreamHash, StreamHasher};
 pub(crate) use pending::{Pending, Records, event_id_of};
-pub(crate) use requests::{Request, Requests, request_bytes};
+pub(crate) use requests::{Request, Requests};
 pub(crate) use window::{RequestHasher, Window};

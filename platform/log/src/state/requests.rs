@@ -26,12 +26,6 @@ const TIME_BYTES: usize = 8;
 /// Stands for "none was dropped" in stored bytes.
 const NEVER: i64 = i64::MIN;
 
-/// How many bytes so many requests take where they are stored.
-pub(crate) const fn request_bytes(count: usize) -> usize {
-    let times = count.div_ceil(CHUNK_REQUESTS).saturating_mul(TIME_BYTES);
-    count.saturating_mul(REQUEST_BYTES).saturating_add(times)
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) id: RequestId,
@@ -55,6 +49,12 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
+    /// How many bytes so many requests take where they are stored.
+    pub(crate) const fn stored_bytes(count: usize) -> usize {
+        let times = count.div_ceil(CHUNK_REQUESTS).saturating_mul(TIME_BYTES);
+        count.saturating_mul(REQUEST_BYTES).saturating_add(times)
+    }
+
     /// The newest one.
     pub(crate) fn newest(&self) -> Option<&Request> {
         self.chunks.back()?.requests.last()
@@ -113,7 +113,7 @@ impl Requests {
 
     /// How many bytes [`Self::encode`] adds.
     pub(crate) fn encoded_len(&self) -> usize {
-        request_bytes(self.count)
+        Self::stored_bytes(self.count)
     }
 
     /// Adds the ids, then the time of each chunk.
@@ -128,7 +128,7 @@ impl Requests {
     /// The `count` requests in `bytes`, of which there must be none left over; `None`: they are not well-formed.
     pub(crate) fn parse(bytes: &[u8], count: u64, dropped_through: i64) -> Option<Self> {
         let count = to_usize(count);
-        if request_bytes(count) != bytes.len() {
+        if Self::stored_bytes(count) != bytes.len() {
             return None;
         }
         let (ids, times) = bytes.split_at_checked(count.checked_mul(REQUEST_BYTES)?)?;

@@ -7,7 +7,7 @@ use crate::error::AppendError;
 use crate::files::PREPARED;
 use crate::format::{ActiveIndex, FRAME_HEADER_BYTES, FRAMES_AT, Kind, SegmentHeader, mark_frame};
 use crate::num::to_u64;
-use crate::open::{Preparation, PreparedFile, next_capacity, write_segment_header};
+use crate::open::{Preparation, PreparedFile, next_capacity};
 use crate::options::planted;
 use crate::read::{Purpose, UNWRITTEN_BYTES_MAX};
 use crate::stats::add;
@@ -82,7 +82,7 @@ impl Writer {
         if planted!(self.shared.options, HeaderNotSynced) {
             prepared.file.write_at(&header.encode(), 0)?;
         } else {
-            write_segment_header(&*prepared.file, header)?;
+            header.write_to(&*prepared.file)?;
         }
         add(&self.shared.counters.syncs, 1);
         self.shared.environment.disk.rename(PREPARED, &header.number.file_name())

@@ -251,7 +251,7 @@ fn a_damaged_missing_or_foreign_base_is_named_and_what_is_there_is_read() {
     fill(&mut foreign);
     foreign.retain(Retention { bytes_max: Some(12 << 10), ..NOTHING }).unwrap();
     std::fs::copy(other.path().join("base"), &path).unwrap();
-    assert_eq!(open(folder.path()).corruption().unwrap().what, BASE_NOT_THIS_LOGS);
+    assert_eq!(open(folder.path()).corruption().unwrap().what, Base::NOT_THIS_LOGS);
     std::fs::write(&path, &whole).unwrap();
     reopen().unwrap();
 }

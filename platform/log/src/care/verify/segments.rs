@@ -8,9 +8,9 @@ use crate::disk::Disk;
 use crate::error::Corruption;
 use crate::files::{BASE, CHECKPOINT};
 use crate::format::{
-    BASE_NOT_THIS_LOGS, BadHeader, Checkpoint, Extent, FRAME_HEADER_BYTES, FRAMES_AT, LogEnd, LogSecret,
-    LogStart, LogTag, Position, SECRET_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentNumber,
-    first_header_anywhere, last_synced_to,
+    BadHeader, Base, Checkpoint, Extent, FRAME_HEADER_BYTES, FRAMES_AT, LogEnd, LogSecret, LogStart, LogTag,
+    Position, SECRET_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentNumber, first_header_anywhere,
+    last_synced_to,
 };
 use crate::num::to_u64;
 use crate::read::{Reader, footer_offset};
@@ -262,7 +262,7 @@ impl<'a, 'm> Verification<'a, 'm> {
         if start.segment == SegmentNumber::FIRST {
             self.find(&header.number.file_name(), 0, OUT_OF_PLACE, Harm::Primary);
         } else {
-            self.find(BASE, 0, BASE_NOT_THIS_LOGS, Harm::Primary);
+            self.find(BASE, 0, Base::NOT_THIS_LOGS, Harm::Primary);
         }
     }
 

@@ -4,8 +4,8 @@ use super::Recovery;
 use crate::disk::DiskFile;
 use crate::error::{Corruption, OpenError};
 use crate::format::{
-    ActiveIndex, BASE_NOT_WELL_FORMED, Checkpoint, Cursor, Extent, FRAME_HEADER_BYTES, FRAMES_AT, Frame,
-    Kind, Position, SegmentHeader, SegmentNumber, Stop, damaged_base, last_synced_to,
+    ActiveIndex, Base, Checkpoint, Cursor, Extent, FRAME_HEADER_BYTES, FRAMES_AT, Frame, Kind, Position,
+    SegmentHeader, SegmentNumber, Stop, last_synced_to,
 };
 use crate::num::to_u64;
 use crate::open::folder::missing_segment;
@@ -62,7 +62,7 @@ impl Recovery<'_> {
                 return self.replay(None, durable_to, indexes);
             }
             (None, Some(base)) if base.restore(&mut state.decided).is_none() => {
-                state.corruption = Some(damaged_base(&*self.environment.disk, 0, BASE_NOT_WELL_FORMED));
+                state.corruption = Some(Base::damaged(&*self.environment.disk, 0, Base::NOT_WELL_FORMED));
             }
             _ => {}
         }
