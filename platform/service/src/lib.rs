@@ -12,6 +12,8 @@
 //! * A refusal of a body, a query or a path names the field, what it must be and what was found, and no type of the program.
 //! * Once a program is told to stop, [`STOP_TIME_MAX`] is all that it takes ([`Ending`]).
 //! * A service is configured by one file, the environment and flags, and a key that nobody takes is an error ([`config`]).
+//! * A service answers its health from the moment that it has its address; all else once all of it is there.
+//! * What a service counts is the same for whoever asks at `/metrics` and for a collector.
 //! * Shutting down takes no more connections, then ends what is [`LongLived`], then waits for the answers under way.
 
 #[cfg(feature = "kit")]

@@ -75,6 +75,7 @@ impl Metrics {
     }
 
     /// Sends the same to the collector that [`annals_telemetry::init`] found, if it did, for as long as there is a handle to this.
+    /// A collector does not tell two services of one process apart.
     pub fn export(&self) {
         for Family { instrument, name, help, values } in FAMILIES {
             let inner = Arc::downgrade(&self.0);

@@ -7,6 +7,10 @@ use crate::{InitError, Options};
 use opentelemetry::{KeyValue, metrics::AsyncInstrument};
 use opentelemetry_otlp::{MetricExporter, WithExportConfig};
 use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
+use std::{
+    sync::mpsc::{self, Receiver},
+    thread,
+};
 
 /// What an instrument's values are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,4 +64,31 @@ pub(crate) fn provider(options: &Options, resource: Resource) -> Result<Option<S
     let exporter = exporter.map_err(|error| InitError::exporter(endpoint, &error))?;
     let builder = SdkMeterProvider::builder().with_resource(resource);
     Ok(Some(builder.with_periodic_exporter(exporter).build()))
+}
+
+/// Exports the last values; says when that is done. It may take as long as a silent collector lets it wait, whatever time it is
+/// given, so nobody's end waits for its thread.
+pub(crate) fn shut_down(provider: SdkMeterProvider) -> Receiver<()> {
+    let (done, told) = mpsc::channel();
+    thread::spawn(move || {
+        let _ = provider.shutdown();
+        let _ = done.send(());
+    });
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_collector_of_spans_alone_gets_no_metrics() {
+        let wanted = Options { otlp_endpoint: Some("http://127.0.0.1:1".into()), ..Options::new("test") };
+        let spans_alone = Options { export_metrics: false, ..wanted.clone() };
+        let resource = || Resource::builder().build();
+        assert!(provider(&spans_alone, resource()).unwrap().is_none());
+        assert!(provider(&Options::new("test"), resource()).unwrap().is_none());
+        let metrics = provider(&wanted, resource()).unwrap();
+        let _ = shut_down(metrics.unwrap()).recv();
+    }
 }

@@ -243,11 +243,11 @@ impl Telemetry {
     pub async fn shutdown_within(self, time_max: Duration) -> Result<(), ShutdownError> {
         let Self { provider, meters } = self;
         let flush = move || {
-            let begun = Instant::now();
+            let (begun, last_values) = (Instant::now(), meters.map(metrics::shut_down));
             let flushed = provider.shutdown_with_timeout(time_max);
-            if let Some(meters) = meters {
-                // The next process tells its own; of these values all but the last minute's changes were told.
-                let _ = meters.shutdown_with_timeout(time_max.saturating_sub(begun.elapsed()));
+            if let Some(told) = last_values {
+                // All but the changes of the last minute were told before.
+                let _ = told.recv_timeout(time_max.saturating_sub(begun.elapsed()));
             }
             flushed
         };

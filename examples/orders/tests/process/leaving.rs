@@ -6,7 +6,7 @@ use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use std::{
     io::{Read, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -102,6 +102,21 @@ fn a_second_signal_ends_it_at_once() {
     server.signal("INT").unwrap();
     let (status, said) = server.ended().unwrap();
     assert_eq!(status.code(), Some(130), "{}", said.join("\n"));
+}
+
+#[test]
+fn a_collector_that_does_not_answer_keeps_nobody_from_ending() {
+    let (data, silent) = (tempfile::tempdir().unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let variables = [
+        ("ANNALS_DATA", data.path().to_str().unwrap()),
+        ("ANNALS_LISTEN", "127.0.0.1:0"),
+        ("ANNALS_HTTP__SHUTDOWN", "2s"),
+    ];
+    let mut command = command(&variables);
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", silent.local_addr().unwrap()));
+    let mut server = Server::start(command).unwrap();
+    server.line("listening on ").unwrap();
+    server.stop().unwrap();
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 //!
 //! * Configuration, store and telemetry exist before the closure runs, so nothing in it depends on order.
 //! * Only public functions of other crates are used: each part can be used alone, without the others.
-//! * Nothing is hidden in globals; two services can run in one process.
+//! * Nothing is hidden in globals, but for what OpenTelemetry has once in a process; two services can run in one process.
 
 mod app;
 mod caller;
