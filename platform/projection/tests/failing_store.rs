@@ -5,38 +5,22 @@
 mod support;
 
 use annals_projection::{GenerationId, Generations, Origin, Projector, ProjectorOptions};
-use annals_store::{Damage, EventStore, Head, Layer, ReadError};
-use async_trait::async_trait;
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::SeqCst},
-};
+use annals_store::{Call, EventStore, Scene, Staged, Trouble};
+use std::sync::Arc;
 use support::{PATIENCE, World, append, model, sales};
 
 /// Answers the first questions for the head, and fails at all others.
-struct Failing {
-    below: Arc<dyn EventStore>,
-    answers: AtomicUsize,
-    error: ReadError,
-}
-
-#[async_trait]
-impl Layer for Failing {
-    fn below(&self) -> Arc<dyn EventStore> {
-        self.below.clone()
-    }
-    async fn head(&self) -> Result<Head, ReadError> {
-        let answered = self.answers.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1));
-        answered.map_err(|_| self.error.clone())?;
-        self.below.head().await
-    }
+fn failing_store(world: &World, answers: usize, trouble: Trouble) -> Arc<dyn EventStore> {
+    let staged = Staged::over(world.store(), move |call, before| {
+        if call == Call::Head && before >= answers { Scene::before(trouble) } else { Scene::PASS }
+    });
+    staged.store()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_away_leaves_no_generation_in_the_catalog() {
     let world = World::new();
-    let error = ReadError::Unavailable { reason: "no route".into() };
-    let store = Arc::new(Failing { below: world.store(), answers: AtomicUsize::new(0), error });
+    let store = failing_store(&world, 0, Trouble::Failure);
     for _ in 0..3 {
         let options = ProjectorOptions::new(world.catalog().await, model(), store.clone());
         assert!(Projector::open(options).await.is_err());
@@ -47,10 +31,8 @@ async fn a_store_that_is_away_leaves_no_generation_in_the_catalog() {
 
 /// The same read model, whose store fails for good after some answers.
 async fn failing(world: &World, answers: usize) -> Generations {
-    let damage = Damage { place: "segment 1".into(), offset: None, reason: "it is gone".into() };
-    let error = ReadError::Corrupted(damage);
-    let store = Failing { below: world.store(), answers: AtomicUsize::new(answers), error };
-    Generations::new(world.catalog().await, model(), Arc::new(store))
+    let store = failing_store(world, answers, Trouble::Damage);
+    Generations::new(world.catalog().await, model(), store)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,38 +5,8 @@
 mod support;
 
 use annals_projection::ProjectorOptions;
-use annals_store::{EventStore, Head, Layer, ReadError};
-use async_trait::async_trait;
-use std::{
-    future::pending,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-    },
-};
+use annals_store::{Call, Scene, Staged, Trouble};
 use support::{PATIENCE, Running, World, append, fresh_fold, model, rows, sales};
-use tokio::sync::Notify;
-
-/// Answers so many questions for the head, and no more.
-struct Silent {
-    below: Arc<dyn EventStore>,
-    answers: AtomicUsize,
-    is_silent: Notify,
-}
-
-#[async_trait]
-impl Layer for Silent {
-    fn below(&self) -> Arc<dyn EventStore> {
-        self.below.clone()
-    }
-    async fn head(&self) -> Result<Head, ReadError> {
-        if self.answers.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_err() {
-            self.is_silent.notify_one();
-            pending().await
-        }
-        self.below.head().await
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_waits_for_the_store_holds_no_lock_that_others_need() {
@@ -46,12 +16,14 @@ async fn whoever_waits_for_the_store_holds_no_lock_that_others_need() {
         let token = append(&world.store, &sales(20, 7)).await;
         running.handle.wait_for(token, PATIENCE).await.unwrap();
 
-        let silent =
-            Silent { below: world.store(), answers: AtomicUsize::new(answers), is_silent: Notify::new() };
-        let silent = Arc::new(silent);
-        let options = ProjectorOptions::new(world.catalog().await, model(), silent.clone());
+        // Answers so many questions for the head, and no more.
+        let silent = Staged::over(world.store(), move |call, before| {
+            let is_silent = call == Call::Head && before >= answers;
+            if is_silent { Scene::before(Trouble::Silence) } else { Scene::PASS }
+        });
+        let options = ProjectorOptions::new(world.catalog().await, model(), silent.store());
         let other = tokio::spawn(async { Running::start(options).await });
-        silent.is_silent.notified().await;
+        silent.arrived().await;
         // Where the other one got as far as to fold, this one gives way to it.
         let generations = world.generations(&model()).await;
         let live = generations.live().await.unwrap().generation;

@@ -36,6 +36,8 @@ mod layer;
 mod progress;
 mod read;
 mod same_log;
+#[cfg(feature = "conformance")]
+mod staged;
 mod store;
 mod subscription;
 
@@ -55,5 +57,7 @@ pub use layer::{Layer, Rerouted};
 pub use progress::{PROGRESS_EVERY, ProgressPace};
 pub use read::{Direction, Head, LogPage, ReadLog, ReadStream, StreamPage};
 pub use same_log::{LogMismatch, SeenLog, chain_at, chain_in, check_same_log};
+#[cfg(feature = "conformance")]
+pub use staged::{Call, Scene, Staged, Trouble};
 pub use store::{Capabilities, EventStore};
 pub use subscription::{Delivery, Follow, Subscribe, Subscription};

@@ -4,12 +4,10 @@
 
 use annals_event::{Append, EventType, ExpectedVersion, NewEvent, Receipt, Sequence, StreamName};
 use annals_store::{
-    Activity, ConsumerBoard, ConsumerState, ConsumerWatch, EventStore, GappedStore, Head, LOG_POLL, Layer,
-    PROBE_TIME_MAX, ReadError,
+    Activity, Call, ConsumerBoard, ConsumerState, ConsumerWatch, EventStore, GappedStore, LOG_POLL,
+    PROBE_TIME_MAX, Scene, Staged, Trouble,
 };
-use async_trait::async_trait;
 use std::{
-    future::pending,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -82,39 +80,38 @@ async fn a_position_and_a_head_that_go_back_are_told_as_they_are() {
 
 #[tokio::test(start_paused = true)]
 async fn a_consumer_whose_log_does_not_answer_is_shown_as_retrying() {
-    let (store, board) = (Silent::default(), ConsumerBoard::new());
+    let ((_, store, silent), board) = (silent_when_told(), ConsumerBoard::new());
     board.moved(Sequence::FIRST);
-    store.silent.store(true, Ordering::Relaxed);
-    let away = state(&board, &store, |state| state.activity != Activity::Running).await;
+    silent.store(true, Ordering::Relaxed);
+    let away = state(&board, &*store, |state| state.activity != Activity::Running).await;
     let Activity::Retrying { reason } = away.activity else { panic!("{:?}", away.activity) };
     assert!(reason.contains(&format!("no answer within {PROBE_TIME_MAX:?}")), "{reason}");
 
-    store.silent.store(false, Ordering::Relaxed);
-    let back = state(&board, &store, |state| state.activity == Activity::Running).await;
+    silent.store(false, Ordering::Relaxed);
+    let back = state(&board, &*store, |state| state.activity == Activity::Running).await;
     assert!(back.since >= away.since, "it runs since the log answers again, and not since it began");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_lag_of_a_consumer_that_failed_follows_the_log() {
-    let store = Arc::new(Silent::default());
-    let log: Arc<dyn EventStore> = store.clone();
-    let (board, handled) = (ConsumerBoard::new(), append(&store.store).await.head);
+    let (store, log, silent) = silent_when_told();
+    let (board, handled) = (ConsumerBoard::new(), append(&store).await.head);
     board.moved(handled);
     let watch = board.watch();
     board.failed("the event is poison".to_owned(), &log);
     drop(board);
 
-    let (next, last) = (append(&store.store).await, append(&store.store).await);
+    let (next, last) = (append(&store).await, append(&store).await);
     let behind = until(&watch, |state| state.head == last.head).await;
     assert_eq!(behind.activity, Activity::Stopped { reason: "the event is poison".to_owned() });
     assert_eq!((behind.position, behind.oldest), (handled, Some(next.recorded_at)));
     assert_eq!(behind.lag(), last.head.get() - handled.get());
 
-    store.silent.store(true, Ordering::Relaxed);
-    let last = append(&store.store).await;
+    silent.store(true, Ordering::Relaxed);
+    let last = append(&store).await;
     let stale = until(&watch, |state| state.stale_since.is_some()).await;
     assert_eq!((stale.head, stale.oldest), (behind.head, behind.oldest), "what was known last");
-    store.silent.store(false, Ordering::Relaxed);
+    silent.store(false, Ordering::Relaxed);
     let known = until(&watch, |state| state.stale_since.is_none()).await;
     assert_eq!((known.head, known.since), (last.head, behind.since));
 }
@@ -170,18 +167,12 @@ async fn a_dropped_consumer_has_stopped_and_a_stopped_one_keeps_its_reason() {
 }
 
 /// A store whose head is not answered while it is silent.
-#[derive(Default)]
-struct Silent {
-    store: GappedStore,
-    silent: AtomicBool,
-}
-
-#[async_trait]
-impl Layer for Silent {
-    fn below(&self) -> Arc<dyn EventStore> {
-        Arc::new(self.store.clone())
-    }
-    async fn head(&self) -> Result<Head, ReadError> {
-        if self.silent.load(Ordering::Relaxed) { pending().await } else { self.store.head().await }
-    }
+fn silent_when_told() -> (GappedStore, Arc<dyn EventStore>, Arc<AtomicBool>) {
+    let (below, silent) = (GappedStore::new(), Arc::new(AtomicBool::new(false)));
+    let told = silent.clone();
+    let staged = Staged::over(Arc::new(below.clone()), move |call, _| {
+        let is_silent = call == Call::Head && told.load(Ordering::Relaxed);
+        if is_silent { Scene::before(Trouble::Silence) } else { Scene::PASS }
+    });
+    (below, staged.store(), silent)
 }

@@ -1,17 +1,15 @@
 //! A store that makes trouble: at one chosen call, or at many, it kills its caller, fails, or loses the answer; or it holds a
 //! caller back until it is let go. The log below it is a real one.
 
-use annals_event::{Append, LogId, MarkName, Receipt, Sequence};
-use annals_store::{
-    AppendError, EventStore, Layer, ReadError, ReadStream, StreamPage, Subscribe, Subscription,
-};
+use annals_event::{Append, Receipt};
+use annals_store::{AppendError, EventStore, Layer, Scene, Staged, Trouble as Staging};
 use async_trait::async_trait;
-use futures::stream;
-use std::{
-    future::{Future, pending},
-    sync::{Arc, Mutex},
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
 };
-use tokio::sync::Notify;
+
+pub use annals_store::Call;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Trouble {
@@ -35,22 +33,18 @@ impl Trouble {
     pub const CRASHES: [Self; 4] = [Self::KillBefore, Self::KillAfter, Self::Fail, Self::LoseAnswer];
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Call {
-    Append,
-    ReadStream,
-    Mark,
-    Subscribe,
-    Next,
-}
-
-#[derive(Clone)]
-pub struct Troubled {
-    inner: Arc<dyn EventStore>,
-    /// Whether it repeats each append by itself, as an adapter does that lost the first answer.
-    repeats: bool,
-    when: When,
-    shared: Arc<Shared>,
+impl Trouble {
+    const fn scene(self) -> Scene {
+        match self {
+            Self::KillBefore => Scene::before(Staging::Silence),
+            Self::KillAfter => Scene::after(Staging::Silence),
+            Self::Fail => Scene::before(Staging::Failure),
+            Self::OtherLog => Scene::before(Staging::OtherLog),
+            Self::LoseAnswer => Scene::after(Staging::Failure),
+            Self::Hold => Scene::before(Staging::Hold),
+            Self::HoldAndLoseAnswer => Scene::before(Staging::Hold).and_after(Staging::Failure),
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -77,152 +71,83 @@ impl When {
 /// How many calls go well for one that does not, of each kind of crash.
 const CALLS_PER_TROUBLE: usize = 6;
 
-#[derive(Default)]
-struct Shared {
-    calls: Mutex<Vec<Call>>,
-    appends: Mutex<Vec<Append>>,
-    hit: Notify,
-    release: Notify,
+/// What a reactor asks of its store for its work, and what is counted.
+fn is_counted(call: Call) -> bool {
+    matches!(call, Call::Append | Call::ReadStream | Call::Mark | Call::Subscribe | Call::Next)
+}
+
+#[derive(Clone)]
+pub struct Troubled {
+    staged: Staged,
+    appends: Arc<Mutex<Vec<Append>>>,
 }
 
 impl Troubled {
+    fn on(inner: Arc<dyn EventStore>, when: When) -> Self {
+        let made = AtomicUsize::new(0);
+        let staged = Staged::over(inner, move |call, _| {
+            let trouble = is_counted(call).then(|| when.trouble(made.fetch_add(1, Ordering::SeqCst)));
+            trouble.flatten().map_or(Scene::PASS, Trouble::scene)
+        });
+        Self { staged, appends: Arc::default() }
+    }
     /// Makes no trouble, only counts.
     pub fn not(inner: Arc<dyn EventStore>) -> Self {
-        Self { inner, repeats: false, when: When::Never, shared: Arc::default() }
+        Self::on(inner, When::Never)
     }
-    /// Loses the first answer to each append, and asks for it again by itself.
+    /// Loses the first answer to each append, and asks for it again by itself, as an adapter does.
     pub fn repeating(inner: Arc<dyn EventStore>) -> Self {
-        Self { repeats: true, ..Self::not(inner) }
+        Self::not(Arc::new(Repeating(inner)))
     }
     /// Makes `trouble` at the call with this number, from 0.
     pub fn at(inner: Arc<dyn EventStore>, call: usize, trouble: Trouble) -> Self {
-        Self { when: When::At(call, trouble), ..Self::not(inner) }
+        Self::on(inner, When::At(call, trouble))
     }
     /// Makes trouble of every kind now and then; the same seed, the same calls.
     pub fn often(inner: Arc<dyn EventStore>, seed: u64) -> Self {
-        Self { when: When::Often { seed }, ..Self::not(inner) }
+        Self::on(inner, When::Often { seed })
     }
     pub fn store(&self) -> Arc<dyn EventStore> {
         Arc::new(self.clone())
     }
     pub fn calls(&self) -> Vec<Call> {
-        self.shared.calls.lock().unwrap().clone()
+        self.staged.calls().into_iter().filter(|call| is_counted(*call)).collect()
     }
     /// The appends that were asked for.
     pub fn appends(&self) -> Vec<Append> {
-        self.shared.appends.lock().unwrap().clone()
+        self.appends.lock().unwrap().clone()
     }
     /// Waits until the caller is dead or held back.
     pub async fn hit(&self) {
-        self.shared.hit.notified().await;
+        self.staged.arrived().await;
     }
     /// Lets a held call go on.
     pub fn release(&self) {
-        self.shared.release.notify_one();
-    }
-
-    async fn call<T, E: Failure>(
-        &self,
-        call: Call,
-        done: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
-        let number = {
-            let mut calls = self.shared.calls.lock().unwrap();
-            calls.push(call);
-            calls.len() - 1
-        };
-        match self.when.trouble(number) {
-            None => done.await,
-            Some(Trouble::KillBefore) => self.kill().await,
-            Some(Trouble::KillAfter) => {
-                let _ = done.await;
-                self.kill().await
-            }
-            Some(Trouble::Fail) => Err(E::unavailable("not done")),
-            Some(Trouble::OtherLog) => Err(E::other_log()),
-            Some(Trouble::LoseAnswer) => {
-                let _ = done.await;
-                Err(E::unavailable("the answer was lost"))
-            }
-            Some(Trouble::Hold) => {
-                self.hold().await;
-                done.await
-            }
-            Some(Trouble::HoldAndLoseAnswer) => {
-                self.hold().await;
-                let _ = done.await;
-                Err(E::unavailable("the answer was lost"))
-            }
-        }
-    }
-
-    async fn hold(&self) {
-        self.shared.hit.notify_one();
-        self.shared.release.notified().await;
-    }
-
-    async fn kill<T>(&self) -> T {
-        self.shared.hit.notify_one();
-        pending().await
-    }
-}
-
-/// How a call fails.
-trait Failure {
-    fn unavailable(reason: &str) -> Self;
-    fn other_log() -> Self;
-}
-
-const WANTED: LogId = LogId::from_bytes([1; 16]);
-const FOUND: LogId = LogId::from_bytes([2; 16]);
-
-impl Failure for ReadError {
-    fn unavailable(reason: &str) -> Self {
-        Self::Unavailable { reason: reason.into() }
-    }
-    fn other_log() -> Self {
-        Self::OtherLog { wanted: WANTED, found: FOUND }
-    }
-}
-
-impl Failure for AppendError {
-    fn unavailable(reason: &str) -> Self {
-        Self::Unavailable { reason: reason.into() }
-    }
-    fn other_log() -> Self {
-        Self::OtherLog { wanted: WANTED, found: FOUND }
+        self.staged.release(1);
     }
 }
 
 #[async_trait]
 impl Layer for Troubled {
     fn below(&self) -> Arc<dyn EventStore> {
-        self.inner.clone()
+        self.staged.store()
     }
     async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
-        self.shared.appends.lock().unwrap().push(append.clone());
-        let done = async {
-            if self.repeats {
-                let _ = self.inner.append(append.clone()).await;
-            }
-            self.inner.append(append).await
-        };
-        self.call(Call::Append, done).await
+        self.appends.lock().unwrap().push(append.clone());
+        EventStore::append(&self.staged, append).await
     }
-    async fn read_stream(&self, read: ReadStream) -> Result<StreamPage, ReadError> {
-        self.call(Call::ReadStream, self.inner.read_stream(read)).await
+}
+
+/// Each append is done twice.
+struct Repeating(Arc<dyn EventStore>);
+
+#[async_trait]
+impl Layer for Repeating {
+    fn below(&self) -> Arc<dyn EventStore> {
+        self.0.clone()
     }
-    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, ReadError> {
-        let inner = self.call(Call::Subscribe, self.inner.subscribe(subscribe)).await?;
-        Ok(Subscription::new(stream::unfold(Some((self.clone(), inner)), async |state| {
-            let (store, mut inner) = state?;
-            match store.call(Call::Next, inner.next()).await {
-                Ok(delivery) => Some((Ok(delivery), Some((store, inner)))),
-                Err(error) => Some((Err(error), None)),
-            }
-        })))
-    }
-    async fn mark(&self, mark: &MarkName) -> Result<Option<Sequence>, ReadError> {
-        self.call(Call::Mark, self.inner.mark(mark)).await
+    async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
+        let _ = self.0.append(append.clone()).await;
+        self.0.append(append).await
     }
 }

@@ -1,6 +1,6 @@
 //! A reactor over the network, whose connection is cut between an append and its answer.
 
-use crate::{restarts::Slow, support::Server};
+use crate::{restarts::slow, support::Server};
 use annals_aggregate::{Aggregate, Repository};
 use annals_event::{CodecError, Event, MarkName, Recorded, Token};
 use annals_reactor::{Options, Reaction, Reactor, ReactorWorker, Start};
@@ -83,15 +83,14 @@ async fn place(store: &GappedStore, id: &str) -> Token {
 async fn a_reactor_goes_on_after_an_append_whose_answer_was_cut_off() {
     let store = GappedStore::new();
     let first = place(&store, "1").await;
-    let slow = Slow::over(&store);
-    let written = Arc::clone(&slow.written);
-    let server = Server::start_to_restart(Arc::new(slow)).await;
+    let slow = slow(&store);
+    let server = Server::start_to_restart(slow.store()).await;
     let (address, client) = (server.address, server.client().await);
     let tallies = Repository::<Tally>::new(Arc::new(client));
     let worker = ReactorWorker::new(tallies, count_orders(), Options::default());
     let (handle, stop) = (worker.handle(), CancellationToken::new());
     let running = tokio::spawn(worker.run(stop.clone()));
-    written.acquire().await.unwrap().forget();
+    slow.arrived().await;
     server.kill().await;
 
     let _server = Server::start_at(address, Arc::new(store.clone())).await;

@@ -1,14 +1,13 @@
 //! The server is stopped, killed and replaced while clients append and read.
 
 use crate::support::{Server, event, one_event, stream};
-use annals_event::{Append, ExpectedVersion, Receipt, Sequence};
+use annals_event::{Append, ExpectedVersion, Sequence};
 use annals_store::{
-    AppendError, EventStore, Filter, GappedStore, Layer, ReadError, ReadLog, ReadStream, Subscribe,
+    AppendError, Call, EventStore, Filter, GappedStore, ReadError, ReadLog, ReadStream, Scene, Staged,
+    Subscribe, Trouble,
 };
 use annals_store_grpc::{GrpcStore, Options};
-use async_trait::async_trait;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 fn from_the_start() -> Subscribe {
@@ -87,41 +86,21 @@ async fn appends_are_written_exactly_once_while_servers_are_killed() {
 }
 
 /// Writes each append, but answers only once it is allowed to.
-pub(crate) struct Slow {
-    store: GappedStore,
-    pub(crate) written: Arc<Semaphore>,
-    leave: Arc<Semaphore>,
-}
-
-impl Slow {
-    pub(crate) fn over(store: &GappedStore) -> Self {
-        let none = || Arc::new(Semaphore::new(0));
-        Self { store: store.clone(), written: none(), leave: none() }
-    }
-}
-
-#[async_trait]
-impl Layer for Slow {
-    fn below(&self) -> Arc<dyn EventStore> {
-        Arc::new(self.store.clone())
-    }
-    async fn append(&self, append: Append) -> Result<Receipt, AppendError> {
-        let receipt = self.store.append(append).await;
-        self.written.add_permits(1);
-        self.leave.acquire().await.unwrap().forget();
-        receipt
-    }
+pub(crate) fn slow(store: &GappedStore) -> Staged {
+    Staged::over(Arc::new(store.clone()), |call, _| match call {
+        Call::Append => Scene::after(Trouble::Hold),
+        _ => Scene::PASS,
+    })
 }
 
 #[tokio::test]
 async fn an_append_whose_answer_was_lost_gets_it_from_the_next_server() {
     let store = GappedStore::new();
-    let slow = Slow::over(&store);
-    let written = Arc::clone(&slow.written);
-    let server = Server::start_to_restart(Arc::new(slow)).await;
+    let slow = slow(&store);
+    let server = Server::start_to_restart(slow.store()).await;
     let (address, client) = (server.address, server.client().await);
     let appending = tokio::spawn(async move { client.append(one_event("a")).await });
-    written.acquire().await.unwrap().forget();
+    slow.arrived().await;
     server.kill().await;
     let _server = Server::start_at(address, Arc::new(store.clone())).await;
     let receipt = appending.await.unwrap().unwrap();
@@ -132,15 +111,14 @@ async fn an_append_whose_answer_was_lost_gets_it_from_the_next_server() {
 #[tokio::test]
 async fn a_server_that_stops_answers_what_is_under_way_and_ends_subscriptions() {
     let store = GappedStore::new();
-    let slow = Slow::over(&store);
-    let (written, leave) = (Arc::clone(&slow.written), Arc::clone(&slow.leave));
-    let server = Server::start_to_restart(Arc::new(slow)).await;
+    let slow = slow(&store);
+    let server = Server::start_to_restart(slow.store()).await;
     let options = Options { retry_time_max: Duration::from_millis(20), ..Options::default() };
     let client = GrpcStore::connect(&server.url(), options).await.unwrap();
     let mut subscription = client.subscribe(from_the_start()).await.unwrap();
     assert!(subscription.next().await.unwrap().events.is_empty());
     let appending = tokio::spawn(async move { client.append(one_event("a")).await });
-    written.acquire().await.unwrap().forget();
+    slow.arrived().await;
 
     let stopping = tokio::spawn(server.stop());
     // The shutdown takes a bounded time although the append is still under way.
@@ -152,7 +130,7 @@ async fn a_server_that_stops_answers_what_is_under_way_and_ends_subscriptions() 
     };
     assert!(ended.is_retryable(), "{ended}");
     assert!(!stopping.is_finished());
-    leave.add_permits(1);
+    slow.release(1);
     assert!(!appending.await.unwrap().unwrap().repeated);
     stopping.await.unwrap();
 }
@@ -160,14 +138,13 @@ async fn a_server_that_stops_answers_what_is_under_way_and_ends_subscriptions() 
 #[tokio::test]
 async fn a_call_ends_at_its_callers_deadline_while_the_server_is_silent() {
     let store = GappedStore::new();
-    let slow = Slow::over(&store);
-    let leave = Arc::clone(&slow.leave);
-    let server = Server::start(Arc::new(slow)).await;
+    let slow = slow(&store);
+    let server = Server::start(slow.store()).await;
     let client = server.client().await;
     let error = client.within(Duration::from_millis(100)).append(one_event("a")).await.unwrap_err();
     let AppendError::Unavailable { reason } = &error else { panic!("{error}") };
     assert!(reason.contains("no answer within 100ms"), "{reason}");
-    leave.add_permits(2);
+    slow.release(2);
     assert!(!client.append(one_event("b")).await.unwrap().repeated, "the other handle has its own deadline");
 }
 

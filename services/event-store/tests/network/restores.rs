@@ -7,7 +7,7 @@ use annals_projection::{
     SqlProjection, SqlTable, SqlTransaction,
 };
 use annals_store::{
-    Activity, EventStore, Filter, Layer, LogMismatch, ReadError, SeenLog, Subscribe, Subscription, chain_at,
+    Activity, Call, EventStore, Filter, LogMismatch, Scene, SeenLog, Staged, Subscribe, Trouble, chain_at,
     check_same_log,
 };
 use annals_store_grpc::GrpcStore;
@@ -71,24 +71,16 @@ async fn a_subscription_says_that_it_was_resumed_and_what_was_seen_is_refused() 
     assert!(!subscription.next().await.unwrap().resumed);
 }
 
-/// A store that accepts subscriptions, but delivers nothing.
-struct Mute(LogStore);
-
-#[async_trait]
-impl Layer for Mute {
-    fn below(&self) -> Arc<dyn EventStore> {
-        Arc::new(self.0.clone())
-    }
-    async fn subscribe(&self, _: Subscribe) -> Result<Subscription, ReadError> {
-        Ok(Subscription::new(futures::stream::pending()))
-    }
-}
-
 #[tokio::test]
 async fn a_first_delivery_that_comes_over_another_connection_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let (log, other) = log_and_other_history(&folder, 15).await;
-    let server = Server::start_to_restart(Arc::new(Mute(log))).await;
+    // Accepts subscriptions, and delivers nothing.
+    let mute = Staged::over(Arc::new(log), |call, _| match call {
+        Call::Next => Scene::before(Trouble::Silence),
+        _ => Scene::PASS,
+    });
+    let server = Server::start_to_restart(mute.store()).await;
     let (address, client) = (server.address, server.client().await);
     let at_the_head = Subscribe::after(Sequence::new(20), Filter::all());
     let mut subscription = client.subscribe(at_the_head).await.unwrap();
