@@ -2,7 +2,7 @@
 //!
 //! Services append events to one shared, durable log; read models are folded from it and can be rebuilt from any
 //! sequence number while they are queried. This crate is what a service depends on: it gathers the platform's parts
-//! under one name and adds nothing of its own.
+//! under one name and adds nothing of its own. The [guide] has how-tos, from a first service to a replay.
 //!
 //! ```
 //! use annals::{prelude::*, testing::given};
@@ -168,6 +168,35 @@ pub mod prelude {
     pub use crate::service::{Accepted, App, Caller, Problem, Service, WaitFor};
     // The derives have the same names as the traits.
     pub use annals_derive::{Event, Table};
+}
+
+#[doc = include_str!("../guide/links.md")]
+#[doc = include_str!("../guide/index.md")]
+pub mod guide {
+    #[doc = include_str!("../guide/links.md")]
+    #[doc = include_str!("../guide/first_service.md")]
+    pub mod first_service {}
+    #[doc = include_str!("../guide/links.md")]
+    #[doc = include_str!("../guide/read_model.md")]
+    pub mod read_model {}
+    #[doc = include_str!("../guide/links.md")]
+    #[doc = include_str!("../guide/testing.md")]
+    pub mod testing {}
+    #[doc = include_str!("../guide/links.md")]
+    #[doc = include_str!("../guide/decision.md")]
+    pub mod decision {}
+    #[doc = include_str!("../guide/links.md")]
+    #[doc = include_str!("../guide/reactor.md")]
+    pub mod reactor {}
+    #[doc = include_str!("../guide/links.md")]
+    #[doc = include_str!("../guide/replay.md")]
+    pub mod replay {}
+    #[doc = include_str!("../guide/links.md")]
+    #[doc = include_str!("../guide/event_versions.md")]
+    pub mod event_versions {}
+    #[doc = include_str!("../guide/links.md")]
+    #[doc = include_str!("../guide/configuration.md")]
+    pub mod configuration {}
 }
 
 /// What generated code uses. Not part of the API: it changes without notice.

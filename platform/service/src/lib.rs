@@ -1,5 +1,6 @@
 //! What every service does beside its domain: its configuration, HTTP servers with limits, what their answers have
-//! in common, and an end in order.
+//! in common, and an end in order. How to write a service is told by the guide of the crate `annals`,
+//! `annals::guide`.
 //!
 //! What always holds:
 //!

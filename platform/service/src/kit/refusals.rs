@@ -25,7 +25,11 @@ impl From<DecideError> for Problem {
 
 impl From<ReaderError> for Problem {
     fn from(error: ReaderError) -> Self {
-        if error.is_transient() { Self::unavailable(error) } else { Self::internal(&error) }
+        match error {
+            asked if asked.is_invalid_input() => Self::bad_request(asked),
+            passing if passing.is_transient() => Self::unavailable(passing),
+            other => Self::internal(&other),
+        }
     }
 }
 
@@ -35,5 +39,18 @@ impl From<WaitError> for Problem {
             WaitError::Reader(error) => error.into(),
             behind => Self::unavailable(behind),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use annals_projection::QueryError;
+
+    #[test]
+    fn a_question_that_no_caller_can_ask_is_400_and_one_of_the_program_500() {
+        let of = |error: QueryError| Problem::from(ReaderError::from(error)).status;
+        assert_eq!(of(QueryError::OtherCursor { query: "members".into() }), 400);
+        assert_eq!(of(QueryError::NotIndexed { table: "members", column: "days" }), 500);
     }
 }
