@@ -1,5 +1,5 @@
-//! A service's metrics as a collector gets them: over OTLP, from a real receiver on loopback. One test, because telemetry is set up
-//! once a process.
+//! A service's metrics as a collector gets them: over OTLP, from a real receiver on loopback. One test in this process, because
+//! telemetry is set up once a process.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use annals_derive::{Event, Table};
@@ -7,6 +7,7 @@ use annals_event::{Append, EventType, ExpectedVersion, NewEvent, Recorded, Strea
 use annals_projection::{Fold, ReadModel};
 use annals_service::{Config, Service, WaitFor};
 use annals_telemetry::Options;
+use annals_tests::{Program, Server as Served};
 use opentelemetry_proto::tonic::{
     collector::metrics::v1::{
         ExportMetricsServiceRequest, ExportMetricsServiceResponse,
@@ -17,6 +18,8 @@ use opentelemetry_proto::tonic::{
 };
 use std::{
     collections::BTreeMap,
+    io::{Read, Write},
+    net::TcpStream,
     sync::{Arc, Mutex},
 };
 use tokio::net::TcpListener;
@@ -130,4 +133,34 @@ async fn a_collector_gets_what_metrics_shows_under_the_same_names() {
         assert_eq!(values.get(name), Some(&value), "{name} in {values:#?}");
     }
     assert!((1.0..=2.0).contains(&values["annals_read_model_folds_total{name=topics}"]), "{values:#?}");
+}
+
+/// What the service answers to an order that is placed there.
+fn place(url: &str) -> String {
+    let mut connection = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
+    let order = r#"{"customer":"ann","cents":5}"#;
+    let head = "POST /orders/1 HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json";
+    write!(connection, "{head}\r\ncontent-length: {}\r\n\r\n{order}", order.len()).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_ends_sends_its_last_values() {
+    let (collector, data) = (Collector::default(), tempfile::tempdir().unwrap());
+    let arguments = ["--data", data.path().to_str().unwrap(), "--listen", "127.0.0.1:0"];
+    let mut command = Program::build("annals-orders").unwrap().command(&arguments);
+    let ours = std::env::vars().filter(|(name, _)| name.starts_with("ANNALS_") || name.starts_with("OTEL_"));
+    ours.for_each(|(name, _)| {
+        command.env_remove(name);
+    });
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.start().await);
+    let mut server = Served::start(command).unwrap();
+    let answer = place(&server.line("listening on ").unwrap());
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    server.stop().unwrap();
+    let values = collector.0.lock().unwrap().clone();
+    assert_eq!(values.get("annals_log_appends_total{}"), Some(&1.0), "{values:#?}");
+    assert_eq!(values.get("annals_http_requests_total{status=201}"), Some(&1.0), "{values:#?}");
 }
