@@ -19,22 +19,36 @@ pub const WAIT_TIME_MAX: Duration = Duration::from_secs(5);
 /// A service as its handlers and tasks see it: commands, questions, replays. It is the state of the service's routes; cloning it
 /// is cheap.
 #[derive(Clone)]
-pub struct App(Arc<Inner>);
+pub struct App {
+    /// The service's name, or that of the part of it whose handlers have this.
+    name: Arc<str>,
+    /// With its name in the events.
+    repositories: Arc<Mutex<Repositories>>,
+    inner: Arc<Inner>,
+}
 
 struct Inner {
-    name: String,
     store: Arc<dyn EventStore>,
     replays: Replays,
     clock: Clock,
-    repositories: Mutex<Repositories>,
     consumers: Mutex<Vec<Arc<Consumer>>>,
 }
 
 impl App {
     pub(super) fn new(name: String, store: Arc<dyn EventStore>, clock: Clock) -> Self {
         let replays = Replays::new(store.clone());
-        let repositories = Mutex::new(Repositories::new(store.clone()).service(&name));
-        Self(Arc::new(Inner { name, store, replays, clock, repositories, consumers: Mutex::default() }))
+        let consumers = Mutex::default();
+        Self::of(name, Arc::new(Inner { store, replays, clock, consumers }))
+    }
+
+    fn of(name: String, inner: Arc<Inner>) -> Self {
+        let repositories = Repositories::new(inner.store.clone()).service(&name);
+        Self { name: name.into(), repositories: Arc::new(Mutex::new(repositories)), inner }
+    }
+
+    /// The same service as a part of it sees it, which has a name of its own.
+    pub(super) fn part(&self, name: &str) -> Self {
+        Self::of(name.to_owned(), self.inner.clone())
     }
 
     /// Decides on a command and writes the events that result.
@@ -61,7 +75,7 @@ impl App {
         E: From<DecideError>,
     {
         let cause = cause.into();
-        let decisions = Decisions::new(self.0.store.clone()).service(&self.0.name);
+        let decisions = Decisions::new(self.inner.store.clone()).service(&self.name);
         decisions.decide(subjects, cause, decide).await
     }
 
@@ -72,7 +86,7 @@ impl App {
 
     /// The aggregates of one type, with the service's name and the snapshots that were said of it.
     pub fn repository<A: Aggregate>(&self) -> Repository<A> {
-        self.0.repositories.lock().of()
+        self.repositories.lock().of()
     }
 
     /// A view of the read model that has the table of `R`: one that contains the token that its caller has, if there is one.
@@ -88,60 +102,60 @@ impl App {
 
     /// The replays of the service's read models.
     pub fn replays(&self) -> &Replays {
-        &self.0.replays
+        &self.inner.replays
     }
 
     /// The event store.
     pub fn store(&self) -> &Arc<dyn EventStore> {
-        &self.0.store
+        &self.inner.store
     }
 
     /// What time it is; in a test what the test says. Commands carry the time, since a decision has no clock.
     pub fn now(&self) -> Timestamp {
-        self.0.clock.now()
+        self.inner.clock.now()
     }
 
     /// The service's name.
     pub fn name(&self) -> &str {
-        &self.0.name
+        &self.name
     }
 
     pub(super) fn clock(&self) -> &Clock {
-        &self.0.clock
+        &self.inner.clock
     }
 
     /// From now on this is the repository of `A`.
     pub(super) fn keep<A: Aggregate>(&self, repository: Repository<A>) {
-        self.0.repositories.lock().keep(repository);
+        self.repositories.lock().keep(repository);
     }
 
     /// The repositories of all types of aggregates, as they are now.
     pub(super) fn repositories(&self) -> Repositories {
-        self.0.repositories.lock().clone()
+        self.repositories.lock().clone()
     }
 
     pub(super) fn add(&self, consumer: Arc<Consumer>) {
-        self.0.consumers.lock().push(consumer);
+        self.inner.consumers.lock().push(consumer);
     }
 
     pub(super) fn consumers(&self) -> Vec<Arc<Consumer>> {
-        self.0.consumers.lock().clone()
+        self.inner.consumers.lock().clone()
     }
 
     fn projector(&self, table: &str) -> Result<ProjectorHandle, Problem> {
-        let consumers = self.0.consumers.lock();
+        let consumers = self.inner.consumers.lock();
         let found = consumers.iter().find_map(|consumer| consumer.projector_of(table));
         found.ok_or_else(|| Problem::internal(&NoSuchTable(table.to_owned())))
     }
 
     async fn never_gave(&self, token: Token) -> bool {
-        probe(&*self.0.store).await.is_ok_and(|head| !token.is_covered_by(head.last))
+        probe(&*self.inner.store).await.is_ok_and(|head| !token.is_covered_by(head.last))
     }
 }
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "App({})", self.0.name)
+        write!(f, "App({})", self.name)
     }
 }
 

@@ -60,10 +60,10 @@ fn of_projector(error: ProjectorError) -> Failure {
 pub(super) struct OneName(String);
 
 /// Whether each of the reactors has a name of its own.
-pub(super) fn check_names(reactors: &[Reactor]) -> Result<(), OneName> {
+pub(super) fn check_names(reactors: &[(App, Reactor)]) -> Result<(), OneName> {
     let mut seen = HashSet::new();
-    match reactors.iter().find(|reactor| !seen.insert(reactor.name())) {
-        Some(twice) => Err(OneName(twice.name().to_owned())),
+    match reactors.iter().find(|(_, reactor)| !seen.insert(reactor.name())) {
+        Some((_, twice)) => Err(OneName(twice.name().to_owned())),
         None => Ok(()),
     }
 }

@@ -74,6 +74,14 @@ impl Service {
         let ending = ending_of(&config);
         start(config, build, ending).await
     }
+
+    /// The same in a program that has an end of its own: what the service does not end in its time is named there.
+    pub async fn start_until<B>(ending: &Ending, config: Config, build: B) -> Result<Running, ServiceError>
+    where
+        B: AsyncFnOnce(Service) -> Result<Service, BuildError>,
+    {
+        start(config, build, ending.clone()).await
+    }
 }
 
 /// The end that a configuration asks for: requests have half of the time, the rest has what they leave.
@@ -160,7 +168,7 @@ async fn begin(
             folded.map_err(|cause| ServiceError::ReadModel { name, cause })?;
         }
     }
-    reactors.into_iter().for_each(|reactor| parts::react(&app, reactor, &mut supervisor));
+    reactors.into_iter().for_each(|(app, reactor)| parts::react(&app, reactor, &mut supervisor));
     starts.into_iter().for_each(|start| start(&app, &mut supervisor));
     parts::replay(&app, generations, &mut supervisor);
     platform::tell(health, &app, supervisor.parts(), ending.leaving());

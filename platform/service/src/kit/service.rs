@@ -20,7 +20,8 @@ pub struct Service {
     pub(super) app: App,
     pub(super) models: Vec<ReadModel>,
     pub(super) snapshots: Vec<Keep>,
-    pub(super) reactors: Vec<Reactor>,
+    /// With the name of the part that they belong to.
+    pub(super) reactors: Vec<(App, Reactor)>,
     pub(super) starts: Vec<Begin>,
     pub(super) routes: Router<App>,
 }
@@ -71,7 +72,7 @@ impl Service {
     /// Turns events into commands for the service's own aggregates. Where the reactor begins on a log that is older than it is
     /// counts once, when it is first started. No two reactors have one name.
     pub fn reactor(mut self, reactor: Reactor) -> Self {
-        self.reactors.push(reactor);
+        self.reactors.push((self.app.clone(), reactor));
         self
     }
 
@@ -79,6 +80,28 @@ impl Service {
     pub fn routes(mut self, routes: Router<App>) -> Self {
         self.routes = self.routes.merge(routes);
         self
+    }
+
+    /// Adds a service as a part of this one, under its own name: several services in one process, on one store, at one address.
+    /// The events of the part carry its name; `build` is what its `main` gives to [`Service::run`] where it runs alone.
+    pub async fn part<B>(mut self, name: &str, build: B) -> Result<Self, BuildError>
+    where
+        B: AsyncFnOnce(Self) -> Result<Self, BuildError>,
+    {
+        let part = build(Self::new(self.config.clone(), self.app.part(name))).await?;
+        let Self { config: _, app, models, snapshots, reactors, starts, routes } = part;
+        self.models.extend(models);
+        self.reactors.extend(reactors);
+        self.routes = self.routes.merge(routes.with_state(app.clone()));
+        for keep in snapshots {
+            let app = app.clone();
+            self.snapshots.push(Box::new(move |_| keep(&app)));
+        }
+        for start in starts {
+            let app = app.clone();
+            self.starts.push(Box::new(move |_, supervisor| start(&app, supervisor)));
+        }
+        Ok(self)
     }
 
     /// Keeps a snapshot of each aggregate of this type once `every` events have come since the one before.
@@ -107,5 +130,29 @@ impl Service {
             });
         }));
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{App, BuildError, Service, TestService};
+    use axum::{Json, Router, extract::State, routing::get};
+
+    /// A service that says its name.
+    async fn named(service: Service) -> Result<Service, BuildError> {
+        let name = async |State(app): State<App>| Json(app.name().to_owned());
+        let path = format!("/{}", service.app().name());
+        Ok(service.routes(Router::new().route(&path, get(name))))
+    }
+
+    #[tokio::test]
+    async fn the_routes_of_a_part_know_it_by_a_name_of_its_own() {
+        let build =
+            async |service: Service| service.part("orders", named).await?.part("payments", named).await;
+        let whole = TestService::start(build).await.unwrap();
+        for name in ["orders", "payments"] {
+            assert_eq!(whole.get(&format!("/{name}")).await.body, name);
+        }
+        whole.stop().await.unwrap();
     }
 }
