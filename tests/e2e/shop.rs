@@ -1,15 +1,15 @@
-//! The shop, in a folder of its own.
+//! The shop and its main job, in a folder of its own.
 
 use annals_tests::{Program, Tables, live_tables};
 use serde_json::Value;
 use std::{fs, path::PathBuf, sync::LazyLock};
 use tempfile::TempDir;
 
-pub(crate) static SHOP: LazyLock<Program> = LazyLock::new(|| Program::build("annals-shop").unwrap());
+pub(crate) static SHOP: LazyLock<Program> = LazyLock::new(|| Program::build("annals-shop-demo").unwrap());
 
-/// The purchases that the shop ships with.
+/// The purchases that come with the demo.
 pub(crate) fn purchases() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/shop/data/purchases.csv"))
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/shop-demo/data/purchases.csv"))
 }
 
 pub(crate) struct Shop {

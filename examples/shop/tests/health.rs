@@ -11,51 +11,18 @@
 #[expect(dead_code, reason = "each test file uses a part of it")]
 mod support;
 
-use annals::event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
-use annals::store::EventStore;
-use annals::store_log::{LogStore, Options as LogOptions};
-use annals_event_store::{Options as ServerOptions, Service};
-use serde_json::Value;
-use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
-use support::{TestShop, order};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
-
-/// How long a test waits for what must come. Long enough for a busy machine; nothing is decided by it.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How often one looks.
-const POLL: Duration = Duration::from_millis(5);
-
-/// An order that nobody can decode: payments and all read models stop at it.
-async fn poison(store: &dyn EventStore) {
-    let event = NewEvent::json(EventType::new("order.placed").unwrap(), "{}");
-    let stream = StreamName::new("order-poison").unwrap();
-    store.append(Append::to(stream, ExpectedVersion::NoStream, vec![event])).await.unwrap();
-}
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use support::processes::StoreProcess;
+use support::{CONSUMERS, TestShop, consumer, order, poison, reason};
 
 /// Health, as soon as it is as wanted.
-async fn health(shop: &TestShop, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-    let mut health = Value::Null;
-    let looking = async {
-        loop {
-            health = shop.get("/health").await.body;
-            if wanted(&health) {
-                return;
-            }
-            tokio::time::sleep(POLL).await;
-        }
-    };
-    let found = tokio::time::timeout(PATIENCE, looking).await.is_ok();
-    assert!(found, "{what}: {health:#}");
-    health
+async fn health(shop: &TestShop, wanted: impl Fn(&Value) -> bool) -> Value {
+    shop.get_until("/health", |answer| wanted(&answer.body)).await.body
 }
 
 fn consumers(health: &Value) -> impl Iterator<Item = &Value> {
-    let kinds = ["reactors", "read_models"].map(|kind| health[kind].as_object().unwrap());
-    kinds.into_iter().flat_map(|consumers| consumers.values()).chain([&health["replays"]])
+    CONSUMERS.into_iter().map(|name| consumer(health, name))
 }
 
 fn all(health: &Value, wanted: impl Fn(&Value) -> bool) -> bool {
@@ -76,11 +43,11 @@ fn is_told(consumer: &Value, head: u64) -> bool {
 
 /// Payments and the three read models have stopped, and their lag grows with the log.
 async fn assert_lag_follows_the_log(shop: &TestShop, order_id: &str) {
-    health(shop, "four stop", |health| stopped(health) == 4).await;
+    health(shop, |health| stopped(health) == 4).await;
     shop.post("/orders", order(order_id, 2_933)).await.assert_ok();
-    let head = shop.shop.store.events().head().await.unwrap().last.get();
+    let head = shop.head().await;
     let told = |health: &Value| health["head"] == head && all(health, |consumer| is_told(consumer, head));
-    let health = health(shop, "the lag is the log's", told).await;
+    let health = health(shop, told).await;
     assert_eq!(stopped(&health), 4, "{health:#}");
 }
 
@@ -90,7 +57,7 @@ async fn the_lag_of_stopped_consumers_grows_with_the_log_also_after_a_restart() 
     let shop = TestShop::start(folder.path()).await;
     shop.post("/orders", order("o-1", 2_933)).await.assert_ok();
     shop.settle().await;
-    poison(&*shop.shop.store.events()).await;
+    poison(&*shop.store()).await;
     assert_lag_follows_the_log(&shop, "o-2").await;
     assert_lag_follows_the_log(&shop, "o-3").await;
     shop.end().await;
@@ -109,71 +76,57 @@ fn count(text: &str, part: &str) -> usize {
 async fn each_part_that_stopped_has_a_name_and_its_event_and_cause_once() {
     let folder = tempfile::tempdir().unwrap();
     let shop = TestShop::start(folder.path()).await;
-    poison(&*shop.shop.store.events()).await;
-    let health =
-        health(&shop, "four stop", |health| health["stopped"].as_object().is_some_and(|it| it.len() == 4))
-            .await;
-    let told = health["stopped"].as_object().unwrap();
-    let names: Vec<_> = told.keys().map(String::as_str).collect();
-    let read_models = ["customer_value", "daily_sales", "order_summary"];
-    assert_eq!(names[1..], read_models.map(|name| format!("the read model {name}")));
-    assert_eq!(names[0], "the reactor of payments");
-    for (name, reason) in told {
-        let reason = reason.as_str().unwrap();
+    poison(&*shop.store()).await;
+    let health = health(&shop, |health| stopped(health) == 4).await;
+    let told = health["degraded"].as_array().unwrap();
+    assert_eq!(told.len(), 4, "{health:#}");
+    let read_models =
+        ["customer_value", "daily_sales", "order_summary"].map(|name| format!("read_model/{name}"));
+    for name in read_models.iter().map(String::as_str).chain(["reactor/payments"]) {
+        assert_eq!(consumer(&health, name)["state"], "stopped");
+        let reason = reason(&health, name);
         assert_eq!(count(reason, "missing field"), 1, "{name}: {reason}");
         assert_eq!(count(reason, "of stream \"order-poison\""), 1, "{name}: {reason}");
     }
-    assert_eq!(told["the reactor of payments"], health["reactors"]["payments"]["reason"]);
     shop.end().await;
-}
-
-/// An event store that runs elsewhere.
-struct Server {
-    address: SocketAddr,
-    stop: CancellationToken,
-    serving: JoinHandle<()>,
-    log: LogStore,
-}
-
-impl Server {
-    async fn start(folder: &Path, listen: SocketAddr) -> Self {
-        let log = LogStore::open(folder, LogOptions::default()).await.unwrap();
-        let options = ServerOptions { listen, ..ServerOptions::loopback() };
-        let service = Service::bind(options, Arc::new(log.clone())).await.unwrap();
-        let (address, stop) = (service.address(), CancellationToken::new());
-        let serving = tokio::spawn(service.run(stop.clone()));
-        Self { address, stop, serving, log }
-    }
-
-    async fn stop(self) {
-        self.stop.cancel();
-        self.serving.await.unwrap();
-        self.log.close().await.unwrap();
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_store_is_away_every_lag_is_the_last_known_one_and_said_to_be() {
     let folder = tempfile::tempdir().unwrap();
-    let (log, data) = (folder.path().join("server"), folder.path().join("shop"));
-    let server = Server::start(&log, "127.0.0.1:0".parse().unwrap()).await;
-    let url = format!("http://{}", server.address);
-    let shop = TestShop::start_with(&data, &["--store", &url]).await;
-    poison(&*shop.shop.store.events()).await;
+    let store = StoreProcess::start(folder.path());
+    let (url, address) = (store.url(), store.address());
+    let shop = TestShop::start_on(&url, &folder.path().join("shop")).await;
+    poison(&*shop.store()).await;
     assert_lag_follows_the_log(&shop, "o-1").await;
-    let before =
-        health(&shop, "all is told", |health| all(health, |it| it["stale_for_seconds"].is_null())).await;
+    let before = health(&shop, |health| all(health, |it| it["stale_for_seconds"].is_null())).await;
 
-    let address = server.address;
-    server.stop().await;
-    let stale = |health: &Value| all(health, |it| it["stale_for_seconds"].is_u64());
-    let away = health(&shop, "all are stale", stale).await;
-    let payments = |health: &Value| health["reactors"]["payments"].clone();
-    assert_eq!(payments(&away)["behind"], payments(&before)["behind"]);
+    store.stop();
+    let away = health(&shop, |health| all(health, |it| it["stale_for_seconds"].is_u64())).await;
+    let behind = |health: &Value| consumer(health, "reactor/payments")["behind"].clone();
+    assert_eq!(behind(&away), behind(&before));
     assert_eq!((stopped(&away), &away["head"]), (4, &Value::Null));
 
-    let server = Server::start(&log, address).await;
+    let store = StoreProcess::start_at(address, folder.path());
     assert_lag_follows_the_log(&shop, "o-2").await;
     shop.end().await;
-    server.stop().await;
+    store.stop();
+}
+
+#[tokio::test]
+async fn health_says_why_the_log_takes_no_orders_any_more() {
+    let data = tempfile::tempdir().unwrap();
+    let shop = TestShop::start(data.path()).await;
+    shop.post("/orders", order("o-1", 2_933)).await.assert_ok();
+    std::fs::remove_dir_all(data.path().join("log")).unwrap();
+    let why = "was deleted or moved away while the log was open";
+    // The log looks for its folder every now and then.
+    let noticed = |health: &Value| health["not_ready"].to_string().contains(why);
+    let health = shop.get_until("/health", |answer| noticed(&answer.body)).await;
+    assert_eq!(
+        (health.status, &health.body["status"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("not_ready"))
+    );
+    shop.post("/orders", order("o-2", 2_933)).await.assert_problem(StatusCode::SERVICE_UNAVAILABLE, why);
+    shop.end().await;
 }

@@ -11,60 +11,30 @@
 #[expect(dead_code, reason = "each test file uses a part of it")]
 mod support;
 
-use annals::store_log::{LogStore, Options as LogOptions};
+use annals::event::{EventId, StreamName};
+use annals::store::causes::CauseTree;
+use annals::store::{EventStore, ReadStream};
 use annals::telemetry;
-use annals_event_store::{Options as ServerOptions, Service};
-use annals_shop::job::trace;
-use reqwest::Client;
-use std::net::SocketAddr;
-use std::path::Path;
-use std::process::Stdio;
-use std::sync::Arc;
-use std::time::Duration;
-use support::{TestShop, order};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Command;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use reqwest::{Client, StatusCode};
+use serde_json::json;
+use support::processes::{ORDERS, PAYMENTS, SHIPPING, ShopProcess, StoreProcess};
+use support::{Answer, CONSUMERS, TestShop, consumer, order, reason};
 
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-/// An event store with a log of its own, on a free port.
-struct Server {
-    address: String,
-    stop: CancellationToken,
-    serving: JoinHandle<()>,
-    log: LogStore,
+/// The first event of a stream.
+async fn first_of(store: &dyn EventStore, stream: &str) -> EventId {
+    let page = store.read_stream(ReadStream::forward(StreamName::new(stream).unwrap())).await.unwrap();
+    page.events.first().unwrap().id()
 }
 
-impl Server {
-    async fn start(folder: &Path) -> Self {
-        Self::start_at(folder, ServerOptions::loopback().listen).await
-    }
-
-    async fn start_at(folder: &Path, listen: SocketAddr) -> Self {
-        let log = LogStore::open(folder, LogOptions::default()).await.unwrap();
-        let options = ServerOptions { listen, ..ServerOptions::loopback() };
-        let service = Service::bind(options, Arc::new(log.clone())).await.unwrap();
-        let (address, stop) = (format!("http://{}", service.address()), CancellationToken::new());
-        let serving = tokio::spawn(service.run(stop.clone()));
-        Self { address, stop, serving, log }
-    }
-
-    async fn stop(self) {
-        self.stop.cancel();
-        self.serving.await.unwrap();
-        self.log.close().await.unwrap();
-    }
-}
-
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_shop_on_a_remote_store_works_and_requests_and_events_share_a_trace() {
     let telemetry = telemetry::init(telemetry::Options::new("test")).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(&folder.path().join("server")).await;
-    let shop = TestShop::start_with(&folder.path().join("shop"), &["--store", &server.address]).await;
-    let request = Client::builder().no_proxy().build().unwrap().post(format!("{}/orders", shop.shop.url()));
+    let server = StoreProcess::start(folder.path());
+    let shop = TestShop::start_on(&server.url(), &folder.path().join("shop")).await;
+    let request = Client::builder().no_proxy().build().unwrap().post(format!("{}/orders", shop.url()));
     let traced = request.header("traceparent", format!("00-{TRACE_ID}-00f067aa0ba902b7-01"));
     let placed = traced.json(&order("o-1", 2_933)).send().await.unwrap();
     assert!(placed.status().is_success());
@@ -72,12 +42,9 @@ async fn a_shop_on_a_remote_store_works_and_requests_and_events_share_a_trace() 
     let summary = shop.get("/orders/o-1").await;
     assert_eq!(summary.assert_ok()["parcel"], "shipped");
 
-    let (tree, report) =
-        trace::trace(shop.shop.store.events().as_ref(), &"o-1".parse().unwrap()).await.unwrap();
-    assert_eq!(
-        (report.events, report.services.as_slice()),
-        (7, &["orders", "payments", "shipping"].map(str::to_owned)[..])
-    );
+    let store = shop.store();
+    let tree = CauseTree::of_event(&*store, first_of(&*store, "order-o-1").await).await.unwrap();
+    assert_eq!((tree.events().len(), tree.services()), (7, vec!["orders", "payments", "shipping"]));
     let [placed, effects @ ..] = tree.events() else { panic!("the tree is empty") };
     assert_eq!(placed.trace_id.as_deref(), Some(TRACE_ID));
     for effect in effects {
@@ -85,32 +52,51 @@ async fn a_shop_on_a_remote_store_works_and_requests_and_events_share_a_trace() 
         assert!(of_its_own, "{} is linked, never parented", effect.event_type);
     }
     shop.stop().await;
-    server.stop().await;
+    server.stop();
     telemetry.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_processes_on_one_event_store_are_one_shop() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = StoreProcess::start(folder.path());
+    let url = store.url();
+    let start = |program, name: &str| ShopProcess::of(program, &folder.path().join(name), &["--store", &url]);
+    let (orders, payments, shipping) =
+        (start(ORDERS, "orders"), start(PAYMENTS, "payments"), start(SHIPPING, "shipping"));
+    orders.post("/orders", order("o-1", 2_933)).await.assert_ok();
+    let done = |answer: &Answer| answer.body["payment"] == "paid" && answer.body["parcel"] == "shipped";
+    orders.get_until("/orders/o-1", done).await;
+    payments.post("/payments/o-1/refund", json!(null)).await.assert_ok();
+    shipping.post("/shipments/o-1/delivery", json!(null)).await.assert_ok();
+    let done = |answer: &Answer| answer.body["payment"] == "refunded" && answer.body["parcel"] == "delivered";
+    orders.get_until("/orders/o-1", done).await;
+    orders.get("/payments/o-1").await.assert_problem(StatusCode::NOT_FOUND, "/payments/o-1");
+    let client = store.client().await;
+    let tree = CauseTree::of_event(&client, first_of(&client, "order-o-1").await).await.unwrap();
+    assert_eq!(tree.services(), ["orders", "payments", "shipping"]);
+    [orders, payments, shipping].into_iter().for_each(ShopProcess::stop);
+    store.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_store_is_away_health_says_so_and_commands_meet_deadlines() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(&folder.path().join("server")).await;
-    let shop = TestShop::start_with(&folder.path().join("shop"), &["--store", &server.address]).await;
+    let server = StoreProcess::start(folder.path());
+    let shop = TestShop::start_on(&server.url(), &folder.path().join("shop")).await;
     shop.post("/orders", order("o-1", 2_933)).await.assert_ok();
     shop.settle().await;
-    server.stop().await;
+    server.stop();
 
-    let health = loop {
-        let health = shop.get("/health").await;
-        let states = ["reactors", "read_models"].map(|kind| health.body[kind].clone());
-        let mut consumers = states.iter().flat_map(|states| states.as_object().unwrap().values());
-        if consumers.all(|consumer| consumer["state"] == "retrying") {
-            break health;
-        }
-    };
-    assert_eq!(health.status, reqwest::StatusCode::SERVICE_UNAVAILABLE);
-    assert!(health.body["store"].as_str().unwrap().contains("unavailable"), "{}", health.body);
-    let request = Client::builder().no_proxy().build().unwrap().post(format!("{}/orders", shop.shop.url()));
+    let all_retry =
+        |answer: &Answer| CONSUMERS.iter().all(|name| consumer(&answer.body, name)["state"] == "retrying");
+    let health = shop.get_until("/health", all_retry).await;
+    assert_eq!((health.status, &health.body["status"]), (StatusCode::OK, &json!("degraded")));
+    let told = health.body["degraded"].to_string();
+    assert!(told.contains("the event store cannot be used now"), "{told}");
+    let request = Client::builder().no_proxy().build().unwrap().post(format!("{}/orders", shop.url()));
     let late = request.header("prefer", "wait=1").json(&order("o-2", 100)).send().await.unwrap();
-    assert_eq!(late.status(), reqwest::StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(late.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(late.headers()["content-type"], "application/problem+json");
     shop.get("/orders/o-1").await.assert_ok();
 }
@@ -118,52 +104,45 @@ async fn while_the_store_is_away_health_says_so_and_commands_meet_deadlines() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_of_the_store_and_its_end_are_told_once_each() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(&folder.path().join("server")).await;
-    let address = server.address.clone();
-    let mut shop = Command::new(env!("CARGO_BIN_EXE_annals-shop"));
-    shop.arg("--data").arg(folder.path().join("shop")).args(["--store", &address]);
-    shop.arg("--purchases").arg(support::slice(folder.path(), 1)).env_remove("RUST_LOG");
-    let mut shop = shop.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
-    let mut lines = BufReader::new(shop.stderr.take().unwrap()).lines();
-    let mut told = Vec::new();
-    let mut until = async |due: &str, told: &mut Vec<String>| {
-        while told.last().is_none_or(|line| !line.contains(due)) {
-            let line = tokio::time::timeout(Duration::from_secs(60), lines.next_line()).await;
-            told.push(line.unwrap_or_else(|_| panic!("never told {due:?}: {told:#?}")).unwrap().unwrap());
-        }
+    let store = StoreProcess::start(folder.path());
+    let address = store.address();
+    let shop = ShopProcess::start_on(&store, folder.path());
+    shop.settle().await;
+    store.stop();
+    let all_are = |state: &'static str| {
+        move |answer: &Answer| CONSUMERS.iter().all(|name| consumer(&answer.body, name)["state"] == state)
     };
-    until("until Ctrl-C", &mut told).await;
-    server.stop().await;
-    until("the event store cannot be used now", &mut told).await;
-    let listen = address.trim_start_matches("http://").parse().unwrap();
-    let server = Server::start_at(&folder.path().join("server"), listen).await;
-    until("the event store can be used again", &mut told).await;
+    shop.get_until("/health", all_are("retrying")).await;
+    let store = StoreProcess::start_at(address, folder.path());
+    shop.get_until("/health", all_are("running")).await;
+    let told = shop.stop_and_tell();
     let count = |due: &str| told.iter().filter(|line| line.contains(due)).count();
     assert_eq!((count("cannot be used now"), count("can be used again")), (1, 1), "{told:#?}");
-    shop.kill().await.unwrap();
-    server.stop().await;
+    store.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_of_another_log_are_told_and_refused_orders_say_why() {
     let folder = tempfile::tempdir().unwrap();
-    let first = Server::start(&folder.path().join("first")).await;
-    let data = folder.path().join("shop");
-    let shop = TestShop::start_with(&data, &["--store", &first.address]).await;
+    let first = StoreProcess::start(&folder.path().join("first"));
+    let (url, address, data) = (first.url(), first.address(), folder.path().join("shop"));
+    let shop = TestShop::start_on(&url, &data).await;
     shop.post("/orders", order("o-1", 2_933)).await.assert_ok();
     shop.settle().await;
-    assert!(!shop.shop.rows_of_another_log && !shop.shop.resumed);
-    let listen = first.address.trim_start_matches("http://").parse().unwrap();
-    first.stop().await;
-    let second = Server::start_at(&folder.path().join("second"), listen).await;
+    first.stop();
+    let second = StoreProcess::start_at(address, &folder.path().join("second"));
     let refused = shop.post("/orders", order("o-2", 100)).await;
-    refused.assert_problem(reqwest::StatusCode::SERVICE_UNAVAILABLE, "holds log");
+    refused.assert_problem(StatusCode::SERVICE_UNAVAILABLE, "holds log");
     shop.end().await;
 
-    let shop = TestShop::start_with(&data, &["--store", &second.address]).await;
-    assert!(shop.shop.rows_of_another_log && !shop.shop.resumed);
+    let shop = TestShop::start_on(&url, &data).await;
+    let read_models = || CONSUMERS.into_iter().filter(|name| name.starts_with("read_model/"));
+    let is_told =
+        |answer: &Answer| read_models().all(|name| consumer(&answer.body, name)["state"] == "other_history");
+    let health = shop.get_until("/health", is_told).await;
+    read_models().for_each(|name| assert!(reason(&health.body, name).contains("replay"), "{}", health.body));
     shop.get("/orders/o-1").await.assert_ok();
     shop.post("/orders", order("o-2", 100)).await.assert_ok();
     shop.end().await;
-    second.stop().await;
+    second.stop();
 }

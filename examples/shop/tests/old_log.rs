@@ -43,8 +43,8 @@ async fn a_log_of_an_earlier_release_folds_and_replays_to_the_same_rows() {
     for read_model in ["order_summary", "customer_value", "daily_sales"] {
         for from in [1, EVENTS / 2] {
             let asked = json!({"read_model": read_model, "from": from, "mode": "promote_if_identical"});
-            let asked = shop.post("/replays", asked).await;
-            let path = format!("/replays/{}", asked.body["id"].as_str().unwrap());
+            let asked = shop.post("/_annals/v1/replays", asked).await;
+            let path = format!("/_annals/v1/replays/{}", asked.body["id"].as_str().unwrap());
             let done = shop.get_until(&path, |answer| answer.body["phase"] == "promoted").await;
             for change in ["added", "removed", "changed"] {
                 assert_eq!(done.body["difference"][change], 0, "{read_model} from {from}: {}", done.body);

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 use support::processes::{ShopProcess, StoreProcess};
-use support::{Answer, CONSUMERS, Http, TestShop, consumer, order};
+use support::{Answer, CONSUMERS, Http, TestShop, consumer, is_at_head, order, reason};
 
 /// An event that cannot be handled, and the parts that must handle it.
 struct Poison {
@@ -33,15 +33,11 @@ struct Poison {
 }
 
 /// The parts that want `order.placed`, `order.refunded` and `payment.captured`.
-const PLACED: &[&str] = &[
-    "reactors/payments",
-    "read_models/customer_value",
-    "read_models/daily_sales",
-    "read_models/order_summary",
-];
+const PLACED: &[&str] =
+    &["reactor/payments", "read_model/customer_value", "read_model/daily_sales", "read_model/order_summary"];
 const REFUNDED: &[&str] =
-    &["read_models/customer_value", "read_models/daily_sales", "read_models/order_summary"];
-const CAPTURED: &[&str] = &["reactors/orders", "reactors/shipping"];
+    &["read_model/customer_value", "read_model/daily_sales", "read_model/order_summary"];
+const CAPTURED: &[&str] = &["reactor/orders", "reactor/shipping"];
 
 fn poisons() -> Vec<Poison> {
     let replay = || format!("$replay-{}", ReplayId::generate());
@@ -65,7 +61,7 @@ fn poisons() -> Vec<Poison> {
         poison("payment-poison".into(), "payment.captured", 1, "no JSON", CAPTURED),
         poison("payment-poison".into(), "payment.captured", 1, r#"{"nope":1}"#, CAPTURED),
         poison("payment-poison".into(), "payment.captured", 2, "{}", CAPTURED),
-        poison("shipment-poison".into(), "shipment.dispatched", 1, "{}", &["reactors/orders"]),
+        poison("shipment-poison".into(), "shipment.dispatched", 1, "{}", &["reactor/orders"]),
         poison("order-o-free".into(), "order.placed", 1, free, &[]),
         poison(replay(), "replay.requested", 1, "{}", &[]),
         poison(replay(), "replay.cancelled", 2, "{}", &[]),
@@ -74,21 +70,23 @@ fn poisons() -> Vec<Poison> {
 }
 
 /// The parts that have stopped, once all others have handled the whole log.
-async fn stopped(shop: &Http) -> (StatusCode, BTreeSet<&'static str>) {
+async fn stopped(shop: &Http) -> (Value, BTreeSet<&'static str>) {
     let has_stopped =
         |health: &Value, name: &str| consumer(health, name)["state"].as_str().unwrap() == "stopped";
     let settled = |answer: &Answer| {
         let health = &answer.body;
-        let at_head = |name: &str| consumer(health, name)["at"] == health["head"];
-        CONSUMERS.iter().all(|name| has_stopped(health, name) || at_head(name))
+        CONSUMERS.iter().all(|name| has_stopped(health, name) || is_at_head(health, name))
     };
     let Answer { status, body: health, .. } = shop.get_until("/health", settled).await;
+    assert_eq!(status, StatusCode::OK, "whatever stopped, requests are answered: {health}");
     let stopped = CONSUMERS.into_iter().filter(|name| has_stopped(&health, name));
-    let stopped = stopped.inspect(|name| {
-        let reason = consumer(&health, name)["reason"].as_str().unwrap();
-        assert!(reason.contains("event"), "{name}: {reason}");
-    });
-    (status, stopped.collect())
+    let stopped: BTreeSet<_> = stopped
+        .inspect(|name| {
+            let reason = reason(&health, name);
+            assert!(reason.contains("event"), "{name}: {reason}");
+        })
+        .collect();
+    (health["status"].clone(), stopped)
 }
 
 async fn append(events: &dyn EventStore, poison: &Poison) {
@@ -105,9 +103,9 @@ async fn assert_goes_on(shop: &Http, order_id: &str, poison: &Poison) {
     placed.assert_ok();
     let (status, stopped) = stopped(shop).await;
     assert_eq!(stopped, poison.stops.iter().copied().collect(), "{what}");
-    assert_eq!(status == StatusCode::OK, poison.stops.is_empty(), "health says so: {what}");
-    shop.get("/replays").await.assert_ok();
-    if !poison.stops.contains(&"reactors/payments") {
+    assert_eq!(status == "ok", poison.stops.is_empty(), "health says so: {what}");
+    shop.get("/_annals/v1/replays").await.assert_ok();
+    if !poison.stops.contains(&"reactor/payments") {
         shop.get(&format!("/payments/{order_id}")).await.assert_ok();
     }
 }
@@ -115,7 +113,7 @@ async fn assert_goes_on(shop: &Http, order_id: &str, poison: &Poison) {
 /// The shop is well, and then there is the event.
 async fn meets(shop: &Http, events: &dyn EventStore, poison: &Poison) {
     shop.post("/orders", order("o-1", 2_933)).await.assert_ok();
-    assert_eq!(stopped(shop).await, (StatusCode::OK, BTreeSet::new()));
+    assert_eq!(stopped(shop).await, (json!("ok"), BTreeSet::new()));
     append(events, poison).await;
     assert_goes_on(shop, "o-2", poison).await;
 }
@@ -124,7 +122,7 @@ async fn meets(shop: &Http, events: &dyn EventStore, poison: &Poison) {
 async fn meets_again(shop: &Http, poison: &Poison) {
     assert_goes_on(shop, "o-3", poison).await;
     if poison.stream.starts_with("$replay-") {
-        let listed = shop.get("/replays").await;
+        let listed = shop.get("/_annals/v1/replays").await;
         let mut replays = listed.assert_ok().as_array().unwrap().iter();
         assert!(replays.any(|replay| replay["phase"] == json!("unreadable")), "{}", listed.body);
     }
@@ -132,7 +130,7 @@ async fn meets_again(shop: &Http, poison: &Poison) {
 
 async fn meets_embedded(data: &Path, poison: &Poison) {
     let shop = TestShop::start(data).await;
-    meets(&shop, &*shop.shop.store.events(), poison).await;
+    meets(&shop, &*shop.store(), poison).await;
     shop.end().await;
     let shop = TestShop::start(data).await;
     meets_again(&shop, poison).await;
@@ -143,10 +141,10 @@ async fn meets_over_grpc(folder: &Path, poison: &Poison) {
     let store = StoreProcess::start(folder);
     let shop = ShopProcess::start_on(&store, folder);
     meets(&shop, &store.client().await, poison).await;
-    shop.end();
+    shop.stop();
     let shop = ShopProcess::start_on(&store, folder);
     meets_again(&shop, poison).await;
-    shop.end();
+    shop.stop();
     store.stop();
 }
 

@@ -11,26 +11,39 @@
 #[expect(dead_code, reason = "each test file uses a part of it")]
 mod support;
 
-use annals::event::{Append, EventType, ExpectedVersion, NewEvent, Recorded, StreamName};
+use annals::event::Recorded;
 use annals::projection::{Catalog, Fold, FoldControl, GenerationId, Generations, Origin, ReadModel, Until};
-use annals_shop::feed::client::OrdersClient;
-use annals_shop::feed::{PurchaseFile, progress_bar};
+use annals::service::Config;
 use annals_shop::orders::events::OrderPlaced;
 use annals_shop::orders::read_models::customer_value::{CustomerValue, customer_values};
 use serde_json::{Value, json};
 use std::path::Path;
-use support::{TestShop, slice};
+use support::{Answer, TestShop};
 
-/// A shop with the first purchases of the file, a refund and a refusal.
+const READ_MODELS: [&str; 3] = ["order_summary", "customer_value", "daily_sales"];
+
+const REPLAYS: &str = "/_annals/v1/replays";
+/// How many orders there are, and how many customers in turn place them.
+const ORDERS: u64 = 400;
+const CUSTOMERS: u64 = 57;
+
+/// A shop with orders, a refund and a refusal; snapshots are taken now and then.
 async fn fed(data: &Path) -> TestShop {
-    let shop = TestShop::start(data).await;
-    let client = OrdersClient::new(&shop.shop.url()).unwrap();
-    let purchases = PurchaseFile::open(&slice(data, 400)).unwrap();
-    let fed = purchases.feed(&client, &progress_bar()).await.unwrap();
+    let mut toml = format!("data = '{}'\nlisten = '127.0.0.1:0'\n", data.display());
+    let snapshots = READ_MODELS.map(|name| format!("read_model.{name}.snapshot_every = 300\n"));
+    toml.push_str(&snapshots.concat());
+    let shop = TestShop::with(Config::from_toml(&toml).unwrap()).await;
+    for number in 1..=ORDERS {
+        let placed = json!({
+            "order_id": format!("o-{number}"), "customer_id": format!("{:04}", number % CUSTOMERS),
+            "ordered_on": format!("1997-01-{:02}", 1 + number % 31), "items": 1 + number % 5,
+            "total_cents": number * 37,
+        });
+        shop.post("/orders", placed).await.assert_ok();
+    }
     shop.post("/orders", support::order("dear", 1_000_001)).await.assert_ok();
     shop.settle().await;
-    let first = fed.first.unwrap().order_id;
-    shop.post(&format!("/payments/{first}/refund"), Value::Null).await.assert_ok();
+    shop.post("/payments/o-1/refund", Value::Null).await.assert_ok();
     shop.settle().await;
     shop
 }
@@ -42,19 +55,20 @@ async fn replay(shop: &TestShop, read_model: &str, from: u64) -> Value {
 
 async fn replay_in(shop: &TestShop, read_model: &str, from: u64, mode: &str) -> Value {
     let wish = json!({"read_model": read_model, "from": from, "mode": mode});
-    let requested = shop.post("/replays", wish).await;
-    let id = requested.assert_ok()["id"].as_str().unwrap().to_owned();
-    shop.shop.replays.settled(id.parse().unwrap()).await;
-    shop.get(&format!("/replays/{id}")).await.body
+    let requested = shop.post(REPLAYS, wish).await;
+    let path = format!("{REPLAYS}/{}", requested.assert_ok()["id"].as_str().unwrap());
+    let ended =
+        |answer: &Answer| ["ready", "promoted", "failed"].iter().any(|phase| answer.body["phase"] == *phase);
+    shop.get_until(&path, ended).await.body
 }
 
 #[tokio::test]
 async fn replays_of_each_read_model_from_anywhere_end_with_identical_rows() {
     let folder = tempfile::tempdir().unwrap();
     let shop = fed(folder.path()).await;
-    let head = shop.shop.store.events().head().await.unwrap().last.get();
+    let head = shop.head().await;
     let totals = shop.get("/totals").await.body;
-    for read_model in ["order_summary", "customer_value", "daily_sales"] {
+    for read_model in READ_MODELS {
         for from in [1, head / 2, head] {
             let done = replay(&shop, read_model, from).await;
             assert_eq!(done["phase"], "promoted", "{read_model} from {from}: {done}");
@@ -96,7 +110,7 @@ async fn a_wrong_fold_shows_in_the_comparison_as_exactly_the_wrong_rows() {
     let right = shop.get(&format!("/customers/{WRONGED}")).await.assert_ok()["orders"].as_i64().unwrap();
     let wrong = ReadModel::named("customer_value").fold_version(2).table(wrong()).build().unwrap();
     let catalog = Catalog::open(folder.path().join("read-models")).await.unwrap();
-    let generations = Generations::new(catalog, wrong, shop.shop.store.events());
+    let generations = Generations::new(catalog, wrong, shop.store());
     let candidate = GenerationId::generate();
     generations.create(candidate, Origin::Empty).await.unwrap();
     generations.fold_to(candidate, Until::Head, FoldControl::default()).await.unwrap();
@@ -115,11 +129,9 @@ async fn a_replay_over_an_event_that_cannot_be_decoded_fails_and_names_it() {
     let shop = TestShop::start(folder.path()).await;
     shop.post("/orders", support::order("before", 100)).await.assert_ok();
     shop.settle().await;
-    let event = NewEvent::json(EventType::new("order.placed").unwrap(), r#"{"junk":true}"#);
-    let poison = Append::to(StreamName::new("order-bad").unwrap(), ExpectedVersion::NoStream, vec![event]);
-    let poison = shop.shop.store.events().append(poison).await.unwrap().head;
+    let poison = support::poison(&*shop.store()).await;
     shop.post("/orders", support::order("after", 100)).await.assert_ok();
-    for read_model in ["order_summary", "customer_value", "daily_sales"] {
+    for read_model in READ_MODELS {
         for mode in ["build", "promote"] {
             let done = replay_in(&shop, read_model, 1, mode).await;
             assert_eq!(
@@ -129,7 +141,7 @@ async fn a_replay_over_an_event_that_cannot_be_decoded_fails_and_names_it() {
             );
             let reason = done["failure"]["reason"].as_str().unwrap();
             assert!(
-                reason.contains(&format!("at sequence number {poison} of stream \"order-bad\"")),
+                reason.contains(&format!("at sequence number {poison} of stream \"order-poison\"")),
                 "{reason}"
             );
         }

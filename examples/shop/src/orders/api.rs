@@ -2,35 +2,24 @@
 
 use super::events::{OrderEvent, OrderPlaced};
 use super::order::{Order, OrderCommand, OrderError};
-use super::queries::{Page, Queries, Totals};
+use super::queries::{Page, Totals, limit};
 use super::read_models::customer_value::CustomerValue;
 use super::read_models::daily_sales::DaySales;
 use super::read_models::order_summary::OrderSummary;
 use crate::day::Day;
-use crate::http::Accepted;
 use crate::ids::{CustomerId, OrderId};
 use crate::money::Cents;
-use annals::aggregate::{Cause, Repository};
 use annals::event::Token;
-use annals::service::{Body, Params, Problem, Segment};
-use axum::extract::State;
+use annals::service::{App, Body, Caller, Problem, WaitFor};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// What the routes work on.
-#[derive(Clone)]
-pub struct OrdersApi {
-    /// The orders.
-    pub orders: Repository<Order>,
-    /// What is known about them.
-    pub queries: Queries,
-}
-
 /// The routes of orders.
-pub fn routes(api: OrdersApi) -> Router {
+pub fn routes() -> Router<App> {
     Router::new()
         .route("/orders", get(list_orders).post(place))
         .route("/orders/{order_id}", get(show_order))
@@ -39,7 +28,6 @@ pub fn routes(api: OrdersApi) -> Router {
         .route("/sales", get(list_sales))
         .route("/sales/{day}", get(show_sales))
         .route("/totals", get(show_totals))
-        .with_state(api)
 }
 
 /// An order as a customer asks for it.
@@ -54,32 +42,45 @@ struct PlaceOrder {
     total_cents: Cents,
 }
 
-impl From<PlaceOrder> for OrderPlaced {
-    fn from(wish: PlaceOrder) -> Self {
-        let PlaceOrder { order_id, customer_id, ordered_on, items, total_cents } = wish;
-        let order_id = order_id.unwrap_or_else(|| Uuid::now_v7().into());
-        Self { order_id, customer_id, ordered_on, items, total_cents }
+impl PlaceOrder {
+    /// Without an id of its own, the order has that of the request, which is the same when the request is repeated.
+    fn by(self, caller: &Caller) -> OrderPlaced {
+        let Self { order_id, customer_id, ordered_on, items, total_cents } = self;
+        let of_request =
+            || caller.request_id.map_or_else(Uuid::now_v7, |id| Uuid::from_bytes(*id.as_bytes()));
+        let order_id = order_id.unwrap_or_else(|| of_request().into());
+        OrderPlaced { order_id, customer_id, ordered_on, items, total_cents }
     }
 }
 
+/// An order that is placed. Reading with `wait_for=<token>` sees it.
+#[derive(Serialize)]
+struct Placed {
+    order_id: OrderId,
+    token: Token,
+}
+
+/// An order is an object: [`Json`] would take an array of its values as well.
 async fn place(
-    State(OrdersApi { orders, .. }): State<OrdersApi>,
+    State(app): State<App>,
+    caller: Caller,
     Body(wish): Body<PlaceOrder>,
-) -> Result<(StatusCode, Json<Accepted>), Problem> {
-    let placement = OrderPlaced::from(wish);
+) -> Result<(StatusCode, Json<Placed>), Problem> {
+    let placement = wish.by(&caller);
     let order_id = placement.order_id.clone();
-    let placed = orders.execute(order_id.as_str(), OrderCommand::Place(placement), Cause::new()).await;
+    let placed = app.execute::<Order>(order_id.as_str(), OrderCommand::Place(placement), caller).await;
     let placed = placed.map_err(|error| Problem::of_execute(error, rejected))?;
-    let (status, token) = match placed.events.is_empty() {
-        false => (StatusCode::CREATED, placed.token),
-        true => (StatusCode::OK, original_token(&orders, &order_id).await?),
+    let (status, token) = match (placed.events.is_empty(), placed.repeated) {
+        (true, _) => (StatusCode::OK, original_token(&app, &order_id).await?),
+        (false, true) => (StatusCode::OK, placed.token),
+        (false, false) => (StatusCode::CREATED, placed.token),
     };
-    Ok((status, Json(Accepted::new(order_id, token))))
+    Ok((status, Json(Placed { order_id, token })))
 }
 
 /// The token that the order's first request got. Much may have happened to the order since.
-async fn original_token(orders: &Repository<Order>, order_id: &OrderId) -> Result<Token, Problem> {
-    let history = orders.history(order_id.as_str()).await?;
+async fn original_token(app: &App, order_id: &OrderId) -> Result<Token, Problem> {
+    let history = app.repository::<Order>().history(order_id.as_str()).await?;
     let placed = history.iter().find(|event| matches!(event.event, OrderEvent::Placed(_)));
     placed.map(|event| event.sequence.into()).ok_or_else(|| Problem::not_found("the order's events are gone"))
 }
@@ -91,45 +92,35 @@ fn rejected(error: OrderError) -> Problem {
     }
 }
 
-/// `?wait_for=<token>`: the answer contains what the token's command did.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WaitFor {
-    wait_for: Option<Token>,
-}
-
 async fn show_order(
-    State(OrdersApi { queries, .. }): State<OrdersApi>,
-    Segment(order_id): Segment<OrderId>,
-    Params(wait): Params<WaitFor>,
+    State(app): State<App>,
+    Path(order_id): Path<OrderId>,
+    wait: WaitFor,
 ) -> Result<Json<OrderSummary>, Problem> {
-    let order = queries.order(&order_id, wait.wait_for).await?;
+    let order = app.reader::<OrderSummary>(wait).await?.get(&order_id).await?;
     order.map(Json).ok_or_else(|| Problem::not_found(format!("there is no order {order_id}")))
 }
 
 async fn show_customer(
-    State(OrdersApi { queries, .. }): State<OrdersApi>,
-    Segment(customer_id): Segment<CustomerId>,
-    Params(wait): Params<WaitFor>,
+    State(app): State<App>,
+    Path(customer_id): Path<CustomerId>,
+    wait: WaitFor,
 ) -> Result<Json<CustomerValue>, Problem> {
-    let customer = queries.customer(&customer_id, wait.wait_for).await?;
+    let customer = app.reader::<CustomerValue>(wait).await?.get(&customer_id).await?;
     customer.map(Json).ok_or_else(|| Problem::not_found(format!("customer {customer_id} never ordered")))
 }
 
 async fn show_sales(
-    State(OrdersApi { queries, .. }): State<OrdersApi>,
-    Segment(day): Segment<Day>,
-    Params(wait): Params<WaitFor>,
+    State(app): State<App>,
+    Path(day): Path<Day>,
+    wait: WaitFor,
 ) -> Result<Json<DaySales>, Problem> {
-    let sales = queries.sales(&day, wait.wait_for).await?;
+    let sales = app.reader::<DaySales>(wait).await?.get(&day).await?;
     sales.map(Json).ok_or_else(|| Problem::not_found(format!("nothing was ordered on {day}")))
 }
 
-async fn show_totals(
-    State(OrdersApi { queries, .. }): State<OrdersApi>,
-    Params(wait): Params<WaitFor>,
-) -> Result<Json<Totals>, Problem> {
-    Ok(Json(queries.totals(wait.wait_for).await?))
+async fn show_totals(State(app): State<App>, wait: WaitFor) -> Result<Json<Totals>, Problem> {
+    Ok(Json(Totals::read(&mut app.reader::<CustomerValue>(wait).await?).await?))
 }
 
 /// A part of a list: `?limit=<rows>&after=<the last row's key>`.
@@ -142,11 +133,15 @@ struct ListOrders {
 }
 
 async fn list_orders(
-    State(OrdersApi { queries, .. }): State<OrdersApi>,
-    Params(wish): Params<ListOrders>,
+    State(app): State<App>,
+    Query(wish): Query<ListOrders>,
 ) -> Result<Json<Page<OrderSummary>>, Problem> {
-    let limit = Page::<OrderSummary>::limit(wish.limit)?;
-    Ok(Json(queries.orders(wish.customer_id, wish.after, limit).await?))
+    let limit = limit(wish.limit)?;
+    let mut reader = app.reader::<OrderSummary>(WaitFor::default()).await?;
+    Ok(Json(match wish.customer_id {
+        Some(customer) => Page::of_customer(&mut reader, customer, wish.after, limit).await?,
+        None => Page::read(&mut reader, wish.after, limit).await?,
+    }))
 }
 
 #[derive(Deserialize)]
@@ -157,11 +152,12 @@ struct ListCustomers {
 }
 
 async fn list_customers(
-    State(OrdersApi { queries, .. }): State<OrdersApi>,
-    Params(wish): Params<ListCustomers>,
+    State(app): State<App>,
+    Query(wish): Query<ListCustomers>,
 ) -> Result<Json<Page<CustomerValue>>, Problem> {
-    let limit = Page::<CustomerValue>::limit(wish.limit)?;
-    Ok(Json(queries.customers(wish.after, limit).await?))
+    let limit = limit(wish.limit)?;
+    let mut reader = app.reader::<CustomerValue>(WaitFor::default()).await?;
+    Ok(Json(Page::read(&mut reader, wish.after, limit).await?))
 }
 
 #[derive(Deserialize)]
@@ -172,9 +168,10 @@ struct ListSales {
 }
 
 async fn list_sales(
-    State(OrdersApi { queries, .. }): State<OrdersApi>,
-    Params(wish): Params<ListSales>,
+    State(app): State<App>,
+    Query(wish): Query<ListSales>,
 ) -> Result<Json<Page<DaySales>>, Problem> {
-    let limit = Page::<DaySales>::limit(wish.limit)?;
-    Ok(Json(queries.days(wish.after, limit).await?))
+    let limit = limit(wish.limit)?;
+    let mut reader = app.reader::<DaySales>(WaitFor::default()).await?;
+    Ok(Json(Page::read(&mut reader, wish.after, limit).await?))
 }

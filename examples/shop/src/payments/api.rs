@@ -1,27 +1,19 @@
 //! The HTTP API of payments.
 
 use super::payment::{Payment, PaymentCommand, PaymentError, PaymentState};
-use crate::http::Accepted;
 use crate::ids::OrderId;
-use annals::aggregate::{Cause, Repository};
-use annals::service::{Problem, Segment};
-use axum::extract::State;
+use annals::service::{Accepted, App, Caller, Problem};
+use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 
 /// The routes of payments.
-pub fn routes(payments: Repository<Payment>) -> Router {
-    Router::new()
-        .route("/payments/{order_id}", get(show))
-        .route("/payments/{order_id}/refund", post(refund))
-        .with_state(payments)
+pub fn routes() -> Router<App> {
+    Router::new().route("/payments/{order_id}", get(show)).route("/payments/{order_id}/refund", post(refund))
 }
 
-async fn show(
-    State(payments): State<Repository<Payment>>,
-    Segment(order_id): Segment<OrderId>,
-) -> Result<Json<PaymentState>, Problem> {
-    let state = payments.load(order_id.as_str()).await?.state.state().clone();
+async fn show(State(app): State<App>, Path(order_id): Path<OrderId>) -> Result<Json<PaymentState>, Problem> {
+    let state = app.load::<Payment>(order_id.as_str()).await?.state.state().clone();
     match state {
         PaymentState::Unknown => Err(Problem::not_found(PaymentError::Unknown)),
         state => Ok(Json(state)),
@@ -29,12 +21,12 @@ async fn show(
 }
 
 async fn refund(
-    State(payments): State<Repository<Payment>>,
-    Segment(order_id): Segment<OrderId>,
-) -> Result<Json<Accepted>, Problem> {
-    let refunded = payments.execute(order_id.as_str(), PaymentCommand::Refund, Cause::new()).await;
-    let refunded = refunded.map_err(|error| Problem::of_execute(error, rejected))?;
-    Ok(Json(Accepted::new(order_id, refunded.token)))
+    State(app): State<App>,
+    Path(order_id): Path<OrderId>,
+    caller: Caller,
+) -> Result<Accepted, Problem> {
+    let refunded = app.execute::<Payment>(order_id.as_str(), PaymentCommand::Refund, caller).await;
+    refunded.map(Accepted::from).map_err(|error| Problem::of_execute(error, rejected))
 }
 
 fn rejected(error: PaymentError) -> Problem {

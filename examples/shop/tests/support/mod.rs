@@ -2,17 +2,15 @@
 
 pub mod processes;
 
-use annals::service::Ending;
-use annals_shop::options::Options;
-use annals_shop::shop::{self, Running, Shop};
-use clap::Parser;
+use annals::event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
+use annals::service::{Config, Running, Service};
+use annals::store::EventStore;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
-
-pub const PURCHASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/purchases.csv");
 
 /// How long a test waits for what must come. Long enough for a busy machine; nothing is decided by it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -21,23 +19,36 @@ const POLL: Duration = Duration::from_millis(5);
 
 /// Every part of the shop that follows the log, as health names it.
 pub const CONSUMERS: [&str; 7] = [
-    "reactors/orders",
-    "reactors/payments",
-    "reactors/shipping",
-    "read_models/customer_value",
-    "read_models/daily_sales",
-    "read_models/order_summary",
-    "replays",
+    "reactor/orders",
+    "reactor/payments",
+    "reactor/shipping",
+    "read_model/customer_value",
+    "read_model/daily_sales",
+    "read_model/order_summary",
+    "other/replays",
 ];
 
 /// What health says of one of them.
 pub fn consumer<'a>(health: &'a Value, name: &str) -> &'a Value {
-    name.split('/').fold(health, |found, part| &found[part])
+    name.split('/').fold(&health["consumers"], |found, part| &found[part])
+}
+
+/// Whether one of them has handled the whole log.
+pub fn is_at_head(health: &Value, name: &str) -> bool {
+    health["head"].is_u64() && consumer(health, name)["at"] == health["head"]
+}
+
+/// Why somebody may have to act because of one of them.
+pub fn reason<'a>(health: &'a Value, name: &str) -> &'a str {
+    let state = consumer(health, name)["state"].as_str().unwrap();
+    let begin = format!("{}: {state}: ", name.split('/').next_back().unwrap());
+    let mut told = health["degraded"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    told.find_map(|told| told.strip_prefix(&begin))
+        .unwrap_or_else(|| panic!("{begin} is not told: {health:#}"))
 }
 
 /// A shop in the test's process.
 pub struct TestShop {
-    pub shop: Shop,
     running: Running,
     http: Http,
 }
@@ -65,37 +76,48 @@ pub struct Answer {
 
 impl TestShop {
     pub async fn start(data: &Path) -> Self {
-        Self::start_with(data, &[]).await
+        Self::with(Config::in_folder("shop", data).unwrap()).await
     }
 
-    /// With more options.
-    pub async fn start_with(data: &Path, more: &[&str]) -> Self {
-        let data = data.to_str().unwrap();
-        let options = ["annals-shop", "--data", data, "--listen", "127.0.0.1:0"];
-        let options = Options::parse_from(options.iter().chain(more));
-        let (shop, running) = shop::start(&options).await.unwrap();
-        let http = Http::of(shop.url());
-        Self { shop, running, http }
+    /// On the event store that is served there.
+    pub async fn start_on(url: &str, data: &Path) -> Self {
+        let mut config = Config::in_folder("shop", data).unwrap();
+        config.store = url.parse().unwrap();
+        Self::with(config).await
+    }
+
+    /// With another configuration.
+    pub async fn with(config: Config) -> Self {
+        let running = Service::start(config, annals_shop::build).await.unwrap();
+        let http = Http::of(format!("http://{}", running.address()));
+        Self { running, http }
+    }
+
+    pub fn store(&self) -> Arc<dyn EventStore> {
+        self.running.app().store().clone()
+    }
+
+    pub async fn head(&self) -> u64 {
+        self.store().head().await.unwrap().last.get()
     }
 
     pub async fn stop(self) {
-        self.running.stop(&Ending::new()).await.unwrap();
+        self.running.stop().await.unwrap();
     }
 
     /// Stops it whatever stopped before.
     pub async fn end(self) {
-        let _ = self.running.stop(&Ending::new()).await;
-    }
-
-    /// Waits until all that was asked for has led to all that it leads to.
-    pub async fn settle(&self) {
-        annals_shop::job::settle::settle(&self.shop).await.unwrap();
+        let _ = self.running.stop().await;
     }
 }
 
 impl Http {
     pub fn of(url: String) -> Self {
         Self { url, client: Client::builder().no_proxy().build().unwrap() }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -120,6 +142,22 @@ impl Http {
         let came = tokio::time::timeout(PATIENCE, coming).await;
         assert!(came.is_ok(), "{path} remains {}: {}", answer.status, answer.body);
         answer
+    }
+
+    /// Waits until all that was asked for has led to all that it leads to: all have handled the whole log, and nothing was added
+    /// to it meanwhile.
+    pub async fn settle(&self) {
+        let all_at_head = |answer: &Answer| {
+            CONSUMERS.iter().all(|name| {
+                consumer(&answer.body, name)["state"] == "running" && is_at_head(&answer.body, name)
+            })
+        };
+        loop {
+            let before = self.get_until("/health", all_at_head).await.body["head"].clone();
+            if self.get_until("/health", all_at_head).await.body["head"] == before {
+                return;
+            }
+        }
     }
 }
 
@@ -154,11 +192,10 @@ pub fn order(id: &str, total_cents: i64) -> Value {
     })
 }
 
-/// The header and the first `lines` purchases of the file, as a file in `folder`.
-pub fn slice(folder: &Path, lines: usize) -> PathBuf {
-    let text = std::fs::read_to_string(PURCHASES).unwrap();
-    let slice: Vec<_> = text.lines().take(1 + lines).collect();
-    let path = folder.join(format!("first-{lines}.csv"));
-    std::fs::write(&path, slice.join("\n")).unwrap();
-    path
+/// An order that nobody can decode: payments and all read models stop at it. Returns where it is.
+pub async fn poison(store: &dyn EventStore) -> u64 {
+    let event = NewEvent::json(EventType::new("order.placed").unwrap(), "{}");
+    let stream = StreamName::new("order-poison").unwrap();
+    let poison = Append::to(stream, ExpectedVersion::NoStream, vec![event]);
+    store.append(poison).await.unwrap().head.get()
 }

@@ -1,6 +1,6 @@
 //! The shop and the event store as processes of their own.
 
-use super::{Http, slice};
+use super::Http;
 use annals_store_grpc::GrpcStore;
 use annals_tests::{Program, Server, lasting_address};
 use reqwest::StatusCode;
@@ -12,8 +12,11 @@ use std::sync::LazyLock;
 
 pub static STORE: LazyLock<Program> = LazyLock::new(|| Program::build("annals-event-store").unwrap());
 
-/// Purchases that a shop process is fed at its start.
-pub const PURCHASES_FED: usize = 3;
+/// The shop, and each of its services.
+pub const SHOP: &str = env!("CARGO_BIN_EXE_annals-shop");
+pub const ORDERS: &str = env!("CARGO_BIN_EXE_annals-shop-orders");
+pub const PAYMENTS: &str = env!("CARGO_BIN_EXE_annals-shop-payments");
+pub const SHIPPING: &str = env!("CARGO_BIN_EXE_annals-shop-shipping");
 
 /// An event store, with its log and its backups in a folder.
 pub struct StoreProcess {
@@ -28,13 +31,17 @@ impl StoreProcess {
         Self::start_at(lasting_address(), folder)
     }
 
-    fn start_at(address: SocketAddr, folder: &Path) -> Self {
+    pub fn start_at(address: SocketAddr, folder: &Path) -> Self {
         let (data, backups) = (folder.join("log"), folder.join("backups"));
         let arguments = ["--data".into(), data, "--backups".into(), backups];
         let listen = ["--listen".into(), address.to_string().into()];
         let mut server = STORE.serve(&[&arguments[..], &listen].concat()).unwrap();
         server.line("listening on ").unwrap();
         Self { server, address, folder: folder.to_owned() }
+    }
+
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub fn url(&self) -> String {
@@ -71,7 +78,7 @@ pub fn put_in_place(backup: &Path, log: &Path) {
     std::fs::rename(backup, log).unwrap();
 }
 
-/// A shop.
+/// A program of the shop.
 pub struct ShopProcess {
     pub server: Server,
     http: Http,
@@ -86,23 +93,22 @@ impl Deref for ShopProcess {
 }
 
 impl ShopProcess {
-    /// On the event store.
+    /// The shop on the event store.
     pub fn start_on(store: &StoreProcess, folder: &Path) -> Self {
-        Self::start_with(folder, &["--store", &store.url()])
+        Self::of(SHOP, &folder.join("shop"), &["--store", &store.url()])
     }
 
-    pub fn url(&self) -> &str {
-        &self.http.url
+    /// The shop on a log of its own.
+    pub fn start(folder: &Path) -> Self {
+        Self::of(SHOP, &folder.join("shop"), &[])
     }
 
-    /// With its data in `folder`. Returns once it did its job, or could not.
-    pub fn start_with(folder: &Path, more: &[&str]) -> Self {
-        let mut command = Program::at(env!("CARGO_BIN_EXE_annals-shop")).command(more);
-        command.arg("--data").arg(folder.join("shop")).arg("--purchases").arg(slice(folder, PURCHASES_FED));
-        command.args(["--listen", "127.0.0.1:0"]);
+    /// A program with its data in this folder. Returns once it serves.
+    pub fn of(program: &str, data: &Path, more: &[&str]) -> Self {
+        let mut command = Program::at(program).command(more);
+        command.arg("--data").arg(data).args(["--listen", "127.0.0.1:0"]);
         let mut server = Server::start(command).unwrap();
-        let url = server.line("serving  ").unwrap();
-        server.line(&format!("serving  {url} until")).unwrap();
+        let url = server.line("listening on ").unwrap();
         Self { server, http: Http::of(url) }
     }
 
@@ -110,9 +116,11 @@ impl ShopProcess {
         self.server.stop().unwrap();
     }
 
-    /// Stops it, whether it could do its job or not.
-    pub fn end(self) {
+    /// Stops it; returns everything that it said.
+    pub fn stop_and_tell(self) -> Vec<String> {
         self.server.signal("TERM").unwrap();
-        self.server.ended().unwrap();
+        let (status, said) = self.server.ended().unwrap();
+        assert!(status.success(), "{status}: {}", said.join("\n"));
+        said
     }
 }

@@ -9,10 +9,10 @@ use crate::orders::events::{OrderPlaced, OrderRefunded, OrderRefused};
 use annals::Table;
 use annals::event::Recorded;
 use annals::projection::Fold;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A row of `daily_sales`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Table)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Table)]
 #[table(name = "daily_sales")]
 pub struct DaySales {
     /// The day.

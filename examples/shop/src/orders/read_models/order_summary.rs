@@ -10,10 +10,10 @@ use crate::orders::status::{ParcelStatus, PaymentStatus};
 use annals::Table;
 use annals::event::Recorded;
 use annals::projection::Fold;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A row of `order_summary`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Table)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Table)]
 #[table(name = "order_summary")]
 pub struct OrderSummary {
     /// The order.

@@ -1,9 +1,9 @@
 //! One purchase of the file: `customer_id,date,items,total_usd`.
 
-use crate::day::{Day, InvalidDay};
-use crate::ids::{CustomerId, InvalidId, OrderId};
-use crate::money::{Cents, InvalidAmount};
 use annals::service::counted;
+use annals_shop::day::{Day, InvalidDay};
+use annals_shop::ids::{CustomerId, InvalidId, OrderId};
+use annals_shop::money::{Cents, InvalidAmount};
 use uuid::Uuid;
 
 /// The file's first line, which is no purchase.

@@ -1,10 +1,9 @@
 //! Places purchases as orders over HTTP.
 
 use super::purchase::Purchase;
-use crate::http::Accepted;
-use crate::ids::OrderId;
 use annals::event::Token;
 use annals::telemetry;
+use annals_shop::ids::OrderId;
 use backon::{ExponentialBuilder, Retryable};
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Client, StatusCode};
@@ -37,7 +36,7 @@ pub enum Answer {
 }
 
 /// Where an order is: reading with it sees the order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct PlacedAt {
     /// The order.
     pub order_id: OrderId,
@@ -96,8 +95,8 @@ impl OrdersClient {
         let status = response.status();
         telemetry::record_status(&span, status.as_u16());
         match status {
-            StatusCode::CREATED => Ok(Answer::Placed(placed(response.json().await?))),
-            StatusCode::OK => Ok(Answer::Known(placed(response.json().await?))),
+            StatusCode::CREATED => Ok(Answer::Placed(response.json().await?)),
+            StatusCode::OK => Ok(Answer::Known(response.json().await?)),
             _ => {
                 let Refusal { detail } = response.json().await?;
                 refused(status, detail)
@@ -116,10 +115,6 @@ fn trace_headers(span: &Span) -> HeaderMap {
         });
     });
     headers
-}
-
-fn placed(accepted: Accepted) -> PlacedAt {
-    PlacedAt { order_id: accepted.order_id, token: accepted.token }
 }
 
 fn refused(status: StatusCode, detail: String) -> Result<Answer, ClientError> {

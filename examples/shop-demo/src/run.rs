@@ -4,10 +4,10 @@ use crate::feed::PurchaseFile;
 use crate::job::Job;
 use crate::options::Options;
 use crate::report::Report;
-use crate::shop::{self, Running};
-use annals::service::{Ending, sentence};
+use crate::shop::{self, Shop};
+use annals::service::{Ending, Running, Service, sentence};
 use annals::telemetry;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 /// Runs the program to its end, on a runtime of its own: in a binary's crate all that is asynchronous would be compiled anew.
 #[tokio::main]
@@ -31,28 +31,29 @@ fn telemetry_options() -> telemetry::Options {
 async fn run_shop(options: &Options, ending: &Ending) -> Result<()> {
     // What can be refused is refused before anything is touched.
     let purchases = PurchaseFile::open(&options.purchases)?;
+    let config = shop::config(options)?;
     ending.begin_at_a_signal()?;
-    let started = ending.start(shop::start(options)).await;
-    let (shop, mut running) = started.unwrap_or_else(|| bail!("stopped before it served"))?;
-    let place = shop.data_dir.display();
-    let found = match (shop.rows_of_another_log, shop.resumed) {
-        (true, _) => "with rows of another log: they are served as they are, and replays make them anew",
-        (false, true) => "resumed where it was left",
-        (false, false) => "new",
-    };
-    eprintln!("data     {place}, {found}");
-    eprintln!("serving  {}", shop.url());
-    let job = Job { shop, purchases };
-    let result = work(options, job, &mut running, ending).await;
-    let stopped = running.stop(ending).await;
-    result.and(stopped)
+    let started = ending.start(Service::start_until(ending, config, annals_shop::build)).await;
+    let mut running = started.context("stopped before it served")??;
+    let result = work(options, purchases, &mut running, ending).await;
+    let stopped = running.stop().await;
+    result.and(Ok(stopped?))
 }
 
-async fn work(options: &Options, job: Job, running: &mut Running, ending: &Ending) -> Result<()> {
-    let url = job.shop.url();
+async fn work(
+    options: &Options,
+    purchases: PurchaseFile,
+    running: &mut Running,
+    ending: &Ending,
+) -> Result<()> {
+    let shop = Shop::of(running, options).await?;
+    let url = shop.url.clone();
+    let found = if shop.resumed { "resumed where it was left" } else { "new" };
+    eprintln!("data     {}, {found}", shop.data_dir.display());
+    eprintln!("serving  {url}");
     let done = tokio::select! {
-        done = job.run() => done,
-        error = running.failure() => return Err(error),
+        done = Job { shop, purchases }.run() => done,
+        error = running.failed() => return Err(error.into()),
         () = ending.begun() => bail!("stopped before the job was done; run again to go on"),
     };
     let done = done.and_then(|report| tell(options, &report));
@@ -65,7 +66,7 @@ async fn work(options: &Options, job: Job, running: &mut Running, ending: &Endin
     }
     eprintln!("serving  {url} until Ctrl-C; try: curl -s {url}/customers/0001");
     tokio::select! {
-        error = running.failure() => Err(error),
+        error = running.failed() => Err(error.into()),
         () = ending.begun() => {
             eprintln!("stopping");
             done

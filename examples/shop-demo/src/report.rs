@@ -1,7 +1,7 @@
 //! What the main job tells at its end: for people, or as one JSON object for programs.
 
-use crate::money::Cents;
 use annals::service::counted;
+use annals_shop::money::Cents;
 use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;
@@ -107,6 +107,18 @@ impl fmt::Display for Report {
         writeln!(f, "{orders} by {customers}: {} for {revenue_cents} dollars", counted(items, "item"))?;
         writeln!(f, "the log {log}")?;
         write!(f, "done in {seconds:.1} s; the data is in {}", self.data_dir.display())
+    }
+}
+
+impl LogReport {
+    /// Reads it from the shop's metrics, where a log in another process is not.
+    pub fn read(metrics: &str) -> Self {
+        let count = |name: &str| {
+            let begin = format!("annals_log_{name}_total ");
+            metrics.lines().find_map(|line| line.strip_prefix(&begin)?.parse().ok())
+        };
+        let (events, appends) = (count("events"), count("appends"));
+        Self { events, appends, groups: count("groups"), syncs: count("syncs") }
     }
 }
 

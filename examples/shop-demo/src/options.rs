@@ -17,7 +17,7 @@ const PURCHASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/purchases.csv
 /// The same data folder can be used again: the shop goes on from where it was, and purchases that it knows are not
 /// counted twice.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "annals-shop", version, after_help = AFTER_HELP)]
+#[command(name = "annals-shop-demo", version, after_help = AFTER_HELP)]
 pub struct Options {
     /// Exit after the report instead of serving on.
     #[arg(long)]
@@ -46,10 +46,10 @@ pub struct Options {
 
 const AFTER_HELP: &str = "\
 Examples:
-  annals-shop                            the CDNOW purchases, then serve until Ctrl-C
-  annals-shop --once --json              only the report, for programs
-  annals-shop --data /tmp/shop --listen 127.0.0.1:8080
-  annals-shop --purchases my.csv --once
+  annals-shop-demo                       the CDNOW purchases, then serve until Ctrl-C
+  annals-shop-demo --once --json              only the report, for programs
+  annals-shop-demo --data /tmp/shop --listen 127.0.0.1:8080
+  annals-shop-demo --purchases my.csv --once
 
 While it serves (the port is on standard error):
   curl -s localhost:8080/                          what there is

@@ -1,14 +1,12 @@
 //! Asks the same questions over and over, over HTTP, and checks every answer. As long as nothing is sold meanwhile,
 //! an answer that differs from the one before would be a mix, an empty table or a step back.
 
-use crate::orders::read_models::ReadModels;
-use crate::orders::read_models::customer_value::CustomerValue;
 use crate::shop::Shop;
 use annals::event::Sequence;
 use annals::store::{EventStore, Filter, ReadLog};
-use anyhow::{Context, Result, anyhow, bail};
-use reqwest::Client;
-use std::sync::Arc;
+use annals_shop::orders::queries::Page;
+use annals_shop::orders::read_models::{self, customer_value::CustomerValue};
+use anyhow::{Context, Result, bail};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -23,19 +21,17 @@ pub struct QueryLoop {
 
 /// A question and its answer.
 struct Question {
-    url: String,
+    path: String,
     expected: CustomerValue,
 }
 
 impl QueryLoop {
     /// Begins to ask.
     pub async fn start(shop: &Shop) -> Result<Self> {
-        let http = Client::builder().no_proxy().build()?;
-        let stop = CancellationToken::new();
-        let (store, since) = (shop.store.events(), shop.store.events().head().await?.last);
-        let questions = questions(shop).await?;
-        let sales = ReadModels::new()?.customer_value.filter().clone();
-        let asking = tokio::spawn(Asker { http, questions, store, since, sales }.ask(stop.clone()));
+        let (shop, stop) = (shop.clone(), CancellationToken::new());
+        let (since, questions) = (shop.store.head().await?.last, questions(&shop).await?);
+        let sales = read_models::customer_value()?.filter().clone();
+        let asking = tokio::spawn(Asker { shop, questions, since, sales }.ask(stop.clone()));
         Ok(Self { stop, asking })
     }
 
@@ -47,18 +43,17 @@ impl QueryLoop {
 }
 
 async fn questions(shop: &Shop) -> Result<Vec<Question>> {
-    let page = shop.queries.customers(None, CUSTOMERS).await.map_err(|problem| anyhow!(problem.detail))?;
+    let page: Page<CustomerValue> = shop.get(&format!("/customers?limit={CUSTOMERS}")).await?;
     let question = |expected: CustomerValue| {
-        let url = format!("{}/customers/{}", shop.url(), expected.customer_id);
-        Question { url, expected }
+        let path = format!("/customers/{}", expected.customer_id);
+        Question { path, expected }
     };
     Ok(page.rows.into_iter().map(question).collect())
 }
 
 struct Asker {
-    http: Client,
+    shop: Shop,
     questions: Vec<Question>,
-    store: Arc<dyn EventStore>,
     /// Where the log was before the first question.
     since: Sequence,
     /// What changes the answers.
@@ -69,10 +64,9 @@ impl Asker {
     async fn ask(mut self, stop: CancellationToken) -> Result<u64> {
         let mut answered = 0;
         while !self.questions.is_empty() && !stop.is_cancelled() {
-            for Question { url, expected } in &mut self.questions {
-                let answer: CustomerValue =
-                    self.http.get(url.as_str()).send().await?.error_for_status()?.json().await?;
-                if answer != *expected && !sold(self.store.as_ref(), self.since, &self.sales).await? {
+            for Question { path, expected } in &mut self.questions {
+                let answer: CustomerValue = self.shop.get(path).await?;
+                if answer != *expected && !sold(&*self.shop.store, self.since, &self.sales).await? {
                     bail!(
                         "a query was answered wrongly during the replay: {answer:?} instead of {expected:?}"
                     );

@@ -2,72 +2,104 @@
 //! queries go on being answered.
 
 use super::query_loop::QueryLoop;
-use crate::orders::read_models::CUSTOMER_VALUE;
 use crate::report::ReplayReport;
 use crate::shop::Shop;
-use annals::aggregate::Cause;
 use annals::event::Sequence;
-use annals::projection::Plan;
-use annals::replay::{Phase, Replay, ReplayId, ReplayMode, ReplayRequest, ReplayStatus, Replays};
+use annals::projection::{Difference, Plan};
+use annals::replay::{Failure, Phase, ReplayMode};
 use annals::service::counted;
 use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Deserialize;
+use serde_json::json;
 use std::time::{Duration, Instant};
 
-/// How often the progress bar is brought up to date.
-const PROGRESS_EVERY: Duration = Duration::from_millis(50);
+/// The read model of customers' values.
+const CUSTOMER_VALUE: &str = "customer_value";
+/// Where replays are asked for.
+const REPLAYS: &str = "/_annals/v1/replays";
+/// How often the shop is asked how far a replay is.
+const ASK_EVERY: Duration = Duration::from_millis(20);
 /// Of so many snapshots that the plan does not use the reason is told; there may be dozens.
 const PASSED_OVER_TOLD: usize = 3;
 
+/// A replay, as the shop tells of it.
+#[derive(Debug, Deserialize)]
+struct Replay {
+    id: String,
+    read_model: String,
+    from: u64,
+    mode: ReplayMode,
+    phase: Phase,
+    plan: Option<Plan>,
+    progress: Option<Progress>,
+    difference: Option<Difference>,
+    failure: Option<Failure>,
+    unreadable: Option<String>,
+}
+
+/// How far a candidate is.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Progress {
+    done: u64,
+    total: u64,
+}
+
 /// Replays the customers' values from the middle of the log.
 pub async fn replay(shop: &Shop) -> Result<ReplayReport> {
-    let head = shop.store.events().head().await?.last;
+    let head = shop.store.head().await?.last;
     let from = Sequence::new(head.get().div_ceil(2)).max(Sequence::FIRST);
-    let plan = plan(&shop.replays, from).await?;
+    let plan = plan(shop, from).await?;
     eprintln!("plan     {}", Planned { from, plan: &plan });
     let queries = QueryLoop::start(shop).await?;
     let begun = Instant::now();
-    let status = rebuild(&shop.replays, from).await?;
+    let replay = rebuild(shop, from).await?;
     let seconds = begun.elapsed().as_secs_f64();
     let queries = queries.stop().await?;
-    let report = report(&status.replay, seconds, queries);
+    let outcome = outcome(&replay);
+    let report = report(replay, seconds, queries);
     eprintln!("replay   {report}");
     if !report.verified || !report.promoted {
-        bail!("the replay of {CUSTOMER_VALUE} was not promoted: {}", outcome(&status.replay));
+        bail!("the replay of {CUSTOMER_VALUE} was not promoted: {outcome}");
     }
     Ok(report)
 }
 
 /// What a replay would do. Nothing is touched.
-async fn plan(replays: &Replays, from: Sequence) -> Result<Plan> {
-    let id = request(replays, from, ReplayMode::Plan).await?;
-    match replays.planned(id).await {
-        Ok(plan) => Ok(plan),
-        Err(status) => bail!("a replay from {from} on cannot be done: {}", outcome(&status.replay)),
+async fn plan(shop: &Shop, from: Sequence) -> Result<Plan> {
+    let replay = settled(shop, request(shop, from, ReplayMode::Plan).await?, |_| {}).await?;
+    let outcome = outcome(&replay);
+    match replay.plan.filter(|plan| plan.refusal.is_none()) {
+        Some(plan) => Ok(plan),
+        None => bail!("a replay from {from} on cannot be done: {outcome}"),
     }
 }
 
-async fn rebuild(replays: &Replays, from: Sequence) -> Result<ReplayStatus> {
-    let id = request(replays, from, ReplayMode::PromoteIfIdentical).await?;
+async fn rebuild(shop: &Shop, from: Sequence) -> Result<Replay> {
     let bar = progress_bar();
-    let settled = replays.settled(id);
-    tokio::pin!(settled);
-    let mut ticks = tokio::time::interval(PROGRESS_EVERY);
-    let status = loop {
-        tokio::select! {
-            status = &mut settled => break status,
-            _ = ticks.tick() => show(&bar, replays.status(id)),
-        }
-    };
+    let requested = request(shop, from, ReplayMode::PromoteIfIdentical).await?;
+    let replay = settled(shop, requested, |replay| show(&bar, replay)).await?;
     bar.finish();
-    Ok(status)
+    Ok(replay)
 }
 
-async fn request(replays: &Replays, from: Sequence, mode: ReplayMode) -> Result<ReplayId> {
-    let id = ReplayId::generate();
-    let request = ReplayRequest { read_model: CUSTOMER_VALUE.to_owned(), from, mode };
-    replays.request(id, request, Cause::new().actor("the main job")).await?;
-    Ok(id)
+async fn request(shop: &Shop, from: Sequence, mode: ReplayMode) -> Result<Replay> {
+    shop.post(REPLAYS, &json!({ "read_model": CUSTOMER_VALUE, "from": from, "mode": mode })).await
+}
+
+/// The replay, once it does nothing more by itself.
+async fn settled(shop: &Shop, mut replay: Replay, told: impl Fn(&Replay)) -> Result<Replay> {
+    use Phase::{Cancelled, Failed, Planned, Promoted, Ready, Superseded, Unreadable};
+    loop {
+        told(&replay);
+        match replay.phase {
+            Planned if replay.mode != ReplayMode::Plan => {}
+            Planned | Ready | Promoted | Cancelled | Superseded | Failed | Unreadable => return Ok(replay),
+            _ => {}
+        }
+        tokio::time::sleep(ASK_EVERY).await;
+        replay = shop.get(&format!("{REPLAYS}/{}", replay.id)).await?;
+    }
 }
 
 fn progress_bar() -> ProgressBar {
@@ -76,25 +108,24 @@ fn progress_bar() -> ProgressBar {
     ProgressBar::no_length().with_prefix("replay").with_style(style)
 }
 
-fn show(bar: &ProgressBar, status: Option<ReplayStatus>) {
-    let Some(status) = status else { return };
-    bar.set_message(status.replay.phase.to_string());
-    if let Some(progress) = status.progress {
+fn show(bar: &ProgressBar, replay: &Replay) {
+    bar.set_message(replay.phase.to_string());
+    if let Some(progress) = replay.progress {
         bar.set_length(progress.total);
         bar.set_position(progress.done);
     }
 }
 
-fn report(replay: &Replay, seconds: f64, queries: u64) -> ReplayReport {
-    let plan = replay.plan.clone().unwrap_or_default();
+fn report(replay: Replay, seconds: f64, queries: u64) -> ReplayReport {
+    let plan = replay.plan.unwrap_or_default();
     ReplayReport {
-        read_model: replay.read_model.clone(),
+        read_model: replay.read_model,
         from: replay.from,
         snapshot_sequence: plan.snapshot.map_or(0, |snapshot| snapshot.sequence.get()),
         events: plan.events,
         seconds,
         events_per_second: rate(plan.events, seconds),
-        verified: replay.difference.as_ref().is_some_and(|difference| difference.is_none()),
+        verified: replay.difference.is_some_and(|difference| difference.is_none()),
         promoted: replay.phase == Phase::Promoted,
         queries,
     }

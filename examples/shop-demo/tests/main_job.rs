@@ -8,19 +8,29 @@
     reason = "tests"
 )]
 
-#[expect(dead_code, reason = "each test file uses a part of it")]
-mod support;
-
+use annals::event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
+use annals::store::EventStore;
+use annals::store_log::{LogStore, Options};
+use annals_tests::Server;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use support::slice;
+
+/// The header and the first `lines` purchases of the file, as a file in `folder`.
+fn slice(folder: &Path, lines: usize) -> PathBuf {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/data/purchases.csv")).unwrap();
+    let slice: Vec<_> = text.lines().take(1 + lines).collect();
+    let path = folder.join(format!("first-{lines}.csv"));
+    std::fs::write(&path, slice.join("\n")).unwrap();
+    path
+}
 
 /// The program on this data folder, on a free port.
 fn shop(data: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_annals-shop"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_annals-shop-demo"));
     command.arg("--data").arg(data).args(["--listen", "127.0.0.1:0"]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
@@ -44,7 +54,7 @@ fn refusal(output: &Output) -> String {
     assert!(output.stdout.is_empty());
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     let last = told.lines().last().unwrap_or_default().to_owned();
-    assert!(last.starts_with("annals-shop: "), "{told}");
+    assert!(last.starts_with("annals-shop-demo: "), "{told}");
     assert!(!told.contains("panicked") && !told.contains("backtrace"), "{told}");
     last
 }
@@ -203,11 +213,11 @@ async fn a_folder_or_a_port_in_use_is_refused_with_one_sentence() {
     let serving = Serving::start(&data, &purchases);
     let same_folder = refusal(&feed(&data, &purchases));
     assert!(
-        same_folder.contains("in use by another process") && same_folder.contains("--data"),
+        same_folder.contains(&format!("at {}", serving.url)) && same_folder.contains("--data"),
         "{same_folder}"
     );
     let other = folder.path().join("other");
-    let mut once = Command::new(env!("CARGO_BIN_EXE_annals-shop"));
+    let mut once = Command::new(env!("CARGO_BIN_EXE_annals-shop-demo"));
     once.arg("--data").arg(&other).args(["--listen", serving.address()]);
     let same_port = refusal(&once.output().unwrap());
     let expected = format!("{} is in use by another process", serving.address());
@@ -243,4 +253,45 @@ async fn a_shop_that_is_asked_to_stop_ends_in_order() {
     let id = serving.process.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     assert!(serving.process.wait().unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_cannot_be_done_says_why_and_the_services_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, purchases) = (folder.path().join("data"), slice(folder.path(), 5));
+    let log = LogStore::open(data.join("log"), Options::default()).await.unwrap();
+    let event = NewEvent::json(EventType::new("order.placed").unwrap(), "{}");
+    let stream = StreamName::new("order-poison").unwrap();
+    log.append(Append::to(stream, ExpectedVersion::NoStream, vec![event])).await.unwrap();
+    log.close().await.unwrap();
+
+    let mut command = shop(&data);
+    command.arg("--purchases").arg(&purchases);
+    let mut serving = Server::start(command).unwrap();
+    let url = serving.line("serving  ").unwrap();
+    let why = serving.line("job      not done: ").unwrap();
+    assert!(why.contains("order-poison") && why.contains("missing field"), "{why}");
+    serving.line(&format!("serving  {url} until")).unwrap();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    assert!(http.get(format!("{url}/totals")).send().await.unwrap().status().is_success());
+    serving.signal("TERM").unwrap();
+    let (status, said) = serving.ended().unwrap();
+    assert_eq!(status.code(), Some(1), "{}", said.join("\n"));
+    let once = refusal(&feed(&data, &purchases));
+    assert!(once.contains("order-poison"), "{once}");
+}
+
+/// The store takes connections, and says nothing.
+#[test]
+fn a_shop_that_waits_for_its_store_is_stopped_before_it_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut command = shop(folder.path());
+    command.args(["--store", &format!("http://{}", silent.local_addr().unwrap())]);
+    let waiting = Server::start(command).unwrap();
+    let _connection = silent.accept().unwrap();
+    waiting.signal("TERM").unwrap();
+    let (status, said) = waiting.ended().unwrap();
+    assert_eq!(status.code(), Some(1));
+    assert_eq!(said.last().unwrap(), "annals-shop-demo: stopped before it served");
 }
