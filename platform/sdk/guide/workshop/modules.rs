@@ -11,6 +11,9 @@ pub mod members {
 pub mod members_http {
     include!("members_http.rs");
 }
+pub mod mended {
+    include!("mended.rs");
+}
 pub mod questions {
     include!("questions.rs");
 }
