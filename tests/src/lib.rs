@@ -7,7 +7,7 @@ mod server;
 mod tables;
 mod workspace;
 
-pub use program::{Program, Running};
+pub use program::{Program, Running, settings};
 pub use rooms::Rooms;
 pub use server::{Server, lasting_address};
 pub use tables::{Tables, live_tables};

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     io::Read,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -33,9 +33,12 @@ impl Program {
         Self(path.into())
     }
 
-    /// The program with these arguments, its output caught.
+    /// The program with these arguments, its output caught, not configured by the environment of whoever runs the tests.
     pub fn command(&self, arguments: &[impl AsRef<OsStr>]) -> Command {
         let mut command = Command::new(&self.0);
+        for name in settings() {
+            command.env_remove(name);
+        }
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -57,6 +60,11 @@ impl Program {
     pub fn start(&self, arguments: &[impl AsRef<OsStr>]) -> Result<Running> {
         Ok(Running(self.command(arguments).stderr(Stdio::null()).spawn()?))
     }
+}
+
+/// The variables of this process that a program would take for its configuration: tests have some of their own.
+pub fn settings() -> impl Iterator<Item = OsString> {
+    std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("ANNALS_"))
 }
 
 /// A running program, killed when this is dropped.

@@ -1,7 +1,6 @@
 //! The data folder: where what is in it, and a lock that keeps a second process out.
 
 use crate::Exit;
-use annals_store_log::holds_log;
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Seek, Write},
@@ -17,8 +16,7 @@ const LOCK: &str = "annals.lock";
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
-    /// `None`: the folder is a log's own, and whoever opens the log holds it.
-    lock: Option<File>,
+    lock: File,
 }
 
 /// Why a data folder cannot be used.
@@ -57,7 +55,8 @@ impl FolderError {
 }
 
 impl DataFolder {
-    /// Takes the folder, and makes it if it is not there.
+    /// Takes the folder, and makes it if it is not there. No log can be made in the folder itself afterwards, only below it; one
+    /// that is there already can be opened.
     pub fn take(path: &Path) -> Result<Self, FolderError> {
         let failed = |cause| FolderError::Io { path: path.to_owned(), cause };
         if path.is_file() {
@@ -65,16 +64,13 @@ impl DataFolder {
         }
         fs::create_dir_all(path).map_err(failed)?;
         let path = path.canonicalize().map_err(failed)?;
-        if holds_log(&path).map_err(failed)? {
-            return Ok(Self { path, lock: None });
-        }
         let file = path.join(LOCK);
         let mut lock =
             OpenOptions::new().create(true).truncate(false).write(true).open(&file).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {
                 say(&mut lock, &format!("process {}", process::id())).map_err(failed)?;
-                Ok(Self { path, lock: Some(lock) })
+                Ok(Self { path, lock })
             }
             Err(TryLockError::WouldBlock) => Err(FolderError::InUse { holder: holder(&file), path }),
             Err(TryLockError::Error(cause)) => Err(failed(cause)),
@@ -83,9 +79,17 @@ impl DataFolder {
 
     /// Tells whoever finds the folder held where its holder serves.
     pub fn tell_address(&mut self, address: SocketAddr) -> io::Result<()> {
-        match &mut self.lock {
-            Some(lock) => say(lock, &format!("process {} at http://{address}", process::id())),
-            None => Ok(()),
+        say(&mut self.lock, &format!("process {} at http://{address}", process::id()))
+    }
+
+    /// That the folder is in use, and by whom; `None`: nobody who holds it says so. Changes nothing.
+    pub fn in_use(path: &Path) -> Option<FolderError> {
+        let file = path.join(LOCK);
+        match File::open(&file).ok()?.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => {
+                Some(FolderError::InUse { holder: holder(&file), path: path.to_owned() })
+            }
+            _ => None,
         }
     }
 
@@ -96,8 +100,9 @@ impl DataFolder {
 }
 
 /// Where the log of a data folder is: in `log`, or in the folder itself where its files lie there already.
+#[cfg(feature = "kit")]
 pub(crate) fn log_folder(data: &Path) -> PathBuf {
-    match holds_log(data) {
+    match annals_store_log::holds_log(data) {
         Ok(true) => data.to_owned(),
         Ok(false) | Err(_) => data.join("log"),
     }
@@ -137,8 +142,9 @@ mod tests {
                 process::id()
             )
         );
+        assert_eq!(DataFolder::in_use(&path).unwrap().to_string(), refused.to_string());
         drop(held);
-        assert!(DataFolder::take(&path).is_ok());
+        assert!(DataFolder::in_use(&path).is_none() && DataFolder::take(&path).is_ok());
     }
 
     #[test]

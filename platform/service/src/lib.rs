@@ -12,7 +12,8 @@
 //! * Every refusal of plain HTTP is a [`Problem`], also those of axum's own extractors; a struct in a [`Body`] is an object.
 //! * A refusal of a body, a query or a path names the field, what it must be and what was found, and no type of the program.
 //! * Once a program is told to stop, [`STOP_TIME_MAX`] is all that it takes ([`Ending`]).
-//! * A service is configured by one file, the environment and flags, and a key that nobody takes is an error ([`config`]).
+//! * A service is configured by one file, the environment and flags, and a key that nobody takes is an error ([`config`]). So is
+//!   every other program that serves: it names its own keys ([`config::Keys`]) and begins with [`program`].
 //! * A service answers its health from the moment that it has its address; all else once all of it is there.
 //! * What a service counts is the same for whoever asks at `/metrics` and for a collector.
 //! * Shutting down takes no more connections, then ends what is [`LongLived`], then waits for the answers under way.
@@ -28,22 +29,23 @@ mod exchange;
 mod exit;
 mod extract;
 mod finish;
-#[cfg(feature = "kit")]
+#[cfg(feature = "log")]
 mod folder;
-#[cfg(feature = "kit")]
+#[cfg(feature = "log")]
 pub mod health;
 #[cfg(feature = "kit")]
 mod kit;
 mod limits;
-#[cfg(feature = "kit")]
+#[cfg(feature = "log")]
 pub mod metrics;
 mod patience;
 mod problem;
+mod program;
 mod refusal;
 mod rejection;
 mod sentence;
 mod server;
-#[cfg(feature = "kit")]
+#[cfg(feature = "log")]
 pub mod store;
 mod strict;
 mod text;
@@ -55,7 +57,7 @@ pub use exchange::{LongLived, Unhurried};
 pub use exit::Exit;
 pub use extract::{Body, Params, Segment};
 pub use finish::finish;
-#[cfg(feature = "kit")]
+#[cfg(feature = "log")]
 pub use folder::{DataFolder, FolderError};
 #[cfg(feature = "kit")]
 pub use kit::{
@@ -64,5 +66,6 @@ pub use kit::{
 };
 pub use limits::HttpLimits;
 pub use problem::Problem;
+pub use program::{ProgramError, Task, program};
 pub use sentence::{counted, listen_address, sentence};
 pub use server::{BindError, HttpServer};

@@ -5,21 +5,21 @@
 //! * A store that is served elsewhere is waited for, with a line for whoever looks on; its absence never ends a program.
 //! * A log that is damaged, or that another process has, is not opened.
 
-use crate::{
-    Exit,
-    config::{LogConfig, StoreUrl},
-    folder::log_folder,
-};
-use annals_store::{Damage, EventStore, GappedStore, ReadError};
+use crate::{Exit, config::LogConfig};
+#[cfg(feature = "kit")]
+use crate::{config::StoreUrl, folder::log_folder};
+use annals_store::{Damage, EventStore};
+#[cfg(feature = "kit")]
+use annals_store::{GappedStore, ReadError};
+#[cfg(feature = "kit")]
 use annals_store_grpc::{ConnectError, GrpcStore};
 use annals_store_log::{CloseError, LogStore, OpenError, Options, Retainer, Retention, Scrub};
 use std::{fmt, sync::Arc};
-use tokio::{
-    task::JoinHandle,
-    time::{Instant, sleep},
-};
+use tokio::task::JoinHandle;
+#[cfg(feature = "kit")]
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tracing::{error, warn};
+use tracing::error;
 
 /// Why a store cannot be opened, now or ever.
 #[derive(Debug, thiserror::Error)]
@@ -32,8 +32,12 @@ pub enum StoreError {
     #[error("the log is damaged: {0}; restore it from a backup, or name another folder with --data")]
     Damaged(Damage),
     /// What answers at the address is no event store that can be used.
+    #[cfg(feature = "kit")]
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// It did not answer when it was tried.
+    #[error("the event store at {0} does not answer")]
+    Away(String),
 }
 
 impl StoreError {
@@ -41,6 +45,7 @@ impl StoreError {
     pub const fn exit(&self) -> Exit {
         match self {
             Self::Open(OpenError::InUse { .. }) => Exit::FolderHeld,
+            #[cfg(feature = "kit")]
             Self::Connect(ConnectError::Address { .. }) => Exit::Configuration,
             _ => Exit::Store,
         }
@@ -60,8 +65,22 @@ struct Embedded {
     stop: DropGuard,
 }
 
+/// How long a store is waited for that is only tried.
+#[cfg(feature = "kit")]
+const TRY_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Tries whether the store at `url` answers, where it is served elsewhere. Nothing else is touched.
+#[cfg(feature = "kit")]
+pub async fn check(url: &StoreUrl) -> Result<(), StoreError> {
+    let StoreUrl::Http(address) = url else { return Ok(()) };
+    let connecting = tokio::time::timeout(TRY_TIME_MAX, connect(address));
+    connecting.await.map_err(|_| StoreError::Away(url.to_string()))??;
+    Ok(())
+}
+
 /// Opens the store at `url`: `log` says where and how, where it is the log in the data folder. A store that is served elsewhere
 /// is waited for until it answers; dropping the future ends that.
+#[cfg(feature = "kit")]
 pub async fn open(url: &StoreUrl, log: &LogConfig) -> Result<OpenStore, StoreError> {
     match url {
         StoreUrl::Log => open_log(log).await,
@@ -70,26 +89,36 @@ pub async fn open(url: &StoreUrl, log: &LogConfig) -> Result<OpenStore, StoreErr
     }
 }
 
+#[cfg(feature = "kit")]
 async fn open_log(config: &LogConfig) -> Result<OpenStore, StoreError> {
-    let mut options = Options::default();
-    options.reserve_bytes = config.reserve_bytes;
-    options.scrub = config.scrub_bytes_per_s.map(Scrub::at);
-    let log = LogStore::open(log_folder(&config.data), options).await?;
+    let log = LogStore::open(log_folder(&config.data), config.options()).await?;
     if let Some(damage) = log.damage() {
         if let Err(error) = log.close().await {
             error!(%error, "the damaged log");
         }
         return Err(StoreError::Damaged(damage));
     }
-    let stop = CancellationToken::new();
-    let retention = Retention { age_max: config.retain_age, bytes_max: config.retain_bytes };
-    let retaining = (retention != Retention::default())
-        .then(|| tokio::spawn(Retainer::new(log.clone(), retention).run(stop.clone())));
-    let embedded = Embedded { log: log.clone(), retaining, stop: stop.drop_guard() };
-    Ok(OpenStore { events: Arc::new(log), embedded: Some(embedded) })
+    Ok(OpenStore::of_log(log, config.retention()))
+}
+
+impl LogConfig {
+    /// How the log is opened.
+    pub fn options(&self) -> Options {
+        let mut options = Options::default();
+        options.reserve_bytes = self.reserve_bytes;
+        options.scrub = self.scrub_bytes_per_s.map(Scrub::at);
+        options.trust_clock = self.trust_clock;
+        options
+    }
+
+    /// What it may drop.
+    pub fn retention(&self) -> Retention {
+        Retention { age_max: self.retain_age, bytes_max: self.retain_bytes }
+    }
 }
 
 /// Asks until there is an answer.
+#[cfg(feature = "kit")]
 async fn connect(address: &str) -> Result<GrpcStore, ConnectError> {
     let begun = Instant::now();
     loop {
@@ -97,7 +126,7 @@ async fn connect(address: &str) -> Result<GrpcStore, ConnectError> {
         match GrpcStore::connect(address, annals_store_grpc::Options::default()).await {
             Err(ConnectError::Store { cause: ReadError::Unavailable { reason }, .. }) => {
                 let seconds = begun.elapsed().as_secs();
-                warn!(address, reason, "still waiting for the event store, for {seconds} s now");
+                tracing::warn!(address, reason, "still waiting for the event store, for {seconds} s now");
                 sleep(annals_store::OUTAGE_WAIT_MAX).await;
             }
             connected => return connected,
@@ -106,6 +135,15 @@ async fn connect(address: &str) -> Result<GrpcStore, ConnectError> {
 }
 
 impl OpenStore {
+    /// A log that this process has opened. What it may drop is dropped from now on, until it is closed.
+    pub fn of_log(log: LogStore, retention: Retention) -> Self {
+        let stop = CancellationToken::new();
+        let retaining = (retention != Retention::default())
+            .then(|| tokio::spawn(Retainer::new(log.clone(), retention).run(stop.clone())));
+        let embedded = Embedded { log: log.clone(), retaining, stop: stop.drop_guard() };
+        Self { events: Arc::new(log), embedded: Some(embedded) }
+    }
+
     /// A store that needs nothing when it is closed.
     pub fn elsewhere(store: impl EventStore) -> Self {
         Self { events: Arc::new(store), embedded: None }

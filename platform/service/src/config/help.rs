@@ -2,7 +2,7 @@
 
 use super::{
     Config,
-    keys::{KEYS, Key, MODEL_KEYS},
+    keys::{Flag, Key, Keys, MODEL_KEYS, Takes},
     layers::{Leaf, Origin, Written},
     secret::shown,
 };
@@ -12,12 +12,13 @@ use std::fmt::{self, Write};
 const COLUMNS: usize = 34;
 
 /// The text of `--help`.
-pub(super) fn help(name: &str) -> String {
+pub(super) fn help(name: &str, keys: &Keys) -> String {
     let mut text = format!(
-        "{name}: a service on Annals.\n\n\
+        "{name}: {about}\n\n\
          Usage: {name} [--KEY VALUE]...\n\n\
-         Each key is a flag (--store.url URL), a variable (ANNALS_STORE__URL) and a key of annals.toml (store.url = \"URL\").\n\
-         A flag wins over a variable, a variable over the file, the file over the default.\n\n"
+         Each key is a flag (--http.request 5s), a variable (ANNALS_HTTP__REQUEST) and a key of annals.toml (http.request = \"5s\").\n\
+         A flag wins over a variable, a variable over the file, the file over the default.\n\n",
+        about = keys.about
     );
     let mut row = |left: &str, right: &str| {
         let _ = writeln!(text, "  {left:<COLUMNS$} {right}");
@@ -27,22 +28,47 @@ pub(super) fn help(name: &str) -> String {
     row("--print-config", "print the effective configuration: each key, and where it is from");
     row("--help", "this");
     row("", "");
-    for key in KEYS {
-        row(&flag_of(key), &told(key));
+    for key in keys.all() {
+        row(&flag_of(&key), &told(&key));
     }
-    for key in MODEL_KEYS {
-        row(&format!("--read_model.NAME.{}", key.name), &told(key));
+    if keys.has_models() {
+        for key in MODEL_KEYS {
+            row(&format!("--read_model.NAME.{}", key.name), &told(key));
+        }
     }
-    row("--TABLE.KEY", "a setting of the service's own");
-    text.push_str(
-        "\n--data, --listen, --store (= --store.url) and ANNALS_DATA, ANNALS_LISTEN, ANNALS_STORE are short forms.\n\
-         Secrets: MY.password_file names the file that has it, or ANNALS_MY__PASSWORD; never a flag.\n\
+    if keys.settings {
+        row("--TABLE.KEY", "a setting of the service's own");
+    }
+    for Flag { name, key, takes } in keys.flags {
+        match takes {
+            Takes::Value => row(&format!("{name} VALUE"), &format!("--{key} VALUE")),
+            Takes::Number(unit) => row(&format!("{name} N"), &format!("--{key} N{unit}")),
+            Takes::Nothing => row(name, &format!("--{key} true")),
+        }
+    }
+    text.push_str(&end(keys));
+    text
+}
+
+/// What is the same for all keys.
+fn end(keys: &Keys) -> String {
+    let short: Vec<_> = [("data", "data"), ("listen", "listen"), ("store", "store.url")]
+        .into_iter()
+        .filter(|(_, name)| keys.all().any(|key| key.name == *name))
+        .map(|(short, name)| format!("ANNALS_{} (--{short}) is {name}", short.to_ascii_uppercase()))
+        .collect();
+    let secrets =
+        "Secrets: MY.password_file names the file that has it, or ANNALS_MY__PASSWORD; never a flag.\n";
+    format!(
+        "\nShort: {short}.\n\
+         {secrets}\
          As everywhere: RUST_LOG (log lines), OTEL_EXPORTER_OTLP_ENDPOINT (where spans and metrics go),\n\
          OTEL_METRICS_EXPORTER=none (spans alone), OTEL_METRIC_EXPORT_INTERVAL, OTEL_SERVICE_NAME.\n\n\
          Exit codes: 0 stopped in order, 1 a part ended for good, 2 configuration, 3 the store or the read models cannot be\n\
          opened or are damaged, 4 address in use, 5 data folder held by another process, 130 a second signal.\n",
-    );
-    text
+        short = short.join(", "),
+        secrets = if keys.settings { secrets } else { "" },
+    )
 }
 
 fn flag_of(key: &Key) -> String {
@@ -59,13 +85,14 @@ fn told(key: &Key) -> String {
 /// The effective configuration, as a file that sets it, but for secrets.
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for key in KEYS {
+        let keys = self.leaves.keys;
+        for key in keys.all() {
             match self.leaves.text(key.name) {
                 Ok(Some((text, origin))) => line(f, key.name, &in_toml(key.name, &text), &origin)?,
                 _ => writeln!(f, "# {} ({})", key.name, key.help)?,
             }
         }
-        let rest = self.leaves.iter().filter(|(key, _)| KEYS.iter().all(|known| known.name != *key));
+        let rest = self.leaves.iter().filter(|(key, _)| keys.all().all(|known| known.name != *key));
         for (key, Leaf { written, origin }) in rest {
             let value = match written {
                 Written::Text(text) | Written::Toml(toml::Value::String(text)) => in_toml(key, text),
@@ -92,7 +119,7 @@ fn in_toml(key: &str, text: &str) -> String {
 /// Every key with its variable: what the tests go through.
 #[cfg(test)]
 pub(super) fn variables() -> Vec<(&'static str, String)> {
-    KEYS.iter().map(|key| (key.name, super::keys::variable_of(key.name))).collect()
+    super::keys::SERVICE.all().map(|key| (key.name, super::keys::variable_of(key.name))).collect()
 }
 
 /// The same of the read model `model`.

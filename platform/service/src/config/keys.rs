@@ -1,7 +1,8 @@
-//! All keys of the platform: what `--help` tells, what a misspelt one is compared with, and the defaults.
+//! The keys that a program takes: what `--help` tells, what a misspelt one is compared with, and the defaults.
 
-/// A key of the platform.
-pub(super) struct Key {
+/// A key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
     /// With its table, as in `http.request`.
     pub(super) name: &'static str,
     /// What holds when nobody sets it; `None`: what `help` says.
@@ -10,18 +11,112 @@ pub(super) struct Key {
     pub(super) help: &'static str,
 }
 
-/// A key with a default value.
+impl Key {
+    /// A key with a default value.
+    pub const fn new(name: &'static str, default: &'static str, help: &'static str) -> Self {
+        Self { name, default: Some(default), help }
+    }
+
+    /// A key that need not have a value.
+    pub const fn optional(name: &'static str, help: &'static str) -> Self {
+        Self { name, default: None, help }
+    }
+}
+
+/// The keys that a program takes. A service takes all of the platform's and tables of its own; another program names those of the
+/// platform's that it has a use for.
+#[derive(Clone, Copy, Debug)]
+pub struct Keys {
+    /// What the program is, in a sentence or more: the beginning of `--help`.
+    pub about: &'static str,
+    /// What `--version` says; `None`: it is no flag.
+    pub version: Option<&'static str>,
+    /// Keys of the platform, and tables of which it takes all keys.
+    pub platform: &'static [&'static str],
+    /// Keys of the platform that have another default here, or none.
+    pub defaults: &'static [(&'static str, Option<&'static str>)],
+    /// Keys that the platform does not have. Each is in a table, which is read with [`Config::settings`](super::Config::settings).
+    pub own: &'static [Key],
+    /// Further names of keys, as flags alone.
+    pub flags: &'static [Flag],
+    /// Whether the code of the program may take tables that are not named here.
+    pub settings: bool,
+}
+
+/// A further name of a key, as a flag alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Flag {
+    /// With its dashes.
+    pub name: &'static str,
+    /// The key that it sets.
+    pub key: &'static str,
+    /// What stands after it.
+    pub takes: Takes,
+}
+
+/// What stands after a flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// A value as the key has it.
+    Value,
+    /// A whole number of this unit.
+    Number(&'static str),
+    /// Nothing: the flag switches the key on.
+    Nothing,
+}
+
+/// The keys of a service.
+pub(super) const SERVICE: Keys = Keys {
+    about: "A service on Annals.",
+    version: None,
+    platform: &["listen", "data", "store", "log", "read_models", "http", "telemetry"],
+    defaults: &[],
+    own: &[],
+    flags: &[],
+    settings: true,
+};
+
+impl Keys {
+    /// All keys, in the order in which they are told.
+    pub(super) fn all(&self) -> impl Iterator<Item = Key> {
+        let is_taken = |name: &str| {
+            let table = name.split_once('.').map_or(name, |(table, _)| table);
+            self.platform.iter().any(|taken| *taken == name || *taken == table)
+        };
+        let platform = KEYS.iter().filter(move |key| is_taken(key.name));
+        let platform = platform.map(|key| Key { default: self.default_of(key.name), ..*key });
+        platform.chain(self.own.iter().copied())
+    }
+
+    /// The default of a key that has one. A key of the platform that the program does not take has the platform's.
+    pub(super) fn default_of(&self, name: &str) -> Option<&'static str> {
+        match self.defaults.iter().find(|(key, _)| *key == name) {
+            Some((_, default)) => *default,
+            None => self.own.iter().chain(KEYS).find(|key| key.name == name)?.default,
+        }
+    }
+
+    /// Whether it takes read models, which have keys of their own.
+    pub(super) fn has_models(&self) -> bool {
+        self.platform.contains(&"read_models")
+    }
+
+    /// The further flag of this name.
+    pub(super) fn flag(&self, name: &str) -> Option<Flag> {
+        self.flags.iter().find(|flag| flag.name == name).copied()
+    }
+}
+
 const fn key(name: &'static str, default: &'static str, help: &'static str) -> Key {
-    Key { name, default: Some(default), help }
+    Key::new(name, default, help)
 }
 
-/// A key that need not have a value.
 const fn may(name: &'static str, help: &'static str) -> Key {
-    Key { name, default: None, help }
+    Key::optional(name, help)
 }
 
-/// Every key but those of single read models.
-pub(super) const KEYS: &[Key] = &[
+/// Every key of the platform but those of single read models.
+const KEYS: &[Key] = &[
     key("listen", "127.0.0.1:8080", "where to serve HTTP; port 0 takes a free one"),
     key(
         "data",
@@ -40,6 +135,11 @@ pub(super) const KEYS: &[Key] = &[
     key("log.reserve", "16 MiB", "how much of the disk appends leave free; 0 B: they go on until it is full"),
     key("log.scrub", "4 MiB/s", "how fast stored events are verified in the background; 0 B/s: they are not"),
     key(
+        "log.trust_clock",
+        "false",
+        "trust the machine's clock even if it is over a year ahead of the last event",
+    ),
+    key(
         "read_models.url",
         "sqlite",
         "where read models are: sqlite is data/read-models, sqlite:FOLDER another folder",
@@ -53,6 +153,11 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key("http.shutdown", "10s", "how long requests under way may take once no more are taken"),
     key("http.connections", "1024", "connections at once; more wait"),
+    key(
+        "http.budget",
+        "64 MiB",
+        "bytes of bodies in memory at once, over all connections; more wait to be read",
+    ),
     key("telemetry.sample", "1", "the share of traces that are exported, from 0 to 1"),
     key("telemetry.metrics", "true", "whether /metrics is served"),
     key("telemetry.log", "text", "the form of log lines on standard error: text or json"),
@@ -93,12 +198,79 @@ pub(super) fn needs(key: &str) -> Option<&'static str> {
     LATER.iter().find(|(begin, _)| begins(begin)).map(|(_, what)| *what)
 }
 
-/// The default of a key that has one.
-pub(super) fn default_of(name: &str) -> Option<&'static str> {
-    KEYS.iter().find(|key| key.name == name)?.default
-}
-
 /// The environment variable of a key.
 pub(super) fn variable_of(key: &str) -> String {
     format!("ANNALS_{}", key.replace('.', "__").to_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, ConfigError, Wanted, layers::Given};
+    use serde::Deserialize;
+
+    const STORE: Keys = Keys {
+        about: "Keeps things.",
+        version: Some("1.2.3"),
+        platform: &["listen", "data", "log"],
+        defaults: &[("listen", Some("127.0.0.1:7400")), ("data", None)],
+        own: &[Key::optional("shelf.label", "a label"), Key::new("shelf.boards", "5", "how many")],
+        flags: &[
+            Flag { name: "--boards", key: "shelf.boards", takes: Takes::Value },
+            Flag { name: "--keep-days", key: "log.retain_age", takes: Takes::Number("d") },
+            Flag { name: "--trust", key: "log.trust_clock", takes: Takes::Nothing },
+        ],
+        settings: false,
+    };
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Shelf {
+        label: Option<String>,
+        boards: u32,
+    }
+
+    fn given(arguments: &[&str]) -> Result<Config, ConfigError> {
+        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let folder = tempfile::tempdir().unwrap();
+        Config::of("store", &STORE, Given { arguments, variables: Vec::new(), folder: folder.path().into() })
+    }
+
+    #[test]
+    fn a_program_has_its_own_keys_defaults_and_flags() {
+        let config = given(&["--data=x", "--keep-days", "7", "--trust"]).unwrap();
+        assert_eq!(config.listen.port(), 7400);
+        assert_eq!(config.log.retain_age.unwrap().as_secs(), 7 * 86_400);
+        assert!(config.log.trust_clock);
+        assert_eq!(config.settings::<Shelf>("shelf").unwrap(), Shelf { label: None, boards: 5 });
+        let more = given(&["--data=x", "--boards=6", "--shelf.label=a"]).unwrap();
+        assert_eq!(more.settings::<Shelf>("shelf").unwrap(), Shelf { label: Some("a".into()), boards: 6 });
+        assert!(more.to_string().contains("shelf.boards = 6"), "{more}");
+        assert!(!more.to_string().contains("read_models"), "{more}");
+    }
+
+    #[test]
+    fn what_a_program_does_not_take_is_refused_with_the_nearest() {
+        let refused = |arguments: &[&str]| given(arguments).unwrap_err().to_string();
+        assert!(refused(&[]).starts_with("data is missing; "));
+        let told = refused(&["--data=x", "--shelf.board=1"]);
+        assert_eq!(
+            told,
+            "shelf.board (from --shelf.board): there is no such key; did you mean shelf.boards?"
+        );
+        let told = refused(&["--data=x", "--read_model.a.snapshot_every=1"]);
+        assert!(told.ends_with("there is no such key"), "{told}");
+        assert!(refused(&["--data=x", "--store.url=memory:"]).contains("there is no such key"));
+        assert_eq!(refused(&["--trust=1"]), "--trust: it takes no value; --help tells them all");
+        assert!(refused(&["--keep-days=soon"]).contains("must be a whole number"));
+        assert!(refused(&["--keep-day=7"]).contains("did you mean --keep-days?"));
+    }
+
+    #[test]
+    fn help_and_version_need_no_values() {
+        let help = given(&["--help"]).unwrap().answer().unwrap();
+        assert!(help.starts_with("store: Keeps things.") && help.contains("--keep-days N"), "{help}");
+        assert!(!help.contains("http.request  ") && !help.contains("Secrets"), "{help}");
+        let version = given(&["--version"]).unwrap();
+        assert_eq!((version.wanted, version.answer().unwrap().as_str()), (Wanted::Version, "store 1.2.3"));
+    }
 }

@@ -3,7 +3,7 @@
 use super::{
     error::{ConfigError, nearest},
     exposed,
-    keys::KEYS,
+    keys::{Flag, Keys, Takes},
     secret::redacted,
 };
 use std::{
@@ -61,33 +61,49 @@ pub(super) struct Leaf {
     pub(super) origin: Origin,
 }
 
-/// All keys that somebody set.
-#[derive(Clone, Default)]
-pub(super) struct Leaves(BTreeMap<String, Leaf>);
+/// All keys that somebody set, and those that could be.
+#[derive(Clone)]
+pub(super) struct Leaves {
+    pub(super) keys: &'static Keys,
+    set: BTreeMap<String, Leaf>,
+}
 
 /// The keys alone: a value may be a secret.
 impl fmt::Debug for Leaves {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.set.keys()).finish()
     }
 }
 
 impl Leaves {
+    /// Nothing is set but what the program's own keys are by default.
+    pub(super) fn new(keys: &'static Keys) -> Self {
+        let mut leaves = Self { keys, set: BTreeMap::new() };
+        for (key, default) in keys.own.iter().filter_map(|key| Some((key.name, key.default?))) {
+            leaves.set_default(key, default);
+        }
+        leaves
+    }
+
     /// A data folder and a free port: all that a service within a program needs.
-    pub(super) fn of_folder(data: &Path) -> Self {
-        let data = data.to_string_lossy().into_owned();
-        let leaf = |(key, value): (&str, String)| {
-            (key.to_owned(), Leaf { written: Written::Text(value), origin: Origin::Default })
-        };
-        Self([("data", data), ("listen", ANY_PORT.to_owned())].map(leaf).into())
+    pub(super) fn of_folder(keys: &'static Keys, data: &Path) -> Self {
+        let mut leaves = Self::new(keys);
+        leaves.set_default("data", &data.to_string_lossy());
+        leaves.set_default("listen", ANY_PORT);
+        leaves
+    }
+
+    fn set_default(&mut self, key: &str, value: &str) {
+        let leaf = Leaf { written: Written::Text(value.to_owned()), origin: Origin::Default };
+        self.set(key.to_owned(), leaf);
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&Leaf> {
-        self.0.get(key)
+        self.set.get(key)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Leaf)> {
-        self.0.iter().map(|(key, leaf)| (key.as_str(), leaf))
+        self.set.iter().map(|(key, leaf)| (key.as_str(), leaf))
     }
 
     /// The keys of a table and below it, without its name.
@@ -99,8 +115,8 @@ impl Leaves {
     fn set(&mut self, key: String, leaf: Leaf) {
         let is_within =
             |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
-        self.0.retain(|other, _| !is_within(other, &key) && !is_within(&key, other));
-        self.0.insert(key, leaf);
+        self.set.retain(|other, _| !is_within(other, &key) && !is_within(&key, other));
+        self.set.insert(key, leaf);
     }
 
     fn set_toml(&mut self, key: &str, value: Value, file: &str) {
@@ -155,10 +171,11 @@ pub enum Wanted {
     Print,
     /// `--check`.
     Check,
+    /// `--version`.
+    Version,
 }
 
 /// The layers of what a program was given, and what it is to do.
-#[derive(Default)]
 pub(super) struct Gathered {
     pub(super) leaves: Leaves,
     pub(super) wanted: Wanted,
@@ -167,12 +184,12 @@ pub(super) struct Gathered {
 }
 
 /// Puts the layers of what a program was given on each other.
-pub(super) fn gather(given: Given) -> Result<Gathered, ConfigError> {
+pub(super) fn gather(keys: &'static Keys, given: Given) -> Result<Gathered, ConfigError> {
     let Given { arguments, variables, folder } = given;
-    let flags = Flags::of(arguments)?;
-    let mut leaves = Leaves::default();
-    if flags.wanted == Wanted::Help {
-        return Ok(Gathered { wanted: flags.wanted, ..Gathered::default() });
+    let flags = Flags::of(keys, arguments)?;
+    let mut leaves = Leaves::new(keys);
+    if flags.is_answered() {
+        return Ok(Gathered { leaves, wanted: flags.wanted, warning: None });
     }
     let variable = variables.iter().find(|(name, value)| name == "ANNALS_CONFIG" && !value.is_empty());
     let named = flags
@@ -181,7 +198,7 @@ pub(super) fn gather(given: Given) -> Result<Gathered, ConfigError> {
         .or(variable.map(|(_, path)| ("ANNALS_CONFIG", path.clone())));
     let warning = add_file(&mut leaves, named, &folder)?;
     for (name, value) in variables {
-        if let Some(key) = key_of(&name)? {
+        if let Some(key) = key_of(keys, &name)? {
             leaves.set(key, Leaf { written: Written::Text(value), origin: Origin::Variable(name) });
         }
     }
@@ -213,7 +230,7 @@ fn add_file(
 }
 
 /// The key that a variable sets; `None`: it is not ours.
-fn key_of(variable: &str) -> Result<Option<String>, ConfigError> {
+fn key_of(keys: &Keys, variable: &str) -> Result<Option<String>, ConfigError> {
     let Some(name) = variable.strip_prefix("ANNALS_") else { return Ok(None) };
     if NO_KEYS.contains(&variable) || is_of_kubernetes(name) {
         return Ok(None);
@@ -224,7 +241,7 @@ fn key_of(variable: &str) -> Result<Option<String>, ConfigError> {
         "listen" | "data" => Ok(Some(key)),
         key if key.contains('.') => Ok(Some(key.to_owned())),
         _ => {
-            let known = KEYS.iter().map(|key| super::keys::variable_of(key.name));
+            let known = keys.all().map(|key| super::keys::variable_of(key.name));
             let known: Vec<_> = known.chain(["ANNALS_STORE".into(), "ANNALS_CONFIG".into()]).collect();
             let nearest = nearest(variable, known.iter().map(String::as_str));
             Err(ConfigError::Unknown { key, origin: Origin::Variable(variable.to_owned()), nearest })
@@ -247,65 +264,97 @@ struct Flags {
 }
 
 impl Flags {
-    fn of(arguments: Vec<String>) -> Result<Self, ConfigError> {
+    fn of(keys: &Keys, arguments: Vec<String>) -> Result<Self, ConfigError> {
         let (mut flags, mut arguments) = (Self::default(), arguments.into_iter());
         while let Some(argument) = arguments.next() {
             let (flag, value) = match argument.split_once('=') {
                 Some((flag, value)) => (flag.to_owned(), Some(value.to_owned())),
                 None => (argument, None),
             };
-            flags.add(flag, value, &mut arguments)?;
+            flags.add(keys, flag, value, &mut arguments)?;
         }
         Ok(flags)
     }
 
+    /// Whether the configuration need not be read.
+    fn is_answered(&self) -> bool {
+        matches!(self.wanted, Wanted::Help | Wanted::Version)
+    }
+
     fn add(
         &mut self,
+        keys: &Keys,
         flag: String,
         value: Option<String>,
         rest: &mut impl Iterator<Item = String>,
     ) -> Result<(), ConfigError> {
-        let wanted = match flag.as_str() {
-            "--help" | "-h" => Some(Wanted::Help),
-            "--print-config" => Some(Wanted::Print),
-            "--check" => Some(Wanted::Check),
-            _ => None,
-        };
-        match (wanted, &value) {
-            (Some(_), Some(_)) => return Err(ConfigError::argument(&flag, "it takes no value")),
-            (Some(_), None) if self.wanted == Wanted::Help => return Ok(()),
-            (Some(wanted), None) => {
-                self.wanted = wanted;
-                return Ok(());
-            }
-            (None, _) => {}
+        let wanted = wanted_by(keys, &flag);
+        let key = if wanted.is_some() { None } else { Some(flag_key(keys, &flag)?) };
+        let takes_nothing = key.as_ref().is_none_or(|(_, takes)| *takes == Takes::Nothing);
+        if takes_nothing && value.is_some() {
+            return Err(ConfigError::argument(&flag, "it takes no value"));
         }
-        let key = flag_key(&flag)?;
-        let missing = || ConfigError::argument(&flag, format!("its value is missing, as in {flag}=VALUE"));
-        let value = value.or_else(|| rest.next()).ok_or_else(missing)?;
-        match key.as_str() {
-            "config" => self.config = Some(value),
-            _ => self.values.push((flag, key, value)),
+        match (wanted, key) {
+            (Some(wanted), _) if !self.is_answered() => self.wanted = wanted,
+            (Some(_), _) | (None, None) => {}
+            (None, Some((key, takes))) => {
+                let missing =
+                    || ConfigError::argument(&flag, format!("its value is missing, as in {flag}=VALUE"));
+                let value = match takes {
+                    Takes::Nothing => "true".to_owned(),
+                    _ => value.or_else(|| rest.next()).ok_or_else(missing)?,
+                };
+                match key.as_str() {
+                    "config" => self.config = Some(value),
+                    _ => self.values.push((flag.clone(), key, with_unit(&flag, value, takes)?)),
+                }
+            }
         }
         Ok(())
     }
 }
 
-/// The key that a flag sets.
-fn flag_key(flag: &str) -> Result<String, ConfigError> {
+/// What a flag asks for that is no key.
+fn wanted_by(keys: &Keys, flag: &str) -> Option<Wanted> {
+    match flag {
+        "--help" | "-h" => Some(Wanted::Help),
+        "--version" | "-V" if keys.version.is_some() => Some(Wanted::Version),
+        "--print-config" => Some(Wanted::Print),
+        "--check" => Some(Wanted::Check),
+        _ => None,
+    }
+}
+
+/// The key that a flag sets, and what stands after it.
+fn flag_key(keys: &Keys, flag: &str) -> Result<(String, Takes), ConfigError> {
     let Some(name) = flag.strip_prefix("--").filter(|name| !name.is_empty()) else {
         return Err(ConfigError::argument(flag, "it is no flag; a flag begins with --"));
     };
+    if let Some(Flag { key, takes, .. }) = keys.flag(flag) {
+        return Ok((key.to_owned(), takes));
+    }
     match name {
-        "store" => Ok("store.url".into()),
-        "listen" | "data" | "config" => Ok(name.to_owned()),
-        _ if name.contains('.') => Ok(name.to_owned()),
+        "store" => Ok(("store.url".into(), Takes::Value)),
+        "listen" | "data" | "config" => Ok((name.to_owned(), Takes::Value)),
+        _ if name.contains('.') => Ok((name.to_owned(), Takes::Value)),
         _ => {
-            let known = KEYS.iter().map(|key| key.name);
-            let known = known.chain(["store", "config", "help", "check", "print-config"]);
+            let known = keys.all().map(|key| key.name);
+            let further = keys.flags.iter().filter_map(|flag| flag.name.strip_prefix("--"));
+            let known = known.chain(further).chain(["store", "config", "help", "check", "print-config"]);
             let meant = nearest(name, known).map(|name| format!("; did you mean --{name}?"));
             let reason = format!("there is no such flag{}", meant.unwrap_or_default());
             Err(ConfigError::argument(flag, reason))
         }
+    }
+}
+
+/// The value of a flag as its key has it.
+fn with_unit(flag: &str, value: String, takes: Takes) -> Result<String, ConfigError> {
+    match takes {
+        Takes::Number(_) if value.trim().parse::<u64>().is_err() => {
+            Err(ConfigError::argument(flag, "its value must be a whole number"))
+        }
+        Takes::Number(unit) => Ok(format!("{}{unit}", value.trim())),
+        Takes::Value | Takes::Nothing => Ok(value),
     }
 }

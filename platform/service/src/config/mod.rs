@@ -1,4 +1,4 @@
-//! The configuration of a service: what was asked for, by whom, and what holds.
+//! The configuration of a service, or of another program that serves: what was asked for, by whom, and what holds.
 //!
 //! What always holds:
 //!
@@ -27,6 +27,7 @@ mod url;
 
 pub use annals_telemetry::LogForm;
 pub use error::ConfigError;
+pub use keys::{Flag, Key, Keys, Takes};
 pub use layers::{Origin, Wanted};
 pub use secret::Secret;
 pub(crate) use secret::redacted;
@@ -40,6 +41,7 @@ use serde::de::DeserializeOwned;
 use std::{
     collections::BTreeSet,
     env,
+    ffi::OsString,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -75,28 +77,41 @@ pub struct Config {
 impl Config {
     /// The configuration of this process: its flags, its environment and its file.
     pub fn load(name: &str) -> Result<Self, ConfigError> {
-        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        Self::of_program(name, &keys::SERVICE, env::args_os().skip(1))
+    }
+
+    /// The same for a program that takes other keys than a service, and these flags.
+    pub fn of_program(
+        name: &str,
+        keys: &'static Keys,
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Result<Self, ConfigError> {
+        let text = |text: OsString| text.to_string_lossy().into_owned();
         let variables = env::vars_os().map(|(name, value)| (text(name), text(value)));
         let ours = variables.filter(|(name, value)| name.starts_with("ANNALS_") && !value.trim().is_empty());
-        let arguments = env::args_os().skip(1).map(text).collect();
+        let arguments = arguments.into_iter().map(text).collect();
         let folder = env::current_dir().unwrap_or_default();
-        Self::of(name, Given { arguments, variables: ours.collect(), folder })
+        Self::of(name, keys, Given { arguments, variables: ours.collect(), folder })
     }
 
     /// The configuration that this text is, without flags and environment: for tests. The service has no name.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        let mut leaves = Leaves::default();
+        let mut leaves = Leaves::new(&keys::SERVICE);
         leaves.add_toml(text, "annals.toml")?;
         Self::from_leaves("", leaves, Wanted::Serve)
     }
 
     /// The defaults with this data folder and a free port, without file, environment and flags: for a service within a program.
     pub fn in_folder(name: &str, data: impl AsRef<Path>) -> Result<Self, ConfigError> {
-        Self::from_leaves(name, Leaves::of_folder(data.as_ref()), Wanted::Serve)
+        Self::from_leaves(name, Leaves::of_folder(&keys::SERVICE, data.as_ref()), Wanted::Serve)
     }
 
-    fn of(name: &str, given: Given) -> Result<Self, ConfigError> {
-        let Gathered { leaves, wanted, warning } = gather(given)?;
+    fn of(name: &str, keys: &'static Keys, given: Given) -> Result<Self, ConfigError> {
+        let Gathered { leaves, wanted, warning } = gather(keys, given)?;
+        if matches!(wanted, Wanted::Help | Wanted::Version) {
+            // What must have a value and has none does not matter then.
+            return Ok(Self { leaves, ..Self::from_leaves(name, Leaves::new(&keys::SERVICE), wanted)? });
+        }
         Ok(Self { warning, ..Self::from_leaves(name, leaves, wanted)? })
     }
 
@@ -157,10 +172,11 @@ impl Config {
         self.warning.as_deref()
     }
 
-    /// What to print instead of serving: the answer to `--help` and `--print-config`.
+    /// What to print instead of serving: the answer to `--help`, `--version` and `--print-config`.
     pub fn answer(&self) -> Option<String> {
         match self.wanted {
-            Wanted::Help => Some(help::help(&self.name)),
+            Wanted::Help => Some(help::help(&self.name, self.leaves.keys)),
+            Wanted::Version => self.leaves.keys.version.map(|version| format!("{} {version}", self.name)),
             Wanted::Print => Some(self.to_string()),
             Wanted::Serve | Wanted::Check => None,
         }

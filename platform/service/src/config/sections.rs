@@ -2,7 +2,7 @@
 
 use super::{
     error::{ConfigError, nearest},
-    keys::{self, KEYS, MODEL_KEYS},
+    keys::{self, Keys, MODEL_KEYS},
     layers::{Leaf, Leaves, Origin, Written},
     units,
     url::{CatalogUrl, StoreUrl},
@@ -31,6 +31,8 @@ pub struct LogConfig {
     pub reserve_bytes: u64,
     /// Stored bytes that are verified in the background in a second; `None`: none.
     pub scrub_bytes_per_s: Option<NonZeroU64>,
+    /// Whether the machine's clock is trusted although it is over a year ahead of the last event.
+    pub trust_clock: bool,
 }
 
 /// The read models of a service.
@@ -91,13 +93,13 @@ impl Leaves {
     /// Refuses keys that cannot be anybody's: those of the platform's tables that it does not have, and values outside of any
     /// table.
     pub(super) fn check_names(&self) -> Result<(), ConfigError> {
-        self.iter().try_for_each(|(key, leaf)| check_name(key, leaf))
+        self.iter().try_for_each(|(key, leaf)| check_name(self.keys, key, leaf))
     }
 
     /// The text of a key as it was written, or its default.
     pub(super) fn text(&self, key: &str) -> Result<Option<(String, Origin)>, ConfigError> {
         let Some(Leaf { written, origin }) = self.get(key) else {
-            return Ok(keys::default_of(key).map(|text| (text.to_owned(), Origin::Default)));
+            return Ok(self.keys.default_of(key).map(|text| (text.to_owned(), Origin::Default)));
         };
         let text = match written {
             Written::Text(text) | Written::Toml(toml::Value::String(text)) => text.clone(),
@@ -148,10 +150,11 @@ impl Leaves {
     pub(super) fn log(&self, data: PathBuf) -> Result<LogConfig, ConfigError> {
         Ok(LogConfig {
             data,
-            retain_age: self.find("log.retain_age", units::duration)?,
+            retain_age: self.find("log.retain_age", age)?,
             retain_bytes: self.find("log.retain_size", units::size)?,
             reserve_bytes: self.value("log.reserve", units::size)?,
             scrub_bytes_per_s: NonZeroU64::new(self.value("log.scrub", units::rate)?),
+            trust_clock: self.value("log.trust_clock", switch)?,
         })
     }
 
@@ -172,10 +175,11 @@ impl Leaves {
     }
 
     pub(super) fn http(&self, listen: SocketAddr) -> Result<HttpConfig, ConfigError> {
-        let body = |text: &str| u32::try_from(units::size(text)?).map_err(|_| format!("{text} is too much"));
+        let bytes = |text: &str| u32::try_from(units::size(text)?).map_err(|_| format!("{text} is too much"));
         let limits = HttpLimits {
             connections_max: self.value("http.connections", number::<NonZeroUsize>)?.get(),
-            body_bytes_max: self.value("http.body", body)?,
+            body_bytes_max: self.value("http.body", bytes)?,
+            budget_bytes: self.value("http.budget", bytes)?,
             request_time_max: self.value("http.request", units::duration)?,
             shutdown_time_max: self.value("http.shutdown", units::duration)?,
             ..HttpLimits::default()
@@ -189,7 +193,6 @@ impl Leaves {
             Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
             _ => Err(format!("{text:?} is no share; write a number from 0 to 1, such as 0.01")),
         };
-        let switch = |text: &str| text.parse().map_err(|_| format!("{text:?} is neither true nor false"));
         let form = |text: &str| match text {
             "text" => Ok(LogForm::Text),
             "json" => Ok(LogForm::Json),
@@ -214,11 +217,23 @@ fn folder(text: &str) -> Result<PathBuf, String> {
     }
 }
 
+fn switch(text: &str) -> Result<bool, String> {
+    text.trim().parse().map_err(|_| format!("{text:?} is neither true nor false"))
+}
+
+/// An age from which on events may be dropped.
+fn age(text: &str) -> Result<Duration, String> {
+    match units::duration(text)? {
+        Duration::ZERO => Err(format!("{text:?} drops every event; leave it out to keep all")),
+        age => Ok(age),
+    }
+}
+
 fn number<T: FromStr>(text: &str) -> Result<T, String> {
     text.trim().parse().map_err(|_| format!("{text:?} is no whole number from 1 on"))
 }
 
-fn check_name(key: &str, leaf: &Leaf) -> Result<(), ConfigError> {
+fn check_name(keys: &Keys, key: &str, leaf: &Leaf) -> Result<(), ConfigError> {
     if let Some(what) = keys::needs(key) {
         return Err(ConfigError::NotYet { key: key.to_owned(), origin: leaf.origin.clone(), what });
     }
@@ -228,12 +243,13 @@ fn check_name(key: &str, leaf: &Leaf) -> Result<(), ConfigError> {
         MODEL_KEYS.iter().any(|key| key.name == name).then_some(())
     };
     let is_table = key.contains('.') || matches!(&leaf.written, Written::Toml(toml::Value::Array(_)));
-    let is_own = is_table && !keys::is_known(table);
-    if is_own || KEYS.iter().any(|known| known.name == key) || model_key().is_some() {
+    let is_own = keys.settings && is_table && !keys::is_known(table);
+    let is_models = keys.has_models() && model_key().is_some();
+    if is_own || is_models || keys.all().any(|known| known.name == key) {
         return Ok(());
     }
-    let known = KEYS.iter().map(|key| key.name.to_owned()).chain(model_keys_beside(key));
-    let known: Vec<_> = known.collect();
+    let beside = if keys.has_models() { model_keys_beside(key) } else { Vec::new() };
+    let known: Vec<_> = keys.all().map(|key| key.name.to_owned()).chain(beside).collect();
     let nearest = nearest(key, known.iter().map(String::as_str));
     Err(ConfigError::Unknown { key: key.to_owned(), origin: leaf.origin.clone(), nearest })
 }

@@ -12,7 +12,7 @@ fn given(arguments: &[&str], variables: &[(&str, &str)], file: &str) -> Result<C
     }
     let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
     let variables = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-    Config::of("orders", Given { arguments, variables, folder: folder.path().to_owned() })
+    Config::of("orders", &keys::SERVICE, Given { arguments, variables, folder: folder.path().to_owned() })
 }
 
 fn refused(arguments: &[&str], variables: &[(&str, &str)], file: &str) -> String {
@@ -37,7 +37,7 @@ fn secrets_in_a_file_that_everybody_can_read_are_warned_of_by_name() {
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
         let given = Given { arguments: vec![], variables: vec![], folder: folder.path().to_owned() };
-        Config::of("orders", given).unwrap().warning().map(str::to_owned)
+        Config::of("orders", &keys::SERVICE, given).unwrap().warning().map(str::to_owned)
     };
     let told = warning(mail, 0o644).unwrap();
     assert!(told.starts_with("every user of this machine can read annals.toml"), "{told}");

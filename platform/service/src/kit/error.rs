@@ -1,7 +1,7 @@
 //! Why a service does not run, and what its process then ends with.
 
 use super::supervise::BuildError;
-use crate::{BindError, Exit, FolderError, config::ConfigError, store::StoreError};
+use crate::{BindError, Exit, FolderError, ProgramError, config::ConfigError, store::StoreError};
 use annals_projection::{GenerationError, ProjectorError};
 use annals_store_log::CloseError;
 
@@ -24,9 +24,6 @@ pub enum ServiceError {
     /// The event store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The event store did not answer when it was tried.
-    #[error("the event store at {0} does not answer")]
-    StoreAway(String),
     /// The event store was not closed in order.
     #[error("the store was not closed in order")]
     Close(#[from] CloseError),
@@ -70,12 +67,17 @@ impl ServiceError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Config(_) | Self::Telemetry(_) => Exit::Configuration,
-            Self::Bind(BindError::InUse { .. }) => Exit::AddressInUse,
-            Self::Bind(_) => Exit::Configuration,
+            Self::Bind(error) => error.exit(),
             Self::Folder(error) => error.exit(),
             Self::Store(error) => error.exit(),
-            Self::StoreAway(_) | Self::Catalog(_) | Self::ReadModel { .. } => Exit::Store,
+            Self::Catalog(_) | Self::ReadModel { .. } => Exit::Store,
             Self::Build(_) | Self::Ended { .. } | Self::Close(_) | Self::Signals(_) => Exit::PartEnded,
         }
+    }
+}
+
+impl From<ServiceError> for ProgramError {
+    fn from(error: ServiceError) -> Self {
+        Self::new(error.exit(), &error)
     }
 }

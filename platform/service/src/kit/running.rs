@@ -19,7 +19,7 @@ use super::{
     supervise::{BuildError, Parts, Supervisor},
 };
 use crate::{
-    DataFolder, Ending, HttpServer,
+    DataFolder, Ending, HttpServer, admin,
     config::{Config, ReadModelConfig},
     finish,
     health::Health,
@@ -71,7 +71,7 @@ impl Service {
     where
         B: AsyncFnOnce(Service) -> Result<Service, BuildError>,
     {
-        let ending = ending_of(&config);
+        let ending = Ending::of(&config);
         start(config, build, ending).await
     }
 
@@ -84,20 +84,12 @@ impl Service {
     }
 }
 
-/// The end that a configuration asks for: requests have half of the time, the rest has what they leave.
-pub(super) fn ending_of(config: &Config) -> Ending {
-    Ending::within_times(config.http.drain, config.http.limits.shutdown_time_max.saturating_mul(2))
-}
-
 pub(super) async fn start<B>(config: Config, build: B, ending: Ending) -> Result<Running, ServiceError>
 where
     B: AsyncFnOnce(Service) -> Result<Service, BuildError>,
 {
     let server = HttpServer::bind(config.listen, config.http.limits.clone()).await?;
     let address = server.address();
-    if let Some(warning) = config.warning() {
-        tracing::warn!("{warning}");
-    }
     let mut folder = DataFolder::take(&config.data)?;
     if let Err(error) = folder.tell_address(address) {
         tracing::warn!(%error, "the data folder does not say where its holder serves");
@@ -176,7 +168,7 @@ async fn begin(
     let metrics = Metrics::of(health);
     metrics.export();
     let shown = config.telemetry.metrics.then_some(&metrics);
-    let platform = finish(platform::routes(&app, health, shown), &config.http.limits, HINT);
+    let platform = finish(admin::routes(app.replays(), health, shown), &config.http.limits, HINT);
     let own = finish(routes.with_state(app), &config.http.limits, HINT);
     let routes = platform.fallback_service(metrics.count(own));
     Ok((routes, metrics, supervisor))

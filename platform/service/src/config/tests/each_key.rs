@@ -3,7 +3,7 @@
 use super::*;
 
 /// A value of each key that is not its default, as text and as the file has it.
-const VALUES: [(&str, &str); 17] = [
+const VALUES: [(&str, &str); 19] = [
     ("listen", "0.0.0.0:9000"),
     ("data", "/srv/annals"),
     ("store.url", "http://events:7400"),
@@ -11,6 +11,7 @@ const VALUES: [(&str, &str); 17] = [
     ("log.retain_size", "200 GiB"),
     ("log.reserve", "1 GiB"),
     ("log.scrub", "1 MiB/s"),
+    ("log.trust_clock", "true"),
     ("read_models.url", "sqlite:models"),
     ("read_models.snapshots", "/srv/snapshots"),
     ("http.request", "5s"),
@@ -18,6 +19,7 @@ const VALUES: [(&str, &str); 17] = [
     ("http.drain", "2s"),
     ("http.shutdown", "3s"),
     ("http.connections", "16"),
+    ("http.budget", "32 MiB"),
     ("telemetry.sample", "0.01"),
     ("telemetry.metrics", "false"),
     ("telemetry.log", "json"),
@@ -30,7 +32,8 @@ fn each_key_is_set_by_file_variable_and_flag_in_this_order() {
         help::variables().iter().map(|(key, _)| *key).collect::<Vec<_>>()
     );
     for ((key, value), (_, variable)) in VALUES.into_iter().zip(help::variables()) {
-        let bare = matches!(key, "http.connections" | "telemetry.sample" | "telemetry.metrics");
+        let bare =
+            matches!(key, "log.trust_clock" | "http.connections" | "telemetry.sample" | "telemetry.metrics");
         let shown = if bare { value.to_owned() } else { format!("{value:?}") };
         let file = format!("{key} = {shown}");
         let (flag, pair) = (format!("--{key}"), format!("--{key}={value}"));
