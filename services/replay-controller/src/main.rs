@@ -1,75 +1,60 @@
 //! The replay controller as a process of its own, over the network.
 
 use annals_replay::Replays;
-use annals_service::{Ending, HttpServer, listen_address, sentence};
-use annals_store::EventStore;
-use annals_store_grpc::GrpcStore;
-use anyhow::{Result, bail};
-use clap::Parser;
-use std::{io::Write, net::SocketAddr, process::ExitCode, sync::Arc};
-
-/// Ask for replays of read models, watch them, promote them, roll them back, over HTTP.
-///
-/// Prints its address on standard output once it serves; everything else goes to standard error. Ctrl-C or SIGTERM
-/// ends it cleanly within 10 seconds.
-///
-/// The controller stores nothing: replays are events of the log. The workers that carry them out run where the read
-/// models are.
-///
-/// Try: curl -X POST localhost:7401/replays -H 'content-type: application/json' -d '{"read_model": "customer_value",
-/// "from": 1, "mode": "plan"}'
-#[derive(Parser)]
-#[command(version)]
-struct Options {
-    /// The event store's address.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7400", env = "ANNALS_STORE")]
-    store: String,
-    /// Where to listen; port 0 takes a free one.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7401", value_parser = listen_address)]
-    listen: SocketAddr,
-}
+use annals_replay_controller::{KEYS, NAME, health, routes};
+use annals_service::{
+    Config, Ending, Exit, Failure, HttpServer, ProgramError, Supervisor, Task, config::StoreUrl,
+    metrics::Metrics, program, store,
+};
+use std::{env, io::Write, process::ExitCode};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Options::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // If nobody reads standard error, there is nobody to tell.
-            let _ = writeln!(std::io::stderr(), "annals-replay-controller: {}", sentence(error.as_ref()));
-            ExitCode::FAILURE
-        }
+    let config = Config::of_program(NAME, &KEYS, env::args_os().skip(1));
+    program(NAME, config, async |task| match task {
+        Task::Check(config) => check(&config).await.map(|()| None),
+        Task::Serve(config, ending) => serve(&config, &ending).await,
+    })
+    .await
+}
+
+async fn check(config: &Config) -> Result<(), ProgramError> {
+    drop(bind(config).await?);
+    Ok(store::check(&config.store).await?)
+}
+
+/// Takes the address. A log that nobody else writes has no replays to control.
+async fn bind(config: &Config) -> Result<HttpServer, ProgramError> {
+    if !matches!(config.store, StoreUrl::Http(_)) {
+        let reason = "store.url: replays are those of a log that is served; write http://HOST:PORT";
+        return Err(ProgramError::told(Exit::Configuration, reason));
     }
+    Ok(HttpServer::bind(config.listen, config.http.limits.clone()).await?)
 }
 
-async fn run(options: Options) -> Result<()> {
-    let telemetry = annals_telemetry::init(annals_telemetry::Options::from_env("annals-replay-controller"))?;
-    let ending = Ending::new();
-    let served = serve(&options, &ending).await;
-    ending.finish(telemetry).await;
-    served
-}
-
-async fn serve(options: &Options, ending: &Ending) -> Result<()> {
-    let server = HttpServer::bind(options.listen, annals_replay_controller::limits()).await?;
-    ending.begin_at_a_signal()?;
-    let connecting = GrpcStore::connect(&options.store, annals_store_grpc::Options::default());
-    let Some(store) = ending.start(connecting).await else { bail!("stopped before it served") };
-    let store: Arc<dyn EventStore> = Arc::new(store?);
+/// Returns what is to be exported once more at the end.
+async fn serve(config: &Config, ending: &Ending) -> Result<Option<Metrics>, ProgramError> {
+    let server = bind(config).await?;
+    // Told to stop before it served, it has nothing to end.
+    let opening = store::open(&config.store, &config.log);
+    let Some(store) = ending.start(opening).await else { return Ok(None) };
+    let store = store?;
     let address = server.address();
     // For whoever started this and asked for port 0. A closed standard output is no reason not to serve.
     let _ = writeln!(std::io::stdout(), "listening on http://{address}");
-    tracing::info!(%address, store = options.store, "the replay controller is ready");
+    tracing::info!(%address, store = %config.store, "the replay controller is ready");
 
-    let replays = Replays::new(store.clone());
-    let following = tokio::spawn({
-        let (replays, stop) = (replays.clone(), ending.token());
-        async move { replays.run(stop).await }
+    let (replays, mut supervisor) = (Replays::new(store.events().clone()), Supervisor::new());
+    let followed = replays.clone();
+    supervisor.spawn("the list of replays", move |stop| {
+        let replays = followed.clone();
+        async move { replays.run(stop).await.map_err(Failure::passing) }
     });
-    // Health says when the replays are no longer followed; requests are answered all the same.
-    let serving = server.serve(annals_replay_controller::server(replays, store), ending.token());
+    let health = health(&store, &replays, ending.leaving());
+    let metrics = Metrics::of(&health);
+    metrics.export();
+    let serving = server.serve(routes(&replays, &health, &metrics, config), ending.token());
     ending.serve("the HTTP server", serving).await;
-    match ending.within("the list of replays", following).await {
-        Some(followed) => Ok(followed??),
-        None => Ok(()),
-    }
+    supervisor.stop(ending).await;
+    Ok(Some(metrics))
 }

@@ -1,34 +1,37 @@
 use annals_replay::Replays;
-use annals_service::{HttpLimits, Problem, admin, finish};
-use annals_store::{EventStore, probe};
-use axum::{Json, Router, extract::State, routing::get};
-use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
+use annals_service::{
+    Config, admin, finish,
+    health::{Condition, ConsumerKind, Health},
+    metrics::Metrics,
+    store::OpenStore,
+};
+use axum::Router;
+use tokio_util::sync::CancellationToken;
 
-/// How long a request may take, including its body. Longer than the time for which an absent store is tried again.
-const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
 /// Where to look instead of a path that does not exist.
 const HINT: &str = "try /replays or /health";
 
-/// What the API needs from its server.
-pub fn limits() -> HttpLimits {
-    HttpLimits { request_time_max: REQUEST_TIME_MAX, ..HttpLimits::default() }
+/// Its health, with `replays` that follow the log in `store`. Not ready once it is `leaving`, and while the replays are not
+/// followed, without which the list may differ from the log.
+pub fn health(store: &OpenStore, replays: &Replays, leaving: CancellationToken) -> Health {
+    let health = Health::new();
+    health.opened(store);
+    let (watched, replays) = (replays.clone(), replays.clone());
+    health.consumer(ConsumerKind::Other, "replays", move || watched.state());
+    health.ask(move || {
+        let told_to_stop = leaving.is_cancelled().then(|| "it was told to stop".to_owned());
+        let activity = replays.state().activity;
+        let not_followed =
+            activity.reason().map(|reason| ("the replays", format!("they are not followed: {reason}")));
+        let all = told_to_stop.map(|reason| ("the controller", reason)).into_iter().chain(not_followed);
+        all.map(|(part, reason)| (part.to_owned(), Condition::NotReady(reason))).collect()
+    });
+    health
 }
 
-/// The API as a complete server: with its health, and an answer for unknown paths. `store` is that of `replays`.
-pub fn server(replays: Replays, store: Arc<dyn EventStore>) -> Router {
-    let health = Router::new().route("/health", get(health)).with_state((replays.clone(), store));
-    finish(admin::replays(replays).merge(health), &limits(), HINT)
-}
-
-/// Ready while the store is, without which nothing can be requested, and while the replays in it are followed,
-/// without which the list may differ from the log. Answers soon even if the store does not.
-async fn health(
-    State((replays, store)): State<(Replays, Arc<dyn EventStore>)>,
-) -> Result<Json<Value>, Problem> {
-    probe(&*store).await.map_err(Problem::unavailable)?;
-    match replays.state().activity.reason() {
-        Some(reason) => Err(Problem::unavailable(format!("the replays are not followed: {reason}"))),
-        None => Ok(Json(json!({ "status": "ready" }))),
-    }
+/// All that it answers, counted by `metrics`.
+pub fn routes(replays: &Replays, health: &Health, metrics: &Metrics, config: &Config) -> Router {
+    let (limits, shown) = (&config.http.limits, config.telemetry.metrics.then_some(metrics));
+    let own = metrics.count(finish(admin::replays(replays.clone()), limits, HINT));
+    finish(admin::routes(replays, health, shown), limits, HINT).fallback_service(own)
 }

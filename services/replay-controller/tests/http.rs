@@ -3,9 +3,9 @@
 
 use annals_event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
 use annals_replay::{ReplayId, Replays};
-use annals_replay_controller::{limits, server};
-use annals_service::HttpServer;
-use annals_store::{EventStore, GappedStore, Layer, ReadError};
+use annals_replay_controller::{health, routes};
+use annals_service::{Config, HttpServer, metrics::Metrics, store::OpenStore};
+use annals_store::{EventStore, GappedStore, Layer, ReadError, Subscribe, Subscription};
 use async_trait::async_trait;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -26,17 +26,21 @@ impl Controller {
         let placed = || NewEvent::json(EventType::new("order.placed").unwrap(), "{}");
         let events = std::iter::repeat_with(placed).take(10).collect();
         store.append(Append::to(stream, ExpectedVersion::NoStream, events)).await.unwrap();
-        Self::on(Arc::new(store)).await
+        Self::on(store).await
     }
 
-    async fn on(store: Arc<dyn EventStore>) -> Self {
-        let replays = Replays::new(store.clone());
-        let shutdown = CancellationToken::new();
-        let bound = HttpServer::bind("127.0.0.1:0".parse().unwrap(), limits()).await.unwrap();
+    async fn on(store: impl EventStore) -> Self {
+        let (store, shutdown) = (OpenStore::elsewhere(store), CancellationToken::new());
+        let replays = Replays::new(store.events().clone());
+        let config = Config::from_toml("listen = '127.0.0.1:0'").unwrap();
+        let bound = HttpServer::bind(config.listen, config.http.limits.clone()).await.unwrap();
         let address = format!("http://{}", bound.address());
         let (following, stop) = (replays.clone(), shutdown.clone());
         tokio::spawn(async move { following.run(stop).await });
-        tokio::spawn(bound.serve(server(replays, store), shutdown.clone()));
+        let health = health(&store, &replays, shutdown.clone());
+        tokio::spawn(
+            bound.serve(routes(&replays, &health, &Metrics::of(&health), &config), shutdown.clone()),
+        );
         Self { address, client: Client::new(), _shutdown: shutdown.drop_guard() }
     }
 
@@ -152,13 +156,34 @@ async fn what_is_not_there_is_a_problem_too() {
 
 #[tokio::test]
 async fn health_says_that_the_store_cannot_be_used_and_why() {
-    let controller = Controller::on(Arc::new(NotReady(GappedStore::new()))).await;
-    let (status, content_type, problem) = controller.get("/health").await;
-    assert_eq!(
-        (status, content_type.as_str()),
-        (StatusCode::SERVICE_UNAVAILABLE, "application/problem+json")
-    );
-    assert!(problem["detail"].as_str().unwrap().contains("the disk is full"), "{problem}");
+    let controller = Controller::on(NotReady(GappedStore::new())).await;
+    let reason = "the event store cannot be used now: the disk is full";
+    let told = until(&controller, "/health/ready", |body| body["degraded"] == json!([reason])).await;
+    assert_eq!(told["status"], "degraded", "{told}");
+    assert_eq!(controller.get("/health/live").await.2, json!({ "status": "live" }));
+}
+
+#[tokio::test]
+async fn health_is_not_ready_while_the_replays_are_not_followed() {
+    let controller = Controller::on(Away(GappedStore::new())).await;
+    let told = until(&controller, "/health", |body| body["not_ready"].is_array()).await;
+    let reason = told["not_ready"][0].as_str().unwrap();
+    assert!(reason.starts_with("the replays: they are not followed: ") && reason.contains("away"), "{told}");
+    assert_eq!(controller.get("/health").await.0, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn what_the_platform_answers_everywhere_is_answered_here_too() {
+    let controller = Controller::start().await;
+    let (status, _, replay) =
+        controller.post("/_annals/v1/replays", json!({ "read_model": "customers" })).await;
+    assert_eq!((status, &replay["phase"]), (StatusCode::ACCEPTED, &json!("requested")));
+    assert_eq!(controller.get("/_annals/v1/health").await.0, StatusCode::OK);
+    controller.get("/replays").await;
+    let metrics = controller.client.get(format!("{}/metrics", controller.address)).send().await.unwrap();
+    let text = metrics.text().await.unwrap();
+    assert!(text.contains(r#"annals_consumer_position{kind="other",name="replays"}"#), "{text}");
+    assert!(text.contains(r#"annals_http_requests_total{status="200"} 1"#), "{text}");
 }
 
 /// A store that answers reads and accepts no appends.
@@ -171,6 +196,19 @@ impl Layer for NotReady {
     }
     async fn ready(&self) -> Result<(), ReadError> {
         Err(ReadError::Unavailable { reason: "the disk is full".to_owned() })
+    }
+}
+
+/// A store that delivers nothing.
+struct Away(GappedStore);
+
+#[async_trait]
+impl Layer for Away {
+    fn below(&self) -> Arc<dyn EventStore> {
+        Arc::new(self.0.clone())
+    }
+    async fn subscribe(&self, _: Subscribe) -> Result<Subscription, ReadError> {
+        Err(ReadError::Unavailable { reason: "away".to_owned() })
     }
 }
 
@@ -190,7 +228,7 @@ async fn until(controller: &Controller, path: &str, wanted: impl Fn(&Value) -> b
 
 #[tokio::test]
 async fn an_unreadable_replay_is_listed_with_its_reason_and_refuses_commands() {
-    let store = Arc::new(GappedStore::new());
+    let store = GappedStore::new();
     let id = ReplayId::generate();
     let stream = StreamName::of("$replay", &id.to_string()).unwrap();
     let poison = NewEvent::json(EventType::new("replay.requested").unwrap(), "{}");
