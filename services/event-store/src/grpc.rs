@@ -1,7 +1,7 @@
 //! The methods of `annals.v1.EventStore`: each converts the request, asks the store and converts the answer.
 
 use crate::{
-    Limits, page,
+    Subscriptions, page,
     subscription::{Messages, Sender},
 };
 use annals_event::{Append, InvalidAppend, MarkName, Sequence, Timestamp};
@@ -32,10 +32,10 @@ pub(crate) struct LogMethods {
 /// The gRPC service over `store`, with the limits for requests and responses.
 pub(crate) fn server(
     store: Arc<dyn EventStore>,
-    limits: &Limits,
+    subscriptions: &Subscriptions,
     shutdown: CancellationToken,
 ) -> EventStoreServer<LogMethods> {
-    let subscriptions = Arc::new(Semaphore::new(limits.subscriptions_max));
+    let subscriptions = subscriptions.permits();
     EventStoreServer::new(LogMethods { store, subscriptions, shutdown })
         .max_decoding_message_size(REQUEST_BYTES_MAX)
         .max_encoding_message_size(RESPONSE_BYTES_MAX)

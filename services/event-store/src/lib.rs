@@ -13,14 +13,18 @@
 
 mod grpc;
 mod http;
+mod keys;
 mod limits;
+mod metrics;
 mod operations;
 mod page;
 mod routes;
 mod service;
 mod subscription;
 
-pub use limits::Limits;
+pub use keys::{KEYS, NAME, Settings};
+pub use limits::{Limits, Subscriptions};
+pub use metrics::metrics;
 pub use operations::operations;
 pub use routes::routes;
 pub use service::{Options, ServeError, Service};

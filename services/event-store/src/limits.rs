@@ -1,5 +1,7 @@
 use annals_service::HttpLimits;
 use annals_wire::limits::REQUEST_BYTES_MAX;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// How much, how long, and how many at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,5 +24,29 @@ impl Default for Limits {
             http: HttpLimits { message_bytes_max, ..HttpLimits::default() },
             subscriptions_max: Self::SUBSCRIPTIONS_MAX_DEFAULT,
         }
+    }
+}
+
+/// The subscriptions that a server has. Cloning it gives another handle.
+#[derive(Clone, Debug)]
+pub struct Subscriptions {
+    permits: Arc<Semaphore>,
+    max: usize,
+}
+
+impl Subscriptions {
+    pub(crate) fn at_most(max: usize) -> Self {
+        let max = max.min(Semaphore::MAX_PERMITS);
+        Self { permits: Arc::new(Semaphore::new(max)), max }
+    }
+
+    /// How many there are now.
+    pub fn open(&self) -> usize {
+        self.max.saturating_sub(self.permits.available_permits())
+    }
+
+    /// Each takes one.
+    pub(crate) fn permits(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.permits)
     }
 }

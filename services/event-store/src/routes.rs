@@ -1,6 +1,6 @@
 //! The router of everything that the server answers, and what is checked and traced around each request.
 
-use crate::{Limits, grpc, http};
+use crate::{Limits, Subscriptions, grpc, http};
 use annals_event::LogId;
 use annals_store::{EventStore, ReadError};
 use annals_wire::{LOG_ID_HEADER, status};
@@ -34,19 +34,20 @@ pub async fn routes(
     limits: &Limits,
     shutdown: CancellationToken,
 ) -> Result<Router, ReadError> {
-    let (grpc, http) = parts(store, limits, shutdown).await?;
+    let subscriptions = Subscriptions::at_most(limits.subscriptions_max);
+    let (grpc, http) = parts(store, &subscriptions, shutdown).await?;
     Ok(grpc.merge(http))
 }
 
 /// The gRPC methods, and the HTTP pages.
 pub(crate) async fn parts(
     store: Arc<dyn EventStore>,
-    limits: &Limits,
+    subscriptions: &Subscriptions,
     shutdown: CancellationToken,
 ) -> Result<(Router, Router), ReadError> {
     let gate = Gate { log_id: store.head().await?.log_id };
     let grpc = Router::new()
-        .route_service(GRPC_PATHS, grpc::server(Arc::clone(&store), limits, shutdown.clone()))
+        .route_service(GRPC_PATHS, grpc::server(Arc::clone(&store), subscriptions, shutdown.clone()))
         .layer(middleware::from_fn_with_state(gate, admit));
     Ok((grpc, http::router(store, shutdown)))
 }

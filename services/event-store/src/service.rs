@@ -1,6 +1,6 @@
 //! The server: the log's gRPC methods and HTTP pages on one port.
 
-use crate::{Limits, routes::parts};
+use crate::{Limits, Subscriptions, routes::parts};
 use annals_service::{BindError, HttpServer, finish};
 use annals_store::{EventStore, ReadError};
 use axum::Router;
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The hint in the answer to a request for an unknown path.
 const HINT: &str =
-    "try /health, /health/live, /health/ready, /v1/head or /v1/stats, or POST {} to /v1/backup";
+    "try /health, /health/live, /health/ready, /metrics, /v1/head or /v1/stats, or POST {} to /v1/backup";
 
 /// Where and how to serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,18 +56,20 @@ impl Service {
     pub async fn bind(options: Options, store: Arc<dyn EventStore>) -> Result<Self, ServeError> {
         let Options { listen, limits } = options;
         let server = HttpServer::bind(listen, limits.http.clone()).await?;
-        Self::on(server, &limits, store, Router::new()).await
+        Self::on(server, &limits, store, |_| Router::new()).await
     }
 
-    /// Like [`bind`](Self::bind), but with a server that was bound before the store was opened, and with additional `pages`.
+    /// Like [`bind`](Self::bind), but with a server that was bound before the store was opened, and with additional pages, which may tell how
+    /// many subscriptions there are.
     pub async fn on(
         server: HttpServer,
         limits: &Limits,
         store: Arc<dyn EventStore>,
-        pages: Router,
+        pages: impl FnOnce(&Subscriptions) -> Router,
     ) -> Result<Self, ServeError> {
-        let (grpc, http) = parts(store, limits, server.ending()).await?;
-        let router = grpc.merge(finish(http.merge(pages), &limits.http, HINT));
+        let subscriptions = Subscriptions::at_most(limits.subscriptions_max);
+        let (grpc, http) = parts(store, &subscriptions, server.ending()).await?;
+        let router = grpc.merge(finish(http.merge(pages(&subscriptions)), &limits.http, HINT));
         Ok(Self { server, router })
     }
 

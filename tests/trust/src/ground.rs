@@ -64,6 +64,11 @@ impl Program {
     pub(crate) fn command_at(&self, data: &Path, listen: &str) -> Command {
         let mut command = Command::new(&self.0);
         command.arg("--data").arg(data).args(["--listen", listen]);
+        // What this program was told by its environment is no configuration of a store.
+        let told = env::vars_os().map(|(name, _)| name);
+        for name in told.filter(|name| name.to_string_lossy().starts_with("ANNALS_")) {
+            command.env_remove(name);
+        }
         quiet(&mut command);
         command
     }

@@ -44,7 +44,7 @@ impl Serve {
         let pages = operations(store.clone(), None);
         let Options { listen, limits } = Options::loopback();
         let server = HttpServer::bind(listen, limits.http.clone()).await?;
-        let service = Service::on(server, &limits, Arc::new(store), pages).await?;
+        let service = Service::on(server, &limits, Arc::new(store), |_| pages).await?;
         println!("listening on http://{}", service.address());
         service.run(CancellationToken::new()).await;
         Ok(())

@@ -2,6 +2,7 @@
 
 use crate::{PATIENCE, Program, command, offline, support::one_event};
 use annals_event::Sequence;
+use annals_service::Exit;
 use annals_store::EventStore;
 use std::{fs, path::Path};
 
@@ -51,7 +52,7 @@ async fn a_folder_for_backups_within_the_logs_own_is_refused_at_the_start() {
     let output = tokio::time::timeout(PATIENCE, within.kill_on_drop(true).output()).await;
     let output = output.expect("it serves").unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert!(stderr.contains("--backups") && stderr.contains("in the folder of the log itself"), "{stderr}");
 }
 
@@ -136,7 +137,7 @@ async fn what_is_left_of_a_backup_is_neither_verified_nor_served_nor_backed_up()
     assert!(!verified && stdout.contains("0000000001.segment"), "{stdout}{stderr}");
     let (done, _, stderr) = offline(&["backup", "--data", left_name, "--to", to.to_str().unwrap()]).await;
     assert!(!done && stderr.contains("contains no log"), "{stderr}");
-    let refused = crate::fails(&left, "127.0.0.1:0").await;
+    let refused = crate::fails(Exit::Store, &left, "127.0.0.1:0").await;
     assert!(refused.contains("0000000001.segment is missing"), "{refused}");
     let empty = backups.path().join("empty");
     fs::create_dir(&empty).unwrap();

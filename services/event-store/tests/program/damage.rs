@@ -2,6 +2,7 @@
 
 use crate::{PATIENCE, Program, command, fails, support::one_event};
 use annals_event::Sequence;
+use annals_service::Exit;
 use annals_store::{EventStore, ReadError, ReadLog};
 use annals_store_log::{LogStore, Options};
 use serde_json::{Value, json};
@@ -61,7 +62,7 @@ async fn a_log_that_opens_as_damaged_is_served_when_asked_and_is_not_ready() {
     log_with_damage_in_a_sealed_segment(folder.path()).await;
     // Without a checkpoint, opening reads everything.
     fs::remove_file(folder.path().join("checkpoint")).unwrap();
-    let refused = fails(folder.path(), "127.0.0.1:0").await;
+    let refused = fails(Exit::Store, folder.path(), "127.0.0.1:0").await;
     assert!(refused.contains("0000000001.segment") && refused.contains("--serve-damaged"), "{refused}");
     let mut damaged = command(folder.path(), "127.0.0.1:0");
     damaged.arg("--serve-damaged");

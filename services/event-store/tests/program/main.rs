@@ -9,16 +9,18 @@
 mod support;
 
 mod backups;
+mod configuration;
 mod damage;
 mod folder;
 mod memory;
 mod room;
 
 use annals_event::Sequence;
+use annals_service::Exit;
 use annals_store::{AppendError, EventStore, Filter, ReadError, ReadLog, ReadStream, Subscribe};
 use annals_store_grpc::GrpcStore;
 use annals_store_log::LogStore;
-use annals_tests::lasting_address;
+use annals_tests::{lasting_address, settings};
 use std::{
     fs,
     io::Write,
@@ -76,16 +78,26 @@ impl Program {
     }
 }
 
+/// Without the environment of whoever runs the tests.
+fn without_settings(mut command: Command) -> Command {
+    for name in settings() {
+        command.env_remove(name);
+    }
+    command.env_remove("OTEL_EXPORTER_OTLP_ENDPOINT");
+    command
+}
+
 fn command(data: &Path, listen: &str) -> Command {
-    let mut command = Command::new(PROGRAM);
+    let mut command = without_settings(Command::new(PROGRAM));
     command.arg("--data").arg(data).args(["--listen", listen]).env("RUST_LOG", "error");
     command
 }
 
-async fn fails(data: &Path, listen: &str) -> String {
+/// What it says when it ends by itself with this exit code.
+async fn fails(exit: Exit, data: &Path, listen: &str) -> String {
     let Output { status, stderr, .. } = command(data, listen).output().await.unwrap();
     let stderr = String::from_utf8(stderr).unwrap();
-    assert_eq!(status.code(), Some(1), "{stderr}");
+    assert_eq!(status.code(), Some(i32::from(exit.code())), "{stderr}");
     assert_eq!(stderr.trim_end().lines().count(), 1, "{stderr}");
     stderr
 }
@@ -109,9 +121,10 @@ async fn a_signal_ends_it_in_order_and_a_restart_goes_on() {
 async fn a_folder_in_use_and_a_port_in_use_are_one_clear_sentence_each() {
     let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let program = Program::start(folder.path(), "127.0.0.1:0").await;
-    let sentence = fails(folder.path(), "127.0.0.1:0").await;
-    assert!(sentence.contains("is in use by another process"), "{sentence}");
-    let sentence = fails(other.path(), &program.listen()).await;
+    let sentence = fails(Exit::FolderHeld, folder.path(), "127.0.0.1:0").await;
+    let holder = format!("is in use by process {} at {}", program.child.id().unwrap(), program.url);
+    assert!(sentence.contains(&holder), "{sentence}");
+    let sentence = fails(Exit::AddressInUse, other.path(), &program.listen()).await;
     let expected = format!("{} is in use by another process", program.listen());
     assert!(sentence.contains(&expected), "{sentence}");
     assert_eq!(sentence.matches("in use").count(), 1, "{sentence}");
@@ -130,10 +143,10 @@ async fn a_name_in_place_of_an_address_is_refused_with_an_example() {
 async fn a_folder_of_something_else_is_one_clear_sentence() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("thesis.odt"), "precious").unwrap();
-    let sentence = fails(folder.path(), "127.0.0.1:0").await;
+    let sentence = fails(Exit::Store, folder.path(), "127.0.0.1:0").await;
     assert!(sentence.contains("is not a log"), "{sentence}");
     let file = folder.path().join("thesis.odt");
-    let sentence = fails(&file, "127.0.0.1:0").await;
+    let sentence = fails(Exit::Store, &file, "127.0.0.1:0").await;
     assert!(sentence.starts_with("annals-event-store: ") && sentence.contains("is a file"), "{sentence}");
 }
 
@@ -174,7 +187,7 @@ async fn a_damaged_log_is_reported_in_one_sentence_and_read_only_on_request() {
     }
     assert!(program.signal("-TERM").await);
     damage(folder.path());
-    let sentence = fails(folder.path(), "127.0.0.1:0").await;
+    let sentence = fails(Exit::Store, folder.path(), "127.0.0.1:0").await;
     assert!(sentence.contains("damaged"), "{sentence}");
     assert!(sentence.contains(&folder.path().display().to_string()), "{sentence}");
 
@@ -189,7 +202,7 @@ async fn a_damaged_log_is_reported_in_one_sentence_and_read_only_on_request() {
 }
 
 async fn offline(arguments: &[&str]) -> (bool, String, String) {
-    let output = Command::new(PROGRAM).args(arguments).output().await.unwrap();
+    let output = without_settings(Command::new(PROGRAM)).args(arguments).output().await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.success(), text(output.stdout), text(output.stderr))
 }
@@ -204,7 +217,7 @@ async fn a_log_is_verified_and_each_damage_is_a_line() {
         client.append(one_event("a")).await.unwrap();
     }
     let (verified, _, stderr) = offline(&["verify", "--data", data]).await;
-    assert!(!verified && stderr.contains("is in use by another process"), "{stderr}");
+    assert!(!verified && stderr.contains(&format!("at {}", program.url)), "{stderr}");
     assert!(program.signal("-TERM").await);
     let (verified, stdout, stderr) = offline(&["verify", "--data", data]).await;
     assert!(verified && stdout.contains("200 events in 1 segment\n"), "{stdout}{stderr}");
