@@ -1,7 +1,6 @@
 //! The whole service in memory.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use annals::event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
 use annals::reactor::testing::given_reactor;
 use annals::service::{Answer, TestService};
 use annals_orders::{Order, OrderCommand, OrderPlaced, PaymentCaptured, build, follow_payments};
@@ -11,15 +10,7 @@ use serde_json::json;
 
 /// What payments appends.
 async fn capture(service: &TestService, order: &str) {
-    let stream = StreamName::new(format!("payment-{order}")).unwrap();
-    let captured =
-        NewEvent::json(EventType::new("payment.captured").unwrap(), json!({ "order": order }).to_string());
-    service
-        .app()
-        .store()
-        .append(Append::to(stream, ExpectedVersion::NoStream, vec![captured]))
-        .await
-        .unwrap();
+    service.append(&format!("payment-{order}"), PaymentCaptured { order: order.to_owned() }).await;
 }
 
 #[test]

@@ -9,7 +9,8 @@ use super::{
     supervise::{BuildError, Parts},
 };
 use crate::{Ending, config::Config, health::Health, store::OpenStore};
-use annals_event::Timestamp;
+use annals_aggregate::encode;
+use annals_event::{Append, Event, EventId, ExpectedVersion, Metadata, StreamName, Timestamp, Token};
 use annals_store::{Activity, GappedStore};
 use axum::{
     Router,
@@ -19,7 +20,7 @@ use axum::{
 };
 use serde::Serialize;
 use serde_json::Value;
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, slice, time::Duration};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -118,6 +119,19 @@ impl TestService {
         let body = to_bytes(body, BODY_BYTES_MAX).await.unwrap_or_default();
         let body = serde_json::from_slice(&body).unwrap_or_default();
         Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Appends an event, as another service does. Panics if it cannot be appended, with the reason.
+    pub async fn append(&self, stream: &str, event: impl Event) -> Token {
+        let appended = self.try_append(stream, &event).await;
+        appended.unwrap_or_else(|error| panic!("nothing was appended to {stream:?}: {error}"))
+    }
+
+    async fn try_append(&self, stream: &str, event: &impl Event) -> Result<Token, BuildError> {
+        let events = encode(slice::from_ref(event), &Metadata::default(), |_| EventId::generate())?;
+        let append = Append::to(StreamName::new(stream)?, ExpectedVersion::Any, events);
+        let receipt = self.app.store().append(append).await?;
+        Ok(receipt.events.map_or(receipt.head, |places| places.last).into())
     }
 
     /// Waits until each read model and each reactor has handled all that is in the log, and what came of that. Panics if one of
