@@ -15,9 +15,10 @@ use annals::event::{EventId, StreamName};
 use annals::store::causes::CauseTree;
 use annals::store::{EventStore, ReadStream};
 use annals::telemetry;
+use annals_tests::Program;
 use reqwest::{Client, StatusCode};
 use serde_json::json;
-use support::processes::{ORDERS, PAYMENTS, SHIPPING, ShopProcess, StoreProcess};
+use support::processes::{ORDERS, PAYMENTS, SHIPPING, SHOP, ShopProcess, StoreProcess};
 use support::{Answer, CONSUMERS, TestShop, consumer, order, reason};
 
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -77,6 +78,15 @@ async fn three_processes_on_one_event_store_are_one_shop() {
     assert_eq!(tree.services(), ["orders", "payments", "shipping"]);
     [orders, payments, shipping].into_iter().for_each(ShopProcess::stop);
     store.stop();
+}
+
+#[test]
+fn the_configuration_that_comes_with_orders_can_be_used() {
+    let arguments = ["--check", "--config", "orders.toml", "--listen", "127.0.0.1:0"];
+    for program in [ORDERS, SHOP] {
+        let checked = Program::at(program).run(&arguments).unwrap();
+        assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

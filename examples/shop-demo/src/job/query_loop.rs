@@ -3,9 +3,10 @@
 
 use crate::shop::Shop;
 use annals::event::Sequence;
+use annals::read_model::ReadModel;
 use annals::store::{EventStore, Filter, ReadLog};
 use annals_shop::orders::queries::Page;
-use annals_shop::orders::read_models::{self, customer_value::CustomerValue};
+use annals_shop::orders::read_models::{customer_value::CustomerValue, customer_values};
 use anyhow::{Context, Result, bail};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +31,7 @@ impl QueryLoop {
     pub async fn start(shop: &Shop) -> Result<Self> {
         let (shop, stop) = (shop.clone(), CancellationToken::new());
         let (since, questions) = (shop.store.head().await?.last, questions(&shop).await?);
-        let sales = read_models::customer_value()?.filter().clone();
+        let sales = ReadModel::named("customer_value").table(customer_values()).build()?.filter().clone();
         let asking = tokio::spawn(Asker { shop, questions, since, sales }.ask(stop.clone()));
         Ok(Self { stop, asking })
     }

@@ -10,6 +10,7 @@ use crate::day::Day;
 use crate::ids::{CustomerId, OrderId};
 use crate::money::Cents;
 use annals::event::Token;
+use annals::read_model::Table;
 use annals::service::{App, Body, Caller, Problem, WaitFor};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -23,9 +24,9 @@ pub fn routes() -> Router<App> {
     Router::new()
         .route("/orders", get(list_orders).post(place))
         .route("/orders/{order_id}", get(show_order))
-        .route("/customers", get(list_customers))
+        .route("/customers", get(list::<CustomerValue>))
         .route("/customers/{customer_id}", get(show_customer))
-        .route("/sales", get(list_sales))
+        .route("/sales", get(list::<DaySales>))
         .route("/sales/{day}", get(show_sales))
         .route("/totals", get(show_totals))
 }
@@ -126,6 +127,23 @@ async fn show_totals(State(app): State<App>, wait: WaitFor) -> Result<Json<Total
 /// A part of a list: `?limit=<rows>&after=<the last row's key>`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct List<K> {
+    after: Option<K>,
+    limit: Option<u32>,
+}
+
+async fn list<R: Table>(
+    State(app): State<App>,
+    Query(wish): Query<List<R::Key>>,
+) -> Result<Json<Page<R>>, Problem> {
+    let limit = limit(wish.limit)?;
+    let mut reader = app.reader::<R>(WaitFor::default()).await?;
+    Ok(Json(Page::read(&mut reader, wish.after, limit).await?))
+}
+
+/// The same, of one customer or of all.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ListOrders {
     customer_id: Option<CustomerId>,
     after: Option<OrderId>,
@@ -142,36 +160,4 @@ async fn list_orders(
         Some(customer) => Page::of_customer(&mut reader, customer, wish.after, limit).await?,
         None => Page::read(&mut reader, wish.after, limit).await?,
     }))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ListCustomers {
-    after: Option<CustomerId>,
-    limit: Option<u32>,
-}
-
-async fn list_customers(
-    State(app): State<App>,
-    Query(wish): Query<ListCustomers>,
-) -> Result<Json<Page<CustomerValue>>, Problem> {
-    let limit = limit(wish.limit)?;
-    let mut reader = app.reader::<CustomerValue>(WaitFor::default()).await?;
-    Ok(Json(Page::read(&mut reader, wish.after, limit).await?))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ListSales {
-    after: Option<Day>,
-    limit: Option<u32>,
-}
-
-async fn list_sales(
-    State(app): State<App>,
-    Query(wish): Query<ListSales>,
-) -> Result<Json<Page<DaySales>>, Problem> {
-    let limit = limit(wish.limit)?;
-    let mut reader = app.reader::<DaySales>(WaitFor::default()).await?;
-    Ok(Json(Page::read(&mut reader, wish.after, limit).await?))
 }

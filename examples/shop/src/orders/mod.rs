@@ -9,14 +9,16 @@ pub mod reactor;
 pub mod read_models;
 pub mod status;
 
+use annals::read_model::ReadModel;
 use annals::service::{BuildError, Service};
+use read_models::{customer_values, daily_sales, order_summaries};
 
 /// What the service is made of.
 pub async fn build(service: Service) -> Result<Service, BuildError> {
     Ok(service
-        .read_model(read_models::order_summary()?)
-        .read_model(read_models::customer_value()?)
-        .read_model(read_models::daily_sales()?)
+        .read_model(ReadModel::named("order_summary").table(order_summaries()).build()?)
+        .read_model(ReadModel::named("customer_value").table(customer_values()).build()?)
+        .read_model(ReadModel::named("daily_sales").table(daily_sales()).build()?)
         .reactor(reactor::follow_orders()?)
         .routes(api::routes()))
 }
