@@ -104,7 +104,7 @@ async fn run<T>(
 impl Ending {
     /// The end that a configuration asks for: it drains first, then requests have half of the time, and the rest has what they leave.
     pub fn of(config: &Config) -> Self {
-        Self::within_times(config.http.drain, config.http.limits.shutdown_time_max.saturating_mul(2))
+        Self::within_times(config.http.drain, config.http.limits.shutdown_time_max)
     }
 }
 

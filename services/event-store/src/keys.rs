@@ -99,8 +99,7 @@ mod tests {
         let settings = Settings::of(&config).unwrap();
         let limits = settings.limits(&config);
         assert_eq!(limits.subscriptions_max, Limits::SUBSCRIPTIONS_MAX_DEFAULT);
-        let shutdown_time_max = config.http.limits.shutdown_time_max;
-        assert_eq!(limits.http, HttpLimits { shutdown_time_max, ..Limits::default().http });
+        assert_eq!(limits.http, Limits::default().http);
         assert!(settings.backups.is_none() && !settings.serve_damaged);
     }
 }

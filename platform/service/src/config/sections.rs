@@ -181,7 +181,8 @@ impl Leaves {
             body_bytes_max: self.value("http.body", bytes)?,
             budget_bytes: self.value("http.budget", bytes)?,
             request_time_max: self.value("http.request", units::duration)?,
-            shutdown_time_max: self.value("http.shutdown", units::duration)?,
+            // The time of the whole end, of which requests have the first half: it is the end that cuts them off, and names them.
+            shutdown_time_max: self.value("http.shutdown", units::duration)?.saturating_mul(2),
             ..HttpLimits::default()
         };
         let drain_default = if listen.ip().is_loopback() { Duration::ZERO } else { DRAIN_DEFAULT };

