@@ -66,8 +66,14 @@ pub enum OrderCommand {
 
 /// Why an order refuses.
 #[derive(Debug, PartialEq, thiserror::Error)]
-#[error("there is no such order")]
-pub struct NoSuchOrder;
+pub enum OrderRefused {
+    /// It was never placed.
+    #[error("there is no such order")]
+    NoSuchOrder,
+    /// Nobody ordered.
+    #[error("an order is of a customer; say which")]
+    NoCustomer,
+}
 
 /// As much of an order as its decisions need.
 #[derive(Clone, Debug, Default)]
@@ -80,12 +86,13 @@ impl Aggregate for Order {
     const CATEGORY: &'static str = "order";
     type Event = OrderEvent;
     type Command = OrderCommand;
-    type Error = NoSuchOrder;
+    type Error = OrderRefused;
 
-    fn decide(&self, command: OrderCommand) -> Result<Vec<OrderEvent>, NoSuchOrder> {
+    fn decide(&self, command: OrderCommand) -> Result<Vec<OrderEvent>, OrderRefused> {
         match (command, self.placed.clone()) {
+            (OrderCommand::Place(order), None) if order.customer.is_empty() => Err(OrderRefused::NoCustomer),
             (OrderCommand::Place(order), None) => Ok(vec![OrderEvent::Placed(order)]),
-            (OrderCommand::Pay, None) => Err(NoSuchOrder),
+            (OrderCommand::Pay, None) => Err(OrderRefused::NoSuchOrder),
             (OrderCommand::Pay, Some(OrderPlaced { customer, cents })) if !self.paid => {
                 Ok(vec![OrderEvent::Paid(OrderPaid { customer, cents })])
             }

@@ -86,6 +86,21 @@ async fn refusals_say_what_to_change() {
             StatusCode::UNPROCESSABLE_ENTITY,
             "`customer`",
         ),
+        (
+            service.post("/orders/1", &json!({ "customer": "", "cents": 1 })).await,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "an order is of a customer",
+        ),
+        (
+            service.post("/orders/1", &json!({ "customer": "ann\nbob", "cents": 1 })).await,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "tag \"customer\": tag has the control character",
+        ),
+        (
+            service.post("/orders/1", &json!({ "customer": "a".repeat(250), "cents": 1 })).await,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "tag has 259 bytes",
+        ),
         (service.get("/_annals/v1/nothing").await, StatusCode::NOT_FOUND, "GET /_annals/v1 lists"),
     ] {
         assert_eq!(answer.status, status, "{}", answer.body);

@@ -47,7 +47,12 @@ use syn::{DeriveInput, parse_macro_input};
 /// A new field that may be missing needs `#[serde(default)]` and no new version. Raise the version when what is stored
 /// would be misread: a field gets another name, type, unit or meaning, or a new one cannot be missing. Each older
 /// version then needs one `#[upcast(version, ..)]`, whose changes are made in the order in which they stand; a gap does
-/// not compile. A tag is written with the field's `Display`; an `Option` or a `Vec` gives a tag for each value in it.
+/// not compile.
+///
+/// A tag is written with the field's `Display`; an `Option` or a `Vec` gives a tag for each value in it. Key, colon and value
+/// are at most 255 bytes without control characters, the value is not empty, and an event has at most 32 tags. An event with a
+/// value that is no tag is not written: over HTTP that is a 422, and a reactor stops before its source event. So let `decide`
+/// refuse such a text in its own words.
 ///
 /// The variants of an enum hold one event each, or another such enum; it becomes `From` each of them.
 #[proc_macro_derive(Event, attributes(event, upcast, serde))]

@@ -47,20 +47,31 @@ pub trait Event: Sized + Send + Sync + 'static {
     }
 }
 
-/// A payload that could not be written or read.
+/// An event that could not be written or read.
 #[derive(Debug, thiserror::Error)]
 #[error("event type {event_type:?}: {reason}")]
 pub struct CodecError {
     /// The type of the event.
     pub event_type: String,
-    /// What is wrong with the payload.
+    /// What is wrong with the event.
     pub reason: String,
+    unfit_tag: bool,
 }
 
 impl CodecError {
     /// An error about an event of this type.
     pub fn new(event_type: impl Into<String>, reason: impl ToString) -> Self {
-        Self { event_type: event_type.into(), reason: reason.to_string() }
+        Self { event_type: event_type.into(), reason: reason.to_string(), unfit_tag: false }
+    }
+
+    /// The event has a value that cannot be stored as a tag.
+    pub fn unfit_tag(event_type: impl Into<String>, reason: impl ToString) -> Self {
+        Self { unfit_tag: true, ..Self::new(event_type, reason) }
+    }
+
+    /// Whether a value of the event cannot be stored as a tag: whoever gave the value can give another one.
+    pub fn is_unfit_tag(&self) -> bool {
+        self.unfit_tag
     }
 }
 

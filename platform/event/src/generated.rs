@@ -19,7 +19,7 @@ impl Tags {
     /// Adds `key:value`; an error if that is no valid tag, or one too many.
     pub fn push(&mut self, key: &str, value: &impl Display) -> Result<(), CodecError> {
         let text = value.to_string();
-        let wrong = |error: String| CodecError::new(self.event_type, format!("tag {key:?}: {error}"));
+        let wrong = |error: String| CodecError::unfit_tag(self.event_type, format!("tag {key:?}: {error}"));
         if text.is_empty() {
             return Err(wrong("its value is empty".to_owned()));
         }

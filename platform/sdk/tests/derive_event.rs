@@ -138,7 +138,7 @@ fn a_type_that_the_enum_does_not_know_is_no_error() {
 
 #[test]
 fn a_payload_that_does_not_fit_is_an_error_that_names_the_type() {
-    let CodecError { event_type, reason } =
+    let CodecError { event_type, reason, .. } =
         OrderEvent::decode("order.placed", br#"{"customerId":"c-1","kind":7}"#).unwrap_err();
     assert_eq!(event_type, "order.placed");
     assert!(reason.contains("missing field `total`"), "{reason}");
