@@ -14,7 +14,7 @@ pub struct InvoiceOverdue {
 
 /// Suspends a member who does not pay.
 pub fn follow_invoices() -> Result<Reactor, ReactorError> {
-    Reactor::named("workshop-invoices", Start::Now)
+    Reactor::named("workshop-invoices", Start::Beginning)
         .on(|e: &Recorded<InvoiceOverdue>| Reaction::to::<Member>(&e.member, MemberCommand::Suspend))
         .on_refused::<Member>(|_command, refused| match refused {
             MemberRefused::NotAMember => OnRefused::Skip, // billing has other customers, too
