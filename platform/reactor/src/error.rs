@@ -16,9 +16,10 @@ pub enum ReactorError {
         /// Its name.
         name: String,
     },
-    /// Another copy of the reactor handles the events: the mark is further than this copy set it.
+    /// Another copy of the reactor handles the events: the mark is further than this copy set it. Started again, this one begins at
+    /// the mark that is there; nothing is done twice, whether the other one still works or not.
     #[error(
-        "another copy of the reactor is at work: mark {mark:?} is {}, this copy left it {}; stop one of them",
+        "another copy of the reactor is at work: mark {mark:?} is {}, this copy left it {}",
         place(*actual),
         place(*expected)
     )]

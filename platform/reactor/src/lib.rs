@@ -14,7 +14,9 @@
 //!
 //! * The outputs of source events and the mark that says that they were handled are *one* append. After a crash
 //!   either both are there or neither, so a reaction happens exactly once.
-//! * The mark is set by compare-and-set. A second copy of a worker cannot set it and stops, [`Fenced`].
+//! * The mark is set by compare-and-set. Of two copies of a worker that append at the same time, one cannot set it and stops,
+//!   [`Fenced`]. Whoever runs it may start it again: it goes on from the mark that is there, which is how it takes over from a copy
+//!   that has gone.
 //! * Output ids derive from (reactor, source event, index) and are the same for every copy; request ids are made for each
 //!   append, so that they tell copies apart. An append whose answer was lost is repeated as it was, by the adapter or by
 //!   the worker, and found done under its request id; one that is found done under another was made by another copy.

@@ -3,6 +3,7 @@
 
 mod cannot_open;
 mod clients;
+mod copies;
 mod leaving;
 mod secrets;
 mod waiting;

@@ -5,13 +5,16 @@
 //!
 //! * Configuration, store and telemetry exist before the closure runs, so nothing in it depends on order.
 //! * Only public functions of other crates are used: each part can be used alone, without the others.
-//! * Nothing is hidden in globals, but for what OpenTelemetry has once in a process; two services can run in one process.
+//! * Nothing is hidden in globals, but for what OpenTelemetry has once in a process; two services can run in one process. Each start
+//!   registers the service's metrics with OpenTelemetry's global meter, which never lets go of them; they tell nothing once the
+//!   service has ended.
 
 mod app;
 mod caller;
 mod clock;
 mod consumer;
 mod error;
+mod failures;
 mod gate;
 mod parts;
 mod platform;

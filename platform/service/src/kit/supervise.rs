@@ -2,8 +2,9 @@
 //!
 //! What always holds:
 //!
-//! * A part that fails does not end the others. It is started again after a wait that grows from 1 s to 60 s, and is shown as
-//!   retrying, with the reason and since when, until it has gone on for as long as the longest wait.
+//! * A part that fails does not end the others. It is started again after a wait that grows from 1 s to 60 s, or after the one that
+//!   its failure asks for ([`Failure::after`]), and is shown as retrying, with the reason and since when, until it has gone on for as
+//!   long as the longest wait.
 //! * A part that only people can mend ([`Failure::by_people`]) stays stopped, with the reason, and the rest serves on.
 //! * A panic in a part is a failure of it, and is started again.
 //! * Parts are told to stop at the same time; what does not stop in time is cut off and named.
@@ -13,8 +14,12 @@ use annals_store::{Backoff, RESTART_WAIT_MAX};
 use futures::FutureExt;
 use parking_lot::Mutex;
 use std::{
-    collections::BTreeMap, convert::Infallible, future::pending, panic::AssertUnwindSafe, sync::Arc,
-    time::SystemTime,
+    collections::BTreeMap,
+    convert::Infallible,
+    future::pending,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, SystemTime},
 };
 use tokio::{
     task::JoinSet,
@@ -29,18 +34,26 @@ pub type BuildError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug)]
 pub struct Failure {
     reason: String,
-    by_people: bool,
+    pub(super) by_people: bool,
+    /// `None`: one that grows.
+    pub(super) wait: Option<Duration>,
 }
 
 impl Failure {
     /// One that may be gone when the part is started again.
     pub fn passing(error: impl Into<BuildError>) -> Self {
-        Self { reason: redacted(&sentence(error.into().as_ref())), by_people: false }
+        Self { reason: redacted(&sentence(error.into().as_ref())), by_people: false, wait: None }
     }
 
     /// One that is there until somebody does something, such as an event that cannot be applied.
     pub fn by_people(error: impl Into<BuildError>) -> Self {
-        Self { reason: redacted(&sentence(error.into().as_ref())), by_people: true }
+        Self { reason: redacted(&sentence(error.into().as_ref())), by_people: true, wait: None }
+    }
+
+    /// The part is started again after this wait, which does not grow.
+    #[must_use]
+    pub fn after(self, wait: Duration) -> Self {
+        Self { wait: Some(wait), ..self }
     }
 }
 
@@ -163,7 +176,7 @@ where
             Ok(()) => return parts.set(name, PartState::Done),
             Err(failure) => failure,
         };
-        let Failure { reason, by_people } = failure;
+        let Failure { reason, by_people, wait } = failure;
         if by_people {
             tracing::error!(%reason, "{name} stopped and stays stopped; the rest goes on");
             return parts.set(name, PartState::Stopped { reason });
@@ -173,7 +186,8 @@ where
         }
         tracing::warn!(%reason, "{name} failed and is started again; the rest goes on");
         parts.failed(name, reason);
-        if stop.run_until_cancelled(backoff.wait()).await.is_none() {
+        let wait = wait.unwrap_or_else(|| backoff.next_wait());
+        if stop.run_until_cancelled(sleep(wait)).await.is_none() {
             return;
         }
     }

@@ -38,6 +38,26 @@ async fn a_part_that_fails_is_started_again_until_it_goes_on() {
     assert_eq!(starts.load(Ordering::SeqCst), 3);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_asks_for_a_wait_gets_the_same_each_time() {
+    let (mut supervisor, wait) = (Supervisor::new(), Duration::from_secs(10));
+    let (starts, mut started) = mpsc::channel(1);
+    supervisor.spawn("copy", move |_| {
+        let starts = starts.clone();
+        async move {
+            starts.send(tokio::time::Instant::now()).await.map_err(Failure::passing)?;
+            Err(Failure::passing(gone()).after(wait))
+        }
+    });
+    let mut last = started.recv().await.unwrap();
+    for _ in 0..3 {
+        let next = started.recv().await.unwrap();
+        assert_eq!(next.duration_since(last), wait);
+        last = next;
+    }
+    supervisor.stop(&Ending::new()).await;
+}
+
 #[tokio::test]
 async fn a_part_that_only_people_can_mend_stays_stopped_and_others_go_on() {
     let mut supervisor = Supervisor::new();
