@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod errors;
+mod facade;
 mod lengths;
 mod map;
 

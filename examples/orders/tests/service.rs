@@ -1,8 +1,8 @@
 //! The whole service in memory.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use annals::reactor::testing::given_reactor;
 use annals::service::{Answer, TestService};
+use annals::testing::given_reactor;
 use annals_orders::{Order, OrderCommand, OrderPlaced, PaymentCaptured, build, follow_payments};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};

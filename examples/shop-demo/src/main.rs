@@ -1,6 +1,7 @@
 //! Runs the shop and its main job: three microservices, one log, read models, a replay, a trace. `--help` tells the rest.
 
-use annals::service::{ServiceError, sentence};
+use annals::service::ServiceError;
+use annals_service::sentence;
 use annals_shop_demo::options::Options;
 use clap::Parser;
 use std::process::ExitCode;

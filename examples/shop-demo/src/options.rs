@@ -1,6 +1,6 @@
 //! The command line.
 
-use annals::service::listen_address;
+use annals_service::listen_address;
 use clap::Parser;
 use std::net::SocketAddr;
 use std::path::PathBuf;

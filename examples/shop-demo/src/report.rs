@@ -1,6 +1,6 @@
 //! What the main job tells at its end: for people, or as one JSON object for programs.
 
-use annals::service::counted;
+use annals_service::counted;
 use annals_shop::money::Cents;
 use serde::Serialize;
 use std::fmt;

@@ -5,14 +5,14 @@ use crate::job::Job;
 use crate::options::Options;
 use crate::report::Report;
 use crate::shop::{self, Shop};
-use annals::service::{Ending, Running, Service, sentence};
-use annals::telemetry;
+use annals::service::{Running, Service};
+use annals_service::{Ending, sentence};
 use anyhow::{Context, Result, bail};
 
 /// Runs the program to its end, on a runtime of its own: in a binary's crate all that is asynchronous would be compiled anew.
 #[tokio::main]
 pub async fn run(options: Options) -> Result<()> {
-    let telemetry = telemetry::init(telemetry_options())?;
+    let telemetry = annals_telemetry::init(telemetry_options())?;
     let ending = Ending::new();
     let result = run_shop(&options, &ending).await;
     ending.finish(telemetry).await;
@@ -22,10 +22,10 @@ pub async fn run(options: Options) -> Result<()> {
 /// Logged when nobody says otherwise: warnings, and that the event store is back. The job tells its steps itself.
 const LOG_FILTER: &str = "warn,annals_store_grpc=info";
 
-fn telemetry_options() -> telemetry::Options {
+fn telemetry_options() -> annals_telemetry::Options {
     let log_filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
     let log_filter = log_filter.unwrap_or_else(|| LOG_FILTER.to_owned());
-    telemetry::Options { log_filter, ..telemetry::Options::from_env("annals-shop") }
+    annals_telemetry::Options { log_filter, ..annals_telemetry::Options::from_env("annals-shop") }
 }
 
 async fn run_shop(options: &Options, ending: &Ending) -> Result<()> {

@@ -10,7 +10,7 @@
 
 use annals::event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
 use annals::store::EventStore;
-use annals::store_log::{LogStore, Options};
+use annals::store::{LogOptions, LogStore};
 use annals_tests::Server;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -259,7 +259,7 @@ async fn a_shop_that_is_asked_to_stop_ends_in_order() {
 async fn a_job_that_cannot_be_done_says_why_and_the_services_go_on() {
     let folder = tempfile::tempdir().unwrap();
     let (data, purchases) = (folder.path().join("data"), slice(folder.path(), 5));
-    let log = LogStore::open(data.join("log"), Options::default()).await.unwrap();
+    let log = LogStore::open(data.join("log"), LogOptions::default()).await.unwrap();
     let event = NewEvent::json(EventType::new("order.placed").unwrap(), "{}");
     let stream = StreamName::new("order-poison").unwrap();
     log.append(Append::to(stream, ExpectedVersion::NoStream, vec![event])).await.unwrap();

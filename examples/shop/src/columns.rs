@@ -3,7 +3,7 @@
 use crate::day::Day;
 use crate::ids::{CustomerId, OrderId};
 use crate::money::Cents;
-use annals::projection::{ColumnKind, ColumnType, KeyColumn, Value, ValueError};
+use annals::read_model::{ColumnKind, ColumnType, KeyColumn, Value, ValueError};
 
 impl ColumnType for Cents {
     const KIND: ColumnKind = ColumnKind::Integer;

@@ -1,7 +1,7 @@
 //! What the shop's services have stored stays readable: each form of each event that was ever stored is in `golden/`.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
-use annals::aggregate::testing::golden;
+use annals::testing::golden;
 use annals_shop::day::Day;
 use annals_shop::ids::{CustomerId, OrderId};
 use annals_shop::money::Cents;

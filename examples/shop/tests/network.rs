@@ -12,9 +12,8 @@
 mod support;
 
 use annals::event::{EventId, StreamName};
-use annals::store::causes::CauseTree;
 use annals::store::{EventStore, ReadStream};
-use annals::telemetry;
+use annals_store::causes::CauseTree;
 use annals_tests::Program;
 use reqwest::{Client, StatusCode};
 use serde_json::json;
@@ -31,7 +30,7 @@ async fn first_of(store: &dyn EventStore, stream: &str) -> EventId {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shop_on_a_remote_store_works_and_requests_and_events_share_a_trace() {
-    let telemetry = telemetry::init(telemetry::Options::new("test")).unwrap();
+    let telemetry = annals_telemetry::init(annals_telemetry::Options::new("test")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let server = StoreProcess::start(folder.path());
     let shop = TestShop::start_on(&server.url(), &folder.path().join("shop")).await;

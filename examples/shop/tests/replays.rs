@@ -12,8 +12,9 @@
 mod support;
 
 use annals::event::Recorded;
-use annals::projection::{Catalog, Fold, FoldControl, GenerationId, Generations, Origin, ReadModel, Until};
+use annals::read_model::{Catalog, Fold, ReadModel};
 use annals::service::Config;
+use annals_projection::{FoldControl, GenerationId, Generations, Origin, Until};
 use annals_shop::orders::events::OrderPlaced;
 use annals_shop::orders::read_models::customer_value::{CustomerValue, customer_values};
 use serde_json::{Value, json};

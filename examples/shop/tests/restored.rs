@@ -13,8 +13,7 @@
 mod support;
 
 use annals::event::Sequence;
-use annals::store::{EventStore, ReadLog};
-use annals::store_log::{LogStore, Options};
+use annals::store::{EventStore, LogOptions, LogStore, ReadLog};
 use annals_shop::orders::events::OrderPlaced;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -195,7 +194,7 @@ async fn a_shop_whose_own_log_was_restored_goes_on_with_it() {
     place(&shop, "kept").await;
     assert_well(&shop).await;
     shop.stop();
-    let served = LogStore::open(&log, Options::default()).await.unwrap();
+    let served = LogStore::open(&log, LogOptions::default()).await.unwrap();
     served.backup(backup.clone()).await.unwrap();
     served.close().await.unwrap();
     let shop = ShopProcess::start(folder.path());
@@ -208,7 +207,7 @@ async fn a_shop_whose_own_log_was_restored_goes_on_with_it() {
     let shop = ShopProcess::start(folder.path());
     assert_goes_on(&shop).await;
     shop.stop();
-    let served = LogStore::open(&log, Options::default()).await.unwrap();
+    let served = LogStore::open(&log, LogOptions::default()).await.unwrap();
     let placed = placements(&served).await;
     served.close().await.unwrap();
     let shop = ShopProcess::start(folder.path());

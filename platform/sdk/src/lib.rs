@@ -46,108 +46,64 @@
 
 pub use annals_derive::{Event, Table};
 
-/// What an event is: ids, names, positions, the envelope.
+/// What an event is: its names, its positions, what is known of it beside the fact, and how it is appended by hand.
 pub mod event {
     pub use annals_event::{
-        Append, Category, CodecError, Conflict, ContentType, CorrelationId, DecodeError, Event, EventBatch,
-        EventBatchBuilder, EventId, EventRef, EventType, ExpectedVersion, Fingerprint, InvalidAppend,
-        InvalidName, InvalidTime, InvalidToken, InvalidTraceParent, LogId, MarkName, MarkUpdate, Metadata,
-        NewEvent, Opening, Receipt, Recorded, RecordedEvent, RequestId, Requirement, Sequence, SequenceRange,
-        StreamName, StreamWrite, Tag, TimeOutOfReach, Timestamp, Token, TraceContext, Version, decode, json,
-        limits,
+        Append, Category, CodecError, Conflict, CorrelationId, Event, EventId, EventType, ExpectedVersion,
+        InvalidName, Metadata, NewEvent, Receipt, Recorded, RequestId, Sequence, StreamName, Tag, Timestamp,
+        Token, Version, json,
     };
 }
 
-/// The one interface between services and the log.
+/// The one interface between services and the log, and its adapters.
 pub mod store {
     pub use annals_store::{
-        Activity, AppendError, Capabilities, ConsumerBoard, ConsumerState, ConsumerWatch, Damage, Delivery,
-        Direction, EventStore, Filter, GappedStore, Head, LOG_POLL, LogMismatch, LogPage, PROBE_TIME_MAX,
-        ReadError, ReadLog, ReadStream, SeenLog, StreamPage, Subscribe, Subscription, causes, chain_at,
-        chain_in, check_same_log, probe,
+        AppendError, Delivery, EventStore, Filter, Head, LogPage, ReadError, ReadLog, ReadStream, StreamPage,
+        Subscribe, Subscription,
     };
+    pub use annals_store_grpc::{GrpcStore, Options as GrpcOptions};
+    pub use annals_store_log::{LogStore, OpenError, Options as LogOptions};
 }
 
-/// Decisions: aggregates, the repository that executes commands on them, snapshots.
+/// Decisions: aggregates, and the repository that executes commands on them.
 pub mod aggregate {
     pub use annals_aggregate::{
-        Aggregate, Cause, Emitted, ExecuteError, Executed, FoldError, FolderSnapshots, LoadError, Loaded,
-        Repositories, Repository, Snapshot, SnapshotError, SnapshotSchema, SnapshotStore, encode, stream_of,
-        testing,
+        Aggregate, Cause, ExecuteError, Executed, LoadError, Loaded, Repository, SnapshotStore,
     };
 }
 
 /// Decisions over several streams, each one append.
 pub mod decision {
-    pub use annals_aggregate::decision::{
-        DecideError, Decided, Decisions, Draft, Reads, Seen, Subjects, Writes, reads, writes,
-    };
-}
-
-/// Reactions: events in, commands for a service's own aggregates out, exactly once.
-pub mod reactor {
-    pub use annals_reactor::{
-        OnRefused, Options, Reaction, Reactor, ReactorBuilder, ReactorError, ReactorHandle, ReactorWorker,
-        Start, WaitError, testing,
-    };
-}
-
-/// The parts that read models are made of.
-pub mod projection {
-    pub use annals_projection::{
-        ApplyError, Catalog, Cells, Column, ColumnKind, ColumnType, Columns, Completeness, Cursor,
-        DatabaseError, Difference, EventError, Fold, FoldControl, FoldError, FoldOutcome, FoldStopped,
-        FoldVersion, GenerationEntry, GenerationError, GenerationId, GenerationState, GenerationStatus,
-        Generations, Inspection, InvalidCursor, InvalidIdentifier, KeyColumn, Lease, Live, Lookup,
-        ModelError, ModelName, OnError, Origin, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, Page, Parameter,
-        Parameters, PassedOver, Plan, PlannedSnapshot, Projector, ProjectorError, ProjectorHandle,
-        ProjectorOptions, Promotion, QUERY_KEYS_MAX, QUERY_ROWS_MAX, QueryError, ReadModel, ReadModelBuilder,
-        Reader, ReaderError, Readers, Rollback, RowSample, SEQUENCE_COLUMN, SchemaHash, Select,
-        SnapshotError, SnapshotFolder, SnapshotManifest, SnapshotName, SnapshotPolicy, SqlProjection,
-        SqlTable, SqlTransaction, Table, TableError, TableKey, TableProjection, TableSchema, Tally, Until,
-        Value, ValueError, WaitError, cell, testing,
-    };
+    pub use annals_aggregate::decision::{DecideError, Decided, Draft, Reads, Writes, reads, writes};
 }
 
 /// Read models: tables folded from events, and questions to them.
 pub mod read_model {
     pub use annals_projection::{
-        ApplyError, Catalog, ColumnKind, ColumnType, Cursor, Fold, KeyColumn, Lookup, ModelError, OnError,
-        Page, Projector, ProjectorHandle, ProjectorOptions, QueryError, ReadModel, Reader, ReaderError,
-        Select, SnapshotPolicy, SqlProjection, SqlTable, Table, TableProjection, Value, ValueError,
+        ApplyError, Catalog, ColumnKind, ColumnType, Cursor, Fold, KeyColumn, Lookup, ModelError, Page,
+        Projector, ProjectorHandle, ProjectorOptions, QueryError, ReadModel, Reader, ReaderError, Select,
+        SnapshotPolicy, SqlProjection, SqlTable, Table, TableProjection, Value, ValueError,
     };
+}
+
+/// Reactions: events in, commands for a service's own aggregates out, exactly once.
+pub mod reactor {
+    pub use annals_reactor::{OnRefused, Reaction, Reactor, ReactorError, Start};
 }
 
 /// Replays: a read model rebuilt from any sequence number while it is queried.
 pub mod replay {
+    pub use annals_projection::{Difference, Plan};
     pub use annals_replay::{
-        Failure, Phase, Progress, Replay, ReplayCommand, ReplayError, ReplayEvent, ReplayId, ReplayMode,
-        ReplayRefused, ReplayRequest, ReplayStatus, ReplayWorker, Replays, Waiting, WorkerError,
-        WorkerOptions,
+        Failure, Phase, ReplayError, ReplayId, ReplayMode, ReplayRequest, ReplayStatus, Replays,
     };
 }
 
-/// What a service does beside its domain: HTTP servers with limits, and what their answers have in common.
+/// A whole service: what it is made of, what its handlers have, how it is configured and tested.
 pub mod service {
     pub use annals_service::{
-        Accepted, Answer, App, BindError, Body, BuildError, Caller, Config, ConfigError, Ending, Exit,
-        HttpLimits, HttpServer, LongLived, Params, Problem, Running, Secret, Segment, Service, ServiceError,
-        TestService, Unhurried, WaitFor, admin, counted, finish, listen_address, sentence,
-    };
-}
-
-/// The embedded log as an event store: the default.
-pub mod store_log {
-    pub use annals_store_log::{CloseError, Log, LogStore, OpenError, Options, Stats};
-}
-
-/// OpenTelemetry: set-up, trace contexts, spans.
-pub mod telemetry {
-    pub use annals_telemetry::{
-        BatchCounts, InitError, Options, Run, ShutdownError, Telemetry, Traced, append_span, batch_span,
-        client_span, context_of, create_span, current_context, extract, from_span_context, init, inject,
-        inject_current, names, process_span, record_batch, record_status, rpc_client_span, rpc_server_span,
-        server_span, to_span_context,
+        Accepted, Answer, App, Body, BuildError, Caller, Config, ConfigError, Problem, Running, Secret,
+        Service, ServiceError, TestService, WaitFor,
     };
 }
 

@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use annals::Event;
-use annals::aggregate::testing::golden;
 use annals::event::json::Json;
-use annals::event::{CodecError, Event as _, EventBatchBuilder, EventType, NewEvent, Sequence, StreamName};
-use annals::event::{Timestamp, Version, decode};
+use annals::testing::golden;
+use annals_event::{CodecError, Event as _, EventBatchBuilder, EventType, NewEvent, Sequence, StreamName};
+use annals_event::{Timestamp, Version, decode};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

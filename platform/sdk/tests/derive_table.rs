@@ -3,7 +3,7 @@
 
 use annals::Table;
 use annals::event::Sequence;
-use annals::projection::{Column, Select, Table as _, TableError, Value};
+use annals_projection::{Column, Select, Table as _, TableError, Value};
 
 #[derive(Clone, Debug, PartialEq, Table)]
 #[table(name = "customer_value")]

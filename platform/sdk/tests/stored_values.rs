@@ -4,7 +4,8 @@
 use annals::aggregate::{ExecuteError, Executed, Repository};
 use annals::event::{Append, EventType, ExpectedVersion, NewEvent, RequestId, StreamName, Version};
 use annals::prelude::*;
-use annals::store::{AppendError, EventStore as _, GappedStore};
+use annals::store::{AppendError, EventStore as _};
+use annals_store::GappedStore;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::{convert::Infallible, sync::Arc};

@@ -2,7 +2,6 @@
 
 use super::purchase::Purchase;
 use annals::event::Token;
-use annals::telemetry;
 use annals_shop::ids::OrderId;
 use backon::{ExponentialBuilder, Retryable};
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -89,11 +88,11 @@ impl OrdersClient {
             "items": purchase.items,
             "total_cents": purchase.total,
         });
-        let span = telemetry::client_span("POST", "/orders");
+        let span = annals_telemetry::client_span("POST", "/orders");
         let request = self.http.post(&self.orders_url).headers(trace_headers(&span)).json(&body);
         let response = request.send().instrument(span.clone()).await?;
         let status = response.status();
-        telemetry::record_status(&span, status.as_u16());
+        annals_telemetry::record_status(&span, status.as_u16());
         match status {
             StatusCode::CREATED => Ok(Answer::Placed(response.json().await?)),
             StatusCode::OK => Ok(Answer::Known(response.json().await?)),
@@ -108,7 +107,7 @@ impl OrdersClient {
 fn trace_headers(span: &Span) -> HeaderMap {
     let mut headers = HeaderMap::new();
     span.in_scope(|| {
-        telemetry::inject_current(|name, value| {
+        annals_telemetry::inject_current(|name, value| {
             if let Ok(value) = HeaderValue::from_str(value) {
                 headers.insert(name, value);
             }

@@ -1,6 +1,6 @@
 //! One purchase of the file: `customer_id,date,items,total_usd`.
 
-use annals::service::counted;
+use annals_service::counted;
 use annals_shop::day::{Day, InvalidDay};
 use annals_shop::ids::{CustomerId, InvalidId, OrderId};
 use annals_shop::money::{Cents, InvalidAmount};

@@ -1,11 +1,11 @@
 //! Shows how the events of one order caused each other, from the log alone.
 
 use crate::report::TraceReport;
-use annals::aggregate::stream_of;
-use annals::store::causes::CauseTree;
 use annals::store::{EventStore, ReadStream};
+use annals_aggregate::stream_of;
 use annals_shop::ids::OrderId;
 use annals_shop::orders::order::Order;
+use annals_store::causes::CauseTree;
 use anyhow::{Context, Result};
 
 /// The tree of an order's events, and what the report says of it.

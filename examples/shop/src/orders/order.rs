@@ -145,7 +145,7 @@ fn refund(placement: OrderPlaced, amount_cents: Cents) -> OrderRefunded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use annals::aggregate::testing::given;
+    use annals::testing::given;
 
     fn placement() -> OrderPlaced {
         OrderPlaced {

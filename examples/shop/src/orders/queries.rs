@@ -3,7 +3,7 @@
 use super::read_models::order_summary::OrderSummary;
 use crate::ids::{CustomerId, OrderId};
 use crate::money::Cents;
-use annals::projection::{Reader, ReaderError, Select, Table};
+use annals::read_model::{Reader, ReaderError, Select, Table};
 use annals::service::Problem;
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! How far an order is. Payment and parcel go their own ways: a refund may overtake a delivery.
 
-use annals::projection::{ColumnKind, ColumnType, Value, ValueError};
+use annals::read_model::{ColumnKind, ColumnType, Value, ValueError};
 use serde::{Deserialize, Serialize};
 
 /// How far the payment is.

@@ -161,7 +161,7 @@ impl PaymentCommand {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use annals::aggregate::testing::given;
+    use annals::testing::given;
 
     fn order_id() -> OrderId {
         "o-1".parse().unwrap()

@@ -96,7 +96,7 @@ fn ship(order_id: OrderId) -> Vec<ShipmentEvent> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use annals::aggregate::testing::given;
+    use annals::testing::given;
 
     fn order_id() -> OrderId {
         "o-1".parse().unwrap()

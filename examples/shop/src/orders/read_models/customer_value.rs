@@ -9,7 +9,7 @@ use crate::money::Cents;
 use crate::orders::events::{OrderPlaced, OrderRefunded, OrderRefused};
 use annals::Table;
 use annals::event::Recorded;
-use annals::projection::Fold;
+use annals::read_model::Fold;
 use serde::{Deserialize, Serialize};
 
 /// A row of `customer_value`.
@@ -81,7 +81,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
-    use annals::projection::testing::given_rows;
+    use annals::testing::given_rows;
 
     fn placed(order: &str, day: &str, items: u32) -> OrderPlaced {
         OrderPlaced {

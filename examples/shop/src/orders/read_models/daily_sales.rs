@@ -8,7 +8,7 @@ use crate::money::Cents;
 use crate::orders::events::{OrderPlaced, OrderRefunded, OrderRefused};
 use annals::Table;
 use annals::event::Recorded;
-use annals::projection::Fold;
+use annals::read_model::Fold;
 use serde::{Deserialize, Serialize};
 
 /// A row of `daily_sales`.

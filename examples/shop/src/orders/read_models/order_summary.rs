@@ -9,7 +9,7 @@ use crate::orders::events::{
 use crate::orders::status::{ParcelStatus, PaymentStatus};
 use annals::Table;
 use annals::event::Recorded;
-use annals::projection::Fold;
+use annals::read_model::Fold;
 use serde::{Deserialize, Serialize};
 
 /// A row of `order_summary`.
