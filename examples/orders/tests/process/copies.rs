@@ -2,7 +2,7 @@
 
 use crate::command;
 use annals::{
-    event::{Append, EventType, ExpectedVersion, NewEvent, Sequence, StreamName, StreamWrite},
+    event::{Append, EventType, ExpectedVersion, NewEvent, Sequence, StreamName},
     store::{EventStore, Filter, ReadLog},
 };
 use annals_store_grpc::GrpcStore;
@@ -44,14 +44,15 @@ async fn reactor(url: &str) -> String {
 
 /// An order that is placed, and what payments says of it.
 async fn order(store: &GrpcStore, number: usize) {
-    let write = |category: &str, event_type: &str, payload: Value| StreamWrite {
-        stream: StreamName::new(format!("{category}-{number}")).unwrap(),
-        expected: ExpectedVersion::NoStream,
-        events: vec![NewEvent::json(EventType::new(event_type).unwrap(), payload.to_string())],
+    let write = |append: Append, category: &str, event_type: &str, payload: Value| {
+        let stream = StreamName::new(format!("{category}-{number}")).unwrap();
+        let event = NewEvent::json(EventType::new(event_type).unwrap(), payload.to_string());
+        append.write(stream, ExpectedVersion::NoStream, vec![event])
     };
-    let placed = write("order", "order.placed", json!({ "customer": "ann", "cents": 5 }));
-    let captured = write("payment", "payment.captured", json!({ "order": number.to_string() }));
-    store.append(Append { writes: vec![placed, captured], ..Append::new() }).await.unwrap();
+    let placed = json!({ "customer": "ann", "cents": 5 });
+    let append = write(Append::new(), "order", "order.placed", placed);
+    let captured = json!({ "order": number.to_string() });
+    store.append(write(append, "payment", "payment.captured", captured)).await.unwrap();
 }
 
 /// Appends orders until told to stop; returns how many.
