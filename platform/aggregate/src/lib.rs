@@ -14,7 +14,7 @@
 //! * [`Aggregate::decide`] and [`Aggregate::evolve`] are synchronous and pure: no clock, no I/O, no randomness. What
 //!   depends on those comes with the command.
 //! * A decision is written only on the very version that it was based on; otherwise it is made again.
-//! * One request id, one decision: repeating a request writes nothing and gets the first one's events.
+//! * One request id, one decision: repeating a request that wrote events writes nothing and gets those events.
 //! * A stored event is never rewritten; older forms become the newest one when they are read ([`annals_event::decode`]).
 //! * A decision over several streams ([`decision`]) is one append, and holds for one moment of all of them.
 //! * Snapshots are a cache: losing or damaging them costs time and nothing else.

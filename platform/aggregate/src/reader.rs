@@ -1,7 +1,7 @@
 //! Reading a stream into a state: from a snapshot that the log confirms, or from the beginning.
 
 use crate::{Aggregate, LoadError, Loaded, snapshot::SnapshotCache};
-use annals_event::{EventBatch, EventId, LogId, StreamName, Version};
+use annals_event::{EventBatch, EventId, LogId, Sequence, StreamName, Version};
 use annals_store::{EventStore, ReadError, ReadStream, StreamPage};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -23,14 +23,38 @@ impl<A: Aggregate> Clone for Reader<A> {
 pub(crate) struct Current<A> {
     pub(crate) loaded: Loaded<A>,
     pub(crate) base: Version,
-    /// Whether the event that was looked for is among those that were folded.
+    /// Whether the event that was looked for is among those that were read after the snapshot.
     pub(crate) met: bool,
 }
 
+/// What is done with the events that are read, beside folding them.
+pub(crate) type Watch<'a> = dyn FnMut(&EventBatch) -> Result<(), LoadError> + Send + 'a;
+
+/// Which state is wanted.
+#[derive(Clone, Copy)]
+pub(crate) enum At {
+    Now,
+    /// As it was before this place in the log.
+    Before(Sequence),
+}
+
+impl At {
+    fn includes(self, sequence: Sequence) -> bool {
+        match self {
+            Self::Now => true,
+            Self::Before(end) => sequence < end,
+        }
+    }
+}
+
 impl<A: Aggregate> Current<A> {
-    fn fold(&mut self, events: &EventBatch, sought: Option<EventId>) -> Result<(), LoadError> {
-        self.met = self.met || sought.is_some_and(|sought| events.iter().any(|event| event.id() == sought));
-        Ok(self.loaded.fold(events)?)
+    fn fold(&mut self, events: &EventBatch, at: At, watch: &mut Watch<'_>) -> Result<(), LoadError> {
+        watch(events)?;
+        match at {
+            At::Now => self.loaded.fold(events)?,
+            At::Before(_) => self.loaded.fold(&events.filter(|event| at.includes(event.sequence())))?,
+        }
+        Ok(())
     }
 }
 
@@ -41,11 +65,27 @@ impl<A: Aggregate> Reader<A> {
         stream: &StreamName,
         sought: Option<EventId>,
     ) -> Result<Current<A>, LoadError> {
-        if let Some(current) = self.load_from_snapshot(stream, sought).await? {
+        let mut met = false;
+        let mut watch = |events: &EventBatch| {
+            met = met || sought.is_some_and(|sought| events.iter().any(|event| event.id() == sought));
+            Ok(())
+        };
+        let current = self.load_watching(stream, At::Now, &mut watch).await?;
+        Ok(Current { met, ..current })
+    }
+
+    /// The state `at` a moment. `watch` gets every event of the stream that comes after the snapshot.
+    pub(crate) async fn load_watching(
+        &self,
+        stream: &StreamName,
+        at: At,
+        watch: &mut Watch<'_>,
+    ) -> Result<Current<A>, LoadError> {
+        if let Some(current) = self.load_from_snapshot(stream, at, watch).await? {
             return Ok(current);
         }
         let mut current = Current { loaded: Loaded::new(), base: Version::ZERO, met: false };
-        self.fold_rest(stream, &mut current, Some(Version::FIRST), sought).await?;
+        self.fold_rest(stream, &mut current, Some(Version::FIRST), at, watch).await?;
         Ok(current)
     }
 
@@ -84,10 +124,12 @@ impl<A: Aggregate> Reader<A> {
     async fn load_from_snapshot(
         &self,
         stream: &StreamName,
-        sought: Option<EventId>,
+        at: At,
+        watch: &mut Watch<'_>,
     ) -> Result<Option<Current<A>>, LoadError> {
         let Some(snapshots) = &self.snapshots else { return Ok(None) };
-        let Some(loaded) = snapshots.load(self.log_id(stream).await?, stream).await else {
+        let loaded = snapshots.load(self.log_id(stream).await?, stream).await;
+        let Some(loaded) = loaded.filter(|loaded| at.includes(loaded.token.sequence())) else {
             return Ok(None);
         };
         let base = loaded.version;
@@ -97,8 +139,8 @@ impl<A: Aggregate> Reader<A> {
             return Ok(None);
         };
         let mut current = Current { loaded, base, met: false };
-        current.fold(&tail, sought)?;
-        self.fold_rest(stream, &mut current, page.next, sought).await?;
+        current.fold(&tail, at, watch)?;
+        self.fold_rest(stream, &mut current, page.next, at, watch).await?;
         Ok(Some(current))
     }
 
@@ -118,11 +160,12 @@ impl<A: Aggregate> Reader<A> {
         stream: &StreamName,
         current: &mut Current<A>,
         mut next: Option<Version>,
-        sought: Option<EventId>,
+        at: At,
+        watch: &mut Watch<'_>,
     ) -> Result<(), LoadError> {
         while let Some(from) = next {
             let page = self.page(ReadStream::forward(stream.clone()).from(from)).await?;
-            current.fold(&page.events, sought)?;
+            current.fold(&page.events, at, watch)?;
             next = page.next;
         }
         Ok(())

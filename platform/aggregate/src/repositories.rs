@@ -40,6 +40,10 @@ impl Repositories {
         kept.cloned().unwrap_or_else(|| Repository::named(self.store.clone(), self.service.clone()))
     }
 
+    pub(crate) fn service_name(&self) -> Option<&str> {
+        self.service.as_deref()
+    }
+
     /// The store that the aggregates are in.
     pub fn store(&self) -> &Arc<dyn EventStore> {
         &self.store

@@ -64,6 +64,10 @@ impl<A: Aggregate> Repository<A> {
         &self.reader.store
     }
 
+    pub(crate) fn reader(&self) -> &Reader<A> {
+        &self.reader
+    }
+
     pub(crate) fn service_name(&self) -> Option<&Arc<str>> {
         self.service.as_ref()
     }
@@ -96,11 +100,13 @@ impl<A: Aggregate> Repository<A> {
     /// Decides on `command` and writes the events that result.
     ///
     /// When others write at the same time, the decision is made again on what they left. A store that is unavailable is
-    /// asked once: its adapter has tried for as long as a call may take. A request whose id the caller chose
-    /// ([`Cause::request`]) may be repeated as a whole: the repeat writes nothing and gets the first result, as
-    /// long as the log remembers the id or the first one's events come after the snapshot that the state is loaded
-    /// from. The same id with a command that would have led to other events is an error
-    /// ([`AppendError::RequestIdReused`]).
+    /// asked once: its adapter has tried for as long as a call may take.
+    ///
+    /// A request whose id the caller chose ([`Cause::request`]) may be repeated as a whole. If it wrote events, the repeat
+    /// writes nothing and gets the first result, as long as the log remembers the id or the events come after the
+    /// snapshot that the state is loaded from; with a command that would have led to other events it is an error
+    /// ([`AppendError::RequestIdReused`]). If it was refused or had nothing to do, it left nothing behind, and the repeat
+    /// is executed anew. An id counts for each aggregate: with another one it is another request.
     pub async fn execute(
         &self,
         id: &str,

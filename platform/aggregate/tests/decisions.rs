@@ -4,7 +4,7 @@
 mod common;
 
 use annals_aggregate::decision::{DecideError, Decided, Decisions, Draft, Seen, Writes, reads, writes};
-use annals_aggregate::{Cause, Loaded, Repository};
+use annals_aggregate::{Cause, Loaded, Repositories, Repository};
 use annals_event::{EventBatch, RequestId, Sequence, Token, Version};
 use annals_store::{AppendError, EventStore, GappedStore, ReadLog};
 use annals_store_log::{LogStore, Options};
@@ -43,7 +43,8 @@ impl World {
 
     fn over(store: Arc<dyn EventStore>) -> Self {
         let accounts = Repository::new(store.clone());
-        Self { decisions: Decisions::new(store.clone()).service("bank"), store, accounts, _folder: None }
+        let decisions = Decisions::new(Repositories::new(store.clone()).service("bank"));
+        Self { decisions, store, accounts, _folder: None }
     }
 
     async fn opened(self, ids: &[&str]) -> Self {
@@ -297,7 +298,7 @@ async fn a_request_id_that_was_used_for_another_decision_is_an_error() {
 async fn a_decision_that_always_meets_others_gives_up_in_the_end() {
     let store = FaultyStore::new();
     let world = Arc::new(World::over(store.clone()).opened(&["ann", "bob"]).await);
-    let once = Decisions::new(store.clone()).conflict_retries_max(0);
+    let once = Decisions::new(Repositories::new(store.clone())).conflict_retries_max(0);
     store.next_appends([Fault::Pause]);
     let deciding = tokio::spawn(async move {
         once.decide(both(), Cause::new(), |(ann, _)| Ok::<_, Refused>(ann.execute(deposit(1))?)).await

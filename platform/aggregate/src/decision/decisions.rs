@@ -4,22 +4,22 @@ use super::{
     part::Part,
 };
 use crate::{
-    Cause,
+    Cause, LoadError, Repositories,
+    reader::At,
     request::Request,
     writing::{self, CONFLICT_RETRIES_MAX_DEFAULT},
 };
-use annals_event::{Append, Conflict, Sequence, StreamName, Token, guarded};
-use annals_store::{AppendError, Backoff, EventStore};
-use std::{collections::HashSet, sync::Arc};
+use annals_event::{Append, Conflict, RequestId, Sequence, StreamName, Token, guarded};
+use annals_store::{AppendError, Backoff, EventStore, ReadError};
+use std::collections::HashSet;
 use tracing::{Instrument, Span};
 
-/// Makes decisions over several streams of one store. Cloning it is cheap.
+/// Makes decisions over several streams of one store, in the name of one service. Cloning it is cheap.
 ///
 #[doc = include_str!("unique.md")]
 #[derive(Clone)]
 pub struct Decisions {
-    store: Arc<dyn EventStore>,
-    service: Option<Arc<str>>,
+    repositories: Repositories,
     conflict_retries_max: usize,
 }
 
@@ -51,15 +51,9 @@ struct Asked<'a, P, F> {
 }
 
 impl Decisions {
-    /// Decisions over streams of `store`.
-    pub fn new(store: Arc<dyn EventStore>) -> Self {
-        Self { store, service: None, conflict_retries_max: CONFLICT_RETRIES_MAX_DEFAULT }
-    }
-
-    /// Stores the service's name with each event.
-    #[must_use]
-    pub fn service(self, name: impl AsRef<str>) -> Self {
-        Self { service: Some(name.as_ref().into()), ..self }
+    /// Decisions over aggregates of these repositories: a state is loaded from its snapshot where there is one.
+    pub fn new(repositories: impl Into<Repositories>) -> Self {
+        Self { repositories: repositories.into(), conflict_retries_max: CONFLICT_RETRIES_MAX_DEFAULT }
     }
 
     /// How often a decision is made again when others wrote to one of its streams at the same time.
@@ -72,7 +66,8 @@ impl Decisions {
     /// append. `decide` is pure: it is called again, on fresh states, when a subject changed meanwhile.
     ///
     /// A request whose id the caller chose ([`Cause::request`]) may be repeated as a whole, as with
-    /// [`Repository::execute`](crate::Repository::execute).
+    /// [`Repository::execute`](crate::Repository::execute): what it wrote is not written again, and one that wrote nothing
+    /// is decided anew. An id counts for each list of streams.
     pub async fn decide<P, E>(
         &self,
         subjects: P,
@@ -107,9 +102,10 @@ impl Decisions {
         F: Fn(&mut P::States) -> Result<(), E> + Send + Sync,
         E: From<DecideError>,
     {
-        let (mut states, places) = self.load(asked, Sequence::MAX).await?;
-        if let Some(first) = first_done(&places) {
-            return Ok(Attempt::Done(self.repeat(asked, first).await?));
+        let (mut states, places) = self.load(asked, At::Now).await?;
+        let is_repeat = places.iter().any(|place| place.done.is_some());
+        if is_repeat && let Some(decided) = self.repeat(asked, &places).await? {
+            return Ok(Attempt::Done(decided));
         }
         let decided = match asked.decide(&mut states)? {
             Ok(()) => self.prepare(asked, &P::parts(&states), &places).map_err(E::from),
@@ -117,26 +113,32 @@ impl Decisions {
         };
         match decided {
             Ok(Some((append, span))) => Ok(self.append(asked, append).instrument(span).await?),
-            otherwise => match self.moved(&places).await? {
-                Some(conflict) => Ok(Attempt::Conflict(conflict)),
-                None => otherwise.map(|_| Attempt::Done(Decided::nothing(&places))),
-            },
+            otherwise => {
+                // What the request did earlier may be why.
+                if let Some(decided) = self.repeat(asked, &places).await? {
+                    return Ok(Attempt::Done(decided));
+                }
+                match self.moved(&places).await? {
+                    Some(conflict) => Ok(Attempt::Conflict(conflict)),
+                    None => otherwise.map(|_| Attempt::Done(Decided::nothing(&places))),
+                }
+            }
         }
     }
 
     async fn load<P: Subjects, F: Sync>(
         &self,
         asked: &Asked<'_, P, F>,
-        before: Sequence,
+        at: At,
     ) -> Result<(P::States, Vec<Place>), DecideError> {
-        let moment = Moment { store: &*self.store, before, request: &asked.request };
+        let moment = Moment { repositories: &self.repositories, at, request: &asked.request };
         Ok(asked.subjects.load(&moment).await?)
     }
 
     /// Whether one of the subjects changed since it was loaded.
     async fn moved(&self, places: &[Place]) -> Result<Option<Conflict>, DecideError> {
         for place in places {
-            if let Some(conflict) = place.moved(&*self.store).await? {
+            if let Some(conflict) = place.moved(self.store()).await? {
                 return Ok(Some(conflict));
             }
         }
@@ -153,7 +155,7 @@ impl Decisions {
         let subjects = || parts.iter().zip(places);
         let Some((_, first)) = subjects().find(|(part, _)| part.count() > 0) else { return Ok(None) };
         let span = annals_telemetry::append_span(first.stream.category());
-        let mut metadata = writing::metadata(self.service.as_deref(), asked.cause, &span);
+        let mut metadata = writing::metadata(self.repositories.service_name(), asked.cause, &span);
         let mut append = Append::with_request_id(asked.request.decision_id(&asked.streams));
         for (part, Place { stream, expected, .. }) in subjects() {
             let mut id_of = |index| asked.request.event_id(stream, index);
@@ -177,7 +179,7 @@ impl Decisions {
         F: Fn(&mut P::States) -> Result<(), E> + Send + Sync,
         E: From<DecideError>,
     {
-        let cause = match writing::append(&*self.store, &append).await {
+        let cause = match writing::append(self.store(), &append).await {
             Ok(receipt) => {
                 let last = receipt.events.map_or(receipt.head, |places| places.last);
                 let (events, repeated) = (append.event_count(), receipt.repeated);
@@ -188,23 +190,29 @@ impl Decisions {
         };
         // The same request may have been executed since the subjects were loaded.
         if matches!(cause, AppendError::RequestIdReused { .. } | AppendError::EventIdReused { .. }) {
-            let (_, places) = self.load(asked, Sequence::MAX).await?;
-            if let Some(first) = first_done(&places) {
-                return Ok(Attempt::Done(self.repeat(asked, first).await?));
+            let (_, places) = self.load(asked, At::Now).await?;
+            if let Some(decided) = self.repeat(asked, &places).await? {
+                return Ok(Attempt::Done(decided));
             }
         }
         Err(DecideError::Append { streams: asked.streams.clone(), cause }.into())
     }
 
-    /// What the request did when it was executed first, with its first event at `first`. The decision is pure, so it can be
-    /// made once more on the states of that time.
-    async fn repeat<P, F, E>(&self, asked: &Asked<'_, P, F>, first: Sequence) -> Result<Decided, E>
+    /// What the request did when it was executed first; `None`: it was not, or it wrote nothing. The decision is pure, so it
+    /// can be made once more on the states of that time.
+    async fn repeat<P, F, E>(&self, asked: &Asked<'_, P, F>, places: &[Place]) -> Result<Option<Decided>, E>
     where
         P: Subjects,
         F: Fn(&mut P::States) -> Result<(), E> + Send + Sync,
         E: From<DecideError>,
     {
-        let (mut states, places) = self.load(asked, first).await?;
+        let Some(first) = self.first_event(asked, places).await? else { return Ok(None) };
+        let (mut states, places) = match self.load(asked, At::Before(first)).await {
+            Err(DecideError::Load(LoadError::Read { cause: ReadError::BelowStart { .. }, .. })) => {
+                return Err(asked.dropped().into());
+            }
+            loaded => loaded?,
+        };
         let decided = asked.decide(&mut states)?;
         let parts = P::parts(&states);
         let same = || parts.iter().all(|part| part.is_repeat());
@@ -213,10 +221,29 @@ impl Decisions {
         match last {
             Some(last) if is_same => {
                 let events = parts.iter().map(|part| part.count()).sum();
-                Ok(Decided { token: last.into(), events, repeated: true })
+                Ok(Some(Decided { token: last.into(), events, repeated: true }))
             }
             _ => Err(asked.reused().into()),
         }
+    }
+
+    /// Where the request's first event is, if it was executed before: one append has them all, but what some subjects were
+    /// loaded from may cover theirs.
+    async fn first_event<P, F>(
+        &self,
+        asked: &Asked<'_, P, F>,
+        places: &[Place],
+    ) -> Result<Option<Sequence>, DecideError> {
+        let mut first = places.iter().filter_map(|place| place.done).map(|done| done.first).min();
+        for place in places {
+            let covered = place.covered(self.store(), &asked.request).await?;
+            first = first.into_iter().chain(covered).min();
+        }
+        Ok(first)
+    }
+
+    fn store(&self) -> &dyn EventStore {
+        &**self.repositories.store()
     }
 }
 
@@ -235,9 +262,16 @@ impl<P, F> Asked<'_, P, F> {
     }
 
     fn reused(&self) -> DecideError {
+        self.not_appended(|request_id| AppendError::RequestIdReused { request_id })
+    }
+
+    fn dropped(&self) -> DecideError {
+        self.not_appended(|request_id| AppendError::OriginalDropped { request_id })
+    }
+
+    fn not_appended(&self, why: impl FnOnce(RequestId) -> AppendError) -> DecideError {
         let request_id = self.cause.request_id.unwrap_or_else(|| self.request.decision_id(&self.streams));
-        let cause = AppendError::RequestIdReused { request_id };
-        DecideError::Append { streams: self.streams.clone(), cause }
+        DecideError::Append { streams: self.streams.clone(), cause: why(request_id) }
     }
 }
 
@@ -249,15 +283,10 @@ impl Decided {
 }
 
 fn streams_of(subjects: &impl Subjects) -> Result<Vec<StreamName>, DecideError> {
-    let streams = subjects.streams().map_err(crate::LoadError::from)?;
+    let streams = subjects.streams().map_err(LoadError::from)?;
     let mut seen = HashSet::new();
     match streams.iter().find(|stream| !seen.insert(stream.as_str())) {
         Some(twice) => Err(DecideError::NamedTwice { stream: twice.clone() }),
         None => Ok(streams),
     }
-}
-
-/// Where the request's first event is, if it was executed before.
-fn first_done(places: &[Place]) -> Option<Sequence> {
-    places.iter().filter_map(|place| place.done).map(|done| done.first).min()
 }

@@ -1,7 +1,8 @@
 //! Reading a subject: its state at a moment, and what the request did to it earlier.
 
 use crate::{
-    Aggregate, LoadError, Loaded,
+    Aggregate, LoadError, Repositories,
+    reader::{At, Current},
     request::{Request, Stored, decode},
 };
 use annals_event::{
@@ -9,10 +10,10 @@ use annals_event::{
 };
 use annals_store::{EventStore, ReadStream, StreamPage};
 
-/// Which events count: those before a place in the log. What `request` wrote is looked for in all.
+/// When the states are wanted of. What `request` wrote is looked for in all events after the snapshots.
 pub struct Moment<'a> {
-    pub(super) store: &'a dyn EventStore,
-    pub(super) before: Sequence,
+    pub(super) repositories: &'a Repositories,
+    pub(super) at: At,
     pub(super) request: &'a Request,
 }
 
@@ -22,7 +23,9 @@ pub struct Place {
     pub(super) version: Version,
     pub(super) expected: ExpectedVersion,
     pub(super) token: Token,
-    /// Where the request's own events are, if it was executed earlier.
+    /// The version of the snapshot that it was loaded from; `ZERO`: none, or the request writes nothing to it.
+    pub(super) base: Version,
+    /// Where the request's own events are, if it was executed earlier and they come after the snapshot.
     pub(super) done: Option<SequenceRange>,
 }
 
@@ -35,9 +38,29 @@ pub(super) struct Folded<A: Aggregate> {
 impl Place {
     /// Why a decision on this state is out of date; `None`: it is not.
     pub(super) async fn moved(&self, store: &dyn EventStore) -> Result<Option<Conflict>, LoadError> {
-        let actual = page(store, &self.stream, self.version.next()).await?.version;
+        let after = ReadStream::forward(self.stream.clone()).from(self.version.next());
+        let actual = read(store, after).await?.version;
         let (stream, expected) = (self.stream.clone(), self.expected);
         Ok((actual != self.version).then_some(Conflict::Stream { stream, expected, actual }))
+    }
+
+    /// Where the request's first event is among those that the snapshot covers. A repeat follows soon, so the newest are
+    /// looked at first.
+    pub(super) async fn covered(
+        &self,
+        store: &dyn EventStore,
+        request: &Request,
+    ) -> Result<Option<Sequence>, LoadError> {
+        let Some(wanted) = request.known_event(&self.stream, 0) else { return Ok(None) };
+        let mut next = (self.base > Version::ZERO).then_some(self.base);
+        while let Some(from) = next {
+            let page = read(store, ReadStream::backward(self.stream.clone()).from(from)).await?;
+            if let Some(found) = page.events.iter().find(|event| event.id() == wanted) {
+                return Ok(Some(found.sequence()));
+            }
+            next = page.next;
+        }
+        Ok(None)
     }
 }
 
@@ -45,21 +68,20 @@ pub(super) async fn fold<A: Aggregate>(
     moment: &Moment<'_>,
     stream: StreamName,
 ) -> Result<Folded<A>, LoadError> {
-    let (mut loaded, mut done, mut next) = (Loaded::<A>::new(), Vec::new(), Some(Version::FIRST));
-    while let Some(from) = next {
-        let StreamPage { events, next: rest, .. } = page(moment.store, &stream, from).await?;
-        collect(moment.request, &stream, &events, &mut done)?;
-        loaded.fold(&match moment.before {
-            Sequence::MAX => events,
-            before => events.filter(|event| event.sequence() < before),
-        })?;
-        next = rest;
+    let (repository, mut done) = (moment.repositories.of::<A>(), Vec::new());
+    let reader = repository.reader();
+    let mut watch = |events: &EventBatch| collect(moment.request, &stream, events, &mut done);
+    let current = reader.load_watching(&stream, moment.at, &mut watch).await?;
+    if let At::Now = moment.at {
+        reader.keep(&stream, &current).await;
     }
+    let Current { loaded, base, .. } = current;
     let ends = done.first().zip(done.last()).map(|(first, last)| (first.sequence, last.sequence));
     let place = Place {
         version: loaded.version,
         expected: loaded.expected(),
         token: loaded.token,
+        base,
         done: ends.map(|(first, last)| SequenceRange { first, last }),
         stream,
     };
@@ -89,7 +111,7 @@ fn collect<E: annals_event::Event>(
     Ok(())
 }
 
-async fn page(store: &dyn EventStore, stream: &StreamName, from: Version) -> Result<StreamPage, LoadError> {
-    let read = ReadStream::forward(stream.clone()).from(from);
-    store.read_stream(read).await.map_err(|cause| LoadError::Read { stream: stream.clone(), cause })
+async fn read(store: &dyn EventStore, read: ReadStream) -> Result<StreamPage, LoadError> {
+    let stream = read.stream.clone();
+    store.read_stream(read).await.map_err(|cause| LoadError::Read { stream, cause })
 }

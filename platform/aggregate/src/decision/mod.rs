@@ -15,9 +15,11 @@
 //! * All of its events are written, or none.
 //! * A stream without events is a subject like any other: it must still have none when the append is done. So a unique
 //!   name is a stream of its own, which is claimed in the decision that needs it.
-//! * One request id, one decision: repeating a request writes nothing and gets the first token. Its first execution is found
-//!   by its events, whether or not the store remembers its id, and the repeat is decided on the states of that time: if it
-//!   leads to other events now, it is an error.
+//! * One request id, one decision: repeating a request that wrote events writes nothing and gets the first token. The first
+//!   execution is found by its id as long as the store remembers that, and by its events where they come after the snapshots
+//!   that the states are loaded from. The repeat is decided on the states of that time: if it leads to other events now, it
+//!   is an error. A request that was refused or had nothing to do left nothing behind, and is decided anew.
+//! * A state is loaded as a command's is: from its snapshot if there is one, and a new one is kept when it is due.
 
 mod decisions;
 mod error;

@@ -6,7 +6,7 @@ use crate::{
     request::{Stored, same_events},
     stream_of,
 };
-use annals_event::{CodecError, EventId, InvalidName, Metadata, NewEvent, StreamName};
+use annals_event::{CodecError, EventId, InvalidName, Metadata, NewEvent, StreamName, Version};
 use std::{future::Future, marker::PhantomData, ops::Deref};
 
 /// A subject that the decision depends on and does not write: made by [`reads`].
@@ -153,7 +153,7 @@ impl<A: Aggregate> Subject for Reads<A> {
     async fn load(&self, moment: &Moment<'_>) -> Result<(Seen<A>, Place), LoadError> {
         let Folded { state, place, .. } = fold::<A>(moment, self.stream()?).await?;
         // A request writes to none of the subjects that it reads.
-        Ok((Seen { state }, Place { done: None, ..place }))
+        Ok((Seen { state }, Place { done: None, base: Version::ZERO, ..place }))
     }
 }
 

@@ -63,7 +63,8 @@ impl App {
     }
 
     /// Decides over several streams and writes all that results in one append. `decide` is pure: it is called again, on
-    /// fresh states, when one of the streams changed meanwhile.
+    /// fresh states, when one of the streams changed meanwhile. States are loaded from the snapshots that were said of their
+    /// aggregates.
     pub async fn decide<P, E>(
         &self,
         subjects: P,
@@ -75,8 +76,7 @@ impl App {
         E: From<DecideError>,
     {
         let cause = cause.into();
-        let decisions = Decisions::new(self.inner.store.clone()).service(&self.name);
-        decisions.decide(subjects, cause, decide).await
+        Decisions::new(self.repositories()).decide(subjects, cause, decide).await
     }
 
     /// An aggregate's state.
