@@ -21,7 +21,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-/// How long a program may take to end once it is told to stop, all together. Supervisors kill what takes longer.
+/// How long a program may take to end once it is told to stop and has drained, all together, unless it says otherwise
+/// ([`Ending::within_times`], [`Ending::of`]). Supervisors kill what takes longer: `docker stop` after 10 s, Kubernetes after 30 s.
 pub const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// How a process ends that a second signal ended: as one that Ctrl-C killed.

@@ -102,7 +102,8 @@ async fn run<T>(
 }
 
 impl Ending {
-    /// The end that a configuration asks for: it drains first, then requests have half of the time, and the rest has what they leave.
+    /// The end that a configuration asks for: it drains first for `http.drain`, then it has twice `http.shutdown`. Requests have
+    /// half of that, and the rest has what they leave. By default that is 25 s in all, on loopback 20 s.
     pub fn of(config: &Config) -> Self {
         Self::within_times(config.http.drain, config.http.limits.shutdown_time_max)
     }

@@ -191,7 +191,7 @@ async fn a_table_of_ones_own_is_taken_whole_or_refused_by_key() {
     for (toml, said) in [
         ("", "mail.url is missing"),
         ("mail = { url = 'smtp://mail' }", "mail.retries is missing"),
-        ("mail = { url = 'smtp://mail', retries = 'many' }", "mail.retries (from annals.toml): invalid type"),
+        ("mail = { url = 'smtp://mail', retries = 'many' }", "mail.retries (from annals.toml): invalid value"),
         (
             "mail = { url = 'a', retires = 3 }",
             "mail.retires (from annals.toml): there is no such key; did you mean mail.retries?",

@@ -67,7 +67,7 @@ fn a_wrong_configuration_ends_it_with_2_and_shows_no_password() {
         ("--data=x", "there is no such key"),
         ("--mail.url=x", "there is no such key"),
         ("--store=memory:", "write http://HOST:PORT"),
-        ("--store=http://shop:hunter2@events:7400", "http://shop:***@events:7400"),
+        ("--store=http://shop:hunter2@events:7400", "http://***@events:7400"),
         ("--store=ftp://shop:hunter2@events", "no event store has the scheme"),
         ("--listen=localhost:7401", "such as 127.0.0.1:"),
     ] {

@@ -2,7 +2,7 @@
 
 use super::{
     layers::{Leaf, Leaves, Written},
-    secret::{is_secret, redacted},
+    secret::{shown, shown_toml},
 };
 use std::{fs::Metadata, os::unix::fs::PermissionsExt};
 
@@ -14,24 +14,24 @@ pub(super) fn warning(file: &str, metadata: &Metadata, leaves: &Leaves) -> Optio
     if metadata.permissions().mode() & BY_ALL == 0 {
         return None;
     }
-    let secrets: Vec<_> =
-        leaves.iter().filter(|(key, leaf)| has_secret(key, leaf)).map(|(key, _)| key).collect();
-    let first = secrets.first()?;
-    Some(format!(
-        "every user of this machine can read {file}, and it has secrets: {}; let {first}_file name the file that has it, \
-         or take the right to read {file} from others",
-        secrets.join(", ")
-    ))
+    let secrets: Vec<_> = leaves.iter().filter(|(key, leaf)| has_secret(key, leaf)).collect();
+    let names: Vec<_> = secrets.iter().map(|(key, _)| *key).collect();
+    // What is in a list has no key of its own.
+    let alone =
+        secrets.iter().find(|(_, leaf)| !matches!(leaf.written, Written::Toml(toml::Value::Array(_))));
+    let cure = alone.map(|(key, _)| format!("let {key}_file name the file that has it, or "));
+    (!secrets.is_empty()).then(|| {
+        format!(
+            "every user of this machine can read {file}, and it has secrets: {}; {}take the right to read {file} from others",
+            names.join(", "),
+            cure.unwrap_or_default()
+        )
+    })
 }
 
 fn has_secret(key: &str, Leaf { written, .. }: &Leaf) -> bool {
-    let has_password = |text: &str| redacted(text) != text;
     match written {
-        Written::Text(text) | Written::Toml(toml::Value::String(text)) => {
-            is_secret(key) || has_password(text)
-        }
-        // A list of secrets, or of addresses.
-        Written::Toml(value @ toml::Value::Array(_)) => is_secret(key) || has_password(&value.to_string()),
-        Written::Toml(_) => false,
+        Written::Text(text) => shown(key, text) != *text,
+        Written::Toml(value) => shown_toml(key, value) != *value,
     }
 }

@@ -4,7 +4,9 @@ use super::{
     Config,
     keys::{Flag, Key, Keys, MODEL_KEYS, Takes},
     layers::{Leaf, Origin, Written},
-    secret::shown,
+    secret::{shown, shown_toml},
+    sections::DRAIN_DEFAULT,
+    units,
 };
 use std::fmt::{self, Write};
 
@@ -50,6 +52,10 @@ pub(super) fn help(name: &str, keys: &Keys) -> String {
     text
 }
 
+/// Who may do what in a service.
+const OPEN: &str = "Authentication is not there yet: whoever reaches the port can also start, promote and retire replays\n\
+                    (/_annals/v1/replays).\n";
+
 /// What is the same for all keys.
 fn end(keys: &Keys) -> String {
     let short: Vec<_> = [("data", "data"), ("listen", "listen"), ("store", "store.url")]
@@ -57,17 +63,36 @@ fn end(keys: &Keys) -> String {
         .filter(|(_, name)| keys.all().any(|key| key.name == *name))
         .map(|(short, name)| format!("ANNALS_{} (--{short}) is {name}", short.to_ascii_uppercase()))
         .collect();
-    let secrets =
-        "Secrets: MY.password_file names the file that has it, or ANNALS_MY__PASSWORD; never a flag.\n";
+    let secrets = "Secrets: MY.password_file names the file that has it, or ANNALS_MY__PASSWORD; never a flag. A key whose\n\
+                   name says that it is one (password, token, key, pin, ..) is not printed.\n";
     format!(
         "\nShort: {short}.\n\
          {secrets}\
+         Variables that Kubernetes sets for a Service are not read: those without __ that end with _PORT, _SERVICE_HOST or\n\
+         _SERVICE_PORT, or have _PORT_ in them.\n\
+         {stopping}\
+         {open}\
          As everywhere: RUST_LOG (log lines), OTEL_EXPORTER_OTLP_ENDPOINT (where spans and metrics go),\n\
          OTEL_METRICS_EXPORTER=none (spans alone), OTEL_METRIC_EXPORT_INTERVAL, OTEL_SERVICE_NAME.\n\n\
          Exit codes: 0 stopped in order, 1 a part ended for good, 2 configuration, 3 the store or the read models cannot be\n\
          opened or are damaged, 4 address in use, 5 data folder held by another process, 130 a second signal.\n",
         short = short.join(", "),
         secrets = if keys.settings { secrets } else { "" },
+        stopping = stopping(keys),
+        open = if keys.has_models() { OPEN } else { "" },
+    )
+}
+
+/// How long an end takes, beside those who do not wait for it.
+fn stopping(keys: &Keys) -> String {
+    let by_default = |key| keys.default_of(key).and_then(|text| units::duration(text).ok());
+    let shutdown = by_default("http.shutdown").unwrap_or_default().saturating_mul(2);
+    let drain = by_default("http.drain");
+    let all = shutdown.saturating_add(drain.unwrap_or(DRAIN_DEFAULT));
+    let loopback = if drain.is_none() { format!(", {shutdown:?} on loopback") } else { String::new() };
+    format!(
+        "Told to stop, it goes on taking requests for http.drain, and ends within twice http.shutdown after that: by default\n\
+         {all:?} in all{loopback}. Kubernetes kills after 30s (terminationGracePeriodSeconds), docker stop after 10s (--time).\n"
     )
 }
 
@@ -89,14 +114,19 @@ impl fmt::Display for Config {
         for key in keys.all() {
             match self.leaves.text(key.name) {
                 Ok(Some((text, origin))) => line(f, key.name, &in_toml(key.name, &text), &origin)?,
+                _ if key.name == "http.drain" => {
+                    // Its default depends on where the program listens.
+                    line(f, key.name, &format!("\"{}s\"", self.http.drain.as_secs()), &Origin::Default)?;
+                }
                 _ => writeln!(f, "# {} ({})", key.name, key.help)?,
             }
         }
         let rest = self.leaves.iter().filter(|(key, _)| keys.all().all(|known| known.name != *key));
         for (key, Leaf { written, origin }) in rest {
             let value = match written {
-                Written::Text(text) | Written::Toml(toml::Value::String(text)) => in_toml(key, text),
-                Written::Toml(value) => shown(key, &value.to_string()),
+                Written::Text(text) if key.starts_with("read_model.") => in_toml(key, text),
+                Written::Text(text) => toml::Value::String(shown(key, text)).to_string(),
+                Written::Toml(value) => shown_toml(key, value).to_string(),
             };
             line(f, key, &value, origin)?;
         }
@@ -109,10 +139,13 @@ fn line(f: &mut fmt::Formatter<'_>, key: &str, value: &str, origin: &Origin) -> 
     writeln!(f, "{pair:<COLUMNS$} # {origin}")
 }
 
-/// A value as the file has it: numbers and switches as they are, all else in quotes.
+/// A platform's value as the file has it: numbers and switches that read as they are written without quotes, all else with them.
 fn in_toml(key: &str, text: &str) -> String {
     let shown = shown(key, text);
-    let is_bare = shown.parse::<f64>().is_ok_and(f64::is_finite) || matches!(text, "true" | "false");
+    let is_whole = shown.parse::<i64>().is_ok_and(|number| number.to_string() == shown);
+    let is_share =
+        || shown.contains('.') && shown.parse::<f64>().is_ok_and(|number| number.to_string() == shown);
+    let is_bare = is_whole || is_share() || matches!(text, "true" | "false");
     if is_bare { shown } else { toml::Value::String(shown).to_string() }
 }
 

@@ -151,7 +151,11 @@ const KEYS: &[Key] = &[
         "http.drain",
         "how long to go on taking requests once told to stop; not set: 0s on loopback, else 5s",
     ),
-    key("http.shutdown", "10s", "how long requests under way may take once no more are taken"),
+    key(
+        "http.shutdown",
+        "10s",
+        "how long requests under way may take once no more are taken; all ends within twice that",
+    ),
     key("http.connections", "1024", "connections at once; more wait"),
     key(
         "http.budget",

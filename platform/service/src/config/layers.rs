@@ -19,8 +19,8 @@ const FILE: &str = "annals.toml";
 const ANY_PORT: &str = "127.0.0.1:0";
 /// Variables with a name of ours that are no keys.
 const NO_KEYS: [&str; 3] = ["ANNALS_CONFIG", "ANNALS_SPANS", "ANNALS_GOLDEN"];
-/// How the variables end that Kubernetes sets for a service whose name begins with `annals`.
-const OF_KUBERNETES: [&str; 4] = ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT", "_ADDR"];
+/// How the variables end that Kubernetes sets for a service whose name is or begins with `annals`.
+const OF_KUBERNETES: [&str; 3] = ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT"];
 
 /// Where a value is from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -232,7 +232,7 @@ fn add_file(
 /// The key that a variable sets; `None`: it is not ours.
 fn key_of(keys: &Keys, variable: &str) -> Result<Option<String>, ConfigError> {
     let Some(name) = variable.strip_prefix("ANNALS_") else { return Ok(None) };
-    if NO_KEYS.contains(&variable) || is_of_kubernetes(name) {
+    if NO_KEYS.contains(&variable) || is_of_kubernetes(variable) {
         return Ok(None);
     }
     let key = name.to_ascii_lowercase().replace("__", ".");
@@ -249,9 +249,9 @@ fn key_of(keys: &Keys, variable: &str) -> Result<Option<String>, ConfigError> {
     }
 }
 
-fn is_of_kubernetes(name: &str) -> bool {
-    let has_port = ["_PORT_", "_SERVICE_PORT_"].iter().any(|middle| name.contains(middle));
-    !name.contains("__") && (has_port || OF_KUBERNETES.iter().any(|end| name.ends_with(end)))
+fn is_of_kubernetes(variable: &str) -> bool {
+    let ends = || OF_KUBERNETES.iter().any(|end| variable.ends_with(end));
+    !variable.contains("__") && (variable.contains("_PORT_") || ends())
 }
 
 /// A command line.

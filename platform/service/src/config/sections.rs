@@ -150,8 +150,8 @@ impl Leaves {
     pub(super) fn log(&self, data: PathBuf) -> Result<LogConfig, ConfigError> {
         Ok(LogConfig {
             data,
-            retain_age: self.find("log.retain_age", age)?,
-            retain_bytes: self.find("log.retain_size", units::size)?,
+            retain_age: self.find("log.retain_age", |text| not_zero(text, units::duration, DROPS_ALL))?,
+            retain_bytes: self.find("log.retain_size", |text| not_zero(text, units::size, DROPS_ALL))?,
             reserve_bytes: self.value("log.reserve", units::size)?,
             scrub_bytes_per_s: NonZeroU64::new(self.value("log.scrub", units::rate)?),
             trust_clock: self.value("log.trust_clock", switch)?,
@@ -178,9 +178,11 @@ impl Leaves {
         let bytes = |text: &str| u32::try_from(units::size(text)?).map_err(|_| format!("{text} is too much"));
         let limits = HttpLimits {
             connections_max: self.value("http.connections", number::<NonZeroUsize>)?.get(),
-            body_bytes_max: self.value("http.body", bytes)?,
+            body_bytes_max: self.value("http.body", |text| not_zero(text, bytes, "takes no body at all"))?,
             budget_bytes: self.value("http.budget", bytes)?,
-            request_time_max: self.value("http.request", units::duration)?,
+            request_time_max: self.value("http.request", |text| {
+                not_zero(text, units::duration, "leaves no time for any request")
+            })?,
             // The time of the whole end, of which requests have the first half: it is the end that cuts them off, and names them.
             shutdown_time_max: self.value("http.shutdown", units::duration)?.saturating_mul(2),
             ..HttpLimits::default()
@@ -208,7 +210,7 @@ impl Leaves {
 }
 
 /// How long load balancers may take to notice that a service goes away.
-const DRAIN_DEFAULT: Duration = Duration::from_secs(5);
+pub(super) const DRAIN_DEFAULT: Duration = Duration::from_secs(5);
 
 fn folder(text: &str) -> Result<PathBuf, String> {
     match text.split_once("://") {
@@ -222,12 +224,17 @@ fn switch(text: &str) -> Result<bool, String> {
     text.trim().parse().map_err(|_| format!("{text:?} is neither true nor false"))
 }
 
-/// An age from which on events may be dropped.
-fn age(text: &str) -> Result<Duration, String> {
-    match units::duration(text)? {
-        Duration::ZERO => Err(format!("{text:?} drops every event; leave it out to keep all")),
-        age => Ok(age),
-    }
+/// What a limit of the log does that is nothing.
+const DROPS_ALL: &str = "drops every event; leave it out to keep all";
+
+/// A quantity that cannot be nothing; `none` says what that would do.
+fn not_zero<T: Default + PartialEq>(
+    text: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+    none: &str,
+) -> Result<T, String> {
+    let quantity = parse(text)?;
+    if quantity == T::default() { Err(format!("{text:?} {none}")) } else { Ok(quantity) }
 }
 
 fn number<T: FromStr>(text: &str) -> Result<T, String> {

@@ -31,7 +31,7 @@ const IN_FILE: &str = "_file";
 pub(super) fn settings<T: DeserializeOwned>(leaves: &Leaves, table: &str) -> Result<T, ConfigError> {
     let failed = Failed::default();
     let node = match leaves.get(table) {
-        Some(leaf) => Node { key: table.to_owned(), failed: failed.clone(), kind: Kind::Leaf(leaf.clone()) },
+        Some(leaf) => Node { key: table.to_owned(), failed: failed.clone(), kind: Kind::of(leaf) },
         None => Node::table(table.to_owned(), leaves.below(table), &failed),
     };
     serde_path_to_error::deserialize(node).map_err(|error| {
@@ -68,6 +68,17 @@ enum Kind {
     Table(BTreeMap<String, Node>),
 }
 
+impl Kind {
+    /// A value. Text is text, wherever it was written.
+    fn of(leaf: &Leaf) -> Self {
+        let written = match &leaf.written {
+            Written::Toml(toml::Value::String(text)) => Written::Text(text.clone()),
+            other => other.clone(),
+        };
+        Self::Leaf(Leaf { written, origin: leaf.origin.clone() })
+    }
+}
+
 impl Node {
     fn table<'a>(key: String, leaves: impl Iterator<Item = (&'a str, &'a Leaf)>, failed: &Failed) -> Self {
         let mut below: BTreeMap<&str, Vec<(&str, &Leaf)>> = BTreeMap::new();
@@ -79,11 +90,9 @@ impl Node {
             }
         }
         let node = |name: &str, leaves: Vec<(&str, &Leaf)>| match leaves.as_slice() {
-            [("", leaf)] => Self {
-                key: format!("{key}.{name}"),
-                failed: failed.clone(),
-                kind: Kind::Leaf((*leaf).clone()),
-            },
+            [("", leaf)] => {
+                Self { key: format!("{key}.{name}"), failed: failed.clone(), kind: Kind::of(leaf) }
+            }
             _ => Self::table(format!("{key}.{name}"), leaves.into_iter(), failed),
         };
         let kind = Kind::Table(
@@ -140,7 +149,7 @@ impl Node {
     fn read_file(self) -> Result<Self, Unwanted> {
         let Kind::Leaf(Leaf { written, origin }) = &self.kind else { return Ok(self) };
         let path = match written {
-            Written::Text(path) | Written::Toml(toml::Value::String(path)) => path,
+            Written::Text(path) => path,
             Written::Toml(_) => {
                 return Err(self.fail(ConfigError::value(
                     &self.key,

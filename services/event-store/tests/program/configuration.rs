@@ -75,7 +75,7 @@ async fn a_wrong_configuration_ends_it_with_2_in_one_line_without_a_password() {
         ("--connections-max=0", "no whole number from 1 on"),
         ("--subscriptions-max=0", "event_store.subscriptions (from --subscriptions-max)"),
         ("--store.url=http://shop:hunter2@events:7400", "there is no such key"),
-        ("--listen=http://shop:hunter2@events:7400", "http://shop:***@events:7400"),
+        ("--listen=http://shop:hunter2@events:7400", "http://***@events:7400"),
         ("--log.scrub=http://shop:hunter2@events:7400", "is no number of bytes a second"),
     ] {
         let (code, said) = ended(within(folder.path(), &["--data", "new", flag])).await;

@@ -162,7 +162,7 @@ async fn retention_drops_the_oldest_events_and_tells_clients_the_new_start() {
     drop(store);
 
     let mut asked = command(folder.path(), "127.0.0.1:0");
-    asked.args(["--retain-bytes", "0", "--retain-days", "7"]);
+    asked.args(["--retain-bytes", "1", "--retain-days", "7"]);
     let program = Program::of(asked).await;
     let client = program.client().await;
     let mut first = Sequence::FIRST;
