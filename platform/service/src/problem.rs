@@ -138,7 +138,7 @@ impl From<ReadError> for Problem {
             ReadError::Unavailable { .. } | ReadError::OtherLog { .. } => Self::unavailable(error),
             ReadError::Invalid { .. } => Self::bad_request(error),
             ReadError::BelowStart { .. } => Self::of_status(StatusCode::GONE, error),
-            other => Self::of_status(StatusCode::INTERNAL_SERVER_ERROR, other),
+            other => Self::internal(&other),
         }
     }
 }
@@ -159,7 +159,20 @@ impl From<LoadError> for Problem {
 mod tests {
     use super::*;
     use annals_event::{EventId, RequestId, StreamName, Timestamp};
+    use annals_store::Damage;
     use std::{convert::Infallible, time::Duration};
+
+    #[test]
+    fn damage_of_the_log_is_not_told_to_a_caller() {
+        let damage = Damage {
+            place: "/srv/log/00000001.seg".to_owned(),
+            offset: Some(7),
+            reason: "a frame does not match".to_owned(),
+        };
+        let problem = Problem::from(ReadError::Corrupted(damage));
+        assert_eq!(problem.status, StatusCode::INTERNAL_SERVER_ERROR.as_u16());
+        assert!(!problem.detail.contains("/srv/log"), "{problem:?}");
+    }
 
     #[test]
     fn a_reused_or_unjudgeable_request_is_a_conflict_and_no_server_error() {

@@ -10,7 +10,7 @@ use crate::{
 };
 use axum::{
     body::to_bytes,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
 };
 
@@ -33,10 +33,27 @@ pub(crate) async fn as_problem(answer: Response, body_bytes_max: u32) -> Respons
     let text = to_bytes(body, TEXT_BYTES_MAX).await.unwrap_or_default();
     let problem = problem(status, String::from_utf8_lossy(&text).trim(), body_bytes_max);
     let mut answer = problem.into_response();
-    let kept = parts.headers.into_iter().filter_map(|(name, value)| Some((name?, value)));
-    let kept = kept.filter(|(name, _)| ![header::CONTENT_TYPE, header::CONTENT_LENGTH].contains(name));
-    answer.headers_mut().extend(kept);
+    // What the program says wins over what a problem says by itself: `retry-after`.
+    for name in parts.headers.keys().filter(|name| !is_of_body(name)) {
+        answer.headers_mut().remove(name);
+        for value in parts.headers.get_all(name) {
+            answer.headers_mut().append(name, value.clone());
+        }
+    }
     answer
+}
+
+/// Whether a header tells of the body that it came with, and of no other.
+fn is_of_body(name: &HeaderName) -> bool {
+    const OF_BODY: [HeaderName; 5] = [
+        header::ETAG,
+        header::LAST_MODIFIED,
+        header::ACCEPT_RANGES,
+        header::TRANSFER_ENCODING,
+        header::TRAILER,
+    ];
+    let is_content = name.as_str().starts_with("content-") && name != header::CONTENT_SECURITY_POLICY;
+    is_content || OF_BODY.contains(name)
 }
 
 /// Plain text, or nothing at all.
@@ -115,6 +132,30 @@ struct Unexplained(String);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::HeaderValue;
+
+    #[tokio::test]
+    async fn all_headers_are_kept_that_do_not_tell_of_the_old_body() {
+        let headers = [
+            (header::SET_COOKIE, "a=1"),
+            (header::SET_COOKIE, "b=2"),
+            (header::RETRY_AFTER, "60"),
+            (header::CONTENT_ENCODING, "identity"),
+            (header::ETAG, "\"1\""),
+            (header::CONTENT_SECURITY_POLICY, "sandbox"),
+        ];
+        let mut plain = (StatusCode::SERVICE_UNAVAILABLE, "later").into_response();
+        for (name, value) in headers {
+            plain.headers_mut().append(name, HeaderValue::from_static(value));
+        }
+        let told = as_problem(plain, 1).await;
+        let all = |name| told.headers().get_all(name).iter().collect::<Vec<_>>();
+        assert_eq!(all(header::SET_COOKIE), ["a=1", "b=2"]);
+        assert_eq!(all(header::RETRY_AFTER), ["60"]);
+        assert_eq!(all(header::CONTENT_TYPE), ["application/problem+json"]);
+        assert_eq!(all(header::CONTENT_SECURITY_POLICY), ["sandbox"]);
+        assert!(all(header::ETAG).is_empty() && all(header::CONTENT_ENCODING).is_empty());
+    }
 
     #[test]
     fn a_path_is_told_apart_from_what_is_said_of_it() {

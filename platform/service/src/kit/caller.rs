@@ -1,7 +1,7 @@
 //! What a request says of itself, and the answer to a command.
 //!
 //! What always holds: without an `idempotency-key` each request is another one. With one, a repeat of the request (the same method,
-//! path and tenant) is recognised by the log, writes nothing and gets the first one's answer; the same key with a command that would
+//! whole path and tenant) is recognised by the log, writes nothing and gets the first one's answer; the same key with a command that would
 //! have led to other events is refused with 409. Until there is authentication, tenant and correlation are what the caller says.
 
 use crate::Problem;
@@ -9,7 +9,7 @@ use annals_aggregate::{Aggregate, Cause, Executed, decision::Decided};
 use annals_event::{CorrelationId, RequestId, Token};
 use axum::{
     Json,
-    extract::{FromRequestParts, Query},
+    extract::{FromRequestParts, OriginalUri, Query},
     http::{StatusCode, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -17,7 +17,7 @@ use serde_json::json;
 
 /// The header that names a request, so that a repeat of it is recognised.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// The header with the id of the chain that the request belongs to, a UUID.
+/// The header with the id of the chain that the request belongs to: a UUID, or any other text, which stands for an id made from it.
 pub const CORRELATION_ID: &str = "x-correlation-id";
 /// The header with the tenant on whose behalf the request is made.
 pub const TENANT: &str = "annals-tenant";
@@ -55,17 +55,17 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let tenant = text(parts, TENANT)?.map(str::to_owned);
-        let correlation_id = text(parts, CORRELATION_ID)?.map(|id| {
-            let refused =
-                |_| Problem::bad_request(format!("the header {CORRELATION_ID} must be a UUID, found {id:?}"));
-            id.parse().map_err(refused)
-        });
+        let correlation_id = text(parts, CORRELATION_ID)?;
+        let correlation_id =
+            correlation_id.map(|id| id.parse().unwrap_or_else(|_| CorrelationId::from_name(id)));
         let request_id = text(parts, IDEMPOTENCY_KEY)?.map(|key| {
-            let (method, path) = (&parts.method, parts.uri.path());
+            // Within a nested router the path lacks its beginning.
+            let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
+            let (method, path) = (&parts.method, uri.path());
             let tenant = tenant.as_deref().unwrap_or_default();
             RequestId::from_name(&format!("{tenant}\n{method} {path}\n{key}"))
         });
-        Ok(Self { request_id, correlation_id: correlation_id.transpose()?, tenant })
+        Ok(Self { request_id, correlation_id, tenant })
     }
 }
 
