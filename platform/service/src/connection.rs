@@ -3,6 +3,7 @@
 //! The protocol is told from the first bytes here and not by hyper, which would wait for them for ever.
 
 use crate::{
+    answered::Answered,
     budget::Share,
     exchange::{Exchanges, answer},
     limits::{FRAME_BYTES_MAX, HttpLimits, STREAM_WINDOW_BYTES},
@@ -54,6 +55,7 @@ pub(crate) struct Host {
     pub(crate) router: Router,
     pub(crate) limits: Arc<HttpLimits>,
     pub(crate) share: Share,
+    pub(crate) answered: Answered,
 }
 
 /// Serves a connection until it ends, or `shutdown` and the answers under way are done.
@@ -138,6 +140,8 @@ async fn serve_http1(
 
 impl Host {
     async fn answer(self, request: Request<Incoming>) -> Result<axum::response::Response, Infallible> {
-        answer(self.router, request, &self.limits, self.share).await
+        let response = answer(self.router, request, &self.limits, self.share).await?;
+        self.answered.count(response.status().as_u16());
+        Ok(response)
     }
 }

@@ -11,7 +11,8 @@
 //! * Whoever sends nothing, too little or too slowly, or takes no answer, is let go in bounded time and disturbs nobody.
 //! * Every refusal of plain HTTP is a [`Problem`], also those of axum's own extractors; a struct in a [`Body`] is an object.
 //! * A refusal of a body, a query or a path names the field, what it must be and what was found, and no type of the program.
-//! * Once a program is told to stop, [`STOP_TIME_MAX`] is all that it takes ([`Ending`]).
+//! * A program that is told to stop ends in bounded time ([`Ending`]): it drains, then it has twice `http.shutdown`, or
+//!   [`STOP_TIME_MAX`] where nothing is configured.
 //! * A service is configured by one file, the environment and flags, and a key that nobody takes is an error ([`config`]). So is
 //!   every other program that serves: it names its own keys ([`config::Keys`]) and begins with [`program`].
 //! * A service answers its health from the moment that it has its address; all else once all of it is there.
@@ -20,6 +21,7 @@
 
 #[cfg(feature = "kit")]
 pub mod admin;
+mod answered;
 mod body;
 mod budget;
 pub mod config;
@@ -51,6 +53,7 @@ mod strict;
 mod text;
 mod words;
 
+pub use answered::Answered;
 pub use config::{Config, ConfigError, Secret};
 pub use ending::{Ending, STOP_TIME_MAX};
 pub use exchange::{LongLived, Unhurried};

@@ -15,26 +15,24 @@
 //! | `annals_consumer_state` | `kind`, `name`, `state` | 1 for the state that it is in |
 //! | `annals_read_model_folds_total` | `name` | folds: batches whose rows were written in one transaction |
 //! | `annals_read_model_folded_events_total` | `name` | events that its live generation applied |
-//! | `annals_http_requests_total` | `status` | requests |
+//! | `annals_http_requests_total` | `status` | requests, also those of health and metrics and those that the server refused by itself |
 //!
 //! What always holds: whoever asks and a collector get the same names and values. The names of the log are there only where the log
 //! is this process's. Counts are since the process began, or since a consumer was last started. Being asked touches no file and
 //! asks no other process.
 
-use crate::health::{ConsumerKind, Health};
+use crate::{
+    Answered,
+    health::{ConsumerKind, Health},
+};
 use annals_store::ConsumerState;
 use annals_store_log::Stats;
 use annals_telemetry::{Instrument, Observed};
-use axum::{
-    Router,
-    extract::{Request, State},
-    http::header::CONTENT_TYPE,
-    middleware::{self, Next},
-    response::{IntoResponse, Response},
-    routing::get,
+use axum::{Router, extract::State, http::header::CONTENT_TYPE, response::IntoResponse, routing::get};
+use std::{
+    fmt::Write,
+    sync::{Arc, OnceLock},
 };
-use parking_lot::Mutex;
-use std::{collections::BTreeMap, fmt::Write, sync::Arc};
 
 /// The text form that is spoken here.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -46,7 +44,8 @@ pub struct Metrics(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     health: Health,
-    requests: Mutex<BTreeMap<u16, u64>>,
+    /// Of the server that answers, if there is one.
+    answered: OnceLock<Answered>,
 }
 
 /// A metric with all its values.
@@ -61,12 +60,12 @@ struct Family {
 impl Metrics {
     /// Of the log and the consumers that `health` knows.
     pub fn of(health: &Health) -> Self {
-        Self(Arc::new(Inner { health: health.clone(), requests: Mutex::default() }))
+        Self(Arc::new(Inner { health: health.clone(), answered: OnceLock::new() }))
     }
 
-    /// Counts the answers of these routes by their status.
-    pub fn count(&self, routes: Router) -> Router {
-        routes.layer(middleware::from_fn_with_state(self.clone(), counted))
+    /// Tells what a server answered, too: that of [`HttpServer::answered`](crate::HttpServer::answered). There is one; the first stays.
+    pub fn tell_answered(&self, answered: Answered) {
+        let _ = self.0.answered.set(answered);
     }
 
     /// `/metrics`.
@@ -94,12 +93,6 @@ impl Metrics {
 
 async fn show(State(metrics): State<Metrics>) -> impl IntoResponse {
     ([(CONTENT_TYPE, TEXT)], metrics.text())
-}
-
-async fn counted(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
-    let response = next.run(request).await;
-    *metrics.0.requests.lock().entry(response.status().as_u16()).or_default() += 1;
-    response
 }
 
 const fn counter(name: &'static str, help: &'static str, values: fn(&Inner) -> Vec<Observed>) -> Family {
@@ -181,11 +174,11 @@ impl Inner {
     }
 
     fn requests(&self) -> Vec<Observed> {
-        let of = |(status, count): (&u16, &u64)| Observed {
+        let of = |(status, count): (u16, u64)| Observed {
             labels: vec![("status", status.to_string())],
-            value: number(*count),
+            value: number(count),
         };
-        self.requests.lock().iter().map(of).collect()
+        self.answered.get().into_iter().flat_map(Answered::now).map(of).collect()
     }
 }
 
@@ -227,7 +220,7 @@ mod tests {
     use crate::store::OpenStore;
     use annals_event::Sequence;
     use annals_store::{Activity, ConsumerBoard, GappedStore};
-    use axum::{body::Body, http::StatusCode};
+    use axum::{body::Body, extract::Request, http::StatusCode};
     use tower::ServiceExt;
 
     async fn get(router: Router, path: &str) -> (StatusCode, String) {
@@ -249,9 +242,9 @@ mod tests {
         board.moved(Sequence::new(9));
         board.folded(4);
         let metrics = Metrics::of(&health);
-        let routes = metrics.count(Router::new().route("/orders", axum::routing::get(async || "none")));
-        get(routes.clone(), "/orders").await;
-        get(routes, "/nowhere").await;
+        let answered = Answered::default();
+        [200, 404, 404].iter().for_each(|status| answered.count(*status));
+        metrics.tell_answered(answered);
         let (status, text) = get(metrics.routes(), "/metrics").await;
         assert_eq!(status, StatusCode::OK);
         for line in [
@@ -265,7 +258,7 @@ mod tests {
             r#"annals_read_model_folds_total{name="say \"hi\""} 1"#,
             r#"annals_read_model_folded_events_total{name="say \"hi\""} 4"#,
             r#"annals_http_requests_total{status="200"} 1"#,
-            r#"annals_http_requests_total{status="404"} 1"#,
+            r#"annals_http_requests_total{status="404"} 2"#,
         ] {
             assert!(text.lines().any(|told| told == line), "{line} is missing in\n{text}");
         }

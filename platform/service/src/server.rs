@@ -1,6 +1,7 @@
 //! A port, its connections, and an end in order.
 
 use crate::{
+    answered::Answered,
     budget::Budget,
     connection::{self, Host},
     limits::HttpLimits,
@@ -43,6 +44,7 @@ pub struct HttpServer {
     listener: TcpListener,
     address: SocketAddr,
     limits: Arc<HttpLimits>,
+    answered: Answered,
     ending: CancellationToken,
 }
 
@@ -56,12 +58,18 @@ impl HttpServer {
         };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, limits: Arc::new(limits.reachable()), ending: CancellationToken::new() })
+        let (limits, answered) = (Arc::new(limits.reachable()), Answered::default());
+        Ok(Self { listener, address, limits, answered, ending: CancellationToken::new() })
     }
 
     /// The address, with the port that was taken.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Counts what it answers, whoever answers it: its routes, or the server itself, which refuses what takes too long or too much.
+    pub fn answered(&self) -> Answered {
+        self.answered.clone()
     }
 
     /// Is cancelled once the server takes no more connections: what is [`LongLived`](crate::LongLived) ends then.
@@ -78,8 +86,12 @@ impl HttpServer {
         let permits = Arc::new(Semaphore::new(self.limits.connections_max));
         let budget = Budget::new(&self.limits);
         while let Some((stream, permit)) = self.next_connection(&permits, &shutdown).await {
-            let host =
-                Host { router: router.clone(), limits: Arc::clone(&self.limits), share: budget.share() };
+            let host = Host {
+                router: router.clone(),
+                limits: Arc::clone(&self.limits),
+                share: budget.share(),
+                answered: self.answered(),
+            };
             let conversing = converse(stream, permit, host, self.ending.clone());
             connections.spawn(cut_off.clone().run_until_cancelled_owned(conversing));
         }

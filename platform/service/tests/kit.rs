@@ -20,14 +20,20 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{
-    fs, path,
+    fs,
+    net::SocketAddr,
+    path,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
-use tokio::time::sleep;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::sleep,
+};
 
 /// A note was written.
 #[derive(Clone, Debug, PartialEq, Event)]
@@ -130,7 +136,7 @@ async fn a_task_that_fails_or_panics_is_started_again_and_health_says_so() {
     until(&service, failed(1, "does not answer")).await;
     let health = service.get("/health/ready").await;
     assert_eq!((health.status, &health.body["status"]), (StatusCode::OK, &json!("degraded")));
-    assert_eq!(health.body["degraded"][0], "the task mail: http://shop:***@mail does not answer");
+    assert_eq!(health.body["degraded"][0], "the task mail: http://***@mail does not answer");
     until(&service, failed(2, "panicked")).await;
     until(&service, |state| *state == PartState::Done).await;
     assert_eq!(service.get("/health/ready").await.body["status"], "ok");
@@ -191,7 +197,10 @@ async fn a_table_of_ones_own_is_taken_whole_or_refused_by_key() {
     for (toml, said) in [
         ("", "mail.url is missing"),
         ("mail = { url = 'smtp://mail' }", "mail.retries is missing"),
-        ("mail = { url = 'smtp://mail', retries = 'many' }", "mail.retries (from annals.toml): invalid value"),
+        (
+            "mail = { url = 'smtp://mail', retries = 'many' }",
+            "mail.retries (from annals.toml): invalid value",
+        ),
         (
             "mail = { url = 'a', retires = 3 }",
             "mail.retires (from annals.toml): there is no such key; did you mean mail.retries?",
@@ -243,6 +252,35 @@ async fn a_decision_over_two_streams_is_one_answer_of_a_route() {
     assert_eq!(answers[0], answers[1], "a repeat gets the same answer");
     assert_eq!(app.load::<Note>("b").await.unwrap().state.texts, ["first"]);
     service.stop().await.unwrap();
+}
+
+/// What the service at `address` answers to `GET path`.
+async fn get_at(address: SocketAddr, path: &str) -> String {
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    let head = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn requests_that_ran_out_of_time_are_in_the_metrics() {
+    let folder = tempfile::tempdir().unwrap();
+    let toml = format!(
+        "listen = '127.0.0.1:0'\nstore.url = 'memory:'\nhttp.request = '50ms'\ndata = {:?}",
+        folder.path()
+    );
+    let running = Service::start(Config::from_toml(&toml).unwrap(), async |service| {
+        let never = axum::routing::get(async || std::future::pending::<()>().await);
+        Ok(service.routes(Router::new().route("/never", never)))
+    });
+    let running = running.await.unwrap();
+    let late = get_at(running.address(), "/never").await;
+    assert!(late.starts_with("HTTP/1.1 503"), "{late}");
+    let told = get_at(running.address(), "/metrics").await;
+    assert!(told.contains("annals_http_requests_total{status=\"503\"} 1"), "{told}");
+    running.stop().await.unwrap();
 }
 
 #[tokio::test]

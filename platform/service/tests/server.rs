@@ -113,6 +113,25 @@ async fn a_body_that_is_too_large_is_refused_whether_it_says_so_or_not() {
 }
 
 #[tokio::test]
+async fn each_answer_is_counted_also_those_that_the_server_gives_by_itself() {
+    let limits = HttpLimits { request_time_max: SHORT, body_bytes_max: 10, ..HttpLimits::default() };
+    let server = HttpServer::bind("127.0.0.1:0".parse().unwrap(), limits.clone()).await.unwrap();
+    let (address, answered, shutdown) = (server.address(), server.answered(), CancellationToken::new());
+    let never = get(async || std::future::pending::<()>().await);
+    let routes = finish(hello().route("/never", never), &limits, "try /");
+    tokio::spawn(server.serve(routes, shutdown.clone()));
+    for (path, length, status) in [("/", 0, 200), ("/nowhere", 0, 404), ("/", 11, 413), ("/never", 0, 503)] {
+        let method = if length > 0 { "POST" } else { "GET" };
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close");
+        let answer = answer(address, format!("{head}\r\ncontent-length: {length}\r\n\r\n")).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+    }
+    let counts: Vec<_> = answered.now().into_iter().collect();
+    assert_eq!(counts, [(200, 1), (404, 1), (413, 1), (503, 1)]);
+    shutdown.cancel();
+}
+
+#[tokio::test]
 async fn a_request_that_is_not_answered_in_time_is_told_so() {
     let never = async || std::future::pending::<()>().await;
     let routes = Router::new().route("/", get(never).post(never));

@@ -4,7 +4,7 @@ mod offline;
 
 use annals_event_store::{KEYS, NAME, Service, Settings, metrics, operations};
 use annals_service::{
-    Config, DataFolder, Ending, Exit, HttpServer, ProgramError, Task,
+    Answered, Config, DataFolder, Ending, Exit, HttpServer, ProgramError, Task,
     health::Health,
     metrics::Metrics,
     program,
@@ -47,7 +47,7 @@ async fn serve_log(config: &Config, ending: &Ending) -> Result<Metrics, ProgramE
     let log = open(config, &settings).await?;
     let _held = hold(&config.data, server.address());
     let store = OpenStore::of_log(log.clone(), config.log.retention());
-    let counts = counts_of(&store);
+    let counts = counts_of(&store, server.answered());
     let served = Service::on(server, &limits, Arc::new(log.clone()), |subscriptions| {
         let told = config.telemetry.metrics;
         let told = told.then(|| metrics(counts.clone(), log.clone(), subscriptions.clone()));
@@ -68,11 +68,12 @@ async fn serve_log(config: &Config, ending: &Ending) -> Result<Metrics, ProgramE
     Ok(counts)
 }
 
-/// What is counted of the log, for whoever asks and for a collector.
-fn counts_of(store: &OpenStore) -> Metrics {
+/// What is counted of the log and of the server, for whoever asks and for a collector.
+fn counts_of(store: &OpenStore, answered: Answered) -> Metrics {
     let health = Health::new();
     health.opened(store);
     let metrics = Metrics::of(&health);
+    metrics.tell_answered(answered);
     metrics.export();
     metrics
 }

@@ -52,6 +52,7 @@ async fn serve(config: &Config, ending: &Ending) -> Result<Option<Metrics>, Prog
     });
     let health = health(&store, &replays, ending.leaving());
     let metrics = Metrics::of(&health);
+    metrics.tell_answered(server.answered());
     metrics.export();
     let serving = server.serve(routes(&replays, &health, &metrics, config), ending.token());
     ending.serve("the HTTP server", serving).await;

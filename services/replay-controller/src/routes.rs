@@ -29,9 +29,9 @@ pub fn health(store: &OpenStore, replays: &Replays, leaving: CancellationToken) 
     health
 }
 
-/// All that it answers, counted by `metrics`.
+/// All that it answers.
 pub fn routes(replays: &Replays, health: &Health, metrics: &Metrics, config: &Config) -> Router {
     let (limits, shown) = (&config.http.limits, config.telemetry.metrics.then_some(metrics));
-    let own = metrics.count(finish(admin::replays(replays.clone()), limits, HINT));
+    let own = finish(admin::replays(replays.clone()), limits, HINT);
     finish(admin::routes(replays, health, shown), limits, HINT).fallback_service(own)
 }

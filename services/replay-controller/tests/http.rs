@@ -38,9 +38,9 @@ impl Controller {
         let (following, stop) = (replays.clone(), shutdown.clone());
         tokio::spawn(async move { following.run(stop).await });
         let health = health(&store, &replays, shutdown.clone());
-        tokio::spawn(
-            bound.serve(routes(&replays, &health, &Metrics::of(&health), &config), shutdown.clone()),
-        );
+        let metrics = Metrics::of(&health);
+        metrics.tell_answered(bound.answered());
+        tokio::spawn(bound.serve(routes(&replays, &health, &metrics, &config), shutdown.clone()));
         Self { address, client: Client::new(), _shutdown: shutdown.drop_guard() }
     }
 
@@ -179,11 +179,11 @@ async fn what_the_platform_answers_everywhere_is_answered_here_too() {
         controller.post("/_annals/v1/replays", json!({ "read_model": "customers" })).await;
     assert_eq!((status, &replay["phase"]), (StatusCode::ACCEPTED, &json!("requested")));
     assert_eq!(controller.get("/_annals/v1/health").await.0, StatusCode::OK);
-    controller.get("/replays").await;
+    assert_eq!(controller.get("/nowhere").await.0, StatusCode::NOT_FOUND);
     let metrics = controller.client.get(format!("{}/metrics", controller.address)).send().await.unwrap();
     let text = metrics.text().await.unwrap();
     assert!(text.contains(r#"annals_consumer_position{kind="other",name="replays"}"#), "{text}");
-    assert!(text.contains(r#"annals_http_requests_total{status="200"} 1"#), "{text}");
+    assert!(text.contains(r#"annals_http_requests_total{status="404"} 1"#), "{text}");
 }
 
 /// A store that answers reads and accepts no appends.

@@ -89,7 +89,7 @@ where
     B: AsyncFnOnce(Service) -> Result<Service, BuildError>,
 {
     let server = HttpServer::bind(config.listen, config.http.limits.clone()).await?;
-    let address = server.address();
+    let (address, answered) = (server.address(), server.answered());
     let mut folder = DataFolder::take(&config.data)?;
     if let Err(error) = folder.tell_address(address) {
         tracing::warn!(%error, "the data folder does not say where its holder serves");
@@ -101,6 +101,7 @@ where
     let store = store::open(&config.store, &config.log).await?;
     let assembled = assemble(config, store, Clock::Machine, &health, &ending, build).await;
     let Assembled { app, routes, metrics, working } = assembled?;
+    metrics.tell_answered(answered);
     gate.open(routes);
     Ok(Running { app, address, serving: Some(serving), metrics, working, ending, _folder: folder })
 }
@@ -170,7 +171,7 @@ async fn begin(
     let shown = config.telemetry.metrics.then_some(&metrics);
     let platform = finish(admin::routes(app.replays(), health, shown), &config.http.limits, HINT);
     let own = finish(routes.with_state(app), &config.http.limits, HINT);
-    let routes = platform.fallback_service(metrics.count(own));
+    let routes = platform.fallback_service(own);
     Ok((routes, metrics, supervisor))
 }
 
