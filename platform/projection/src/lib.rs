@@ -82,13 +82,13 @@ pub use snapshot::{
     PassedOver, SnapshotChoice, SnapshotFolder, SnapshotManifest, SnapshotName, SnapshotPolicy,
 };
 pub use sqlite::DatabaseError;
-pub use table::{Cells, Column, SEQUENCE_COLUMN, Table, TableError, TableKey, TableSchema, cell};
+pub use table::{Cells, Column, SEQUENCE_COLUMN, Table, TableError, TableKey, TableSchema, cell, fits};
 pub use unit::{Fold, Lookup};
 pub use value::{ColumnKind, ColumnType, KeyColumn, Value, ValueError};
 
 /// What the code names that `#[derive(Table)]` makes. Not for people: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::{Cells, Column, Select, Table, TableError, TableSchema, Value, cell};
+    pub use crate::{Cells, Column, Select, Table, TableError, TableSchema, Value, cell, fits};
     pub use std::{clone::Clone, option::Option, result::Result, vec::Vec};
 }

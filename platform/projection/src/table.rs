@@ -9,6 +9,10 @@ pub const SEQUENCE_COLUMN: &str = "annals_sequence";
 ///
 /// Values stand in the order of [`TableSchema::columns`] everywhere; the column
 /// [`SEQUENCE_COLUMN`] is the platform's and is not among them.
+///
+/// A fold goes on with the row that it made, or with the row as the database has it, after a restart for example. Both must
+/// be the same row: `PartialEq` compares every field, since a row that is equal to the one before is not written, and each
+/// column's type gives back the value that it was given. Of 0.0 and -0.0, which are equal, either may be kept.
 pub trait Table: Clone + PartialEq + Send + Sync + 'static {
     /// The type of the key: of one key column its type, of several a tuple in the order of the columns.
     type Key: TableKey;
@@ -19,6 +23,11 @@ pub trait Table: Clone + PartialEq + Send + Sync + 'static {
     fn key(&self) -> Self::Key;
     /// The row's cells. Use [`cell`] for each.
     fn to_values(&self) -> Result<Vec<Value>, TableError>;
+    /// An error if the row cannot be stored, as [`to_values`](Self::to_values) has it. It is asked after every change of the
+    /// row, so that one event is refused however the log is cut into batches. [`fits`] of each cell is cheaper than the cells.
+    fn check(&self) -> Result<(), TableError> {
+        self.to_values().map(drop)
+    }
     /// The row with these cells. Use [`Cells`].
     fn from_values(values: Vec<Value>) -> Result<Self, TableError>;
 }
@@ -102,6 +111,11 @@ pub fn cell<T: ColumnType>(column: &str, value: &T) -> Result<Value, TableError>
     value.to_value().map_err(|reason| TableError::Cell { column: column.to_owned(), reason })
 }
 
+/// Whether `value` can stand in `column`; costs nothing for a type whose values all fit.
+pub fn fits<T: ColumnType>(column: &str, value: &T) -> Result<(), TableError> {
+    if T::ALWAYS_FITS { Ok(()) } else { cell(column, value).map(drop) }
+}
+
 /// What errors call a key's columns.
 const KEY: &str = "the key";
 
@@ -114,7 +128,8 @@ pub(crate) fn key_cells<K: TableKey>(key: &K) -> Result<Vec<Value>, TableError> 
 pub(crate) fn key_text<R: Table>(key: &R::Key) -> String {
     let columns = R::SCHEMA.columns.iter().filter(|column| column.key);
     let cells = key.to_values().unwrap_or_default();
-    let cells: Vec<_> = columns.zip(cells).map(|(column, cell)| format!("{}={cell}", column.name)).collect();
+    let cells: Vec<_> =
+        columns.zip(cells).map(|(column, cell)| format!("{}={cell}", column.name)).collect();
     format!("the row {} of table {:?}", cells.join(", "), R::SCHEMA.name)
 }
 

@@ -103,11 +103,16 @@ impl ValueError {
 }
 
 /// A Rust type that can be a column of a table. `Option<T>` is a column that may be `NULL`.
+///
+/// A value comes back from its cell as the same value: a type that loses digits on the way gives rows that depend on when
+/// they were last read.
 pub trait ColumnType: Sized {
     /// What the column holds.
     const KIND: ColumnKind;
     /// Whether it may be `NULL`.
     const NULLABLE: bool = false;
+    /// Whether the column can hold every value of the type: [`to_value`](Self::to_value) is never an error.
+    const ALWAYS_FITS: bool = false;
 
     /// The cell for this value; an error when the column cannot hold it.
     fn to_value(&self) -> Result<Value, ValueError>;
@@ -122,6 +127,7 @@ macro_rules! integer_column {
     ($($type:ty),+) => {$(
         impl ColumnType for $type {
             const KIND: ColumnKind = ColumnKind::Integer;
+            const ALWAYS_FITS: bool = <$type>::BITS < i64::BITS || <$type>::MIN != 0;
 
             fn to_value(&self) -> Result<Value, ValueError> {
                 let too_large = |_| ValueError::new(format!("{self} does not fit a 64-bit INTEGER"));
@@ -146,6 +152,7 @@ macro_rules! column_through {
     ($type:ty, $inner:ty, $into:expr, $from:expr) => {
         impl ColumnType for $type {
             const KIND: ColumnKind = <$inner as ColumnType>::KIND;
+            const ALWAYS_FITS: bool = <$inner as ColumnType>::ALWAYS_FITS;
 
             fn to_value(&self) -> Result<Value, ValueError> {
                 let into: fn(&$type) -> $inner = $into;
@@ -166,6 +173,7 @@ column_through!(Timestamp, i64, |time| time.as_micros(), Timestamp::from_micros)
 
 impl ColumnType for bool {
     const KIND: ColumnKind = ColumnKind::Integer;
+    const ALWAYS_FITS: bool = true;
 
     fn to_value(&self) -> Result<Value, ValueError> {
         Ok(Value::Integer(i64::from(*self)))
@@ -199,6 +207,7 @@ impl ColumnType for f64 {
 
 impl ColumnType for String {
     const KIND: ColumnKind = ColumnKind::Text;
+    const ALWAYS_FITS: bool = true;
 
     fn to_value(&self) -> Result<Value, ValueError> {
         Ok(Value::Text(self.clone()))
@@ -215,6 +224,7 @@ impl KeyColumn for String {}
 
 impl ColumnType for Vec<u8> {
     const KIND: ColumnKind = ColumnKind::Blob;
+    const ALWAYS_FITS: bool = true;
 
     fn to_value(&self) -> Result<Value, ValueError> {
         Ok(Value::Blob(self.clone()))
@@ -232,6 +242,7 @@ impl KeyColumn for Vec<u8> {}
 impl<T: ColumnType> ColumnType for Option<T> {
     const KIND: ColumnKind = T::KIND;
     const NULLABLE: bool = true;
+    const ALWAYS_FITS: bool = T::ALWAYS_FITS;
 
     fn to_value(&self) -> Result<Value, ValueError> {
         self.as_ref().map_or(Ok(Value::Null), T::to_value)
@@ -264,6 +275,28 @@ mod tests {
         round_trip(Some(Sequence::new(9)));
         round_trip(None::<String>);
         round_trip(Timestamp::from_micros(-1));
+    }
+
+    #[test]
+    fn only_types_whose_values_all_fit_say_so() {
+        fn says<T: ColumnType>() -> bool {
+            T::ALWAYS_FITS
+        }
+        assert!(
+            [says::<i64>(), says::<u32>(), says::<i16>(), says::<u8>(), says::<bool>()]
+                .iter()
+                .all(|fits| *fits)
+        );
+        assert!(
+            [says::<String>(), says::<Vec<u8>>(), says::<Timestamp>(), says::<Option<i32>>()]
+                .iter()
+                .all(|fits| *fits)
+        );
+        assert!(
+            ![says::<u64>(), says::<f64>(), says::<Sequence>(), says::<Option<f64>>()]
+                .iter()
+                .any(|fits| *fits)
+        );
     }
 
     #[test]

@@ -262,3 +262,47 @@ async fn the_earlier_event_at_which_a_table_fails_is_named_all_before_is_folded(
         assert_eq!(reader.all::<Note>().await.unwrap().len(), 3);
     }
 }
+
+#[derive(Clone, Debug, PartialEq, Table)]
+#[table(crate = annals_projection, name = "average")]
+struct Average {
+    #[table(key)]
+    account: String,
+    cents: i32,
+    payments: i32,
+    average: f64,
+}
+
+/// The average payment is no number while the account has had none.
+fn averages() -> Fold<Average> {
+    let empty =
+        |e: &Recorded<Opened>| Average { account: e.account.clone(), cents: 0, payments: 0, average: 0.0 };
+    let pay = |row: &mut Average, cents: i64| {
+        row.cents += i32::try_from(cents).unwrap();
+        row.payments += i32::from(cents > 0);
+        row.average = f64::from(row.cents) / f64::from(row.payments);
+    };
+    Fold::<Average>::new()
+        .upsert(|e: &Recorded<Opened>| e.account.clone(), empty, move |row, e| pay(row, e.cents))
+        .update(|e: &Recorded<Moved>| e.to.clone(), move |row, e| pay(row, e.cents))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_cannot_be_stored_ends_the_fold_however_batches_are_cut() {
+    let model = ReadModel::named("bank").table(averages()).build().unwrap();
+    // Opened without money, 0.0 / 0.0; the next event makes a number of it.
+    let given = given_model(&model).event("account-a", opened("a", 0)).event("bank-1", moved("b", "a", 3));
+    given.then_error("column \"average\": NaN is not a value").await;
+
+    let world = World::new();
+    append_to(&world.store, "account-b", &[opened("b", 5)]).await;
+    let at = append_to(&world.store, "account-a", &[opened("a", 0)]).await;
+    append_to(&world.store, "bank-1", &[moved("b", "a", 3)]).await;
+    let running = world.start(&model).await;
+    let handle = running.handle.clone();
+    let ended = running.ended().await;
+    let Some(FoldError::Event(EventError { sequence, .. })) = ended.fold_error() else { panic!("{ended}") };
+    assert_eq!(*sequence, at);
+    let reader = handle.wait_for(at.previous(), PATIENCE).await.unwrap();
+    assert_eq!(reader.checkpoint(), at.previous());
+}

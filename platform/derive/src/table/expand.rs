@@ -13,6 +13,7 @@ pub(crate) fn implementation(row: &Ident, said: &Said, columns: &[Column<'_>]) -
     let indexes = columns.iter().filter(|column| column.role == Role::Indexed).map(|column| &column.name);
     let to_cells =
         columns.iter().map(|Column { field, name, .. }| quote!(__annals::cell(#name, &self.#field)?));
+    let fits = columns.iter().map(|Column { field, name, .. }| quote!(__annals::fits(#name, &self.#field)?;));
     let selects = columns.iter().filter(|column| column.role == Role::Indexed).map(selects);
     let from_cells = columns.iter().map(|Column { field, name, .. }| quote!(#field: __cells.take(#name)?));
     quote! {
@@ -35,6 +36,10 @@ pub(crate) fn implementation(row: &Ident, said: &Said, columns: &[Column<'_>]) -
                     &self,
                 ) -> __annals::Result<__annals::Vec<__annals::Value>, __annals::TableError> {
                     __annals::Result::Ok(__annals::Vec::from([#(#to_cells),*]))
+                }
+                fn check(&self) -> __annals::Result<(), __annals::TableError> {
+                    #(#fits)*
+                    __annals::Result::Ok(())
                 }
                 fn from_values(
                     __values: __annals::Vec<__annals::Value>,

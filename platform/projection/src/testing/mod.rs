@@ -1,18 +1,40 @@
 //! Tests of read models: given events, then rows; run on the production code, against a real database.
 //!
-//! ```ignore
+//! ```
+//! # use annals_derive::{Event, Table};
+//! # use annals_event::Recorded;
+//! # use annals_projection::{Fold, testing::given_rows};
+//! # #[derive(Event)]
+//! # #[event(crate = annals_event, type = "order.placed", version = 1)]
+//! # struct OrderPlaced { customer: String, cents: i64 }
+//! # #[derive(Event)]
+//! # #[event(crate = annals_event, type = "payment.captured", version = 1)]
+//! # struct PaymentCaptured { customer: String, cents: i64 }
+//! # #[derive(Clone, Debug, PartialEq, Table)]
+//! # #[table(crate = annals_projection, name = "customer_value")]
+//! # struct CustomerValue { #[table(key)] customer: String, open_cents: i64 }
+//! # fn customer_values() -> Fold<CustomerValue> {
+//! #     Fold::<CustomerValue>::new()
+//! #         .create(
+//! #             |e: &Recorded<OrderPlaced>| e.customer.clone(),
+//! #             |e| CustomerValue { customer: e.customer.clone(), open_cents: e.cents },
+//! #         )
+//! #         .update(|e: &Recorded<PaymentCaptured>| e.customer.clone(), |row, e| row.open_cents -= e.cents)
+//! # }
+//! # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
 //! given_rows(customer_values())
 //!     .at("2026-11-27T09:00Z")
-//!     .events("order-o-17", [placed()])
-//!     .event("payment-o-17", captured())
-//!     .then([CustomerValue { .. }])
+//!     .event("order-o-17", OrderPlaced { customer: "ann".into(), cents: 300 })
+//!     .event("payment-o-17", PaymentCaptured { customer: "ann".into(), cents: 100 })
+//!     .then([CustomerValue { customer: "ann".into(), open_cents: 200 }])
 //!     .await;
+//! # });
 //! ```
 //!
 //! [`given_rows`] tests one fold, [`given_model`] a read model of any tables.
 //!
 //! Each event is encoded and decoded on its way. The events are folded three times, each time into a generation of its own,
-//! and the rows must be the same:
+//! and the rows must be the same, or the event that cannot be applied and the reason:
 //!
 //! * all at once;
 //! * one by one;
@@ -21,27 +43,14 @@
 //!   delivered again, which must change nothing.
 
 mod history;
+mod ways;
 
-use crate::{
-    Catalog, Fold, FoldControl, FoldError, GenerationError, GenerationId, Generations, Origin, ReadModel,
-    Reader, Table, Until,
-    fold::{Feed, FeedOptions, GenerationWriter},
-};
+use crate::{EventError, Fold, ReadModel, Table};
 use annals_aggregate::testing::difference;
 use annals_event::{Event, Metadata};
-use annals_store::EventStore;
-use annals_telemetry::Run;
 use history::{History, Time};
-use std::{
-    error::Error,
-    fmt::Debug,
-    fs,
-    marker::PhantomData,
-    panic::Location,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
-use uuid::Uuid;
+use std::{error::Error, fmt::Debug, marker::PhantomData, panic::Location, sync::Arc};
+use ways::{Bench, Way};
 
 /// A read model to which events happen; `S` is the row of a single table, or the [`ReadModel`] itself.
 pub struct Given<S> {
@@ -103,99 +112,64 @@ impl<S> Given<S> {
     }
 
     async fn check<R: Table + Debug>(self, expected: Vec<R>, caller: &Location<'_>) -> Self {
-        let Folded { at_once, one_by_one, twice } = match self.fold::<R>().await {
-            Ok(folded) => folded,
+        let [at_once, others @ ..] = match self.rows::<R>().await {
+            Ok(rows) => rows,
             Err(error) => panic!("{caller}: the events cannot be folded: {error}"),
         };
-        let must_be_same = |(before, minus): (&[R], &str), (after, plus): (&[R], &str)| {
-            if let Some(difference) = difference(before, after) {
-                panic!("{caller}: the rows differ (- {minus}, + {plus})\n{difference}");
+        let must_be_same = |before: (&[R], &str), after: &(Way, Vec<R>)| {
+            if let Some(difference) = difference(before.0, &after.1) {
+                panic!("{caller}: the rows differ (- {}, + {})\n{difference}", before.1, after.0.told());
             }
         };
-        must_be_same((&at_once, "folded all at once"), (&one_by_one, "folded one by one"));
-        must_be_same((&at_once, "delivered once"), (&twice, "delivered twice"));
-        must_be_same((&expected, "expected"), (&at_once, "actual"));
+        others.iter().for_each(|other| must_be_same((&at_once.1, at_once.0.told()), other));
+        if let Some(difference) = difference(&expected, &at_once.1) {
+            panic!("{caller}: the rows differ (- expected, + actual)\n{difference}");
+        }
         self
     }
 
-    /// Then an event cannot be applied, for a reason that has this text.
+    /// Then an event cannot be applied, for a reason that has this text; however the events are folded, it is the same event
+    /// and the same reason.
     #[track_caller]
     pub fn then_error(self, reason: &str) -> impl Future<Output = ()> {
         let (caller, reason) = (Location::caller(), reason.to_owned());
         async move {
-            match self.refused().await {
-                Ok(Some(found)) if found.contains(&reason) => {}
-                Ok(Some(found)) => panic!("{caller}: expected {reason:?}, but the reason is {found:?}"),
-                Ok(None) => panic!("{caller}: expected {reason:?}, but every event can be applied"),
+            let [(first, at_once), others @ ..] = match self.refusals().await {
+                Ok(refusals) => refusals,
                 Err(error) => panic!("{caller}: the events cannot be folded: {error}"),
+            };
+            for (way, other) in others {
+                let told = |refusal: &Option<EventError>| match refusal {
+                    Some(error) => error.to_string(),
+                    None => "every event can be applied".to_owned(),
+                };
+                let (before, after) = (told(&at_once), told(&other));
+                assert!(before == after, "{caller}: {}, {before}; {}, {after}", first.told(), way.told());
+            }
+            match at_once.map(|error| error.reason) {
+                Some(found) if found.contains(&reason) => {}
+                Some(found) => panic!("{caller}: expected {reason:?}, but the reason is {found:?}"),
+                None => panic!("{caller}: expected {reason:?}, but every event can be applied"),
             }
         }
     }
 
-    async fn refused(&self) -> Result<Option<String>, Box<dyn Error + Send + Sync>> {
-        let folder = Folder::new()?;
-        let store: Arc<dyn EventStore> = Arc::new(self.history.store().await?);
-        let generations = Generations::new(Catalog::open(&folder.0).await?, self.model.clone(), store);
-        let id = GenerationId::generate();
-        generations.create(id, Origin::Empty).await?;
-        match generations.fold_to(id, Until::Head, FoldControl::default()).await {
-            Ok(_) => Ok(None),
-            Err(GenerationError::Fold(FoldError::Event(error))) => Ok(Some(error.reason)),
-            Err(error) => Err(error.into()),
+    async fn rows<R: Table>(&self) -> Result<[(Way, Vec<R>); 3], Box<dyn Error + Send + Sync>> {
+        let bench = Bench::new(&self.model, Arc::new(self.history.store().await?)).await?;
+        let mut rows = Way::ALL.map(|way| (way, Vec::new()));
+        for (way, rows) in &mut rows {
+            *rows = bench.rows(*way).await?;
         }
+        Ok(rows)
     }
 
-    async fn fold<R: Table>(&self) -> Result<Folded<R>, Box<dyn Error + Send + Sync>> {
-        let folder = Folder::new()?;
-        let catalog = Catalog::open(&folder.0).await?;
-        let store: Arc<dyn EventStore> = Arc::new(self.history.store().await?);
-        let sequences = history::sequences(&*store).await?;
-        let generations = Generations::new(catalog.clone(), self.model.clone(), store.clone());
-        let [first, second, third] = [(); 3].map(|()| GenerationId::generate());
-        let path = |id| catalog.generation_path(self.model.name(), id);
-        let rows = async |id| Reader::of_file(id, &path(id), &self.model).await?.all::<R>().await;
-
-        generations.create(first, Origin::Empty).await?;
-        generations.fold_to(first, Until::Head, FoldControl::default()).await?;
-        let at_once = rows(first).await?;
-
-        generations.create(second, Origin::Empty).await?;
-        for sequence in &sequences {
-            let until = Until::Sequence(*sequence);
-            generations.fold_to(second, until, FoldControl::default()).await?;
+    async fn refusals(&self) -> Result<[(Way, Option<EventError>); 3], Box<dyn Error + Send + Sync>> {
+        let bench = Bench::new(&self.model, Arc::new(self.history.store().await?)).await?;
+        let mut refusals = Way::ALL.map(|way| (way, None));
+        for (way, refusal) in &mut refusals {
+            *refusal = bench.refusal(*way).await?;
         }
-        let one_by_one = rows(second).await?;
-
-        generations.create(third, Origin::Empty).await?;
-        self.deliver_twice(third, &path(third), &store).await?;
-        Ok(Folded { at_once, one_by_one, twice: rows(third).await? })
-    }
-
-    /// Delivers every event twice: once in vain, and once more when it is committed.
-    async fn deliver_twice(
-        &self,
-        id: GenerationId,
-        path: &Path,
-        store: &Arc<dyn EventStore>,
-    ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let mut writer = GenerationWriter::claim(id, path, &self.model, &**store).await?;
-        for until in history::sequences(&**store).await? {
-            let (model, store) = (self.model.clone(), store.clone());
-            let mut feed = Feed::start(FeedOptions { model, store, place: writer.place(), until });
-            while let Some(batch) = feed.next().await {
-                let batch = batch?;
-                writer.apply_in_vain(&batch, Run::Replay).await?;
-                let again = batch.again(&self.model)?;
-                writer.apply(&again, Run::Replay).await?;
-                let committed = writer.status().clone();
-                let rows = writer.apply(&again, Run::Replay).await?;
-                assert!(
-                    rows == 0 && *writer.status() == committed,
-                    "an event was folded below the checkpoint"
-                );
-            }
-        }
-        Ok(writer.close().await?)
+        Ok(refusals)
     }
 }
 
@@ -218,29 +192,5 @@ impl Given<ReadModel> {
     ) -> impl Future<Output = Self> {
         let (caller, expected) = (Location::caller(), expected.into_iter().collect());
         async move { self.check(expected, caller).await }
-    }
-}
-
-struct Folded<R> {
-    at_once: Vec<R>,
-    one_by_one: Vec<R>,
-    twice: Vec<R>,
-}
-
-/// A folder that goes with its test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> std::io::Result<Self> {
-        let path = std::env::temp_dir().join(format!("annals-{}", Uuid::now_v7()));
-        fs::create_dir_all(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // A folder of a test that cannot be removed is the system's to clean.
-        let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -9,7 +9,8 @@ use annals_event::{
 use annals_projection::{
     ApplyError, Catalog, Cells, Column, FoldControl, FoldOutcome, GenerationError, GenerationId, Generations,
     Projector, ProjectorError, ProjectorHandle, ProjectorOptions, ReadModel, Reader, SqlProjection, SqlTable,
-    SqlTransaction, Table, TableError, TableProjection, TableSchema, Until, Value, cell, sqlite::Connected,
+    SqlTransaction, Table, TableError, TableProjection, TableSchema, Until, Value, cell, fits,
+    sqlite::Connected,
 };
 use annals_store::{Activity, ConsumerState, EventStore, GappedStore};
 use async_trait::async_trait;
@@ -81,6 +82,12 @@ impl Table for Account {
             cell("cents", &self.cents)?,
             cell("last_item", &self.last_item)?,
         ])
+    }
+    fn check(&self) -> Result<(), TableError> {
+        fits("customer", &self.customer)?;
+        fits("sales", &self.sales)?;
+        fits("cents", &self.cents)?;
+        fits("last_item", &self.last_item)
     }
     fn from_values(values: Vec<Value>) -> Result<Self, TableError> {
         let mut cells = Cells::new(values);

@@ -2,6 +2,9 @@
 //!
 //! Rows are cached from batch to batch, so that a rebuild with few keys reads each row once. The cache is right as long as
 //! this writer is the only one, which the epoch guarantees. After a batch that was not committed the cache is emptied.
+//!
+//! An event is refused for what it does to the rows and those before it did, never for how the log is cut into batches: each
+//! change is asked whether its row can be stored, though only the last of a batch is written.
 
 use super::{
     step::Step,
@@ -122,7 +125,12 @@ impl<R: Table> RowWriter<R> {
                 format!("the fold makes {is} of {was}; a row keeps its key: delete it and create the other");
             return Err(work.unfit(step.sequence, &reason));
         }
-        Ok(slot.row != before && slot.changed_by.replace(step.sequence).is_none())
+        if slot.row == before {
+            return Ok(false);
+        }
+        let checked = slot.row.as_ref().map_or(Ok(()), R::check);
+        checked.map_err(|error| work.unfit(step.sequence, &error.to_string()))?;
+        Ok(slot.changed_by.replace(step.sequence).is_none())
     }
 
     /// Writes the changed rows.
