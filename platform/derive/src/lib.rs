@@ -18,8 +18,11 @@ use syn::{DeriveInput, parse_macro_input};
 
 /// Makes a struct an event type, or an enum the sum of several.
 ///
-/// ```ignore
-/// #[derive(annals::Event)]
+/// ```
+/// # extern crate annals_event as annals;
+/// # use annals::json::{Json, JsonError};
+/// # use annals_derive::Event;
+/// #[derive(Event)]
 /// #[event(type = "order.placed", version = 3)]
 /// #[upcast(1, rename(total = total_cents), default(currency = "USD"))]
 /// #[upcast(2, with = cents_of_dollars)] // fn(Json) -> Result<Json, E>, where E: ToString
@@ -32,15 +35,21 @@ use syn::{DeriveInput, parse_macro_input};
 ///     currency: String,
 /// }
 ///
-/// #[derive(annals::Event)]
+/// #[derive(Event)]
 /// enum OrderEvent {
 ///     Placed(OrderPlaced),
 ///     Cancelled(OrderCancelled),
 /// }
+/// # #[derive(Event)]
+/// # #[event(type = "order.cancelled", version = 1)]
+/// # struct OrderCancelled;
+/// # fn cents_of_dollars(placed: Json) -> Result<Json, JsonError> { Ok(placed) }
+/// # fn main() {}
 /// ```
 ///
 /// The payload is JSON: an object of the struct's fields, its one unnamed field, or `{}`. The `#[serde(...)]`
-/// attributes of the struct and its fields apply; fields that the struct does not know are ignored when an event is
+/// attributes of the struct and its fields apply, but for those that are about the struct as a whole, such as `default`, `from` and
+/// `transparent`: these do not compile. Fields that the struct does not know are ignored when an event is
 /// read, so another service may declare its own struct of the same type with the fields that it needs. The type of each
 /// field needs `Serialize` and `Deserialize`; the struct itself does not.
 ///
@@ -48,6 +57,10 @@ use syn::{DeriveInput, parse_macro_input};
 /// would be misread: a field gets another name, type, unit or meaning, or a new one cannot be missing. Each older
 /// version then needs one `#[upcast(version, ..)]`, whose changes are made in the order in which they stand; a gap does
 /// not compile.
+///
+/// A handler sees the event's fields and those of `Recorded` side by side, so a field called `sequence`, `stream`, `version`,
+/// `recorded_at`, `id`, `metadata` or `event` does not compile: call it `order_id`, with `#[serde(rename = "id")]` where it is
+/// stored as `id`, and `#[event(tag = "id")]` where that is its tag.
 ///
 /// A tag is written with the field's `Display`; an `Option` or a `Vec` gives a tag for each value in it. Key, colon and value
 /// are at most 255 bytes without control characters, the value is not empty, and an event has at most 32 tags. An event with a
@@ -63,8 +76,10 @@ pub fn derive_event(input: TokenStream) -> TokenStream {
 
 /// Makes a struct a row of a read model's table.
 ///
-/// ```ignore
-/// #[derive(Clone, PartialEq, annals::Table)]
+/// ```
+/// # extern crate annals_projection as annals;
+/// # use annals_derive::Table;
+/// #[derive(Clone, PartialEq, Table)]
 /// #[table(name = "customer_value")]
 /// struct CustomerValue {
 ///     #[table(key)]
@@ -74,6 +89,7 @@ pub fn derive_event(input: TokenStream) -> TokenStream {
 ///     #[table(column = "first_on")]
 ///     first_purchase_on: Option<String>,
 /// }
+/// # fn main() {}
 /// ```
 ///
 /// Each field is a column, named after the field unless `column` says otherwise. The key is the `key` field's value,

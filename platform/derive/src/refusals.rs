@@ -7,7 +7,7 @@ use syn::DeriveInput;
 type Derive = fn(&DeriveInput) -> syn::Result<TokenStream>;
 
 /// A derive, what it is applied to, and all of its errors.
-const REFUSED: [(Derive, &str, &[&str]); 19] = [
+const REFUSED: [(Derive, &str, &[&str]); 22] = [
     (
         event::derive,
         "#[event(type = \"order.placed\", version = 1)] struct Placed<T> { order: T }",
@@ -67,6 +67,31 @@ const REFUSED: [(Derive, &str, &[&str]); 19] = [
         event::derive,
         r#"#[event(type = "order.placed", version = 1)] struct Placed { #[event(tag = "a:b")] order_id: String }"#,
         &["the key of a tag is a word without colons and blanks, e.g. \"customer\""],
+    ),
+    (
+        event::derive,
+        r#"#[event(type = "member.joined", version = 1)] struct Joined { r#id: String, name: String, version: u32 }"#,
+        &[
+            "in a handler, the field `id` of `Recorded` hides this one; call it `order_id`, say, with #[serde(rename = \"id\")] so \
+             that what is stored keeps its name",
+            "in a handler, the field `version` of `Recorded` hides this one; call it `order_version`, say, with #[serde(rename = \
+             \"version\")] so that what is stored keeps its name",
+        ],
+    ),
+    (
+        event::derive,
+        r#"#[event(type = "member.joined", version = 1)] #[serde(default, rename_all = "camelCase", from = "Old")] struct Joined {}"#,
+        &[
+            "#[serde(default)] of the struct does not apply to an event; say it of its fields, or of a field's type",
+            "#[serde(from)] of the struct does not apply to an event; say it of its fields, or of a field's type",
+        ],
+    ),
+    (
+        event::derive,
+        r#"#[event(type = "member.joined", version = 1)] #[serde(transparent)] struct Joined(String);"#,
+        &[
+            "#[serde(transparent)] of the struct does not apply to an event; say it of its fields, or of a field's type",
+        ],
     ),
     (
         event::derive,

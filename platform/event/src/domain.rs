@@ -75,7 +75,10 @@ impl CodecError {
     }
 }
 
-/// A decoded event with its envelope.
+/// A decoded event with its envelope. The event's own fields are reached as if they were its own: `e.customer`.
+///
+/// `#[derive(Event)]` therefore refuses an event that has a field named like one of these: `e.id` would be this id, without a
+/// word. A member's id is called `member_id`, or `#[serde(rename = "id")] member_id` where it is stored as `id`.
 #[derive(Clone, Debug)]
 pub struct Recorded<E> {
     /// Its place in the log.

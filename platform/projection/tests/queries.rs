@@ -103,12 +103,12 @@ async fn all_rows_of_a_table_are_paged_by_their_keys_from_any_key_on() {
     let mut all: Vec<Thing> = reader.all().await.unwrap();
     assert_pages(reader, Select::all(), &all).await;
     for key in [-1, 0, 7, 8, 118, 200] {
-        let rest: Vec<_> = all.iter().filter(|row| row.id > key).cloned().collect();
+        let rest: Vec<_> = all.iter().filter(|row| row.number > key).cloned().collect();
         assert_pages(reader, Select::after_key(&key), &rest).await;
     }
     all.reverse();
     assert_pages(reader, Select::all().descending(), &all).await;
-    let rest: Vec<_> = all.iter().filter(|row| row.id < 8).cloned().collect();
+    let rest: Vec<_> = all.iter().filter(|row| row.number < 8).cloned().collect();
     assert_pages(reader, Select::after_key(&8).descending(), &rest).await;
     let page = reader.page(Select::<Thing>::all()).await.unwrap();
     assert_eq!(page.rows.len(), usize::try_from(PAGE_ROWS_DEFAULT).unwrap());
@@ -121,7 +121,7 @@ async fn rows_that_change_between_pages_stand_where_they_are_then() {
     let stock = |id, stock| Thing { stock, ..thing(id) };
     let shelf = Shelf::with((0..6).map(|id| stock(id, 10))).await;
     let select = || Thing::by_stock(0).limit(3);
-    let ids = |page: &Page<Thing>| page.rows.iter().map(|row| row.id).collect::<Vec<_>>();
+    let ids = |page: &Page<Thing>| page.rows.iter().map(|row| row.number).collect::<Vec<_>>();
     let page = shelf.reader().await.page(select()).await.unwrap();
     assert_eq!(ids(&page), [0, 1, 2]);
 
@@ -186,7 +186,7 @@ async fn a_cursor_of_another_query_is_refused() {
 async fn many_keys_are_one_query_and_come_in_their_order() {
     let shelf = Shelf::with((0..600).map(thing)).await;
     let reader = &mut shelf.reader().await;
-    let ids = |rows: Vec<Thing>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
+    let ids = |rows: Vec<Thing>| rows.into_iter().map(|row| row.number).collect::<Vec<_>>();
     assert_eq!(
         ids(reader.get_many(&[7, 3, 1_000, 5]).await.unwrap()),
         [7, 3, 5],

@@ -39,7 +39,7 @@ macro_rules! keyed {
                     event: &Recorded<ShelfEvent>,
                 ) -> Result<(), ApplyError> {
                     if let ShelfEvent::Put(thing) = &event.event {
-                        *row = Some($row { key: key.clone(), id: thing.id });
+                        *row = Some($row { key: key.clone(), id: thing.number });
                     }
                     Ok(())
                 }
@@ -75,7 +75,7 @@ keyed! {
     ByText "by_text" name String,
     ByBytes "by_bytes" bytes Vec<u8>,
     BySequence "by_sequence" place Sequence,
-    ByVersion "by_version" version Version,
+    ByVersion "by_version" edition Version,
     ByTime "by_time" at Timestamp,
 }
 
@@ -116,7 +116,7 @@ impl TableProjection for Pairs {
     ) -> Result<(), ApplyError> {
         if let ShelfEvent::Put(thing) = &event.event {
             let (name, sold, small, bytes) = key.clone();
-            *row = Some(Pair { id: thing.id, name, sold, small, bytes });
+            *row = Some(Pair { id: thing.number, name, sold, small, bytes });
         }
         Ok(())
     }

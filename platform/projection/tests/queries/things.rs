@@ -19,8 +19,8 @@ use annals_store::EventStore;
 #[event(crate = annals_event, type = "thing.put", version = 1)]
 #[table(crate = annals_projection, name = "thing")]
 pub struct Thing {
-    #[table(key)]
-    pub id: i64,
+    #[table(key, column = "id")]
+    pub number: i64,
     #[table(index)]
     pub stock: i64,
     #[table(index)]
@@ -37,8 +37,8 @@ pub struct Thing {
     pub bytes: Vec<u8>,
     #[table(index)]
     pub place: Sequence,
-    #[table(index)]
-    pub version: Version,
+    #[table(index, column = "version")]
+    pub edition: Version,
     #[table(index)]
     pub at: Timestamp,
     #[table(index)]
@@ -54,7 +54,7 @@ pub struct Thing {
 #[derive(Clone, Debug, PartialEq, Event)]
 #[event(crate = annals_event, type = "thing.removed", version = 1)]
 pub struct Removed {
-    pub id: i64,
+    pub number: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Event)]
@@ -84,7 +84,7 @@ indexes! {
     "name" name by_name where_name,
     "bytes" bytes by_bytes where_bytes,
     "place" place by_place where_place,
-    "version" version by_version where_version,
+    "version" edition by_edition where_edition,
     "at" at by_at where_at,
     "maybe" maybe by_maybe where_maybe,
     "maybe_name" maybe_name by_maybe_name where_maybe_name,
@@ -105,7 +105,7 @@ pub fn thing(id: i64) -> Thing {
     let positive = number.unsigned_abs() / 2;
     let some = at % 3 != 0;
     Thing {
-        id,
+        number: id,
         stock: number,
         small: u8::try_from(at % 4).unwrap(),
         large: positive,
@@ -114,7 +114,7 @@ pub fn thing(id: i64) -> Thing {
         name: text.clone(),
         bytes: blob.clone(),
         place: Sequence::new(positive),
-        version: Version::new(positive),
+        edition: Version::new(positive),
         at: Timestamp::from_micros(number),
         maybe: some.then_some(number),
         maybe_name: some.then_some(text),
@@ -131,7 +131,7 @@ impl TableProjection for Things {
 
     fn keys(&self, event: &Recorded<ShelfEvent>) -> Vec<i64> {
         match &event.event {
-            ShelfEvent::Put(Thing { id, .. }) | ShelfEvent::Removed(Removed { id }) => vec![*id],
+            ShelfEvent::Put(Thing { number, .. }) | ShelfEvent::Removed(Removed { number }) => vec![*number],
         }
     }
     fn fold(&self, row: &mut Option<Thing>, _: &i64, event: &Recorded<ShelfEvent>) -> Result<(), ApplyError> {
@@ -162,7 +162,7 @@ impl Shelf {
         self.append(things.into_iter().map(ShelfEvent::Put)).await;
     }
     pub async fn remove(&self, id: i64) {
-        self.append([ShelfEvent::Removed(Removed { id })]).await;
+        self.append([ShelfEvent::Removed(Removed { number: id })]).await;
     }
     /// A view with all that was put.
     pub async fn reader(&self) -> Reader {
