@@ -63,7 +63,7 @@ mod unit;
 mod value;
 
 pub use catalog::{Catalog, GenerationEntry, GenerationState, Live};
-pub use error::{EventError, FoldError, GenerationError, ModelError, SnapshotError};
+pub use error::{EventError, EventFault, FoldError, GenerationError, ModelError, SnapshotError};
 pub use generation::{GenerationId, GenerationStatus, Tally};
 pub use generations::{
     Completeness, Difference, FoldControl, FoldOutcome, FoldStopped, Generations, Inspection, Lease, Origin,

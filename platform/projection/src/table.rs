@@ -124,12 +124,12 @@ pub(crate) fn key_cells<K: TableKey>(key: &K) -> Result<Vec<Value>, TableError> 
     key.to_values().map_err(|reason| TableError::Cell { column: KEY.to_owned(), reason })
 }
 
-/// The row with this key, in words: the table, and each key column with its value as an SQL literal.
+/// The row with this key, in words: the table, and each key column with its value as an SQL literal, cut if it is long.
 pub(crate) fn key_text<R: Table>(key: &R::Key) -> String {
     let columns = R::SCHEMA.columns.iter().filter(|column| column.key);
     let cells = key.to_values().unwrap_or_default();
     let cells: Vec<_> =
-        columns.zip(cells).map(|(column, cell)| format!("{}={cell}", column.name)).collect();
+        columns.zip(cells).map(|(column, cell)| format!("{}={}", column.name, cell.brief())).collect();
     format!("the row {} of table {:?}", cells.join(", "), R::SCHEMA.name)
 }
 

@@ -67,6 +67,36 @@ impl Value {
     }
 }
 
+/// How much of a text or of bytes an error shows.
+const SHOWN_BYTES_MAX: usize = 100;
+
+impl Value {
+    /// As an SQL literal for an error: on one line, and of much only the beginning.
+    pub(crate) fn brief(&self) -> String {
+        match self {
+            Self::Text(text) => {
+                let mut shown = String::new();
+                for c in text.chars() {
+                    if shown.len() >= SHOWN_BYTES_MAX {
+                        return format!("'{shown}'...");
+                    }
+                    match c {
+                        '\'' => shown.push_str("''"),
+                        c if c.is_control() => shown.extend(c.escape_default()),
+                        c => shown.push(c),
+                    }
+                }
+                format!("'{shown}'")
+            }
+            Self::Blob(bytes) => match bytes.get(..SHOWN_BYTES_MAX / 2) {
+                Some(shown) if shown.len() < bytes.len() => format!("{}...", Self::Blob(shown.to_vec())),
+                _ => self.to_string(),
+            },
+            other => other.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Value {
     /// As an SQL literal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -275,6 +305,15 @@ mod tests {
         round_trip(Some(Sequence::new(9)));
         round_trip(None::<String>);
         round_trip(Timestamp::from_micros(-1));
+    }
+
+    #[test]
+    fn in_an_error_a_long_value_is_cut_and_stays_on_one_line() {
+        assert_eq!(Value::Text("o'k\n".into()).brief(), r"'o''k\n'");
+        assert_eq!(Value::Text("ä".repeat(1_000)).brief(), format!("'{}'...", "ä".repeat(50)));
+        assert_eq!(Value::Blob(vec![255; 1_000]).brief(), format!("x'{}'...", "ff".repeat(50)));
+        assert_eq!(Value::Blob(vec![255; 50]).brief(), format!("x'{}'", "ff".repeat(50)));
+        assert_eq!(Value::Null.brief(), "NULL");
     }
 
     #[test]

@@ -10,7 +10,8 @@ use annals_projection::{
     ApplyError, EventError, Fold, FoldError, ModelError, ReadModel,
     testing::{given_model, given_rows},
 };
-use support::{PATIENCE, World, append_to};
+use annals_store::Activity;
+use support::{PATIENCE, World, append_to, state_of};
 
 #[derive(Clone, Debug, PartialEq, Event)]
 #[event(crate = annals_event, type = "account.opened", version = 1)]
@@ -305,4 +306,22 @@ async fn a_row_that_cannot_be_stored_ends_the_fold_however_batches_are_cut() {
     assert_eq!(*sequence, at);
     let reader = handle.wait_for(at.previous(), PATIENCE).await.unwrap();
     assert_eq!(reader.checkpoint(), at.previous());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_state_names_the_event_and_the_error_names_the_row() {
+    let world = World::new();
+    let model = ReadModel::named("bank").table(accounts()).build().unwrap();
+    let (known, long) = ("ann@example.org\n", "x".repeat(1_000));
+    let at = append_to(&world.store, "person-ann", &[moved(&format!("{known}{long}"), "b", 1)]).await;
+    let running = world.start(&model).await;
+    let state = state_of(&running.handle, |state| matches!(state.activity, Activity::Stopped { .. })).await;
+    let told =
+        format!("event {at}, of category \"person\", cannot be applied; the process's log lines say why");
+    assert_eq!(state.activity.reason(), Some(told.as_str()));
+
+    let error = running.ended().await.to_string();
+    assert!(error.contains("the row id='ann@example.org\\nxxx"), "{error}");
+    assert!(error.contains("xxx'... of table \"account\" is not there"), "{error}");
+    assert!(error.len() < 400 && !error.contains('\n'), "{error}");
 }

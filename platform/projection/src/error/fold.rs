@@ -1,10 +1,30 @@
 use crate::{projection::ApplyError, sqlite::DatabaseError};
 use annals_event::{EventId, EventRef, Recorded, Sequence};
 use annals_store::{LogMismatch, ReadError};
+use std::fmt;
 
-/// An event that a projection could not apply.
+/// What cannot be done with an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventFault {
+    /// What is stored is no event of its type.
+    Unreadable,
+    /// It does not fit the rows, or its projection refuses it.
+    Unfit,
+}
+
+impl fmt::Display for EventFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unreadable => "cannot be read",
+            Self::Unfit => "cannot be applied",
+        })
+    }
+}
+
+/// An event that a projection could not apply. Its text names the rows and may have what stands in the event: it is for
+/// those who may see these.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("event {id} at sequence number {sequence} of stream {stream:?} cannot be applied: {reason}")]
+#[error("event {id} at sequence number {sequence} of stream {stream:?} {fault}: {reason}")]
 pub struct EventError {
     /// Its place.
     pub sequence: Sequence,
@@ -12,16 +32,28 @@ pub struct EventError {
     pub id: EventId,
     /// Its stream.
     pub stream: String,
+    /// What cannot be done with it.
+    pub fault: EventFault,
     /// What is wrong.
     pub reason: String,
 }
 
 impl EventError {
+    /// Of an event that cannot be read.
     pub(crate) fn of_ref(event: &EventRef<'_>, reason: String) -> Self {
-        Self { sequence: event.sequence(), id: event.id(), stream: event.stream().to_owned(), reason }
+        let (stream, fault) = (event.stream().to_owned(), EventFault::Unreadable);
+        Self { sequence: event.sequence(), id: event.id(), stream, fault, reason }
     }
+    /// Of an event that does not fit.
     pub(crate) fn of<E>(event: &Recorded<E>, reason: String) -> Self {
-        Self { sequence: event.sequence, id: event.id, stream: event.stream.to_string(), reason }
+        let (stream, fault) = (event.stream.to_string(), EventFault::Unfit);
+        Self { sequence: event.sequence, id: event.id, stream, fault, reason }
+    }
+    /// What everybody may be told: which event it is, and nothing that stands in it, in a row or in a stream's id.
+    pub fn outline(&self) -> String {
+        let category = self.stream.split_once('-').map_or(self.stream.as_str(), |(category, _)| category);
+        let Self { sequence, fault, .. } = self;
+        format!("event {sequence}, of category {category:?}, {fault}; the process's log lines say why")
     }
     /// The event's error, or the database's if that may pass.
     pub(crate) fn from_apply<E>(event: &Recorded<E>, error: ApplyError) -> FoldError {

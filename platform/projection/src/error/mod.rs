@@ -5,7 +5,7 @@ mod generation;
 mod model;
 mod snapshot;
 
-pub use fold::{EventError, FoldError};
+pub use fold::{EventError, EventFault, FoldError};
 pub use generation::GenerationError;
 pub use model::ModelError;
 pub use snapshot::SnapshotError;

@@ -17,4 +17,12 @@ impl ProjectorError {
             Self::Generation(_) => None,
         }
     }
+
+    /// What everybody may be told: nothing that stands in an event or in a row.
+    pub(super) fn outline(&self) -> String {
+        match self.fold_error() {
+            Some(FoldError::Event(error)) => error.outline(),
+            _ => self.to_string(),
+        }
+    }
 }

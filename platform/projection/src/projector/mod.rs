@@ -70,7 +70,7 @@ impl Projector {
         };
         match &ended {
             Ok(()) => self.board.set(Activity::Stopped { reason: "it was shut down".to_owned() }),
-            Err(error) => self.board.failed(error.to_string(), &self.options.store),
+            Err(error) => self.board.failed(error.outline(), &self.options.store),
         }
         ended
     }

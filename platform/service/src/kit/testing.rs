@@ -6,7 +6,7 @@ use super::{
     error::ServiceError,
     running::{Assembled, Working, assemble},
     service::Service,
-    supervise::{BuildError, Parts},
+    supervise::{BuildError, PartState, Parts},
 };
 use crate::{Ending, config::Config, health::Health, store::OpenStore};
 use annals_aggregate::encode;
@@ -155,7 +155,14 @@ impl TestService {
         for consumer in self.app.consumers() {
             match consumer.state().activity {
                 Activity::Starting => return false,
-                Activity::Stopped { reason } => panic!("{} stopped: {reason}", consumer.part()),
+                Activity::Stopped { reason } => match self.parts().of(&consumer.part()) {
+                    // What ended it is told in a moment.
+                    Some(PartState::Running) => return false,
+                    Some(PartState::Retrying { reason, .. } | PartState::Stopped { reason }) => {
+                        panic!("{} stopped: {reason}", consumer.part())
+                    }
+                    _ => panic!("{} stopped: {reason}", consumer.part()),
+                },
                 _ => {}
             }
             if !consumer.is_idle(&self.store).await.unwrap_or_else(|error| panic!("{error}")) {

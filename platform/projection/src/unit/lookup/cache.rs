@@ -58,20 +58,20 @@ impl<K: TableKey, V: TableKey> Cache<K, V> {
         }
     }
 
-    /// Reads those of these keys that are not in memory; says which key cannot be a column's value.
-    pub(super) async fn load<'k>(
+    /// Reads those of these keys that are not in memory; says whose key cannot be a column's value.
+    pub(super) async fn load<'k, W>(
         &mut self,
-        keys: impl Iterator<Item = (Sequence, &'k K)>,
+        keys: impl Iterator<Item = (W, &'k K)>,
         connection: &mut SqliteConnection,
-    ) -> Result<Result<(), (Sequence, TableError)>, FoldError> {
+    ) -> Result<Result<(), (W, TableError)>, FoldError> {
         let mut wanted = HashMap::new();
-        for (sequence, key) in keys {
+        for (whose, key) in keys {
             if self.known.contains_key(key) || wanted.contains_key(key) {
                 continue;
             }
             match key_cells(key) {
                 Ok(cells) => wanted.insert(key, cells),
-                Err(error) => return Ok(Err((sequence, error))),
+                Err(error) => return Ok(Err((whose, error))),
             };
         }
         if wanted.is_empty() {

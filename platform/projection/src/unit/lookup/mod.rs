@@ -180,10 +180,10 @@ const fn columns(keys: &[ColumnKind], values: &[ColumnKind]) -> [Column; 8] {
     columns
 }
 
-/// A key or a value in words.
+/// A key or a value in words, cut if it is long.
 fn text(key: &impl TableKey) -> String {
     let cells = key.to_values().unwrap_or_default();
-    cells.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")
+    cells.iter().map(Value::brief).collect::<Vec<_>>().join(", ")
 }
 
 impl<K, V> Clone for Memory<K, V> {

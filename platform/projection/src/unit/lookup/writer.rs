@@ -2,7 +2,7 @@
 
 use super::cache::pair_cells;
 use crate::{
-    error::{EventError, FoldError},
+    error::{EventError, EventFault, FoldError},
     table::TableKey,
     unit::{Decoded, UnitWriter, Write},
 };
@@ -30,7 +30,8 @@ impl<K, V> Entry<K, V> {
     }
 
     fn unfit(&self, reason: String) -> EventError {
-        EventError { sequence: self.sequence, id: self.id, stream: self.stream.to_string(), reason }
+        let (stream, fault) = (self.stream.to_string(), EventFault::Unfit);
+        EventError { sequence: self.sequence, id: self.id, stream, fault, reason }
     }
 }
 
@@ -48,12 +49,9 @@ impl<K: TableKey, V: TableKey> UnitWriter for LookupWriter<K, V> {
         };
         let mut cache = write.lookups.take::<K, V>(self.name);
         cache.make_room();
-        let keys = entries.iter().map(|entry| (entry.sequence, &entry.key));
-        if let Err((sequence, error)) = cache.load(keys, write.connection).await?
-            && let Some(entry) = entries.iter().find(|entry| entry.sequence == sequence)
-        {
-            return Err(entry.unfit(error.to_string()).into());
-        }
+        let keys = entries.iter().map(|entry| (entry, &entry.key));
+        let loaded = cache.load(keys, write.connection).await?;
+        loaded.map_err(|(entry, error)| entry.unfit(error.to_string()))?;
         let mut rows = Vec::new();
         for entry in entries {
             let Entry { sequence, key, value, .. } = entry;
