@@ -5,7 +5,10 @@
 mod support;
 
 use annals_event::Recorded;
-use annals_projection::{ApplyError, ModelError, ReadModel, SqlProjection, SqlTable, SqlTransaction};
+use annals_projection::{
+    ApplyError, Cells, Column, Fold, ModelError, ReadModel, SqlProjection, SqlTable, SqlTransaction, Table,
+    TableError, TableSchema, Value, cell,
+};
 use async_trait::async_trait;
 use support::{Accounts, Till};
 
@@ -46,4 +49,31 @@ fn ddl_that_the_database_refuses_or_that_creates_another_table_is_refused() {
         let error = build(ddl).unwrap_err();
         assert!(matches!(&error, ModelError::Ddl { table, .. } if table == "item"), "{error}");
     }
+}
+
+/// A row that is its key, with an index on it.
+#[derive(Clone, PartialEq)]
+struct Indexed(String);
+
+impl Table for Indexed {
+    type Key = String;
+    const SCHEMA: TableSchema =
+        TableSchema { name: "indexed", columns: &[Column::key_of::<String>("id")], indexes: &["id"] };
+
+    fn key(&self) -> String {
+        self.0.clone()
+    }
+    fn to_values(&self) -> Result<Vec<Value>, TableError> {
+        Ok(vec![cell("id", &self.0)?])
+    }
+    fn from_values(values: Vec<Value>) -> Result<Self, TableError> {
+        Ok(Self(Cells::new(values).take("id")?))
+    }
+}
+
+#[test]
+fn an_index_on_a_column_of_the_key_is_refused() {
+    let fold = Fold::<Indexed>::new().delete(|_: &Recorded<Till>| String::new());
+    let error = ReadModel::named("till").table(fold).build().unwrap_err();
+    assert_eq!(error, ModelError::IndexedKey { table: "indexed".to_owned(), column: "id".to_owned() });
 }

@@ -52,6 +52,14 @@ pub enum ModelError {
         /// The column.
         column: String,
     },
+    /// An index on a column of the key.
+    #[error("table {table:?}: an index names {column:?}, which is part of the key and indexed already")]
+    IndexedKey {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
     /// A table of an SQL projection without a primary key.
     #[error("table {0:?} has no PRIMARY KEY; add one, so that two generations can be compared row by row")]
     NoPrimaryKey(String),

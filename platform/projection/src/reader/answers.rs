@@ -4,6 +4,7 @@ use crate::{
     TableKey, Value,
     query::{check_clause, check_select, select_by_keys, select_rows},
     sqlite::{Connected, bind, read_cells},
+    table::key_cells,
 };
 use futures::TryStreamExt;
 use sqlx::{
@@ -12,7 +13,8 @@ use sqlx::{
 };
 use std::{collections::HashMap, slice};
 
-/// For how many keys there are statements; of fewer keys the last is given again. So each is prepared once and kept.
+/// For how many keys there are statements; fewer keys are followed by `NULL`, which equals no key. So each is prepared once
+/// and kept.
 const KEYS_A_STATEMENT: [usize; 5] = [1, 8, 32, 128, QUERY_KEYS_MAX];
 
 impl Reader {
@@ -91,16 +93,12 @@ impl Reader {
 
     async fn with_keys<R: Table>(&mut self, keys: &[R::Key]) -> Result<Vec<R>, ReaderError> {
         self.check_table::<R>()?;
-        let [.., last] = keys else { return Ok(Vec::new()) };
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
         let rows = KEYS_A_STATEMENT.into_iter().find(|rows| *rows >= keys.len());
         let rows = rows.ok_or(QueryError::TooManyKeys { keys: keys.len() })?;
-        let mut values = Vec::new();
-        for key in keys.iter().chain(std::iter::repeat(last)).take(rows) {
-            let cells = key.to_values();
-            let column = || "the key".to_owned();
-            let refused = |reason| QueryError::Value(TableError::Cell { column: column(), reason });
-            values.extend(cells.map_err(refused)?);
-        }
+        let values = cells_of(keys, rows).map_err(QueryError::Value)?;
         self.rows(select_by_keys(&R::SCHEMA, rows), values, QUERY_KEYS_MAX).await
     }
 
@@ -144,5 +142,27 @@ impl Reader {
             return Ok(());
         }
         Err(ReaderError::UnknownTable { model: self.model().name().to_string(), table: table.to_owned() })
+    }
+}
+
+/// The cells of the keys, for a statement of `rows` keys.
+fn cells_of<K: TableKey>(keys: &[K], rows: usize) -> Result<Vec<Value>, TableError> {
+    let mut cells = Vec::with_capacity(rows * K::KINDS.len());
+    for key in keys {
+        cells.extend(key_cells(key)?);
+    }
+    cells.resize(rows * K::KINDS.len(), Value::Null);
+    Ok(cells)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_for_more_keys_is_filled_up_with_null() {
+        let cells = cells_of(&[(7_i64, "long".to_owned())], 3).unwrap();
+        let given = [Value::Integer(7), Value::Text("long".into())];
+        assert_eq!(cells, [&given[..], &[const { Value::Null }; 4]].concat());
     }
 }

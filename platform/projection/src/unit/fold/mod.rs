@@ -25,7 +25,7 @@ use crate::{
     identifier::check_identifier,
     projection::TableProjection,
     sqlite::TableStatements,
-    table::{Table, TableKey, TableSchema},
+    table::{Column, Table, TableKey, TableSchema},
 };
 use annals_event::{Event, EventBatch, Recorded};
 use changes::{changing, creating, deleting, known, updating, upserting};
@@ -66,13 +66,14 @@ use writer::RowWriter;
 /// }
 /// ```
 ///
-/// A key closure returns a key, an `Option` of one or a `Vec` of any number; a key that stands there twice counts once.
+/// A key closure returns a key, an `Option` of one or a `Vec` of any number; a key that stands there twice counts once. So do the keys that
+/// are asked of a lookup; two of them that lead to one row change it twice.
 /// A change returns nothing or `Result<(), ApplyError>`. The read model reads the events that its handlers take, of all
 /// services, and no others.
 ///
 /// An event type may have several handlers, `update` of two rows for example: all run, in the order in which they were
 /// added. A fold is deterministic: no clock, no randomness, no network. A row that is left as it was keeps the sequence
-/// number of the event before; one that gets another key is an error of the event.
+/// number of the event that last changed it; one that gets another key is an error of the event.
 #[must_use = "add it to a read model with `table`"]
 pub struct Fold<R: Table> {
     handlers: Vec<Arc<dyn AnyHandlers<R>>>,
@@ -339,8 +340,13 @@ fn check_schema(schema: &TableSchema) -> Result<(), ModelError> {
     if !schema.columns.iter().any(|column| column.key) {
         return Err(ModelError::NoKey(table()));
     }
-    match schema.indexes.iter().find(|index| !schema.columns.iter().any(|column| column.name == **index)) {
-        Some(index) => Err(ModelError::UnknownIndex { table: table(), column: (*index).to_owned() }),
-        None => Ok(()),
+    for index in schema.indexes {
+        let column = (*index).to_owned();
+        match schema.columns.iter().find(|column| column.name == *index) {
+            None => return Err(ModelError::UnknownIndex { table: table(), column }),
+            Some(Column { key: true, .. }) => return Err(ModelError::IndexedKey { table: table(), column }),
+            Some(_) => {}
+        }
     }
+    Ok(())
 }
