@@ -13,7 +13,7 @@ use std::{
 pub struct Repositories {
     store: Arc<dyn EventStore>,
     service: Option<Arc<str>>,
-    /// Those that are not as any other.
+    /// The repositories with settings of their own, by their aggregates.
     kept: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
 }
 
@@ -56,7 +56,7 @@ impl Repositories {
     }
 }
 
-/// Those of the same store and service, this one among them.
+/// The repositories of its store and service; that of `A` is this one.
 impl<A: Aggregate> From<Repository<A>> for Repositories {
     fn from(repository: Repository<A>) -> Self {
         let (store, service) = (repository.store().clone(), repository.service_name().cloned());

@@ -16,20 +16,21 @@ impl Tags {
         Self { event_type, tags: Vec::new() }
     }
 
-    /// Adds `key:value`; an error if that is no valid tag, or one too many.
+    /// Adds `key:value` if it is not there yet; an error if that is no valid tag, or one too many.
     pub fn push(&mut self, key: &str, value: &impl Display) -> Result<(), CodecError> {
         let text = value.to_string();
         let wrong = |error: String| CodecError::unfit_tag(self.event_type, format!("tag {key:?}: {error}"));
         if text.is_empty() {
             return Err(wrong("its value is empty".to_owned()));
         }
+        let tag = Tag::new(format!("{key}:{text}")).map_err(|error| wrong(error.to_string()))?;
+        if self.tags.contains(&tag) {
+            return Ok(());
+        }
         if self.tags.len() >= limits::EVENT_TAGS_MAX {
             return Err(wrong(format!("an event has at most {} tags", limits::EVENT_TAGS_MAX)));
         }
-        let tag = Tag::new(format!("{key}:{text}")).map_err(|error| wrong(error.to_string()))?;
-        if !self.tags.contains(&tag) {
-            self.tags.push(tag);
-        }
+        self.tags.push(tag);
         Ok(())
     }
 
@@ -87,5 +88,19 @@ const fn equal(a: &[u8], b: &[u8]) -> bool {
         ([], []) => true,
         ([x, a @ ..], [y, b @ ..]) => *x == *y && equal(a, b),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_that_is_there_already_is_never_one_too_many() {
+        let mut tags = Tags::of("order.placed");
+        (0..limits::EVENT_TAGS_MAX).for_each(|item| tags.push("item", &item).unwrap());
+        tags.push("item", &0).unwrap();
+        assert!(tags.push("item", &limits::EVENT_TAGS_MAX).is_err());
+        assert_eq!(tags.finish().len(), limits::EVENT_TAGS_MAX);
     }
 }

@@ -97,7 +97,7 @@ impl Staged {
         Self(Arc::new(Stage { below, script: Box::new(script), calls, arrived, released }))
     }
 
-    /// It, as a store.
+    /// The layer as an [`EventStore`].
     pub fn store(&self) -> Arc<dyn EventStore> {
         Arc::new(self.clone())
     }

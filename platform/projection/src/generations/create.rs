@@ -39,7 +39,7 @@ impl Generations {
         self.status(id).await
     }
 
-    /// The same for who does not ask what it is like. A store that is away leaves no trace in the catalog.
+    /// Makes the generation without asking for its status. A store that is away leaves no trace in the catalog.
     pub(crate) async fn make(&self, id: GenerationId, origin: Origin) -> Result<(), GenerationError> {
         let entry = self.catalog.entry(&self.model, id).await?;
         if entry.is_some_and(|entry| entry.state == GenerationState::Ready) {

@@ -19,13 +19,8 @@ use crate::error::{EventError, FoldError, ModelError};
 use annals_event::{Event, EventBatch, EventRef, Recorded};
 use annals_telemetry::Run;
 use async_trait::async_trait;
-use futures::FutureExt;
 use sqlx::SqliteConnection;
-use std::{
-    any::Any,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::{any::Any, future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
 /// How many rows of a table are remembered between batches.
 const ROWS_REMEMBERED_MAX: usize = 65_536;
@@ -84,19 +79,18 @@ fn count(batches: &[EventBatch]) -> usize {
     batches.iter().map(EventBatch::len).sum()
 }
 
-/// Runs code of a projection's author. A panic in it becomes what is wrong with the event, as an error would: the rest
-/// of the process goes on, and the event is named. Nothing of the batch is kept, so nothing half done is seen.
+/// Runs code of a projection's author, as [`annals_event::guarded`] does: a panic in it is what is wrong with the event.
+/// Nothing of the batch is kept, so nothing half done is seen.
 fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| panicked(&*panic))
+    annals_event::guarded(work).map_err(|panic| panic.to_string())
 }
 
 /// The same for code that waits.
 async fn guarded_async<T>(work: impl Future<Output = T>) -> Result<T, String> {
-    AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| panicked(&*panic))
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("its projection panicked: {}", text.unwrap_or("see standard error"))
+    let mut work = pin!(work);
+    poll_fn(|context| match guarded(|| work.as_mut().poll(context)) {
+        Ok(poll) => poll.map(Ok),
+        Err(panicked) => Poll::Ready(Err(panicked)),
+    })
+    .await
 }
