@@ -101,6 +101,7 @@ pub mod replay {
 
 /// A whole service: what it is made of, what its handlers have, how it is configured and tested.
 pub mod service {
+    pub use annals_service::health::Probe;
     pub use annals_service::{
         Accepted, Answer, App, Body, BuildError, Caller, Config, ConfigError, Problem, Running, Secret,
         Service, ServiceError, TestService, WaitFor,

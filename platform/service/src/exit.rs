@@ -9,7 +9,8 @@ use std::process::ExitCode;
 pub enum Exit {
     /// It stopped in order, when it was told to.
     Stopped = 0,
-    /// A part that the service cannot do without ended for good; standard error names it.
+    /// A part that the service cannot do without ended for good, or the service could not be put together; standard error says which
+    /// and why.
     PartEnded = 1,
     /// The configuration is wrong: starting again does not help.
     Configuration = 2,

@@ -12,8 +12,9 @@ use axum::{
     extract::{DefaultBodyLimit, MatchedPath, Request, State},
     http::{HeaderMap, Method, StatusCode, Uri},
     middleware::{self, Next},
-    response::Response,
+    response::{IntoResponse, Response},
 };
+use http_body::Body as _;
 use std::time::Duration;
 use tracing::{Instrument, Span};
 
@@ -23,10 +24,29 @@ use tracing::{Instrument, Span};
 ///
 /// `hint` says to who asks for what is not there where to look, as the end of a sentence.
 pub fn finish(routes: Router, limits: &HttpLimits, hint: &'static str) -> Router {
+    around(routes, limits).fallback(move |uri: Uri| async move { unknown_path(&uri, hint) })
+}
+
+/// The same for routes that may have a fallback of their own, which stays: only where that finds nothing is the path unknown.
+#[cfg(feature = "kit")]
+pub(crate) fn finish_own(routes: Router, limits: &HttpLimits, hint: &'static str) -> Router {
+    let unknown = async move |request: Request, next: Next| {
+        let unmatched = request.extensions().get::<MatchedPath>().is_none().then(|| request.uri().clone());
+        let answer = next.run(request).await;
+        let says_nothing =
+            answer.status() == StatusCode::NOT_FOUND && answer.body().size_hint().exact() == Some(0);
+        match unmatched {
+            Some(uri) if says_nothing => unknown_path(&uri, hint).into_response(),
+            _ => answer,
+        }
+    };
+    around(routes.layer(middleware::from_fn(unknown)), limits)
+}
+
+fn around(routes: Router, limits: &HttpLimits) -> Router {
     let bytes_max = usize::try_from(limits.body_bytes_max).unwrap_or(usize::MAX);
     routes
         .layer(middleware::from_fn_with_state(BodyBytesMax(limits.body_bytes_max), admit))
-        .fallback(move |uri: Uri| async move { unknown_path(&uri, hint) })
         .method_not_allowed_fallback(unknown_method)
         .layer(DefaultBodyLimit::max(bytes_max))
 }
@@ -86,7 +106,7 @@ impl Drop for Unanswered {
 }
 
 /// The answer to a path that is not there.
-fn unknown_path(uri: &Uri, hint: &str) -> Problem {
+pub(crate) fn unknown_path(uri: &Uri, hint: &str) -> Problem {
     Problem::not_found(format!("there is nothing at {}; {hint}", uri.path()))
 }
 

@@ -14,8 +14,8 @@ use axum::{
     Router,
     body::Body,
     extract::{Path, State},
-    http::{Request, StatusCode},
-    routing::post,
+    http::{Request, StatusCode, Uri},
+    routing::{get, post},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -235,6 +235,65 @@ async fn build_copying(service: Service) -> Result<Service, BuildError> {
 }
 
 #[tokio::test]
+async fn a_service_is_not_ready_for_as_long_as_its_own_probe_says_so() {
+    let mut probe = None;
+    let build = async |service: Service| {
+        probe = Some(service.probe("the bank"));
+        Ok(service)
+    };
+    let service = TestService::start(build).await.unwrap();
+    let bank = probe.unwrap();
+    assert_eq!(service.get("/health/ready").await.status, StatusCode::OK);
+    bank.not_ready("no contract");
+    let told = service.get("/health/ready").await;
+    assert_eq!(
+        (told.status, &told.body["not_ready"][0]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("the bank: no contract"))
+    );
+    bank.degraded("it is slow");
+    assert_eq!(service.get("/health/ready").await.body["status"], "degraded");
+    bank.well();
+    assert_eq!(service.get("/health/ready").await.status, StatusCode::OK);
+    service.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_services_own_fallback_answers_and_the_platforms_path_is_its_own() {
+    let page = async |uri: Uri| match uri.path() {
+        "/index.html" => Ok("a page"),
+        "/none.html" => Err((StatusCode::NOT_FOUND, "no such page")),
+        _ => Err((StatusCode::NOT_FOUND, "")),
+    };
+    let routes = Router::new().route("/_annals/own", get(async || "own")).fallback(page);
+    let service = TestService::start(async |service| Ok(service.routes(routes))).await.unwrap();
+    assert_eq!(service.get("/index.html").await.status, StatusCode::OK);
+    for (path, said) in [
+        ("/none.html", "no such page"),
+        ("/nothing", "there is nothing at /nothing; GET /_annals/v1 lists what the platform answers"),
+        ("/_annals/own", "there is nothing at /_annals/own; GET /_annals/v1 lists what the platform answers"),
+        (
+            "/_annals/v1/none",
+            "there is nothing at /_annals/v1/none; GET /_annals/v1 lists what the platform answers",
+        ),
+    ] {
+        let told = service.get(path).await;
+        assert_eq!((told.status, &told.body["detail"]), (StatusCode::NOT_FOUND, &json!(said)));
+    }
+    assert_eq!(service.get("/_annals/v1/replays").await.status, StatusCode::OK);
+    service.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_path_that_a_service_does_not_have_is_a_problem() {
+    let service = TestService::start(build_copying).await.unwrap();
+    let told = service.get("/nothing").await;
+    let said = "there is nothing at /nothing; GET /_annals/v1 lists what the platform answers";
+    assert_eq!((told.status, &told.body["detail"]), (StatusCode::NOT_FOUND, &json!(said)));
+    assert_eq!(service.get("/copies/a/b").await.status, StatusCode::METHOD_NOT_ALLOWED);
+    service.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_decision_over_two_streams_is_one_answer_of_a_route() {
     let service = TestService::start(build_copying).await.unwrap();
     let refused = service.post("/copies/a/b", &json!({})).await;
@@ -272,7 +331,7 @@ async fn requests_that_ran_out_of_time_are_in_the_metrics() {
         folder.path()
     );
     let running = Service::start(Config::from_toml(&toml).unwrap(), async |service| {
-        let never = axum::routing::get(async || std::future::pending::<()>().await);
+        let never = get(async || std::future::pending::<()>().await);
         Ok(service.routes(Router::new().route("/never", never)))
     });
     let running = running.await.unwrap();

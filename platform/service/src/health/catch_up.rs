@@ -24,8 +24,12 @@ impl CatchUp {
         }
     }
 
-    /// Whether it is done. A consumer that goes no further by itself serves what it has, in this process as in all others.
+    /// Whether it is done. A consumer that goes no further by itself serves what it has, in this process as in all others. One that
+    /// has stopped has still to catch up if it is started again.
     pub(super) fn is_done(&mut self, state: &ConsumerState) -> bool {
+        if matches!(state.activity, Activity::Stopped { .. }) {
+            return true;
+        }
         let goes_on =
             matches!(state.activity, Activity::Starting | Activity::Running | Activity::Retrying { .. });
         *self = match *self {

@@ -192,6 +192,21 @@ impl Probe {
     pub fn set(&self, condition: Condition) {
         self.health.0.lock().probes.insert(self.name.clone(), condition);
     }
+
+    /// It is well.
+    pub fn well(&self) {
+        self.set(Condition::Well);
+    }
+
+    /// Requests are answered, but somebody may have to act.
+    pub fn degraded(&self, reason: impl Into<String>) {
+        self.set(Condition::Degraded(reason.into()));
+    }
+
+    /// Requests had better go elsewhere.
+    pub fn not_ready(&self, reason: impl Into<String>) {
+        self.set(Condition::NotReady(reason.into()));
+    }
 }
 
 impl Told {

@@ -102,6 +102,18 @@ async fn a_read_model_that_goes_no_further_is_degraded() {
 }
 
 #[tokio::test]
+async fn a_read_model_that_is_started_again_has_still_to_catch_up() {
+    let (health, _) = reached();
+    let board = read_model(&health, 9).await;
+    board.set(Activity::Stopped { reason: "a file cannot be read".to_owned() });
+    assert_eq!(health.report().await.status(), Status::Degraded);
+    let board = read_model(&health, 9).await;
+    assert_eq!(health.report().await.status(), Status::NotReady);
+    board.moved(Sequence::new(9));
+    assert_eq!(health.report().await.status(), Status::Ok);
+}
+
+#[tokio::test]
 async fn a_reactor_that_is_behind_keeps_no_service_from_being_ready() {
     let (health, _) = reached();
     let board = ConsumerBoard::new();

@@ -16,6 +16,7 @@ mod consumer;
 mod error;
 mod failures;
 mod gate;
+mod names;
 mod parts;
 mod platform;
 mod refusals;

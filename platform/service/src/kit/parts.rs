@@ -13,16 +13,48 @@ use annals_event::Sequence;
 use annals_projection::{Generations, Projector, ProjectorError, ProjectorOptions};
 use annals_reactor::{Options, Reactor, ReactorWorker};
 use annals_replay::{ReplayWorker, WorkerOptions};
+use annals_store::Backoff;
 use parking_lot::Mutex;
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    fmt::Display,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-/// Keeps a read model up to date.
+/// How often it is told that something is still waited for.
+const TELL_EVERY: Duration = Duration::from_secs(30);
+
+/// Opens what may be away for a moment, for as long as that takes.
+pub(super) async fn opened<T, E: Display>(
+    what: impl Display,
+    passes: impl Fn(&E) -> bool,
+    open: impl AsyncFn() -> Result<T, E>,
+) -> Result<T, E> {
+    let (mut backoff, mut told) = (Backoff::outage(), None::<Instant>);
+    loop {
+        match open().await {
+            Err(error) if passes(&error) => {
+                if told.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
+                    tracing::warn!(%error, "{what} cannot be opened now; trying again");
+                    told = Some(Instant::now());
+                }
+                backoff.wait().await;
+            }
+            opened => return opened,
+        }
+    }
+}
+
+/// Keeps a read model up to date. What it needs of the store and of its database is waited for.
 pub(super) async fn fold(
     app: &App,
     options: ProjectorOptions,
     supervisor: &mut Supervisor,
 ) -> Result<(), ProjectorError> {
-    let projector = Projector::open(options.clone()).await?;
+    let passes =
+        |error: &ProjectorError| matches!(error, ProjectorError::Generation(cause) if cause.is_transient());
+    let what = format!("the read model {}", options.model.name());
+    let projector = opened(what, passes, async || Projector::open(options.clone()).await).await?;
     let consumer = Consumer::of_model(&options.model, projector.handle());
     app.add(consumer.clone());
     let (mut first, taken_over) = (Some(projector), TakenOver::default());
@@ -73,22 +105,6 @@ impl TakenOver {
 #[error("another process folds it; this one goes on once that one does not any more")]
 struct AnotherCopy;
 
-/// Two reactors would fight over one mark.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "two reactors are named {0:?}; give each its own name, or make one of them with the handlers of both"
-)]
-pub(super) struct OneName(String);
-
-/// Whether each of the reactors has a name of its own.
-pub(super) fn check_names(reactors: &[(App, Reactor)]) -> Result<(), OneName> {
-    let mut seen = HashSet::new();
-    match reactors.iter().find(|(_, reactor)| !seen.insert(reactor.name())) {
-        Some((_, twice)) => Err(OneName(twice.name().to_owned())),
-        None => Ok(()),
-    }
-}
-
 /// Turns events into commands.
 pub(super) fn react(app: &App, reactor: Reactor, supervisor: &mut Supervisor) {
     let repositories = app.repositories();
@@ -121,4 +137,4 @@ pub(super) fn replay(app: &App, generations: Vec<Generations>, supervisor: &mut 
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,9 +1,10 @@
 //! A service as a program: its configuration, its signals, its telemetry, its exit code.
 
 use super::{
-    app::App, clock::Clock, error::ServiceError, running::start, service::Service, supervise::BuildError,
+    app::App, clock::Clock, error::ServiceError, names, running::start, service::Service,
+    supervise::BuildError,
 };
-use crate::{Ending, HttpServer, Task, config::Config, metrics::Metrics, program, store};
+use crate::{Ending, HttpServer, Task, config::Config, health::Health, metrics::Metrics, program, store};
 use annals_store::GappedStore;
 use std::{
     io::{self, Write},
@@ -38,9 +39,10 @@ where
     drop(HttpServer::bind(config.listen, config.http.limits.clone()).await?);
     store::check(&config.store).await?;
     let app = App::new(config.name.clone(), Arc::new(GappedStore::new()), Clock::Machine);
-    let service = build(Service::new(config, app)).await;
-    service.map_err(ServiceError::of_build)?.configured_models()?;
-    Ok(())
+    let service = build(Service::new(config, app, Health::new())).await;
+    let mut service = service.map_err(ServiceError::of_build)?;
+    let models = service.configured_models()?;
+    names::check(&service, &models).await
 }
 
 /// Returns what is to be exported once more at the end.

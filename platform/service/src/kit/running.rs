@@ -14,7 +14,7 @@ use super::{
     clock::Clock,
     error::ServiceError,
     gate::Gate,
-    parts, platform,
+    names, parts, platform,
     service::Service,
     supervise::{BuildError, Parts, Supervisor},
 };
@@ -22,12 +22,13 @@ use crate::{
     DataFolder, Ending, HttpServer, admin,
     config::{Config, ReadModelConfig},
     finish,
+    finish::{finish_own, unknown_path},
     health::Health,
     metrics::Metrics,
     store::{self, OpenStore},
 };
-use annals_projection::{Catalog, Generations, ProjectorOptions, SnapshotPolicy};
-use axum::Router;
+use annals_projection::{Catalog, GenerationError, Generations, ProjectorOptions, SnapshotPolicy};
+use axum::{Router, http::Uri, routing::any};
 use std::{future::pending, net::SocketAddr};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -120,7 +121,8 @@ where
 {
     let app = App::new(config.name.clone(), store.events().clone(), clock);
     let assembled = async {
-        let service = build(Service::new(config, app.clone())).await.map_err(ServiceError::of_build)?;
+        let service =
+            build(Service::new(config, app.clone(), health.clone())).await.map_err(ServiceError::of_build)?;
         begin(service, &store, health, ending).await
     };
     match assembled.await {
@@ -145,13 +147,15 @@ async fn begin(
 ) -> Result<(Router, Metrics, Supervisor), ServiceError> {
     let (mut supervisor, mut generations) = (Supervisor::new(), Vec::<Generations>::new());
     let models = service.configured_models()?;
-    let Service { config, app, snapshots, reactors, starts, routes, .. } = service;
-    parts::check_names(&reactors).map_err(|error| ServiceError::Build(error.into()))?;
+    names::check(&service, &models).await?;
+    let Service { config, app, snapshots, reactors, tasks, routes, .. } = service;
     for keep in snapshots {
         keep(&app).map_err(|error| ServiceError::Build(error.into()))?;
     }
     if !models.is_empty() {
-        let catalog = Catalog::open(&config.read_models.folder).await?;
+        let folder = &config.read_models.folder;
+        let catalog = async || Catalog::open(folder).await;
+        let catalog = parts::opened("the read models", GenerationError::is_transient, catalog).await?;
         for (model, own) in models {
             let options = ProjectorOptions::new(catalog.clone(), model, app.store().clone());
             let options = with_snapshots(options, own);
@@ -162,17 +166,23 @@ async fn begin(
         }
     }
     reactors.into_iter().for_each(|(app, reactor)| parts::react(&app, reactor, &mut supervisor));
-    starts.into_iter().for_each(|start| start(&app, &mut supervisor));
+    tasks.into_iter().for_each(|(_, begin)| begin(&app, &mut supervisor));
     parts::replay(&app, generations, &mut supervisor);
     platform::tell(health, &app, supervisor.parts(), ending.leaving());
     health.opened(store);
     let metrics = Metrics::of(health);
     metrics.export();
     let shown = config.telemetry.metrics.then_some(&metrics);
-    let platform = finish(admin::routes(app.replays(), health, shown), &config.http.limits, HINT);
-    let own = finish(routes.with_state(app), &config.http.limits, HINT);
+    let platform = finish(reserved(admin::routes(app.replays(), health, shown)), &config.http.limits, HINT);
+    let own = finish_own(routes.with_state(app), &config.http.limits, HINT);
     let routes = platform.fallback_service(own);
     Ok((routes, metrics, supervisor))
+}
+
+/// Nothing below the platform's path is a service's own.
+fn reserved(platform: Router) -> Router {
+    let unknown = || any(async |uri: Uri| unknown_path(&uri, HINT));
+    platform.route("/_annals/", unknown()).route("/_annals/{*rest}", unknown())
 }
 
 fn with_snapshots(options: ProjectorOptions, own: ReadModelConfig) -> ProjectorOptions {

@@ -4,7 +4,10 @@ use super::{
     app::App,
     supervise::{BuildError, Failure, Supervisor},
 };
-use crate::config::{Config, ConfigError, ReadModelConfig};
+use crate::{
+    config::{Config, ConfigError, ReadModelConfig},
+    health::{Health, Probe},
+};
 use annals_aggregate::{Aggregate, FolderSnapshots, SnapshotError};
 use annals_projection::ReadModel;
 use annals_reactor::Reactor;
@@ -13,16 +16,20 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// A service that is being put together. Its methods commute: what each adds begins to work when all of it is there.
+/// A service that is being put together. Its methods commute: what each adds begins to work when all of it is there. So take from an
+/// [`App`] what handlers and tasks need when they need it: a repository that is taken before the service has started has no
+/// snapshots.
 #[must_use]
 pub struct Service {
     pub(super) config: Config,
     pub(super) app: App,
+    health: Health,
     pub(super) models: Vec<ReadModel>,
     pub(super) snapshots: Vec<Keep>,
     /// With the name of the part that they belong to.
     pub(super) reactors: Vec<(App, Reactor)>,
-    pub(super) starts: Vec<Begin>,
+    /// With their names.
+    pub(super) tasks: Vec<(&'static str, Begin)>,
     pub(super) routes: Router<App>,
 }
 
@@ -32,14 +39,15 @@ pub(super) type Keep = Box<dyn FnOnce(&App) -> Result<(), SnapshotError> + Send>
 pub(super) type Begin = Box<dyn FnOnce(&App, &mut Supervisor) + Send>;
 
 impl Service {
-    pub(super) fn new(config: Config, app: App) -> Self {
+    pub(super) fn new(config: Config, app: App, health: Health) -> Self {
         Self {
             config,
             app,
+            health,
             models: Vec::new(),
             snapshots: Vec::new(),
             reactors: Vec::new(),
-            starts: Vec::new(),
+            tasks: Vec::new(),
             routes: Router::new(),
         }
     }
@@ -76,10 +84,22 @@ impl Service {
         self
     }
 
-    /// Answers these routes, whose state is the [`App`]. What is below `/_annals/`, and `/health`, is the platform's.
+    /// Answers these routes, whose state is the [`App`]. All below `/_annals/` is the platform's, and so are `/health`,
+    /// `/health/live`, `/health/ready` and `/metrics`: a route of these paths is refused when the service starts. A fallback answers
+    /// what no route does; without one, or where it finds nothing, the answer is a problem with 404.
+    ///
+    /// # Panics
+    ///
+    /// As [`Router::merge`] does: when called twice with one path, or with two fallbacks.
     pub fn routes(mut self, routes: Router<App>) -> Self {
         self.routes = self.routes.merge(routes);
         self
+    }
+
+    /// Something that says by itself how it is, such as a connection to a bank: the service is not ready, or degraded, for as long as it
+    /// says so. It is well until it says otherwise.
+    pub fn probe(&self, name: &str) -> Probe {
+        self.health.probe(name)
     }
 
     /// Adds a service as a part of this one, under its own name: several services in one process, on one store, at one address.
@@ -88,8 +108,8 @@ impl Service {
     where
         B: AsyncFnOnce(Self) -> Result<Self, BuildError>,
     {
-        let part = build(Self::new(self.config.clone(), self.app.part(name))).await?;
-        let Self { config: _, app, models, snapshots, reactors, starts, routes } = part;
+        let part = build(Self::new(self.config.clone(), self.app.part(name), self.health.clone())).await?;
+        let Self { config: _, app, health: _, models, snapshots, reactors, tasks, routes } = part;
         self.models.extend(models);
         self.reactors.extend(reactors);
         self.routes = self.routes.merge(routes.with_state(app.clone()));
@@ -97,9 +117,9 @@ impl Service {
             let app = app.clone();
             self.snapshots.push(Box::new(move |_| keep(&app)));
         }
-        for start in starts {
+        for (name, begin) in tasks {
             let app = app.clone();
-            self.starts.push(Box::new(move |_, supervisor| start(&app, supervisor)));
+            self.tasks.push((name, Box::new(move |_, supervisor| begin(&app, supervisor))));
         }
         Ok(self)
     }
@@ -122,13 +142,14 @@ impl Service {
         F: Fn(App, CancellationToken) -> P + Send + 'static,
         P: Future<Output = Result<(), BuildError>> + Send + 'static,
     {
-        self.starts.push(Box::new(move |app, supervisor| {
+        let begin = move |app: &App, supervisor: &mut Supervisor| {
             let app = app.clone();
             supervisor.spawn(format!("the task {name}"), move |stop| {
                 let working = task(app.clone(), stop);
                 async move { working.await.map_err(Failure::passing) }
             });
-        }));
+        };
+        self.tasks.push((name, Box::new(begin)));
         self
     }
 }

@@ -6,8 +6,12 @@ use crate::Ending;
 use annals_derive::{Event, Table};
 use annals_event::{Append, Event, EventType, ExpectedVersion, NewEvent, Recorded, StreamName, Token};
 use annals_projection::{Catalog, Fold, ReadModel};
-use annals_store::{EventStore, GappedStore};
-use std::{path::Path, time::Duration};
+use annals_store::{EventStore, GappedStore, Head, Layer, ReadError};
+use async_trait::async_trait;
+use std::{
+    path::Path,
+    sync::atomic::{AtomicU32, Ordering},
+};
 use tokio::time::sleep;
 
 #[derive(Clone, Debug, PartialEq, Event)]
@@ -24,13 +28,13 @@ struct Notes {
     notes: i64,
 }
 
-fn model() -> ReadModel {
+pub(in super::super) fn model(name: &str) -> ReadModel {
     let notes = Fold::<Notes>::new().upsert(
         |e: &Recorded<Written>| e.by.clone(),
         |e| Notes { by: e.by.clone(), notes: 0 },
         |row, _| row.notes += 1,
     );
-    ReadModel::named("notes").fold_version(1).table(notes).build().unwrap()
+    ReadModel::named(name).fold_version(1).table(notes).build().unwrap()
 }
 
 /// A process that folds the read model into this folder.
@@ -44,7 +48,9 @@ impl Copy {
         let (app, mut supervisor) =
             (App::new("test".to_owned(), store.clone(), Clock::Machine), Supervisor::new());
         let catalog = Catalog::open(folder).await.unwrap();
-        fold(&app, ProjectorOptions::new(catalog, model(), store.clone()), &mut supervisor).await.unwrap();
+        fold(&app, ProjectorOptions::new(catalog, model("notes"), store.clone()), &mut supervisor)
+            .await
+            .unwrap();
         Self { app, supervisor }
     }
 
@@ -85,6 +91,35 @@ async fn a_read_model_is_taken_over_once_the_other_copy_has_gone() {
     let token = waits.note().await;
     assert_eq!(waits.notes(token).await, notes + 1);
     waits.supervisor.stop(&Ending::new()).await;
+}
+
+/// A store that is away for the first questions.
+struct Away {
+    below: Arc<dyn EventStore>,
+    questions: AtomicU32,
+}
+
+#[async_trait]
+impl Layer for Away {
+    fn below(&self) -> Arc<dyn EventStore> {
+        self.below.clone()
+    }
+    async fn head(&self) -> Result<Head, ReadError> {
+        match self.questions.fetch_add(1, Ordering::SeqCst) {
+            0..3 => Err(ReadError::Unavailable { reason: "it is started again".to_owned() }),
+            _ => self.below.head().await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_when_a_read_model_is_opened_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Away { below: Arc::new(GappedStore::new()), questions: AtomicU32::new(0) };
+    let copy = Copy::start(folder.path(), &(Arc::new(store) as Arc<dyn EventStore>)).await;
+    let token = copy.note().await;
+    assert_eq!(copy.notes(token).await, 1);
+    copy.supervisor.stop(&Ending::new()).await;
 }
 
 #[test]
