@@ -38,7 +38,7 @@ pub mod testing;
 mod writing;
 
 pub use aggregate::{Aggregate, stream_of};
-pub use cause::Cause;
+pub use cause::{Cause, RequestContent};
 pub use encode::encode;
 pub use error::{ExecuteError, FoldError, LoadError};
 pub use executed::{Emitted, Executed};

@@ -1,6 +1,9 @@
 //! One request's ids, and how its earlier result is found again.
 
-use crate::{Aggregate, Cause, Emitted, ExecuteError, Executed, LoadError, reader::Reader};
+use crate::{
+    Aggregate, Cause, Emitted, ExecuteError, Executed, LoadError, RequestContent, cause::CONTENT_HEADER,
+    reader::Reader,
+};
 use annals_event::{
     Event, EventBatch, EventId, EventRef, RequestId, Sequence, StreamName, Version, guarded, json::Json,
 };
@@ -9,7 +12,7 @@ use annals_store::ReadStream;
 /// A command's request on one stream.
 pub(crate) enum Request {
     /// The caller named it and may repeat it: its ids derive from the caller's.
-    Named(RequestId),
+    Named(RequestId, Option<RequestContent>),
     /// Only whoever executes it can repeat it.
     Unnamed,
 }
@@ -18,7 +21,7 @@ pub(crate) enum Request {
 pub(crate) enum Earlier<A: Aggregate> {
     /// It was not.
     Never,
-    /// It was, and it did what the command would do now on the state at that time.
+    /// It was: its content is the same, or it did what the command would do now on the state at that time.
     Same(Executed<A>),
     /// Its id was used for another command.
     Other(RequestId),
@@ -30,31 +33,39 @@ pub(crate) struct Stored<E> {
     id: EventId,
     version: Version,
     pub(crate) sequence: Sequence,
+    /// What the request asked for, if it said so.
+    content: Option<String>,
     event: E,
 }
 
 impl<E> Stored<E> {
     pub(crate) fn new(at: &EventRef<'_>, event: E) -> Self {
-        Self { id: at.id(), version: at.version(), sequence: at.sequence(), event }
+        let content = at.metadata().ok().and_then(|mut known| known.headers.remove(CONTENT_HEADER));
+        Self { id: at.id(), version: at.version(), sequence: at.sequence(), content, event }
+    }
+
+    /// Whether the request asks for what led to the event; `None`: one of the two does not say.
+    pub(crate) fn is_of(&self, content: Option<RequestContent>) -> Option<bool> {
+        Some(content?.to_string() == *self.content.as_ref()?)
     }
 }
 
 impl Request {
     pub(crate) fn of(cause: &Cause) -> Self {
-        cause.request_id.map_or(Self::Unnamed, Self::Named)
+        cause.request_id.map_or(Self::Unnamed, |id| Self::Named(id, cause.content))
     }
 
     /// The id of the append: one request may write to several streams, each with an append of its own.
     pub(crate) fn append_id(&self, stream: &StreamName) -> RequestId {
         match self {
-            Self::Named(id) => RequestId::from_name(&format!("{id}/{stream}")),
+            Self::Named(id, _) => RequestId::from_name(&format!("{id}/{stream}")),
             Self::Unnamed => RequestId::generate(),
         }
     }
 
     /// The id of the one append of a decision over these streams.
     pub(crate) fn decision_id(&self, streams: &[StreamName]) -> RequestId {
-        let Self::Named(id) = self else { return RequestId::generate() };
+        let Self::Named(id, _) = self else { return RequestId::generate() };
         let names: Vec<_> = streams.iter().map(StreamName::as_str).collect();
         // No name has a line end.
         RequestId::from_name(&format!("{id}/{}", names.join("\n")))
@@ -63,7 +74,7 @@ impl Request {
     /// The id that its event at `index` has if it was executed earlier; `None`: nobody can know.
     pub(crate) fn known_event(&self, stream: &StreamName, index: usize) -> Option<EventId> {
         match self {
-            Self::Named(_) => Some(self.event_id(stream, u32::try_from(index).unwrap_or(u32::MAX))),
+            Self::Named(..) => Some(self.event_id(stream, u32::try_from(index).unwrap_or(u32::MAX))),
             Self::Unnamed => None,
         }
     }
@@ -71,29 +82,30 @@ impl Request {
     /// The id of the `index`-th event.
     pub(crate) fn event_id(&self, stream: &StreamName, index: u32) -> EventId {
         match self {
-            Self::Named(id) => EventId::derived(stream.as_str(), EventId::from_uuid(*id.as_uuid()), index),
+            Self::Named(id, _) => EventId::derived(stream.as_str(), EventId::from_uuid(*id.as_uuid()), index),
             Self::Unnamed => EventId::generate(),
         }
     }
 
-    /// What the request did, if it was executed earlier. A decision is pure, so the command can be decided once more
-    /// on the state at that time.
+    /// What the request did, if it was executed earlier. Where nobody says what it asked for, the command is decided once
+    /// more on the state at that time, since a decision is pure.
     pub(crate) async fn earlier<A: Aggregate>(
         &self,
         reader: &Reader<A>,
         stream: &StreamName,
         command: A::Command,
     ) -> Result<Earlier<A>, ExecuteError<A::Error>> {
-        let Self::Named(request_id) = *self else { return Ok(Earlier::Never) };
+        let Self::Named(request_id, content) = *self else { return Ok(Earlier::Never) };
         let Some(first) = self.first_version(reader, stream).await? else { return Ok(Earlier::Never) };
         let mut loaded = reader.load_at(stream, first.previous()).await?;
         let stored = self.stored(reader, stream, first).await?;
         let panicked = |cause| ExecuteError::Panicked { stream: stream.clone(), cause };
+        let known = stored.first().and_then(|first| first.is_of(content));
         let same = guarded(|| {
-            let decided = loaded.state.decide(command).unwrap_or_default();
-            let same = same_events(&decided, &stored);
+            let as_decided = || same_events(&loaded.state.decide(command).unwrap_or_default(), &stored);
+            let same = known.unwrap_or_else(as_decided);
             if same {
-                loaded.evolve(&decided);
+                stored.iter().for_each(|stored| loaded.evolve(std::slice::from_ref(&stored.event)));
             }
             same
         });
@@ -189,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_named_requests_ids_are_its_own_on_each_stream_and_never_change() {
-        let request = Request::Named(RequestId::from_bytes([7; 16]));
+        let request = Request::Named(RequestId::from_bytes([7; 16]), None);
         let (stream, other) = (StreamName::new("order-1").unwrap(), StreamName::new("order-2").unwrap());
         assert_eq!(request.append_id(&stream).to_string(), "afa8ae15-68aa-5f0b-9c63-559274a877fc");
         assert_eq!(request.event_id(&stream, 0).to_string(), "07070707-0707-74e6-a188-2c48ce54564b");

@@ -1,6 +1,6 @@
 //! What all that appends has in common: what is stored with each event, and an append within its span.
 
-use crate::Cause;
+use crate::{Cause, cause::CONTENT_HEADER};
 use annals_event::{Append, Metadata, Receipt};
 use annals_store::{AppendError, EventStore, causes::SERVICE_HEADER};
 use tracing::Span;
@@ -19,6 +19,9 @@ pub(crate) fn sign(service: Option<&str>, mut metadata: Metadata) -> Metadata {
 /// What is stored with each event that is appended within `span`.
 pub(crate) fn metadata(service: Option<&str>, cause: &Cause, span: &Span) -> Metadata {
     let mut metadata = sign(service, cause.metadata.clone());
+    if let (Some(_), Some(content)) = (cause.request_id, cause.content) {
+        metadata.headers.insert(CONTENT_HEADER.to_owned(), content.to_string());
+    }
     let trace = annals_telemetry::context_of(span).or_else(annals_telemetry::current_context);
     metadata.trace = trace.or(metadata.trace);
     metadata

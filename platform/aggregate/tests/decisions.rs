@@ -4,7 +4,7 @@
 mod common;
 
 use annals_aggregate::decision::{DecideError, Decided, Decisions, Draft, Seen, Writes, reads, writes};
-use annals_aggregate::{Cause, Loaded, Repositories, Repository};
+use annals_aggregate::{Cause, Loaded, Repositories, Repository, RequestContent};
 use annals_event::{EventBatch, RequestId, Sequence, Token, Version};
 use annals_store::{AppendError, EventStore, GappedStore, ReadLog};
 use annals_store_log::{LogStore, Options};
@@ -292,6 +292,28 @@ async fn a_request_id_that_was_used_for_another_decision_is_an_error() {
         other => panic!("{other:?}"),
     }
     assert_eq!(world.balance("ann").await, 10);
+}
+
+#[tokio::test]
+async fn a_request_of_equal_content_is_a_repeat_whatever_is_decided_now() {
+    let world = World::on_disk().await.opened(&["ann", "bob"]).await;
+    let asking = |content: u8| named().content(RequestContent::from([content; 16]));
+    let first = world.pay_both(asking(1)).await.unwrap();
+    let other = |content| {
+        let decide =
+            |(ann, _): &mut (Draft<Account>, Draft<Account>)| Ok::<_, Refused>(ann.execute(deposit(7))?);
+        world.decisions.decide(both(), asking(content), decide)
+    };
+    assert_eq!(other(1).await.unwrap(), Decided { repeated: true, ..first });
+    let reused = other(2).await;
+    assert!(
+        matches!(
+            reused,
+            Err(Refused::Failed(DecideError::Append { cause: AppendError::RequestIdReused { .. }, .. }))
+        ),
+        "{reused:?}"
+    );
+    assert_eq!((world.balance("ann").await, world.balance("bob").await), (10, 10));
 }
 
 #[tokio::test]

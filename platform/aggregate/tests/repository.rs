@@ -3,7 +3,7 @@
 
 mod common;
 
-use annals_aggregate::{Cause, ExecuteError, FoldError, LoadError, Loaded, Repository};
+use annals_aggregate::{Cause, ExecuteError, FoldError, LoadError, Loaded, Repository, RequestContent};
 use annals_event::{CorrelationId, ExpectedVersion, Recorded, RequestId, Sequence, Version};
 use annals_store::{AppendError, EventStore, GappedStore, ReadLog};
 use common::{
@@ -244,6 +244,27 @@ async fn a_request_id_that_is_used_for_another_command_is_refused() {
             panic!("{refused:?}");
         };
         assert_eq!(of, request_id);
+    }
+    assert_eq!(balance(&accounts).await, 5);
+}
+
+#[tokio::test]
+async fn a_request_of_equal_content_is_a_repeat_whatever_its_command_is_now() {
+    let accounts = accounts(&GappedStore::new());
+    accounts.execute("1", open(), Cause::new()).await.unwrap();
+    let asking = |content: u8| {
+        Cause::new().request(RequestId::from_name("transfer 7")).content(RequestContent::from([content; 16]))
+    };
+    let first = accounts.execute("1", deposit(5), asking(1)).await.unwrap();
+    for command in [deposit(6), open(), AccountCommand::Split { deposits: 0 }] {
+        let again = accounts.execute("1", command.clone(), asking(1)).await.unwrap();
+        assert!(again.repeated, "{command:?}");
+        assert_eq!((&again.events, again.token, &again.state), (&first.events, first.token, &first.state));
+    }
+    for other in [deposit(5), deposit(6)] {
+        let refused = accounts.execute("1", other, asking(2)).await;
+        let reused = |cause: &AppendError| matches!(cause, AppendError::RequestIdReused { .. });
+        assert!(matches!(&refused, Err(ExecuteError::Append { cause, .. }) if reused(cause)), "{refused:?}");
     }
     assert_eq!(balance(&accounts).await, 5);
 }

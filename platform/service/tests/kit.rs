@@ -11,10 +11,10 @@ use annals_service::{
     TestService,
 };
 use axum::{
-    Router,
+    Json, Router,
     body::Body,
     extract::{Path, State},
-    http::{Request, StatusCode, Uri},
+    http::{HeaderValue, Request, StatusCode, Uri},
     routing::{get, post},
 };
 use serde::{Deserialize, Serialize};
@@ -358,4 +358,36 @@ async fn a_tests_clock_moves_what_is_recorded_and_what_handlers_see() {
     let history = app.repository::<Note>().history("1").await.unwrap();
     let recorded: Vec<_> = history.iter().map(|event| event.recorded_at.as_micros()).collect();
     assert_eq!(recorded, times, "the log's clock is the test's");
+}
+
+async fn write_now(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    caller: Caller,
+    Json(text): Json<String>,
+) -> Result<Accepted, Problem> {
+    let written = Written { text, at_us: app.now().as_micros() };
+    Ok(app.execute::<Note>(&id, written, caller).await?.into())
+}
+
+async fn ask(service: &TestService, body: &str) -> Answered {
+    let request = Request::post("/notes/1").header("idempotency-key", "7");
+    let request = request.header("content-type", "application/json").body(Body::from(body.to_owned()));
+    let answer = service.oneshot(request.unwrap()).await;
+    (answer.status(), answer.headers().get("annals-token").cloned())
+}
+
+type Answered = (StatusCode, Option<HeaderValue>);
+
+#[tokio::test]
+async fn a_repeat_of_a_command_with_the_time_in_it_gets_the_first_answer() {
+    let routes = || Router::new().route("/notes/{id}", post(write_now));
+    let service = TestService::start(async |service| Ok(service.routes(routes()))).await.unwrap();
+    let first = ask(&service, r#""buy milk""#).await;
+    assert_eq!(first.0, StatusCode::CREATED);
+    service.advance(Duration::from_secs(3_600)).await;
+    assert_eq!(ask(&service, r#""buy milk""#).await, first);
+    assert_eq!(ask(&service, r#""buy bread""#).await.0, StatusCode::CONFLICT);
+    assert_eq!(service.app().load::<Note>("1").await.unwrap().state.texts, ["buy milk"]);
+    service.stop().await.unwrap();
 }

@@ -198,8 +198,8 @@ impl Decisions {
         Err(DecideError::Append { streams: asked.streams.clone(), cause }.into())
     }
 
-    /// What the request did when it was executed first; `None`: it was not, or it wrote nothing. The decision is pure, so it
-    /// can be made once more on the states of that time.
+    /// What the request did when it was executed first; `None`: it was not, or it wrote nothing. Where nobody says what it
+    /// asked for, the decision is made once more on the states of that time, since it is pure.
     async fn repeat<P, F, E>(&self, asked: &Asked<'_, P, F>, places: &[Place]) -> Result<Option<Decided>, E>
     where
         P: Subjects,
@@ -213,14 +213,15 @@ impl Decisions {
             }
             loaded => loaded?,
         };
-        let decided = asked.decide(&mut states)?;
-        let parts = P::parts(&states);
-        let same = || parts.iter().all(|part| part.is_repeat());
-        let is_same = decided.is_ok() && guarded(same).map_err(|panic| asked.panicked(panic))?;
+        let done: Vec<_> = P::parts(&states).iter().map(|part| part.done(asked.cause.content)).collect();
+        let is_same = match done.iter().find_map(|(_, same)| *same) {
+            Some(same) => same,
+            None => asked.is_same(&mut states)?,
+        };
         let last = places.iter().filter_map(|place| place.done).map(|done| done.last).max();
         match last {
             Some(last) if is_same => {
-                let events = parts.iter().map(|part| part.count()).sum();
+                let events = done.iter().map(|(count, _)| count).sum();
                 Ok(Some(Decided { token: last.into(), events, repeated: true }))
             }
             _ => Err(asked.reused().into()),
@@ -255,6 +256,17 @@ impl<P, F> Asked<'_, P, F> {
         F: Fn(&mut P::States) -> Result<(), E>,
     {
         guarded(|| (self.decide)(states)).map_err(|panic| self.panicked(panic))
+    }
+
+    /// Whether the decision on these states leads to what the request did.
+    fn is_same<E>(&self, states: &mut P::States) -> Result<bool, DecideError>
+    where
+        P: Subjects,
+        F: Fn(&mut P::States) -> Result<(), E>,
+    {
+        let decided = self.decide(states)?;
+        let same = || P::parts(states).iter().all(|part| part.is_repeat());
+        Ok(decided.is_ok() && guarded(same).map_err(|panic| self.panicked(panic))?)
     }
 
     fn panicked(&self, cause: annals_event::Panicked) -> DecideError {

@@ -2,7 +2,7 @@
 
 use super::fold::{Folded, Moment, Place, fold};
 use crate::{
-    Aggregate, LoadError, encode,
+    Aggregate, LoadError, RequestContent, encode,
     request::{Stored, same_events},
     stream_of,
 };
@@ -102,6 +102,10 @@ pub trait Part: Send + Sync {
     ) -> Result<Vec<NewEvent>, CodecError>;
     /// Whether they are what the same request did earlier.
     fn is_repeat(&self) -> bool;
+    /// How many events the same request led to earlier, and whether it asked for this; `None`: nobody says.
+    fn done(&self, _: Option<RequestContent>) -> (usize, Option<bool>) {
+        (0, None)
+    }
 }
 
 impl<A: Aggregate> Part for Seen<A> {
@@ -129,6 +133,9 @@ impl<A: Aggregate> Part for Draft<A> {
     }
     fn is_repeat(&self) -> bool {
         same_events(&self.events, &self.done)
+    }
+    fn done(&self, content: Option<RequestContent>) -> (usize, Option<bool>) {
+        (self.done.len(), self.done.first().and_then(|first| first.is_of(content)))
     }
 }
 

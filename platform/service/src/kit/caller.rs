@@ -1,9 +1,11 @@
 //! What a request says of itself, and the answer to a command.
 //!
 //! What always holds: without an `idempotency-key` each request is another one. With one, a repeat of the request (the same method,
-//! whole path and tenant) is recognised by the log, writes nothing and gets the first one's answer; the same key with a command that would
-//! have led to other events is refused with 409. Until there is authentication, tenant and correlation are what the caller says.
+//! whole path and tenant) with the same body is recognised by the log, writes nothing and gets the first one's answer, also where
+//! its command would lead to other events now, because of the time or of what was read meanwhile; with another body it is refused
+//! with 409. Until there is authentication, tenant and correlation are what the caller says.
 
+use super::content::Content;
 use crate::Problem;
 use annals_aggregate::{Aggregate, Cause, Executed, decision::Decided};
 use annals_event::{CorrelationId, RequestId, Token};
@@ -38,11 +40,14 @@ pub struct Caller {
     pub correlation_id: Option<CorrelationId>,
     /// On whose behalf it is made.
     pub tenant: Option<String>,
+    /// What it asks for, as far as its body was read.
+    content: Option<Content>,
 }
 
 impl From<Caller> for Cause {
-    fn from(Caller { request_id, correlation_id, tenant }: Caller) -> Self {
+    fn from(Caller { request_id, correlation_id, tenant, content }: Caller) -> Self {
         let mut cause = Self::new();
+        cause.content = content.zip(request_id).map(|(content, id)| content.digest(id));
         cause.request_id = request_id;
         cause.metadata.correlation_id = correlation_id;
         cause.metadata.tenant = tenant;
@@ -65,7 +70,8 @@ impl<S: Sync> FromRequestParts<S> for Caller {
             let tenant = tenant.as_deref().unwrap_or_default();
             RequestId::from_name(&format!("{tenant}\n{method} {path}\n{key}"))
         });
-        Ok(Self { request_id, correlation_id, tenant })
+        let content = parts.extensions.get::<Content>().cloned();
+        Ok(Self { request_id, correlation_id, tenant, content })
     }
 }
 

@@ -13,6 +13,7 @@ mod app;
 mod caller;
 mod clock;
 mod consumer;
+mod content;
 mod error;
 mod failures;
 mod gate;

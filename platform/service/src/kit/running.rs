@@ -12,6 +12,7 @@
 use super::{
     app::App,
     clock::Clock,
+    content,
     error::ServiceError,
     gate::Gate,
     names, parts, platform,
@@ -28,7 +29,7 @@ use crate::{
     store::{self, OpenStore},
 };
 use annals_projection::{Catalog, GenerationError, Generations, ProjectorOptions, SnapshotPolicy};
-use axum::{Router, http::Uri, routing::any};
+use axum::{Router, http::Uri, middleware, routing::any};
 use std::{future::pending, net::SocketAddr};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -174,7 +175,8 @@ async fn begin(
     metrics.export();
     let shown = config.telemetry.metrics.then_some(&metrics);
     let platform = finish(reserved(admin::routes(app.replays(), health, shown)), &config.http.limits, HINT);
-    let own = finish_own(routes.with_state(app), &config.http.limits, HINT);
+    let own = routes.with_state(app).layer(middleware::from_fn(content::watch));
+    let own = finish_own(own, &config.http.limits, HINT);
     let routes = platform.fallback_service(own);
     Ok((routes, metrics, supervisor))
 }
