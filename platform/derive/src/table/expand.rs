@@ -8,12 +8,11 @@ use syn::{Ident, ext::IdentExt};
 
 pub(crate) fn implementation(row: &Ident, said: &Said, columns: &[Column<'_>]) -> TokenStream {
     let Said { base, name: table } = said;
-    let (key_type, key) = key(columns);
+    let ((key_type, key), check) = (key(columns), check(columns));
     let schema = columns.iter().map(schema_column);
     let indexes = columns.iter().filter(|column| column.role == Role::Indexed).map(|column| &column.name);
     let to_cells =
         columns.iter().map(|Column { field, name, .. }| quote!(__annals::cell(#name, &self.#field)?));
-    let fits = columns.iter().map(|Column { field, name, .. }| quote!(__annals::fits(#name, &self.#field)?;));
     let selects = columns.iter().filter(|column| column.role == Role::Indexed).map(selects);
     let from_cells = columns.iter().map(|Column { field, name, .. }| quote!(#field: __cells.take(#name)?));
     quote! {
@@ -37,10 +36,7 @@ pub(crate) fn implementation(row: &Ident, said: &Said, columns: &[Column<'_>]) -
                 ) -> __annals::Result<__annals::Vec<__annals::Value>, __annals::TableError> {
                     __annals::Result::Ok(__annals::Vec::from([#(#to_cells),*]))
                 }
-                fn check(&self) -> __annals::Result<(), __annals::TableError> {
-                    #(#fits)*
-                    __annals::Result::Ok(())
-                }
+                #check
                 fn from_values(
                     __values: __annals::Vec<__annals::Value>,
                 ) -> __annals::Result<Self, __annals::TableError> {
@@ -57,6 +53,17 @@ pub(crate) fn implementation(row: &Ident, said: &Said, columns: &[Column<'_>]) -
                 #(#selects)*
             }
         };
+    }
+}
+
+/// Whether the row can be stored.
+fn check(columns: &[Column<'_>]) -> TokenStream {
+    let fits = columns.iter().map(|Column { field, name, .. }| quote!(__annals::fits(#name, &self.#field)?;));
+    quote! {
+        fn check(&self) -> __annals::Result<(), __annals::TableError> {
+            #(#fits)*
+            __annals::Result::Ok(())
+        }
     }
 }
 
