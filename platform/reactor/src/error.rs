@@ -16,6 +16,17 @@ pub enum ReactorError {
         /// Its name.
         name: String,
     },
+    /// It is said twice what a refusal of one type of aggregates does.
+    #[error(
+        "the reactor {name:?} says twice what it does when an aggregate of category {category:?} refuses; say it in one \
+         `on_refused`"
+    )]
+    RefusalsTwice {
+        /// Its name.
+        name: String,
+        /// The aggregates' category.
+        category: &'static str,
+    },
     /// Another copy of the reactor handles the events: the mark is further than this copy set it. Started again, this one begins at
     /// the mark that is there; nothing is done twice, whether the other one still works or not.
     #[error(
@@ -105,7 +116,20 @@ pub enum ReactorError {
         /// How many bytes as records.
         bytes: usize,
     },
-    /// An aggregate was not loaded.
+    /// An aggregate for which an event gives rise to a command cannot be loaded: its events do not make a state, or are damaged
+    /// or dropped.
+    #[error("event {sequence} of stream {stream:?}: aggregate {id:?} cannot be loaded: {cause}")]
+    NotLoaded {
+        /// The source event.
+        sequence: Sequence,
+        /// Its stream.
+        stream: String,
+        /// The aggregate.
+        id: String,
+        /// Why.
+        cause: Box<LoadError>,
+    },
+    /// The store did not answer when an aggregate was to be loaded.
     #[error("an aggregate was not loaded: {0}")]
     Load(LoadError),
     /// The log was not read.
@@ -127,12 +151,6 @@ impl From<ReadError> for ReactorError {
     }
 }
 
-impl From<LoadError> for ReactorError {
-    fn from(cause: LoadError) -> Self {
-        Self::Load(cause)
-    }
-}
-
 impl From<InvalidName> for ReactorError {
     fn from(cause: InvalidName) -> Self {
         Self::InvalidName(cause)
@@ -146,6 +164,11 @@ impl ReactorError {
 
     pub(crate) fn panicked(event: &EventRef<'_>, cause: Panicked) -> Self {
         Self::Panicked { sequence: event.sequence(), stream: event.stream().to_owned(), cause }
+    }
+
+    pub(crate) fn not_loaded(event: &EventRef<'_>, id: &str, cause: LoadError) -> Self {
+        let (sequence, stream, id) = (event.sequence(), event.stream().to_owned(), id.to_owned());
+        Self::NotLoaded { sequence, stream, id, cause: Box::new(cause) }
     }
 
     /// What a reactor does that waits for the error to pass.
@@ -174,6 +197,11 @@ impl ReactorError {
             other => other.read_error().is_some_and(ReadError::may_pass),
         }
     }
+}
+
+/// Whether the aggregate may be loaded the next time.
+pub(crate) fn may_pass(error: &LoadError) -> bool {
+    matches!(error, LoadError::Read { cause, .. } if cause.may_pass())
 }
 
 fn place(at: Option<Sequence>) -> String {

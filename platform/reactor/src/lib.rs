@@ -28,7 +28,11 @@
 //! * Where a reactor begins ([`Start`]) is decided once: its mark is set before it looks at the first event, by compare-and-set,
 //!   so that two copies begin at the same place, and one that dies in between begins where it would have. A log that is
 //!   restored from a backup made before that has no mark; a worker that outlives the restore then begins at the first event that
-//!   was recorded since it was started.
+//!   was recorded since it was started. One that is started in the restored log begins there as in any log: with [`Start::Now`]
+//!   at the events that are appended from then on, so what was appended between restore and start is passed over.
+//! * An event that cannot be handled stops the reactor before it, by an error that names it: one that cannot be read, that names
+//!   no aggregate that can be loaded, whose command is refused, or whose outputs cannot be stored (one with a value that is no
+//!   tag, say). The events before it are handled.
 //! * Handlers are pure. Calls to the outside world have no place in them.
 //! * One event may tell aggregates of several types: an append takes all of their streams, each at its version.
 //!

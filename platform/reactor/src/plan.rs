@@ -1,12 +1,14 @@
 //! From source events to the writes of one append. A plan takes as many of the source events as fit and succeed,
-//! in order; what stops the first of them is the plan's error, what stops a later one ends the plan before it.
+//! in order; what stops the first of them is the plan's error, what stops a later one ends the plan before it. An
+//! aggregate that cannot be loaded stops the first event that names it.
 
 use crate::{
     OnRefused, Reaction, Reactor, ReactorError,
+    error::may_pass,
     reaction::{Source, State, Undecided},
     reactor::recorded,
 };
-use annals_aggregate::Repositories;
+use annals_aggregate::{LoadError, Repositories};
 use annals_event::{
     EventBatch, EventRef, InvalidName, NewEvent, StreamName, StreamWrite, guarded, limits, record,
 };
@@ -94,7 +96,9 @@ struct Targets {
 /// An aggregate with the outputs decided so far.
 struct Target {
     stream: StreamName,
-    state: State,
+    /// `None`: it cannot be loaded, because of `broken`.
+    state: Option<State>,
+    broken: Option<LoadError>,
     outputs: Vec<NewEvent>,
 }
 
@@ -110,10 +114,16 @@ impl Targets {
         Ok(index)
     }
 
+    /// Loads all of them. One that cannot be loaded is the fault of the source events that name it; a store that does not
+    /// answer is nobody's.
     async fn load(self, repositories: &Repositories) -> Result<Vec<Target>, ReactorError> {
         let load = async |(reaction, stream): (Reaction, StreamName)| {
-            let state = reaction.load(repositories).await?;
-            Ok(Target { stream, state, outputs: Vec::new() })
+            let (state, broken) = match reaction.load(repositories).await {
+                Ok(state) => (Some(state), None),
+                Err(passing) if may_pass(&passing) => return Err(ReactorError::Load(passing)),
+                Err(broken) => (None, Some(broken)),
+            };
+            Ok(Target { stream, state, broken, outputs: Vec::new() })
         };
         stream::iter(self.named).map(load).buffered(CONCURRENT_LOADS_MAX).try_collect().await
     }
@@ -135,10 +145,21 @@ impl Outputs<'_> {
     /// Adds the outputs of a source event. After an error no further one may be added: states may be ahead of outputs.
     fn add(&mut self, source: &Reacted<'_>) -> Result<(), ReactorError> {
         let Reacted { event, reactions } = source;
+        self.check_targets(source)?;
         let span = process_span(self.reactor.name(), event, Run::Live);
         let decided = span.in_scope(|| guarded(|| self.decide_all(event, reactions)));
         let added = decided.map_err(|cause| ReactorError::panicked(event, cause))??;
         self.keep(added, event)
+    }
+
+    /// Whether all aggregates that the event names were loaded.
+    fn check_targets(&mut self, source: &Reacted<'_>) -> Result<(), ReactorError> {
+        for (target, reaction) in &source.reactions {
+            if let Some(cause) = self.targets.get_mut(*target).and_then(|target| target.broken.take()) {
+                return Err(ReactorError::not_loaded(&source.event, reaction.id(), cause));
+            }
+        }
+        Ok(())
     }
 
     fn decide_all(
@@ -169,7 +190,9 @@ impl Outputs<'_> {
         reaction: &Reaction,
         source: &Source<'_>,
     ) -> Result<Vec<NewEvent>, ReactorError> {
-        let Some(Target { state, .. }) = self.targets.get_mut(target) else { return Ok(Vec::new()) };
+        let Some(Target { state: Some(state), .. }) = self.targets.get_mut(target) else {
+            return Ok(Vec::new());
+        };
         let undecided = match reaction.decide(state, self.reactor.refusals(), source) {
             Ok(events) => return Ok(events),
             Err(undecided) => undecided,
@@ -214,10 +237,8 @@ impl Outputs<'_> {
 
     fn into_plan(self, sources: usize) -> Plan {
         let written = self.targets.into_iter().filter(|target| !target.outputs.is_empty());
-        let writes = written.map(|Target { stream, state, outputs }| StreamWrite {
-            stream,
-            expected: state.expected,
-            events: outputs,
+        let writes = written.filter_map(|Target { stream, state, outputs, .. }| {
+            Some(StreamWrite { stream, expected: state?.expected, events: outputs })
         });
         Plan { sources, writes: writes.collect() }
     }

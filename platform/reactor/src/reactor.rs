@@ -98,7 +98,8 @@ impl ReactorBuilder {
         self
     }
 
-    /// What to do when an aggregate of type `A` refuses a command; without it the reactor stops before the event.
+    /// What to do when an aggregate of type `A` refuses a command; without it the reactor stops before the event. Once
+    /// for each type.
     pub fn on_refused<A: Aggregate>(
         mut self,
         then: impl Fn(&A::Command, &A::Error) -> OnRefused + Send + Sync + 'static,
@@ -107,11 +108,14 @@ impl ReactorBuilder {
         self
     }
 
-    /// Checks the name, and that there is something to react to.
+    /// Checks the name, that there is something to react to, and that nothing is said twice of refusals.
     pub fn build(self) -> Result<Reactor, ReactorError> {
         let Self { name, start, handlers, refusals } = self;
         if name.is_empty() {
             return Err(InvalidName::Empty { what: "a reactor's name" }.into());
+        }
+        if let Some(category) = refusals.twice {
+            return Err(ReactorError::RefusalsTwice { name, category });
         }
         let (mark, filter) = (MarkName::new(format!("reactor/{name}"))?, filter_of(&name, &handlers)?);
         Ok(Reactor(Arc::new(Inner { name, mark, start, filter, handlers, refusals })))

@@ -15,7 +15,11 @@ pub enum OnRefused {
 
 /// What a reactor says of refusals, by the type of the aggregate that refuses.
 #[derive(Default)]
-pub(crate) struct Refusals(HashMap<TypeId, Box<dyn Any + Send + Sync>>);
+pub(crate) struct Refusals {
+    policies: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
+    /// The category of which two things are said.
+    pub(crate) twice: Option<&'static str>,
+}
 
 struct Policy<A: Aggregate>(Box<Then<A>>);
 
@@ -26,11 +30,15 @@ impl Refusals {
         &mut self,
         then: impl Fn(&A::Command, &A::Error) -> OnRefused + Send + Sync + 'static,
     ) {
-        self.0.insert(TypeId::of::<A>(), Box::new(Policy::<A>(Box::new(then))));
+        let known = self.policies.insert(TypeId::of::<A>(), Box::new(Policy::<A>(Box::new(then))));
+        if known.is_some() {
+            self.twice = Some(A::CATEGORY);
+        }
     }
 
     pub(crate) fn of<A: Aggregate>(&self, command: &A::Command, error: &A::Error) -> OnRefused {
-        let policy = self.0.get(&TypeId::of::<A>()).and_then(|policy| policy.downcast_ref::<Policy<A>>());
+        let policy =
+            self.policies.get(&TypeId::of::<A>()).and_then(|policy| policy.downcast_ref::<Policy<A>>());
         policy.map_or(OnRefused::Stop, |Policy(then)| then(command, error))
     }
 }

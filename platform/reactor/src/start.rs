@@ -4,7 +4,8 @@ use annals_store::{EventStore, ReadError};
 /// Where a reactor begins on a log that is older than it is.
 ///
 /// It counts once, when the reactor is first started: its mark says from then on where it is, and later starts look at
-/// nothing else. So a reactor that was down reacts to all that it missed, whatever it says here.
+/// nothing else. So a reactor that was down reacts to all that it missed, whatever it says here. A log that is restored from a
+/// backup made before that start has no mark, so the next start in it is the first one again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
     /// With the log's first event.

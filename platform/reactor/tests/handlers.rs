@@ -3,8 +3,11 @@
 
 mod common;
 
-use annals_aggregate::{Aggregate, FolderSnapshots, Repositories, Repository};
-use annals_event::{CodecError, Event, EventId, InvalidName, Recorded};
+use annals_aggregate::{Aggregate, FolderSnapshots, LoadError, Repositories, Repository};
+use annals_event::{
+    Append, CodecError, Event, EventId, EventType, ExpectedVersion, InvalidName, NewEvent, Recorded,
+    StreamName,
+};
 use annals_reactor::{
     OnRefused, Options, Reaction, Reactor, ReactorBuilder, ReactorError, ReactorWorker, Start,
     testing::given_reactor,
@@ -186,6 +189,37 @@ async fn each_type_of_aggregate_has_its_own_policy_for_refusals() {
     let error = working(&stopping, stops).run(Default::default()).await.unwrap_err();
     assert!(matches!(&error, ReactorError::Rejected { id, .. } if id == "bob"), "{error}");
     assert_eq!((tally(&stopping).await, stopping.mark(&mark()).await.unwrap()), (0, None));
+}
+
+#[tokio::test]
+async fn what_comes_before_an_aggregate_that_cannot_be_loaded_is_handled() {
+    let store = store();
+    let unreadable = NewEvent::json(EventType::new("account.charged").unwrap(), "17");
+    let eve = StreamName::of("account", "eve").unwrap();
+    store.append(Append::to(eve, ExpectedVersion::NoStream, vec![unreadable])).await.unwrap();
+    let healthy = append_all(&*store, [order(1, "ada", 1), order(2, "bob", 2)]).await;
+    let placed = append_all(&*store, [order(3, "eve", 3)]).await;
+    append_all(&*store, [order(4, "ada", 4)]).await;
+
+    let error = working(&store, named().on(charge).on(count)).run(Default::default()).await.unwrap_err();
+    let ReactorError::NotLoaded { sequence, stream, id, cause } = &error else {
+        panic!("{error}");
+    };
+    assert!(matches!(**cause, LoadError::Fold(_)), "{cause}");
+    assert_eq!((*sequence, stream.as_str(), id.as_str()), (placed, "order-3", "eve"));
+    assert!(!error.is_retryable() && error.to_string().contains("account.charged"), "{error}");
+    assert_eq!((tally(&store).await, store.mark(&mark()).await.unwrap()), (2, Some(healthy)));
+}
+
+#[test]
+fn a_second_policy_for_refusals_of_one_type_is_an_error() {
+    let skip = |_: &Charge, _: &_| OnRefused::Skip;
+    let twice = named().on(charge).on_refused::<Account>(skip).on_refused::<Account>(skip).build();
+    let error = twice.unwrap_err();
+    assert!(
+        matches!(&error, ReactorError::RefusalsTwice { category, .. } if *category == Account::CATEGORY),
+        "{error}"
+    );
 }
 
 #[tokio::test]
