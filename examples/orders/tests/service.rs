@@ -1,12 +1,14 @@
 //! The whole service in memory.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use annals::service::{Answer, TestService};
+use annals::aggregate::Cause;
+use annals::service::{Answer, Config, Service, TestService};
 use annals::testing::given_reactor;
 use annals_orders::{Order, OrderCommand, OrderPlaced, PaymentCaptured, build, follow_payments};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::json;
+use std::{fs, time::Duration};
 
 /// What payments appends.
 async fn capture(service: &TestService, order: &str) {
@@ -152,4 +154,24 @@ async fn it_is_ready_once_caught_up_and_degraded_when_a_consumer_stops() {
     assert_eq!(metrics.status(), StatusCode::OK);
     let placed = service.post("/orders/1", &json!({ "customer": "ann", "cents": 1_200 })).await;
     assert_eq!(placed.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn snapshots_of_read_models_are_in_the_folder_that_is_configured() {
+    let data = tempfile::tempdir().unwrap();
+    let snapshots = data.path().join("elsewhere");
+    let toml = format!(
+        "listen = '127.0.0.1:0'\ndata = {:?}\nread_models.snapshots = {snapshots:?}\nread_model.customer_value.snapshot_every = 1",
+        data.path(),
+    );
+    let config = Config::from_toml(&toml).unwrap();
+    let running = Service::start(config, build).await.unwrap();
+    let order = OrderPlaced { customer: "ann".into(), cents: 5 };
+    running.app().execute::<Order>("1", OrderCommand::Place(order), Cause::new()).await.unwrap();
+    let kept = snapshots.join("read-models/customer_value");
+    while fs::read_dir(&kept).map_or(0, Iterator::count) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    running.stop().await.unwrap();
+    assert!(!data.path().join("read-models/snapshots").exists());
 }

@@ -59,7 +59,7 @@ pub mod event {
 pub mod store {
     pub use annals_store::{
         AppendError, Delivery, EventStore, Filter, Head, LogPage, ReadError, ReadLog, ReadStream, StreamPage,
-        Subscribe, Subscription,
+        Subscribe, Subscription, causes,
     };
     pub use annals_store_grpc::{GrpcStore, Options as GrpcOptions};
     pub use annals_store_log::{LogStore, OpenError, Options as LogOptions};

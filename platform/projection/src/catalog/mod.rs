@@ -3,7 +3,7 @@
 //! ```text
 //! catalog.sqlite                              the pointer row of each (read model, schema hash)
 //! generations/<read model>/<id>.sqlite        one file a generation
-//! snapshots/<read model>/<sequence>-<id>.*    snapshots
+//! snapshots/<read model>/<sequence>-<id>.*    snapshots; another folder where it is opened with one
 //! ```
 //!
 //! The pointer row is the truth about what is live; a generation's file never says so of itself. It changes by
@@ -41,6 +41,7 @@ pub struct Catalog(Arc<Inner>);
 
 struct Inner {
     folder: PathBuf,
+    snapshots: PathBuf,
     opened: Mutex<Opened>,
     /// Counts the changes of pointers made through this handle.
     changes: watch::Sender<u64>,
@@ -49,9 +50,17 @@ struct Inner {
 impl Catalog {
     /// Opens the data folder, creating it when there is none.
     pub async fn open(folder: impl AsRef<Path>) -> Result<Self, GenerationError> {
-        let folder = folder.as_ref().to_owned();
+        Self::open_with(folder.as_ref(), folder.as_ref().join("snapshots")).await
+    }
+
+    /// Opens the data folder, with its snapshots in a folder of their own: on another disk, for example.
+    pub async fn open_with(
+        folder: impl AsRef<Path>,
+        snapshots: impl AsRef<Path>,
+    ) -> Result<Self, GenerationError> {
+        let (folder, snapshots) = (folder.as_ref().to_owned(), snapshots.as_ref().to_owned());
         let opened = Mutex::new(Opened::new(&folder).await?);
-        Ok(Self(Arc::new(Inner { folder, opened, changes: watch::Sender::new(0) })))
+        Ok(Self(Arc::new(Inner { folder, snapshots, opened, changes: watch::Sender::new(0) })))
     }
 
     /// Connections to the catalog that is in the folder now.
@@ -104,7 +113,7 @@ impl Catalog {
     }
 
     pub(crate) fn snapshots_folder(&self, model: &ModelName) -> PathBuf {
-        self.0.folder.join("snapshots").join(model.as_folder())
+        self.0.snapshots.join(model.as_folder())
     }
 
     /// A folder for what needs to survive no restart.

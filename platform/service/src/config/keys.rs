@@ -144,7 +144,10 @@ const KEYS: &[Key] = &[
         "sqlite",
         "where read models are: sqlite is data/read-models, sqlite:FOLDER another folder",
     ),
-    may("read_models.snapshots", "the folder for their snapshots; not set: data/snapshots"),
+    may(
+        "read_models.snapshots",
+        "the folder for snapshots of read models and aggregates; not set: data/snapshots",
+    ),
     key("http.request", "30s", "how long a request may take"),
     key("http.body", "1 MiB", "the largest body of a request"),
     may(

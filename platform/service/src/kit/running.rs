@@ -155,7 +155,8 @@ async fn begin(
     }
     if !models.is_empty() {
         let folder = &config.read_models.folder;
-        let catalog = async || Catalog::open(folder).await;
+        let snapshots = config.read_models.snapshots.join("read-models");
+        let catalog = async || Catalog::open_with(folder, &snapshots).await;
         let catalog = parts::opened("the read models", GenerationError::is_transient, catalog).await?;
         for (model, own) in models {
             let options = ProjectorOptions::new(catalog.clone(), model, app.store().clone());
