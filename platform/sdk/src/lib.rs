@@ -74,7 +74,7 @@ pub mod aggregate {
 
 /// Decisions over several streams, each one append.
 pub mod decision {
-    pub use annals_aggregate::decision::{DecideError, Decided, Draft, Reads, Seen, Writes, reads, writes};
+    pub use annals_aggregate::decision::{DecideError, Decided, Draft, Seen, reads, writes};
 }
 
 /// Read models: tables folded from events, and questions to them.
