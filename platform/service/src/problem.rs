@@ -70,6 +70,8 @@ impl Problem {
             ExecuteError::Load(error) => error.into(),
             ExecuteError::Contended { .. } => Self::unavailable(error),
             ExecuteError::Append { ref cause, .. } => Self::of_append(cause, &error),
+            // A value that is no tag is the caller's.
+            ExecuteError::Encode { ref cause, .. } if cause.is_unfit_tag() => Self::rule(cause),
             other => Self::internal(&other),
         }
     }

@@ -1,10 +1,11 @@
 //! Golden files: the stored forms of a service's events, kept beside its tests.
 //!
-//! What always holds: a file that is there is never changed; each is read as a reader would read what is stored.
+//! What always holds: a file that is there is never changed; each is read as a reader would read what is stored; a field or a tag that
+//! events get later has a file, too.
 
 use annals_event::{
     CodecError, Event, EventBatch, EventBatchBuilder, EventId, EventType, Metadata, NewEvent, Sequence,
-    StreamName, Timestamp, Version, decode, json::Json,
+    StreamName, Tag, Timestamp, Version, decode, json::Json,
 };
 use std::{collections::BTreeSet, env, error::Error, fs, io, path::Path};
 
@@ -12,15 +13,17 @@ use std::{collections::BTreeSet, env, error::Error, fs, io, path::Path};
 const WRITE: &str = "ANNALS_GOLDEN";
 
 /// Holds the stored forms of `E` in `folder` (of this enum alone; relative to the crate): a file
-/// `<event type>.v<version>.json` for each form that was ever stored.
+/// `<event type>.v<version>.json` for each form that was ever stored, a further one, `<event type>.v<version>.2.json` and so on,
+/// when a version gets another field, and `<event type>.tags` with the keys of the tags.
 ///
-/// `samples` are events with all their fields filled, at least one of each type. A form that has no file yet is an error
+/// `samples` are events with all their fields filled, at least one of each type. What has no file yet is an error
 /// until the test was run once with `ANNALS_GOLDEN=write`, which adds files and never changes one; commit what it wrote.
 ///
 /// # Panics
 ///
 /// If a file cannot be read any more, or a field of the newest form in it is read by nothing: then what is stored
 /// would be lost or misread. Raise the version, and say with `#[upcast(..)]` how the older form becomes the new one.
+/// Or if a tag is not given any more: readers would find the older events by it and the newer ones not.
 #[track_caller]
 pub fn golden<E: Event>(folder: impl AsRef<Path>, samples: impl IntoIterator<Item = E>) {
     let samples: Vec<E> = samples.into_iter().collect();
@@ -36,21 +39,77 @@ fn check<E: Event>(folder: &Path, samples: &[E], write: bool) -> Result<(), Box<
         return Err(format!("there is no sample of {missing:?}; add one with all its fields filled").into());
     }
     for sample in samples {
-        let path = folder.join(format!("{}.v{}.json", sample.event_type(), sample.schema_version()));
-        if path.exists() {
-            continue;
+        let payload = sample.encode()?;
+        if let Some(name) = missing_form(folder, sample, &payload)? {
+            add(&folder.join(name), &[&payload[..], b"\n"].concat(), write)?;
         }
-        if !write {
-            let path = path.display();
-            return Err(format!(
-                "{path} is missing; run the test once with {WRITE}=write, and commit the file"
-            )
-            .into());
-        }
-        fs::create_dir_all(folder)?;
-        fs::write(path, [&sample.encode()?[..], b"\n"].concat())?;
+        check_tags(folder, sample, write)?;
     }
     files(folder)?.iter().try_for_each(|name| check_file::<E>(folder, name))
+}
+
+fn add(path: &Path, contents: &[u8], write: bool) -> Result<(), Box<dyn Error>> {
+    if !write {
+        let path = path.display();
+        let todo = format!("{path} is missing; run the test once with {WRITE}=write, and commit the file");
+        return Err(todo.into());
+    }
+    fs::create_dir_all(path.parent().unwrap_or(path))?;
+    Ok(fs::write(path, contents)?)
+}
+
+/// The name of the file that the sample needs; `None`: files of its version have all of its fields.
+fn missing_form<E: Event>(
+    folder: &Path,
+    sample: &E,
+    payload: &[u8],
+) -> Result<Option<String>, Box<dyn Error>> {
+    let stem = format!("{}.v{}", sample.event_type(), sample.schema_version());
+    let (mut known, mut name) = (BTreeSet::new(), format!("{stem}.json"));
+    for number in 2.. {
+        match fs::read(folder.join(&name)) {
+            Ok(file) => fields(&Json::parse(file.trim_ascii())?, "", &mut known),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+            Err(error) => return Err(error.into()),
+        }
+        name = format!("{stem}.{number}.json");
+    }
+    let mut own = BTreeSet::new();
+    fields(&Json::parse(payload)?, "", &mut own);
+    Ok((known.is_empty() || !own.is_subset(&known)).then_some(name))
+}
+
+/// Adds the paths of all fields, and that of the value itself.
+fn fields(value: &Json, path: &str, into: &mut BTreeSet<String>) {
+    into.insert(path.to_owned());
+    for (name, inner) in value.as_object().into_iter().flatten() {
+        fields(inner, &format!("{path}.{name}"), into);
+    }
+}
+
+/// Holds the keys of the sample's tags. Their values are the event's.
+fn check_tags<E: Event>(folder: &Path, sample: &E, write: bool) -> Result<(), Box<dyn Error>> {
+    let path = folder.join(format!("{}.tags", sample.event_type()));
+    let key = |tag: &Tag| tag.as_str().split(':').next().unwrap_or_default().to_owned();
+    let own: BTreeSet<String> = sample.tags()?.iter().map(key).collect();
+    let known = match fs::read_to_string(&path) {
+        Ok(text) => text.lines().map(str::to_owned).collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeSet::new(),
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(lost) = known.difference(&own).next() {
+        let path = path.display();
+        let reason = "is given to no event any more, and readers look for it";
+        return Err(format!("{path}: the tag {lost:?} {reason}; keep it beside the new one").into());
+    }
+    if own == known {
+        return Ok(());
+    }
+    if !known.is_empty() {
+        let (path, more) = (path.display(), own.difference(&known).cloned().collect::<Vec<_>>().join(", "));
+        return Err(format!("{path}: add a line for each new tag: {more}").into());
+    }
+    add(&path, (own.into_iter().collect::<Vec<_>>().join("\n") + "\n").as_bytes(), write)
 }
 
 /// The names of the golden files, in order.
@@ -85,9 +144,13 @@ fn check_file<E: Event>(folder: &Path, name: &str) -> Result<(), Box<dyn Error>>
     Ok(())
 }
 
-/// `order.placed.v3.json`: type and version.
+/// `order.placed.v3.json`, `order.placed.v3.2.json`: type and version.
 fn form(name: &str) -> Option<(&str, u32)> {
     let (event_type, version) = name.strip_suffix(".json")?.rsplit_once(".v")?;
+    let version = match version.split_once('.') {
+        Some((version, number)) => number.parse::<u32>().is_ok().then_some(version)?,
+        None => version,
+    };
     Some((event_type, version.parse().ok()?))
 }
 
@@ -133,7 +196,9 @@ mod tests {
     fn a_form_is_a_type_and_a_version() {
         assert_eq!(form("order.placed.v3.json"), Some(("order.placed", 3)));
         assert_eq!(form("order.v2.placed.v10.json"), Some(("order.v2.placed", 10)));
+        assert_eq!(form("order.placed.v3.2.json"), Some(("order.placed", 3)));
         assert_eq!(form("order.placed.json"), None);
+        assert_eq!(form("order.placed.v3.b.json"), None);
     }
 
     #[test]
