@@ -2,24 +2,13 @@
 
 use crate::Problem;
 use annals_aggregate::{ExecuteError, decision::DecideError};
-use annals_event::CodecError;
 use annals_projection::{ReaderError, WaitError};
 use std::error::Error;
 
 impl<E: Error + 'static> From<ExecuteError<E>> for Problem {
     /// A refusal of the aggregate is the broken rule that it names: 422. [`Problem::of_execute`] says something else.
     fn from(error: ExecuteError<E>) -> Self {
-        match error {
-            ExecuteError::Encode { ref cause, .. } => Self::of_encode(cause, &error),
-            other => Self::of_execute(other, |refusal| Self::rule(refusal)),
-        }
-    }
-}
-
-impl Problem {
-    /// The answer to `error`, whose cause is that an event was not encoded. A value that is no tag is the caller's: 422.
-    pub(crate) fn of_encode(cause: &CodecError, error: &(impl Error + 'static)) -> Self {
-        if cause.is_unfit_tag() { Self::rule(cause) } else { Self::internal(error) }
+        Self::of_execute(error, |refusal| Self::rule(refusal))
     }
 }
 
@@ -28,7 +17,7 @@ impl From<DecideError> for Problem {
         match error {
             DecideError::Load(error) => error.into(),
             DecideError::Contended { .. } => Self::unavailable(error),
-            DecideError::Encode { ref cause, .. } => Self::of_encode(cause, &error),
+            DecideError::Encode { ref cause, .. } if cause.is_unfit_tag() => Self::rule(cause),
             DecideError::Append { ref cause, .. } => Self::of_append(cause, &error),
             other => Self::internal(&other),
         }
@@ -57,6 +46,7 @@ impl From<WaitError> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use annals_event::CodecError;
     use annals_event::StreamName;
     use annals_projection::QueryError;
     use std::convert::Infallible;
