@@ -83,7 +83,7 @@ impl HttpServer {
         let (connections, cut_off) = (TaskTracker::new(), CancellationToken::new());
         let _cut_off_when_dropped = cut_off.clone().drop_guard();
         let _end_when_dropped = self.ending.clone().drop_guard();
-        let permits = Arc::new(Semaphore::new(self.limits.connections_max));
+        let permits = Arc::new(Semaphore::new(self.limits.connections_max.min(Semaphore::MAX_PERMITS)));
         let budget = Budget::new(&self.limits);
         while let Some((stream, permit)) = self.next_connection(&permits, &shutdown).await {
             let host = Host {

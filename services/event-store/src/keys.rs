@@ -5,8 +5,9 @@ use annals_service::{
     Config, ConfigError, HttpLimits,
     config::{Flag, Key, Keys, Takes},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error};
 use std::{num::NonZeroUsize, path::PathBuf};
+use tokio::sync::Semaphore;
 
 /// Its name.
 pub const NAME: &str = "annals-event-store";
@@ -72,7 +73,17 @@ pub struct Settings {
     /// Whether a damaged log is served below its damage, for reading only.
     pub serve_damaged: bool,
     /// Subscriptions at once.
+    #[serde(deserialize_with = "permits")]
     pub subscriptions: NonZeroUsize,
+}
+
+/// How many may be at once.
+fn permits<'de, D: Deserializer<'de>>(from: D) -> Result<NonZeroUsize, D::Error> {
+    let (permits, most) = (usize::deserialize(from)?, Semaphore::MAX_PERMITS);
+    let counted = NonZeroUsize::new(permits).filter(|permits| permits.get() <= most);
+    counted.ok_or_else(|| {
+        D::Error::custom(format!("{permits} cannot be counted; write a number from 1 to {most}"))
+    })
 }
 
 impl Settings {
@@ -101,5 +112,17 @@ mod tests {
         assert_eq!(limits.subscriptions_max, Limits::SUBSCRIPTIONS_MAX_DEFAULT);
         assert_eq!(limits.http, Limits::default().http);
         assert!(settings.backups.is_none() && !settings.serve_damaged);
+    }
+
+    #[test]
+    fn more_or_fewer_subscriptions_than_can_be_counted_are_refused() {
+        let most = Semaphore::MAX_PERMITS;
+        for count in [0, most + 1, usize::MAX] {
+            let flags = ["--data=x".to_owned(), format!("--subscriptions-max={count}")].map(Into::into);
+            let told =
+                Settings::of(&Config::of_program(NAME, &KEYS, flags).unwrap()).unwrap_err().to_string();
+            let reason = format!("{count} cannot be counted; write a number from 1 to {most}");
+            assert_eq!(told, format!("event_store.subscriptions (from --subscriptions-max): {reason}"));
+        }
     }
 }

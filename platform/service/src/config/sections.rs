@@ -16,6 +16,7 @@ use std::{
     str::FromStr,
     time::Duration,
 };
+use tokio::sync::Semaphore;
 
 /// The log in the data folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,7 +178,7 @@ impl Leaves {
     pub(super) fn http(&self, listen: SocketAddr) -> Result<HttpConfig, ConfigError> {
         let bytes = |text: &str| u32::try_from(units::size(text)?).map_err(|_| format!("{text} is too much"));
         let limits = HttpLimits {
-            connections_max: self.value("http.connections", number::<NonZeroUsize>)?.get(),
+            connections_max: self.value("http.connections", permits)?,
             body_bytes_max: self.value("http.body", |text| not_zero(text, bytes, "takes no body at all"))?,
             budget_bytes: self.value("http.budget", bytes)?,
             request_time_max: self.value("http.request", |text| {
@@ -239,6 +240,16 @@ fn not_zero<T: Default + PartialEq>(
 
 fn number<T: FromStr>(text: &str) -> Result<T, String> {
     text.trim().parse().map_err(|_| format!("{text:?} is no whole number from 1 on"))
+}
+
+/// How many may be at once.
+fn permits(text: &str) -> Result<usize, String> {
+    let (permits, most) = (number::<NonZeroUsize>(text)?.get(), Semaphore::MAX_PERMITS);
+    if permits <= most {
+        Ok(permits)
+    } else {
+        Err(format!("{text:?} is too many; write a number from 1 to {most}"))
+    }
 }
 
 fn check_name(keys: &Keys, key: &str, leaf: &Leaf) -> Result<(), ConfigError> {

@@ -4,6 +4,7 @@ mod shown;
 use super::*;
 use serde::Deserialize;
 use std::{fs, path::Path};
+use tokio::sync::Semaphore;
 
 /// A program of this name with these arguments, these variables and this file.
 fn given(arguments: &[&str], variables: &[(&str, &str)], file: &str) -> Result<Config, ConfigError> {
@@ -138,6 +139,16 @@ fn a_value_that_cannot_be_is_refused_with_what_to_write() {
     ] {
         assert_eq!(refused(&[], &[], file), told);
     }
+}
+
+#[test]
+fn more_connections_than_can_be_counted_are_refused() {
+    let most = Semaphore::MAX_PERMITS;
+    let told = refused(&[&format!("--http.connections={}", most + 1)], &[], "");
+    let expected = format!("\"{}\" is too many; write a number from 1 to {most}", most + 1);
+    assert_eq!(told, format!("http.connections (from --http.connections): {expected}"));
+    let config = given(&[&format!("--http.connections={most}")], &[], "").unwrap();
+    assert_eq!(config.http.limits.connections_max, most);
 }
 
 #[test]
