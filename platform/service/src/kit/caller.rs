@@ -75,9 +75,13 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// The header, if there is one: text of a bounded length.
+/// The header, if there is one: text of a bounded length. Of two nobody knows which is meant.
 fn text<'a>(parts: &'a Parts, name: &str) -> Result<Option<&'a str>, Problem> {
-    let Some(value) = parts.headers.get(name) else { return Ok(None) };
+    let mut values = parts.headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Problem::bad_request(format!("the header {name} stands more than once")));
+    }
     match value.to_str() {
         Ok(text) if (1..=TEXT_BYTES_MAX).contains(&text.len()) => Ok(Some(text)),
         _ => Err(Problem::bad_request(format!(

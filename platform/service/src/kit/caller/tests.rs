@@ -76,3 +76,14 @@ async fn a_header_that_cannot_be_used_is_named() {
         assert!(refused.status == 400 && refused.detail.contains(name), "{refused:?}");
     }
 }
+
+#[tokio::test]
+async fn a_header_that_stands_twice_is_refused_by_name() {
+    for name in [IDEMPOTENCY_KEY, TENANT, CORRELATION_ID] {
+        let refused = caller(&[(name, "a"), (name, "a")]).await.unwrap_err();
+        assert_eq!(
+            (refused.status, refused.detail),
+            (400, format!("the header {name} stands more than once"))
+        );
+    }
+}
