@@ -11,6 +11,13 @@ use std::{borrow::Cow, error::Error, fmt};
 /// How long a client is asked to wait before it repeats a request that failed for now, in seconds.
 const RETRY_AFTER_SECONDS: &str = "1";
 
+/// The kind of a refusal of a request whose id named another one before.
+const REUSED: &str = "urn:annals:request-id-reused";
+
+/// Stands with an answer of that kind, for whoever knows how the caller gave the id.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reused;
+
 /// A refusal: a body of `application/problem+json` (RFC 9457) whose `detail` says what to change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
@@ -63,6 +70,15 @@ impl Problem {
         Self { kind: kind.into(), title: title.into(), status: status.as_u16(), detail: detail.to_string() }
     }
 
+    /// The caller named two requests by this header.
+    #[cfg(feature = "kit")]
+    pub(crate) fn reused(header: &str, key: &str) -> Self {
+        let detail = format!(
+            "the {header} {key:?} was sent before with another request; send another one with what is new"
+        );
+        Self { kind: REUSED.into(), ..Self::conflict(detail) }
+    }
+
     /// The answer to a command that was not executed; `refused` says what the aggregate's own refusal is.
     pub fn of_execute<E: Error + 'static>(error: ExecuteError<E>, refused: impl FnOnce(E) -> Self) -> Self {
         match error {
@@ -82,8 +98,8 @@ impl Problem {
             AppendError::Unavailable { .. } | AppendError::OtherLog { .. } | AppendError::Corrupted(_) => {
                 Self::unavailable(error)
             }
-            AppendError::RequestIdReused { .. }
-            | AppendError::EventIdReused { .. }
+            AppendError::RequestIdReused { .. } => Self { kind: REUSED.into(), ..Self::conflict(error) },
+            AppendError::EventIdReused { .. }
             | AppendError::RequestUnjudged { .. }
             | AppendError::RequestAhead { .. }
             | AppendError::OriginalDropped { .. } => Self::conflict(error),
@@ -123,7 +139,11 @@ impl Error for Problem {}
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let reused = self.kind == REUSED;
         let mut response = (status, Json(self)).into_response();
+        if reused {
+            response.extensions_mut().insert(Reused);
+        }
         let json = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, json);
         if status == StatusCode::SERVICE_UNAVAILABLE {

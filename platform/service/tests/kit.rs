@@ -370,10 +370,13 @@ async fn write_now(
     Ok(app.execute::<Note>(&id, written, caller).await?.into())
 }
 
-async fn ask(service: &TestService, body: &str) -> Answered {
+fn keyed(body: &str) -> Request<Body> {
     let request = Request::post("/notes/1").header("idempotency-key", "7");
-    let request = request.header("content-type", "application/json").body(Body::from(body.to_owned()));
-    let answer = service.oneshot(request.unwrap()).await;
+    request.header("content-type", "application/json").body(Body::from(body.to_owned())).unwrap()
+}
+
+async fn ask(service: &TestService, body: &str) -> Answered {
+    let answer = service.oneshot(keyed(body)).await;
     (answer.status(), answer.headers().get("annals-token").cloned())
 }
 
@@ -388,6 +391,9 @@ async fn a_repeat_of_a_command_with_the_time_in_it_gets_the_first_answer() {
     service.advance(Duration::from_secs(3_600)).await;
     assert_eq!(ask(&service, r#""buy milk""#).await, first);
     assert_eq!(ask(&service, r#""buy bread""#).await.0, StatusCode::CONFLICT);
+    let told = service.oneshot(keyed(r#""buy bread""#)).await.into_body();
+    let told = String::from_utf8(axum::body::to_bytes(told, 1 << 10).await.unwrap().to_vec()).unwrap();
+    assert!(told.contains(r#"the idempotency-key \"7\" was sent before with another request"#), "{told}");
     assert_eq!(service.app().load::<Note>("1").await.unwrap().state.texts, ["buy milk"]);
     service.stop().await.unwrap();
 }

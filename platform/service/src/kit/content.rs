@@ -5,9 +5,15 @@
 //! guessed from it without that.
 
 use super::caller::IDEMPOTENCY_KEY;
+use crate::{Problem, problem::Reused};
 use annals_aggregate::RequestContent;
 use annals_event::RequestId;
-use axum::{body::Body, extract::Request, middleware::Next, response::Response};
+use axum::{
+    body::Body,
+    extract::Request,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
 use blake3::Hasher;
 use http_body_util::BodyExt;
 use parking_lot::Mutex;
@@ -42,9 +48,10 @@ impl PartialEq for Content {
 
 impl Eq for Content {}
 
-/// Watches what requests ask for that are named by an `idempotency-key`.
+/// Watches what requests ask for that are named by an `idempotency-key`. The refusal of a key that named another request names it.
 pub(super) async fn watch(mut request: Request, next: Next) -> Response {
-    if request.headers().contains_key(IDEMPOTENCY_KEY) {
+    let key = request.headers().get(IDEMPOTENCY_KEY).cloned();
+    if key.is_some() {
         let content = Content::default();
         content.0.lock().update(request.uri().query().unwrap_or_default().as_bytes()).update(b"\n");
         request.extensions_mut().insert(content.clone());
@@ -56,5 +63,11 @@ pub(super) async fn watch(mut request: Request, next: Next) -> Response {
             }))
         });
     }
-    next.run(request).await
+    let response = next.run(request).await;
+    match key.as_ref().and_then(|key| key.to_str().ok()) {
+        Some(key) if response.extensions().get::<Reused>().is_some() => {
+            Problem::reused(IDEMPOTENCY_KEY, key).into_response()
+        }
+        _ => response,
+    }
 }
