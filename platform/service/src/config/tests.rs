@@ -152,6 +152,20 @@ fn more_connections_than_can_be_counted_are_refused() {
 }
 
 #[test]
+fn a_port_that_cannot_be_is_refused() {
+    for url in ["http://127.0.0.1:99999", "http://a:65536", "http://[::1]:123456", "http://a:"] {
+        let told = refused(&["--store", url], &[], "");
+        let expected = format!("{url:?} is no address; write http://HOST:PORT, with a port from 1 to 65535");
+        assert_eq!(told, format!("store.url (from --store): {expected}"));
+    }
+    let told = refused(&["--store", "http://a:0"], &[], "");
+    assert!(told.ends_with("with a port from 1 to 65535"), "{told}");
+    for url in ["http://a:65535", "http://[::1]:7400", "http://a"] {
+        assert_eq!(given(&["--store", url], &[], "").unwrap().store, StoreUrl::Http(url.into()));
+    }
+}
+
+#[test]
 fn what_is_not_there_yet_is_said_so() {
     for (file, told) in [
         (

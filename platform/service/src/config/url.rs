@@ -51,6 +51,11 @@ fn http(text: &str) -> Result<StoreUrl, String> {
     if !is_bare || authority.host().is_empty() {
         return Err(wrong());
     }
+    // What stands between the host and the end: nothing, or a port.
+    let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
+    if !port.is_empty() && authority.port_u16().is_none_or(|port| port == 0) {
+        return Err(format!("{}, with a port from 1 to 65535", wrong()));
+    }
     Ok(StoreUrl::Http(format!("http://{authority}")))
 }
 
