@@ -8,13 +8,17 @@ use super::{
 };
 use std::{
     collections::BTreeMap,
-    fmt, fs, io,
+    fmt,
+    fs::{self, File, Metadata},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 use toml::Value;
 
 /// The file that is read when none is named, if it is there.
 const FILE: &str = "annals.toml";
+/// The largest configuration file, in bytes.
+const FILE_BYTES_MAX: u64 = 1 << 20;
 /// A free port of this machine.
 const ANY_PORT: &str = "127.0.0.1:0";
 /// Variables with a name of ours that are no keys.
@@ -218,15 +222,28 @@ fn add_file(
         Some((what, path)) => (*what, path.as_str()),
         None => (FILE, FILE),
     };
-    match fs::read_to_string(folder.join(path)) {
-        Ok(text) => {
+    match read_file(&folder.join(path)) {
+        Ok((text, metadata)) => {
             leaves.add_toml(&text, path)?;
-            let metadata = fs::metadata(folder.join(path)).ok();
-            Ok(metadata.and_then(|metadata| exposed::warning(path, &metadata, leaves)))
+            Ok(exposed::warning(path, &metadata, leaves))
         }
         Err(cause) if named.is_none() && cause.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(ConfigError::File { what: what.to_owned(), path: path.into(), cause }),
     }
+}
+
+/// The text of a regular file of a bounded size: a pipe would be waited for, a device read for ever.
+fn read_file(path: &Path) -> io::Result<(String, Metadata)> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let file = File::open(path)?;
+    let (metadata, mut text) = (file.metadata()?, String::new());
+    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(io::Error::other("it is larger than 1 MiB"));
+    }
+    Ok((text, metadata))
 }
 
 /// The key that a variable sets; `None`: it is not ours.
@@ -276,6 +293,18 @@ impl Flags {
         Ok(flags)
     }
 
+    /// Refuses a second flag for the same key: of two nobody knows which is meant.
+    fn check_new(&self, flag: &str, key: &str) -> Result<(), ConfigError> {
+        let earlier = self.values.iter().find(|(_, set, _)| set == key).map(|(flag, ..)| flag.as_str());
+        match earlier.or(self.config.as_ref().filter(|_| key == "config").map(|_| flag)) {
+            None => Ok(()),
+            Some(earlier) if earlier == flag => Err(ConfigError::argument(flag, "it is given twice")),
+            Some(earlier) => {
+                Err(ConfigError::argument(flag, format!("{earlier} sets the same key; leave one out")))
+            }
+        }
+    }
+
     /// Whether the configuration need not be read.
     fn is_answered(&self) -> bool {
         matches!(self.wanted, Wanted::Help | Wanted::Version)
@@ -304,6 +333,7 @@ impl Flags {
                     Takes::Nothing => "true".to_owned(),
                     _ => value.or_else(|| rest.next()).ok_or_else(missing)?,
                 };
+                self.check_new(&flag, &key)?;
                 match key.as_str() {
                     "config" => self.config = Some(value),
                     _ => self.values.push((flag.clone(), key, with_unit(&flag, value, takes)?)),

@@ -213,10 +213,14 @@ impl Leaves {
 /// How long load balancers may take to notice that a service goes away.
 pub(super) const DRAIN_DEFAULT: Duration = Duration::from_secs(5);
 
+/// What no path can have.
+pub(super) const HAS_NUL: &str = "it has a NUL character; write the name of a folder";
+
 fn folder(text: &str) -> Result<PathBuf, String> {
     match text.split_once("://") {
         Some((scheme, _)) => Err(format!("{scheme}:// is not there yet; write a folder of this machine")),
         None if text.trim().is_empty() => Err("it is empty; write the name of a folder".into()),
+        None if text.contains('\0') => Err(HAS_NUL.into()),
         None => Ok(text.into()),
     }
 }

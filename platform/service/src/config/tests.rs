@@ -1,4 +1,5 @@
 mod each_key;
+mod odd;
 mod shown;
 
 use super::*;

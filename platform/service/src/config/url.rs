@@ -1,6 +1,6 @@
 //! Where the event store and the read models are, as a URL says it.
 
-use super::secret::redacted;
+use super::{secret::redacted, sections::HAS_NUL};
 use axum::http::Uri;
 use std::{fmt, path::PathBuf, str::FromStr};
 
@@ -87,6 +87,7 @@ impl FromStr for CatalogUrl {
         let (scheme, rest) = text.split_once(':').unwrap_or((text, ""));
         match (scheme, rest) {
             ("sqlite", "") => Ok(Self::Sqlite),
+            ("sqlite", folder) if folder.contains('\0') => Err(HAS_NUL.into()),
             ("sqlite", folder) => Ok(Self::SqliteIn(folder.strip_prefix("//").unwrap_or(folder).into())),
             ("postgres" | "postgresql", _) => Err("PostgreSQL is not there yet; write sqlite".into()),
             _ => Err(format!("no database has the scheme {scheme:?}; write sqlite or sqlite:FOLDER")),
