@@ -57,7 +57,7 @@ pub struct ReplayStatus {
     pub progress: Option<Progress>,
     /// When the last of its events was recorded: since then it is where it is. `None`: the log has not brought it yet.
     pub since: Option<Timestamp>,
-    /// What a requested replay waits for, since no worker has taken it up.
+    /// What a requested replay waits for, since no worker has taken it up. `None` also while the log has not brought it yet.
     pub waiting: Option<Waiting>,
 }
 
@@ -86,8 +86,9 @@ impl fmt::Display for Waiting {
 impl ReplayStatus {
     fn new(id: ReplayId, known: Known, progress: Option<Progress>) -> Self {
         let Known { replay, since, waits_for } = known;
-        let waiting = waits_for.map_or(Waiting::Worker, Waiting::Replay);
-        let waiting = (replay.phase == Phase::Requested).then_some(waiting);
+        // What the log has not brought yet no worker can have taken up.
+        let waiting = waits_for.map(Waiting::Replay).or(since.map(|_| Waiting::Worker));
+        let waiting = waiting.filter(|_| replay.phase == Phase::Requested);
         Self { id, replay, progress, since, waiting }
     }
 }

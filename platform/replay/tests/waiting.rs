@@ -21,6 +21,8 @@ async fn a_replay_of_a_read_model_without_a_host_says_what_it_waits_for() {
     let working = world.work(&model).await;
     let (elsewhere, unknown) = (Replays::new(world.store.clone()), ReplayId::generate());
     elsewhere.request(unknown, ReplayRequest::new("unknown"), Cause::new()).await.unwrap();
+    let asked = elsewhere.status(unknown).unwrap();
+    assert_eq!((asked.replay.phase, asked.waiting), (Phase::Requested, None), "no worker can know of it yet");
     let hosted = working.request(CUSTOMERS, Sequence::FIRST, ReplayMode::Plan).await;
     working.settled(hosted).await;
     let status = working.replays.status(unknown).unwrap();
