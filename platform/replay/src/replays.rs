@@ -1,7 +1,7 @@
 //! The operator's side: request replays, watch them, decide about them.
 
 use crate::{
-    Phase, Progress, Replay, ReplayCommand, ReplayError, ReplayId, ReplayMode, WorkerError,
+    Phase, Progress, Replay, ReplayCommand, ReplayError, ReplayEvent, ReplayId, ReplayMode, WorkerError,
     board::{Board, Hosted},
     directory::{Directory, Known},
 };
@@ -11,6 +11,7 @@ use annals_projection::{ModelName, Plan};
 use annals_store::{ConsumerState, EventStore};
 use std::{cmp::Reverse, convert::Infallible, fmt, future::pending, sync::Arc};
 use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
 
 /// Asks for replays and decides about them. Cloning it is cheap.
 ///
@@ -174,6 +175,7 @@ impl Replays {
     }
 
     pub(crate) fn learn(&self, id: ReplayId, executed: Executed<Replay>) {
+        tell(id, &executed);
         let mut known = Loaded::new();
         (known.state, known.version, known.token) = (executed.state, executed.version, executed.token);
         self.directory.learn(id, &known);
@@ -220,5 +222,28 @@ impl Replays {
             known = self.directory.once(id, wanted) => ReplayStatus::new(id, known, None),
             never = follow => match never {},
         }
+    }
+}
+
+/// A line for each event after which something else is live, waits or is over: who reads the lines later sees when rows were swapped.
+fn tell(id: ReplayId, Executed { events, state, .. }: &Executed<Replay>) {
+    let read_model = &state.read_model;
+    for emitted in events {
+        let told = match &emitted.event {
+            ReplayEvent::Requested(_) => "a replay was requested",
+            ReplayEvent::Verified(_) => "a replay is ready",
+            ReplayEvent::Promoted(_) => "a replay was promoted",
+            ReplayEvent::RolledBack(_) => "a replay was rolled back",
+            ReplayEvent::Retired(_) => "a replay's previous rows were retired",
+            ReplayEvent::Cancelled(_) => "a replay was cancelled",
+            ReplayEvent::Superseded(_) => "a replay was superseded",
+            ReplayEvent::Failed(_) => {
+                let reason = state.failure.as_ref().map(|failure| failure.reason.as_str());
+                warn!(replay = %id, %read_model, reason, "a replay failed");
+                continue;
+            }
+            _ => continue,
+        };
+        info!(replay = %id, %read_model, "{told}");
     }
 }
