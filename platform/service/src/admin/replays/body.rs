@@ -74,3 +74,31 @@ impl From<ReplayStatus> for ReplayBody {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GUIDE: &str = include_str!("../../../../sdk/guide/replay.md");
+    /// What the request says, too.
+    const ASKED: [&str; 5] = ["id", "read_model", "from", "mode", "phase"];
+
+    fn keys(body: &impl Serialize) -> Vec<String> {
+        serde_json::to_value(body).unwrap().as_object().unwrap().keys().cloned().collect()
+    }
+
+    #[test]
+    fn the_guide_explains_each_field_of_an_answer() {
+        let (id, replay) = (ReplayId::generate(), Default::default());
+        let status = ReplayStatus { id, replay, progress: None, since: None, waiting: None };
+        let fields = keys(&ReplayBody::from(status));
+        for field in fields.iter().filter(|field| !ASKED.contains(&field.as_str()) && *field != "plan") {
+            assert!(GUIDE.contains(&format!("`{field}`")), "{field}");
+        }
+        for field in ["passed_over", "log_bytes", "disk_bytes", "disk_bytes_free", "estimated_ms", "refusal"]
+        {
+            assert!(keys(&Plan::default()).contains(&field.to_owned()));
+            assert!(GUIDE.contains(&format!("`plan.{field}`")), "{field}");
+        }
+    }
+}
