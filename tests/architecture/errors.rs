@@ -46,7 +46,14 @@ async fn no_chain_of_errors_tells_a_cause_twice() {
         ExecuteError::<Infallible>::Load(load()).into(),
         ExecuteError::<Infallible>::Append { stream: stream(), cause: refused() }.into(),
         refused().into(),
-        ReactorError::from(load()).into(),
+        ReactorError::Load(load()).into(),
+        ReactorError::NotLoaded {
+            sequence: Sequence::FIRST,
+            stream: "payment-1".into(),
+            id: "1".into(),
+            cause: Box::new(load()),
+        }
+        .into(),
         ReactorError::from(away()).into(),
         ReactorError::Append { through: Sequence::FIRST, cause: refused() }.into(),
         WorkerError::from(away()).into(),
