@@ -82,12 +82,16 @@ async fn each_part_that_stopped_has_a_name_and_its_event_and_cause_once() {
     assert_eq!(told.len(), 4, "{health:#}");
     let read_models =
         ["customer_value", "daily_sales", "order_summary"].map(|name| format!("read_model/{name}"));
-    for name in read_models.iter().map(String::as_str).chain(["reactor/payments"]) {
+    for name in &read_models {
         assert_eq!(consumer(&health, name)["state"], "stopped");
         let reason = reason(&health, name);
-        assert_eq!(count(reason, "missing field"), 1, "{name}: {reason}");
-        assert_eq!(count(reason, "of stream \"order-poison\""), 1, "{name}: {reason}");
+        assert!(reason.contains("event 1, of category \"order\", cannot be read"), "{name}: {reason}");
     }
+    let name = "reactor/payments";
+    assert_eq!(consumer(&health, name)["state"], "stopped");
+    let reason = reason(&health, name);
+    assert_eq!(count(reason, "missing field"), 1, "{name}: {reason}");
+    assert_eq!(count(reason, "of stream \"order-poison\""), 1, "{name}: {reason}");
     shop.end().await;
 }
 
