@@ -12,8 +12,9 @@ use axum::{
     extract::{DefaultBodyLimit, MatchedPath, Request, State},
     http::{HeaderMap, Method, StatusCode, Uri},
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::Response,
 };
+#[cfg(feature = "kit")]
 use http_body::Body as _;
 use std::time::Duration;
 use tracing::{Instrument, Span};
@@ -36,7 +37,9 @@ pub(crate) fn finish_own(routes: Router, limits: &HttpLimits, hint: &'static str
         let says_nothing =
             answer.status() == StatusCode::NOT_FOUND && answer.body().size_hint().exact() == Some(0);
         match unmatched {
-            Some(uri) if says_nothing => unknown_path(&uri, hint).into_response(),
+            Some(uri) if says_nothing => {
+                axum::response::IntoResponse::into_response(unknown_path(&uri, hint))
+            }
             _ => answer,
         }
     };
