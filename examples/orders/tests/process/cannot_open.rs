@@ -102,3 +102,18 @@ fn crc32c(bytes: &[u8]) -> u32 {
     let add = |crc: u32, byte: &u8| (0..8).fold(crc ^ u32::from(*byte), |crc, _| shift(crc));
     !bytes.iter().fold(u32::MAX, add)
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_new_log_begins_beside_the_rows_of_one_that_is_gone() {
+    let data = used().await;
+    fs::rename(data.path().join("log"), data.path().join("moved")).unwrap();
+    assert_cannot_open(
+        data.path(),
+        &catalog(data.path()),
+        "is missing, and read models folded from one are in",
+    );
+    assert!(!data.path().join("log").exists());
+    fs::rename(data.path().join("moved"), data.path().join("log")).unwrap();
+    let (server, _) = start(data.path());
+    server.stop().unwrap();
+}

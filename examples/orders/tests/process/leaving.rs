@@ -1,7 +1,7 @@
 //! What is told to stop ends in order, or at once.
 
 use crate::{command, start};
-use annals_tests::Server;
+use annals_tests::{Program, Server};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use std::{
@@ -141,4 +141,38 @@ async fn a_service_that_drains_takes_requests_and_says_that_it_leaves() {
     let mut server = Server::start(command(&drains("10ms"))).unwrap();
     server.line("listening on ").unwrap();
     server.stop().unwrap();
+}
+
+/// The store is killed under a request, and the service is told to stop: the request is answered, and all ends in order.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_store_that_is_gone_is_answered_at_the_end() {
+    let (log, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let arguments = ["--data", log.path().to_str().unwrap(), "--listen", "127.0.0.1:0"];
+    let mut store = Program::build("annals-event-store").unwrap().serve(&arguments).unwrap();
+    let store_url = store.line("listening on ").unwrap();
+    let own = [
+        ("ANNALS_DATA", data.path().to_str().unwrap()),
+        ("ANNALS_LISTEN", "127.0.0.1:0"),
+        ("ANNALS_STORE", &store_url),
+    ];
+    let mut service = Server::start(command(&own)).unwrap();
+    let url = service.line("listening on ").unwrap();
+    let place = async |order: &str| {
+        let placed = Client::new().post(format!("{url}/orders/{order}"));
+        placed.json(&json!({ "customer": "ann", "cents": 100 })).send().await.unwrap()
+    };
+    assert_eq!(place("1").await.status(), StatusCode::CREATED);
+    store.signal("KILL").unwrap();
+    store.ended().unwrap();
+    let told = async {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        service.signal("TERM").unwrap();
+    };
+    let (waiting, ()) = tokio::join!(place("2"), told);
+    assert_eq!(waiting.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let body: Value = waiting.json().await.unwrap();
+    assert!(body["detail"].as_str().unwrap().contains("the service is stopping"), "{body}");
+    let (status, said) = service.ended().unwrap();
+    assert!(status.success(), "{status}: {}", said.join("\n"));
+    assert!(!said.iter().any(|line| line.contains("not in order")), "{}", said.join("\n"));
 }

@@ -13,7 +13,11 @@ use crate::{Phase, Replay, ReplayCommand, ReplayError, ReplayId, Replays, error:
 use annals_aggregate::Cause;
 use annals_projection::Generations;
 use annals_store::Backoff;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+
+/// How long a worker that is to stop waits for the store.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// The worker is to stop before the replay has ended.
 pub(super) struct Shutdown;
@@ -63,7 +67,7 @@ impl Drive<'_> {
         let id = self.id.to_string();
         let mut backoff = Backoff::outage();
         loop {
-            match self.replays.repository.load(&id).await {
+            match self.in_time(self.replays.repository.load(&id)).await? {
                 Ok(loaded) => {
                     self.replays.directory.learn(self.id, &loaded);
                     return Ok(Some(loaded.state));
@@ -81,7 +85,8 @@ impl Drive<'_> {
         let id = self.id.to_string();
         let mut backoff = Backoff::outage();
         loop {
-            let executed = self.replays.repository.execute(&id, command.clone(), Cause::new()).await;
+            let recording = self.replays.repository.execute(&id, command.clone(), Cause::new());
+            let executed = self.in_time(recording).await?;
             match executed.map_err(|error| ReplayError::of(self.id, error)) {
                 Ok(executed) => {
                     self.replays.learn(self.id, executed);
@@ -99,6 +104,19 @@ impl Drive<'_> {
                     self.wait(&mut backoff).await?;
                 }
             }
+        }
+    }
+
+    /// What the store answers; while the worker is to stop it has [`ANSWER_TIME_MAX`]. A step that was not recorded is done
+    /// again, as after a kill.
+    async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Result<T, Shutdown> {
+        let late = async {
+            self.shutdown.cancelled().await;
+            tokio::time::sleep(ANSWER_TIME_MAX).await;
+        };
+        tokio::select! {
+            answer = answer => Ok(answer),
+            () = late => Err(Shutdown),
         }
     }
 

@@ -4,6 +4,7 @@ use super::supervise::BuildError;
 use crate::{BindError, Exit, FolderError, ProgramError, config::ConfigError, store::StoreError};
 use annals_projection::{GenerationError, ProjectorError};
 use annals_store_log::CloseError;
+use std::path::PathBuf;
 
 /// Why a service did not start, or does not go on.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,17 @@ pub enum ServiceError {
     /// The event store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There are read models, and the log that they were folded from is gone.
+    #[error(
+        "the log {} is missing, and read models folded from one are in {}; restore the log from a backup, or delete them to begin \
+         a new log", .log.display(), .rows.display()
+    )]
+    LogMissing {
+        /// Where it should be.
+        log: PathBuf,
+        /// Where they are.
+        rows: PathBuf,
+    },
     /// The event store was not closed in order.
     #[error("the store was not closed in order")]
     Close(#[from] CloseError),
@@ -70,7 +82,7 @@ impl ServiceError {
             Self::Bind(error) => error.exit(),
             Self::Folder(error) => error.exit(),
             Self::Store(error) => error.exit(),
-            Self::Catalog(_) | Self::ReadModel { .. } => Exit::Store,
+            Self::LogMissing { .. } | Self::Catalog(_) | Self::ReadModel { .. } => Exit::Store,
             Self::Build(_) | Self::Ended { .. } | Self::Close(_) | Self::Signals(_) => Exit::PartEnded,
         }
     }

@@ -17,6 +17,7 @@ mod content;
 mod error;
 mod failures;
 mod gate;
+mod leaving;
 mod names;
 mod parts;
 mod platform;

@@ -15,15 +15,17 @@ use super::{
     content,
     error::ServiceError,
     gate::Gate,
+    leaving::{self, Leaving},
     names, parts, platform,
     service::Service,
     supervise::{BuildError, Parts, Supervisor},
 };
 use crate::{
     DataFolder, Ending, HttpServer, admin,
-    config::{Config, ReadModelConfig},
+    config::{Config, ReadModelConfig, StoreUrl},
     finish,
     finish::{finish_own, unknown_path},
+    folder::log_folder,
     health::Health,
     metrics::Metrics,
     store::{self, OpenStore},
@@ -100,12 +102,22 @@ where
     let gate = Gate::new(&health, &config.http.limits);
     let serving = AbortOnDropHandle::new(tokio::spawn(server.serve(gate.routes(), ending.token())));
     tracing::info!(%address, store = %config.store, "starting; health is answered");
+    if let Some(missing) = missing_log(&config) {
+        return Err(missing);
+    }
     let store = store::open(&config.store, &config.log).await?;
     let assembled = assemble(config, store, Clock::Machine, &health, &ending, build).await;
     let Assembled { app, routes, metrics, working } = assembled?;
     metrics.tell_answered(answered);
     gate.open(routes);
     Ok(Running { app, address, serving: Some(serving), metrics, working, ending, _folder: folder })
+}
+
+/// A new log must not begin beside the rows of another one: somebody moved or deleted it.
+fn missing_log(config: &Config) -> Option<ServiceError> {
+    let (log, rows) = (log_folder(&config.data), config.read_models.folder.join("catalog.sqlite"));
+    let missing = config.store == StoreUrl::Log && !log.exists() && rows.exists();
+    missing.then(|| ServiceError::LogMissing { log, rows: config.read_models.folder.clone() })
 }
 
 /// Puts a service together and starts its parts. If that fails, the store is closed again.
@@ -176,7 +188,9 @@ async fn begin(
     metrics.export();
     let shown = config.telemetry.metrics.then_some(&metrics);
     let platform = finish(reserved(admin::routes(app.replays(), health, shown)), &config.http.limits, HINT);
+    let leaving = Leaving { stop: ending.token(), store: app.store().clone() };
     let own = routes.with_state(app).layer(middleware::from_fn(content::watch));
+    let own = own.layer(middleware::from_fn_with_state(leaving, leaving::answer));
     let own = finish_own(own, &config.http.limits, HINT);
     let routes = platform.fallback_service(own);
     Ok((routes, metrics, supervisor))
