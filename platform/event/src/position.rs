@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::{
     fmt,
+    ops::{Add, Sub},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -93,6 +94,26 @@ impl Timestamp {
     pub const fn as_micros(self) -> i64 {
         self.0
     }
+    /// How long after `earlier` it is; zero if it is not.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(u64::try_from(i128::from(self.0) - i128::from(earlier.0)).unwrap_or(0))
+    }
+}
+
+/// To the microsecond below; what is out of range becomes the latest time.
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+    fn add(self, after: Duration) -> Self {
+        Self(self.0.saturating_add_unsigned(u64::try_from(after.as_micros()).unwrap_or(u64::MAX)))
+    }
+}
+
+/// To the microsecond below; what is out of range becomes the earliest time.
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+    fn sub(self, before: Duration) -> Self {
+        Self(self.0.saturating_sub_unsigned(u64::try_from(before.as_micros()).unwrap_or(u64::MAX)))
+    }
 }
 
 /// Rounded towards the epoch to microseconds; a time out of range becomes the earliest or the latest.
@@ -129,6 +150,18 @@ pub struct TimeOutOfReach(i64);
 mod tests {
     use super::*;
     use crate::json;
+
+    #[test]
+    fn times_are_moved_by_durations_and_stop_at_the_ends() {
+        let (noon, hour) = (Timestamp::from_micros(1_000_000), Duration::from_secs(3_600));
+        assert_eq!((noon + hour).as_micros(), 3_601_000_000);
+        assert_eq!((noon - hour).as_micros(), -3_599_000_000);
+        assert_eq!(((noon + hour).since(noon), noon.since(noon + hour)), (hour, Duration::ZERO));
+        let (earliest, latest) = (Timestamp::from_micros(i64::MIN), Timestamp::from_micros(i64::MAX));
+        assert_eq!((latest + hour, earliest - hour), (latest, earliest));
+        assert_eq!(noon + Duration::MAX, latest);
+        assert_eq!(latest.since(earliest), Duration::from_micros(u64::MAX));
+    }
 
     #[test]
     fn a_time_is_its_number_in_json_and_comes_back() {

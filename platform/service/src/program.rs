@@ -4,14 +4,15 @@
 //!
 //! * Nothing is set up before the configuration is known to be right, and `--help`, `--version` and `--print-config` set up nothing.
 //! * A program that is told to stop ends in time, and at once when it is told a second time ([`Ending`]).
-//! * Whatever ends it is one line on standard error, and its exit code is an [`Exit`]. No password is in that line.
+//! * Whatever ends it is one line on standard error, and its exit code is an [`Exit`]. No password is in that line. Where log lines are
+//!   JSON objects, it is one of them, once the configuration is known.
 
 use crate::{
     BindError, Config, ConfigError, Ending, Exit,
     config::{Wanted, redacted},
     sentence,
 };
-use annals_telemetry::InitError;
+use annals_telemetry::{InitError, LogForm};
 use std::{
     error::Error,
     io::{self, Write},
@@ -33,17 +34,19 @@ pub enum Task {
 pub struct ProgramError {
     exit: Exit,
     reason: String,
+    /// A log line has it.
+    logged: bool,
 }
 
 impl ProgramError {
     /// An error as the reason.
     pub fn new(exit: Exit, error: &(dyn Error + 'static)) -> Self {
-        Self { exit, reason: redacted(&sentence(error)) }
+        Self::told(exit, sentence(error))
     }
 
     /// A sentence as the reason.
     pub fn told(exit: Exit, reason: impl AsRef<str>) -> Self {
-        Self { exit, reason: redacted(reason.as_ref()) }
+        Self { exit, reason: redacted(reason.as_ref()), logged: false }
     }
 
     /// What the process ends with.
@@ -53,8 +56,10 @@ impl ProgramError {
 
     /// Tells it on standard error, as the last thing that the program of this name does.
     pub fn end(&self, name: &str) -> ExitCode {
-        // If nobody reads standard error, the exit code still tells.
-        let _ = writeln!(io::stderr(), "{name}: {self}");
+        if !self.logged {
+            // If nobody reads standard error, the exit code still tells.
+            let _ = writeln!(io::stderr(), "{name}: {self}");
+        }
         self.exit.into()
     }
 }
@@ -89,6 +94,7 @@ async fn run<T>(
         let _ = writeln!(io::stdout(), "the configuration can be used");
         return Ok(());
     }
+    let lines = config.telemetry.log;
     let telemetry = annals_telemetry::init(config.telemetry.options(&config.name))?;
     if let Some(warning) = config.warning() {
         tracing::warn!("{warning}");
@@ -96,7 +102,13 @@ async fn run<T>(
     let ending = Ending::of(&config);
     let hears = ending.begin_at_a_signal();
     hears.map_err(|error| ProgramError::told(Exit::PartEnded, format!("cannot hear signals: {error}")))?;
-    let served = work(Task::Serve(config, ending.clone())).await;
+    let mut served = work(Task::Serve(config, ending.clone())).await;
+    if let Err(error) = &mut served
+        && lines == LogForm::Json
+    {
+        tracing::error!("{error}");
+        error.logged = true;
+    }
     ending.finish(telemetry).await;
     served.map(drop)
 }

@@ -3,7 +3,7 @@
 use crate::{command, start};
 use annals_tests::Server;
 use reqwest::{Client, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -116,4 +116,19 @@ async fn no_new_log_begins_beside_the_rows_of_one_that_is_gone() {
     fs::rename(data.path().join("moved"), data.path().join("log")).unwrap();
     let (server, _) = start(data.path());
     server.stop().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_log_lines_are_json_one_of_them_says_why_it_ended() {
+    let data = used().await;
+    change(&segment(data.path()), |bytes| bytes[FORMAT_AT] ^= 1);
+    let data = data.path().to_str().unwrap();
+    let own = [("ANNALS_DATA", data), ("ANNALS_LISTEN", "127.0.0.1:0"), ("ANNALS_TELEMETRY__LOG", "json")];
+    let ended = command(&own).output().unwrap();
+    assert_eq!(ended.status.code(), Some(3));
+    let lines = String::from_utf8(ended.stderr).unwrap();
+    let mut lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    lines.retain(|line| line["level"] == "ERROR");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0]["fields"]["message"].as_str().unwrap().contains(data), "{lines:?}");
 }
