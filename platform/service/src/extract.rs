@@ -18,7 +18,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 #[derive(Clone, Debug)]
 pub struct Body<T>(pub T);
 
-/// The parameters after the `?`.
+/// The parameters after the `?`; a wrong one is refused by its name. A struct that denies unknown fields refuses `wait_for`, too.
 #[derive(Clone, Debug)]
 pub struct Params<T>(pub T);
 
