@@ -1,6 +1,6 @@
 //! Reading a stream into a state: from a snapshot that the log confirms, or from the beginning.
 
-use crate::{Aggregate, LoadError, Loaded, snapshot::SnapshotCache};
+use crate::{Aggregate, LoadError, Loaded, request::Request, snapshot::SnapshotCache};
 use annals_event::{EventBatch, EventId, LogId, Sequence, StreamName, Version};
 use annals_store::{EventStore, ReadError, ReadStream, StreamPage};
 use std::sync::Arc;
@@ -72,6 +72,32 @@ impl<A: Aggregate> Reader<A> {
         };
         let current = self.load_watching(stream, At::Now, &mut watch).await?;
         Ok(Current { met, ..current })
+    }
+
+    /// The state without what the request did when it was executed earlier, and without all that came after that. Of the events that
+    /// a snapshot covers only the newest page is looked at: a repeat follows soon.
+    pub(crate) async fn load_without(
+        &self,
+        stream: &StreamName,
+        request: &Request,
+    ) -> Result<Loaded<A>, LoadError> {
+        let sought = request.known_event(stream, 0);
+        let place = |events: &EventBatch| {
+            let first = events.iter().find(|event| Some(event.id()) == sought && request.owns(event));
+            first.map(|event| event.sequence())
+        };
+        let mut first = None;
+        let mut watch = |events: &EventBatch| {
+            first = first.or_else(|| place(events));
+            Ok(())
+        };
+        let current = self.load_watching(stream, At::Now, &mut watch).await?;
+        if first.is_none() && current.base > Version::ZERO {
+            let covered = ReadStream::backward(stream.clone()).from(current.base);
+            first = place(&self.page(covered).await?.events);
+        }
+        let Some(first) = first else { return Ok(current.loaded) };
+        Ok(self.load_watching(stream, At::Before(first), &mut |_| Ok(())).await?.loaded)
     }
 
     /// The state `at` a moment. `watch` gets every event of the stream that comes after the snapshot.

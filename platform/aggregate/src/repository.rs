@@ -80,6 +80,20 @@ impl<A: Aggregate> Repository<A> {
         Ok(current.loaded)
     }
 
+    /// The aggregate's state as a request finds it: [`load`](Self::load), unless this is a repeat of a request that wrote to the
+    /// aggregate ([`Cause::request`]). Then it is the state before that, so that whoever looks at it first, and then decides over
+    /// it or over other streams, does what was done the first time, and the repeat is recognised. A request that uses the id to ask
+    /// for something else ([`Cause::content`]) is no repeat.
+    ///
+    /// Of the events that the state's snapshot covers only the newest 1,000 are searched for those of the request.
+    pub async fn load_for(&self, id: &str, cause: impl Into<Cause>) -> Result<Loaded<A>, LoadError> {
+        let (stream, request) = (stream_of::<A>(id)?, Request::of(&cause.into()));
+        match request {
+            Request::Named(..) => self.reader.load_without(&stream, &request).await,
+            Request::Unnamed => self.load(id).await,
+        }
+    }
+
     /// Everything that happened to the aggregate, except for events that it does not know.
     pub async fn history(&self, id: &str) -> Result<Vec<Recorded<A::Event>>, LoadError> {
         let stream = stream_of::<A>(id)?;

@@ -40,14 +40,23 @@ pub(crate) struct Stored<E> {
 
 impl<E> Stored<E> {
     pub(crate) fn new(at: &EventRef<'_>, event: E) -> Self {
-        let content = at.metadata().ok().and_then(|mut known| known.headers.remove(CONTENT_HEADER));
-        Self { id: at.id(), version: at.version(), sequence: at.sequence(), content, event }
+        let (id, version, sequence) = (at.id(), at.version(), at.sequence());
+        Self { id, version, sequence, content: content_of(at), event }
     }
 
     /// Whether the request asks for what led to the event; `None`: one of the two does not say.
     pub(crate) fn is_of(&self, content: Option<RequestContent>) -> Option<bool> {
-        Some(content?.to_string() == *self.content.as_ref()?)
+        is_same(content, self.content.as_deref())
     }
+}
+
+/// What the request asked for that the event is of, if it said so.
+fn content_of(event: &EventRef<'_>) -> Option<String> {
+    event.metadata().ok()?.headers.remove(CONTENT_HEADER)
+}
+
+fn is_same(asked: Option<RequestContent>, stored: Option<&str>) -> Option<bool> {
+    Some(asked?.to_string() == stored?)
 }
 
 impl Request {
@@ -84,6 +93,14 @@ impl Request {
         match self {
             Self::Named(id, _) => EventId::derived(stream.as_str(), EventId::from_uuid(*id.as_uuid()), index),
             Self::Unnamed => EventId::generate(),
+        }
+    }
+
+    /// Whether the event, which has an id of the request, is the request's own: not one that used its id to ask for something else.
+    pub(crate) fn owns(&self, event: &EventRef<'_>) -> bool {
+        match self {
+            Self::Named(_, content) => is_same(*content, content_of(event).as_deref()) != Some(false),
+            Self::Unnamed => false,
         }
     }
 

@@ -7,7 +7,7 @@ use annals_aggregate::{
     Aggregate, Cause, FolderSnapshots, Loaded, Repository, Snapshot, SnapshotError, SnapshotSchema,
     SnapshotStore,
 };
-use annals_event::{EventId, StreamName, Token, Version};
+use annals_event::{EventId, RequestId, StreamName, Token, Version};
 use annals_store::EventStore;
 use annals_store_log::{LogStore, Options};
 use async_trait::async_trait;
@@ -98,6 +98,24 @@ async fn a_snapshot_is_made_again_after_so_many_events() {
     bank.execute(deposit(1)).await;
     assert_eq!(bank.snapshot().await.version, Version::new(22));
     bank.file();
+}
+
+#[tokio::test]
+async fn a_repeat_finds_the_state_before_its_own_events_also_below_a_snapshot() {
+    let bank = Bank::with_snapshot().await;
+    let (before, request) = (bank.truth().await, || Cause::new().request(RequestId::from_name("transfer 7")));
+    assert_eq!(bank.accounts.load_for("1", request()).await.unwrap(), before, "it was not executed yet");
+    bank.accounts.execute("1", deposit(5), request()).await.unwrap();
+    assert_eq!(bank.snapshot().await.version, Version::new(12));
+    assert_eq!(bank.accounts.load_for("1", request()).await.unwrap(), before);
+    bank.execute(AccountCommand::Split { deposits: EVERY }).await;
+    assert_eq!(bank.snapshot().await.version, Version::new(24));
+    assert_eq!(bank.accounts.load_for("1", request()).await.unwrap(), before);
+    let truth = bank.truth().await;
+    assert_eq!(truth.version, Version::new(24));
+    for cause in [Cause::new(), Cause::new().request(RequestId::from_name("transfer 8"))] {
+        assert_eq!(bank.accounts.load_for("1", cause).await.unwrap(), truth);
+    }
 }
 
 #[tokio::test]

@@ -58,6 +58,12 @@ pub struct Room {
     booked: BTreeMap<String, String>,
 }
 
+impl Room {
+    pub fn held_by(&self, day: &str) -> Option<&str> {
+        self.booked.get(day).map(String::as_str)
+    }
+}
+
 impl Aggregate for Room {
     const CATEGORY: &'static str = "room"; // the room "atelier" is the stream room-atelier
     type Event = RoomEvent;

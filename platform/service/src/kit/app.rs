@@ -1,6 +1,6 @@
 //! What handlers and tasks have of their service.
 
-use super::{caller::WaitFor, clock::Clock, consumer::Consumer};
+use super::{caller::WaitFor, clock::Clock, consumer::Consumer, content};
 use crate::Problem;
 use annals_aggregate::{
     Aggregate, Cause, ExecuteError, Executed, LoadError, Loaded, Repositories, Repository,
@@ -79,9 +79,16 @@ impl App {
         Decisions::new(self.repositories()).decide(subjects, cause, decide).await
     }
 
-    /// An aggregate's state.
+    /// An aggregate's state. A handler that looks at it first and then decides may be repeated with its `idempotency-key`: until the
+    /// handler has executed something, a repeat finds the state as the first request found it ([`Repository::load_for`]). This
+    /// holds in the task that answers the request, of a handler that takes its [`Caller`](crate::Caller) and has not made a cause
+    /// of it yet; anywhere else it is the state as it is now.
     pub async fn load<A: Aggregate>(&self, id: &str) -> Result<Loaded<A>, LoadError> {
-        self.repository::<A>().load(id).await
+        let repository = self.repository::<A>();
+        match content::looks_first() {
+            Some(request) => repository.load_for(id, request).await,
+            None => repository.load(id).await,
+        }
     }
 
     /// The aggregates of one type, with the service's name and the snapshots that were said of it.

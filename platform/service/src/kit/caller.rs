@@ -46,6 +46,9 @@ pub struct Caller {
 
 impl From<Caller> for Cause {
     fn from(Caller { request_id, correlation_id, tenant, content }: Caller) -> Self {
+        if let Some(content) = &content {
+            content.acts();
+        }
         let mut cause = Self::new();
         cause.content = content.zip(request_id).map(|(content, id)| content.digest(id));
         cause.request_id = request_id;
@@ -71,6 +74,9 @@ impl<S: Sync> FromRequestParts<S> for Caller {
             RequestId::from_name(&format!("{tenant}\n{method} {path}\n{key}"))
         });
         let content = parts.extensions.get::<Content>().cloned();
+        if let Some((content, id)) = content.as_ref().zip(request_id) {
+            content.named(id);
+        }
         Ok(Self { request_id, correlation_id, tenant, content })
     }
 }
