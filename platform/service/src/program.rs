@@ -87,18 +87,14 @@ async fn run<T>(
         return Ok(());
     }
     if config.wanted == Wanted::Check {
-        if let Some(warning) = config.warning() {
-            let _ = writeln!(io::stderr(), "{}: warning: {warning}", config.name);
-        }
+        config.warnings().iter().for_each(|warning| warn_on_stderr(&config.name, warning));
         work(Task::Check(config)).await?;
         let _ = writeln!(io::stdout(), "the configuration can be used");
         return Ok(());
     }
     let lines = config.telemetry.log;
     let telemetry = annals_telemetry::init(config.telemetry.options(&config.name))?;
-    if let Some(warning) = config.warning() {
-        tracing::warn!("{warning}");
-    }
+    config.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     let ending = Ending::of(&config);
     let hears = ending.begin_at_a_signal();
     hears.map_err(|error| ProgramError::told(Exit::PartEnded, format!("cannot hear signals: {error}")))?;
@@ -111,6 +107,11 @@ async fn run<T>(
     }
     ending.finish(telemetry).await;
     served.map(drop)
+}
+
+/// Warns where there are no log lines.
+pub(crate) fn warn_on_stderr(name: &str, warning: &str) {
+    let _ = writeln!(io::stderr(), "{name}: warning: {warning}");
 }
 
 impl Ending {

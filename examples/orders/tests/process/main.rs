@@ -10,6 +10,7 @@ mod waiting;
 
 use annals_tests::{Program, Server};
 use std::{
+    fs,
     net::TcpListener,
     path::Path,
     process::{Command, Output},
@@ -66,9 +67,39 @@ fn a_folder_that_another_process_has_is_refused_with_its_holder() {
 #[test]
 fn a_key_that_nobody_takes_is_a_wrong_configuration() {
     let data = tempfile::tempdir().unwrap();
-    let data = data.path().to_str().unwrap();
-    let own = [("ANNALS_DATA", data), ("ANNALS_LISTEN", "127.0.0.1:0"), ("ANNALS_MAIL__URL", "x")];
-    assert_refuses(&command(&own).output().unwrap(), 2, "mail");
+    let file = data.path().join("other.toml");
+    fs::write(&file, "mail.url = 'x'").unwrap();
+    let own = [("ANNALS_DATA", data.path().to_str().unwrap()), ("ANNALS_LISTEN", "127.0.0.1:0")];
+    for (variable, value, said) in [
+        ("ANNALS_HTPP__REQUEST", "5s", "did you mean http.request?"),
+        ("ANNALS_HTTP__REQEST", "5s", "did you mean http.request?"),
+        ("ANNALS_CONFIG", file.to_str().unwrap(), "mail.url"),
+    ] {
+        let refused = command(&[own.as_slice(), &[(variable, value)]].concat()).output().unwrap();
+        assert_refuses(&refused, 2, said);
+    }
+    assert_refuses(&command(&own).arg("--mail.url=x").output().unwrap(), 2, "mail.url");
+}
+
+#[test]
+fn a_table_of_another_service_in_the_environment_is_warned_of() {
+    let data = tempfile::tempdir().unwrap();
+    let variables = [
+        ("ANNALS_DATA", data.path().to_str().unwrap()),
+        ("ANNALS_LISTEN", "127.0.0.1:0"),
+        ("ANNALS_LENDING__PORT", "8081"),
+        ("ANNALS_MAIL__PASSWORD", "hunter2"),
+    ];
+    let told = "ANNALS_LENDING__PORT, ANNALS_MAIL__PASSWORD: no table of this program has such a name";
+    let checked = command(&variables).arg("--check").output().unwrap();
+    assert_refuses(&checked, 0, told);
+    let mut server = Server::start(command(&variables)).unwrap();
+    server.line("listening on ").unwrap();
+    server.signal("TERM").unwrap();
+    let (status, said) = server.ended().unwrap();
+    assert!(status.success(), "{status}: {}", said.join("\n"));
+    assert_eq!(said.iter().filter(|line| line.contains(told)).count(), 1, "{}", said.join("\n"));
+    assert!(!said.join("\n").contains("hunter2"));
 }
 
 #[test]

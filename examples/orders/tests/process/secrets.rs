@@ -28,7 +28,7 @@ fn a_configuration_with_passwords_is_printed_and_refused_without_them() {
     let parent = tempfile::tempdir().unwrap();
     let data = parent.path().join("data");
     let own = [("ANNALS_DATA", data.to_str().unwrap()), ("ANNALS_LISTEN", "127.0.0.1:0")];
-    for (name, value) in [("ANNALS_STORE", URL), ("ANNALS_MAIL__URL", URL), ("ANNALS_HTTP__BODY", URL)] {
+    for (name, value) in [("ANNALS_STORE", URL), ("ANNALS_HTPP__BODY", URL), ("ANNALS_HTTP__BODY", URL)] {
         let (code, said) = told(command(&[&own[..], &[(name, value)]].concat()));
         assert_eq!(code, Some(2), "{said}");
         assert!(!said.contains(PASSWORD), "{said}");

@@ -69,7 +69,8 @@ fn end(keys: &Keys) -> String {
         "\nShort: {short}.\n\
          {secrets}\
          Variables that Kubernetes sets for a Service are not read: those without __ that end with _PORT, _SERVICE_HOST or\n\
-         _SERVICE_PORT, or have _PORT_ in them.\n\
+         _SERVICE_PORT, or have _PORT_ in them. Nor are those of a table that the program does not have, if it is not written much\n\
+         like one that it has: a warning names them.\n\
          {stopping}\
          {open}\
          As everywhere: RUST_LOG (log lines), OTEL_EXPORTER_OTLP_ENDPOINT (where spans and metrics go),\n\

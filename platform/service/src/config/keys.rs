@@ -80,12 +80,18 @@ impl Keys {
     /// All keys, in the order in which they are told.
     pub(super) fn all(&self) -> impl Iterator<Item = Key> {
         let is_taken = |name: &str| {
-            let table = name.split_once('.').map_or(name, |(table, _)| table);
+            let table = table_of(name);
             self.platform.iter().any(|taken| *taken == name || *taken == table)
         };
         let platform = KEYS.iter().filter(move |key| is_taken(key.name));
         let platform = platform.map(|key| Key { default: self.default_of(key.name), ..*key });
         platform.chain(self.own.iter().copied())
+    }
+
+    /// The tables that they are in, and those that are in none.
+    pub(super) fn tables(&self) -> impl Iterator<Item = &'static str> {
+        let models = self.has_models().then_some("read_model");
+        self.all().map(|key| table_of(key.name)).chain(models)
     }
 
     /// The default of a key that has one. A key of the platform that the program does not take has the platform's.
@@ -178,6 +184,11 @@ pub(super) const MODEL_KEYS: &[Key] =
 pub(super) const TABLES: &[&str] =
     &["store", "log", "read_models", "read_model", "http", "telemetry", "auth", "admin", "console"];
 
+/// The table of a key; of one that is in none, its name.
+pub(super) fn table_of(key: &str) -> &str {
+    key.split_once('.').map_or(key, |(table, _)| table)
+}
+
 /// Whether it is a table of the platform, or one of its keys that is in none.
 pub(super) fn is_known(table: &str) -> bool {
     TABLES.contains(&table) || KEYS.iter().any(|key| key.name == table)
@@ -237,9 +248,14 @@ mod tests {
     }
 
     fn given(arguments: &[&str]) -> Result<Config, ConfigError> {
+        given_with(arguments, &[])
+    }
+
+    fn given_with(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let variables = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
         let folder = tempfile::tempdir().unwrap();
-        Config::of("store", &STORE, Given { arguments, variables: Vec::new(), folder: folder.path().into() })
+        Config::of("store", &STORE, Given { arguments, variables, folder: folder.path().into() })
     }
 
     #[test]
@@ -270,6 +286,23 @@ mod tests {
         assert_eq!(refused(&["--trust=1"]), "--trust: it takes no value; --help tells them all");
         assert!(refused(&["--keep-days=soon"]).contains("must be a whole number"));
         assert!(refused(&["--keep-day=7"]).contains("did you mean --keep-days?"));
+    }
+
+    #[test]
+    fn variables_of_tables_that_a_program_does_not_have_are_another_programs() {
+        let others = [("ANNALS_LENDING__PASSWORD", "hunter2"), ("ANNALS_STORE", "http://a:1")];
+        let config = given_with(&["--data=x"], &others).unwrap();
+        let told = "ANNALS_LENDING__PASSWORD, ANNALS_STORE: no table of this program has such a name; they are not read";
+        assert_eq!(config.warnings(), [told]);
+        assert!(!config.to_string().contains("lending"), "{config}");
+        for (variable, told) in [
+            ("ANNALS_SHELV__LABEL", "there is no such key; did you mean shelf.label?"),
+            ("ANNALS_SHELF__COLOUR", "there is no such key"),
+            ("ANNALS_AUTH__TOKENS_FILE", "authentication is not there yet; leave it out"),
+        ] {
+            let refused = given_with(&["--data=x"], &[(variable, "a")]).unwrap_err().to_string();
+            assert!(refused.ends_with(told), "{refused}");
+        }
     }
 
     #[test]

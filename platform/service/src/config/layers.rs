@@ -4,6 +4,7 @@ use super::{
     error::{ConfigError, nearest},
     exposed,
     keys::{Flag, Keys, Takes},
+    others,
     secret::redacted,
 };
 use std::{
@@ -23,8 +24,6 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 const ANY_PORT: &str = "127.0.0.1:0";
 /// Variables with a name of ours that are no keys.
 const NO_KEYS: [&str; 3] = ["ANNALS_CONFIG", "ANNALS_SPANS", "ANNALS_GOLDEN"];
-/// How the variables end that Kubernetes sets for a service whose name is or begins with `annals`.
-const OF_KUBERNETES: [&str; 3] = ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT"];
 
 /// Where a value is from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +112,18 @@ impl Leaves {
     /// The keys of a table and below it, without its name.
     pub(super) fn below<'a>(&'a self, table: &'a str) -> impl Iterator<Item = (&'a str, &'a Leaf)> {
         self.iter().filter_map(move |(key, leaf)| Some((key.strip_prefix(table)?.strip_prefix('.')?, leaf)))
+    }
+
+    /// Takes out the keys of which `is_out` says something, and returns that.
+    pub(super) fn take_out(&mut self, is_out: impl Fn(&str, &Leaf) -> Option<String>) -> Vec<String> {
+        let mut out = Vec::new();
+        self.set.retain(|key, leaf| {
+            let said = is_out(key, leaf);
+            let stays = said.is_none();
+            out.extend(said);
+            stays
+        });
+        out
     }
 
     /// Sets a key. A value and a table of the same name cannot both be: the later one wins.
@@ -249,7 +260,7 @@ fn read_file(path: &Path) -> io::Result<(String, Metadata)> {
 /// The key that a variable sets; `None`: it is not ours.
 fn key_of(keys: &Keys, variable: &str) -> Result<Option<String>, ConfigError> {
     let Some(name) = variable.strip_prefix("ANNALS_") else { return Ok(None) };
-    if NO_KEYS.contains(&variable) || is_of_kubernetes(variable) {
+    if NO_KEYS.contains(&variable) || others::is_of_kubernetes(variable) {
         return Ok(None);
     }
     let key = name.to_ascii_lowercase().replace("__", ".");
@@ -264,11 +275,6 @@ fn key_of(keys: &Keys, variable: &str) -> Result<Option<String>, ConfigError> {
             Err(ConfigError::Unknown { key, origin: Origin::Variable(variable.to_owned()), nearest })
         }
     }
-}
-
-fn is_of_kubernetes(variable: &str) -> bool {
-    let ends = || OF_KUBERNETES.iter().any(|end| variable.ends_with(end));
-    !variable.contains("__") && (variable.contains("_PORT_") || ends())
 }
 
 /// A command line.

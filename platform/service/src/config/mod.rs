@@ -6,7 +6,9 @@
 //!   `ANNALS_STORE__URL`) and by a flag (`--store.url`). A flag wins over a variable, that over the file, and the file over the
 //!   default. `--data`, `--listen`, `--store` and `ANNALS_DATA`, `ANNALS_LISTEN`, `ANNALS_STORE` are short forms. An empty
 //!   variable is not set.
-//! * A key that nobody takes is an error that names the nearest one. A key is taken only if what it asks for is there.
+//! * A key that nobody takes is an error that names the nearest one. A key is taken only if what it asks for is there. Variables alone
+//!   may be another program's, which shares the environment: those of a table that is written like none of this one's are told of and
+//!   not read.
 //! * Times and sizes have units. A bare number is an error.
 //! * No password is shown, neither in what is printed nor in an error. A [`Secret`] is never taken from a flag. Whoever writes one
 //!   into a file that everybody can read is warned.
@@ -17,6 +19,7 @@ mod exposed;
 mod help;
 mod keys;
 mod layers;
+mod others;
 mod secret;
 mod sections;
 mod settings;
@@ -47,6 +50,9 @@ use std::{
     sync::Arc,
 };
 
+/// How the table of a read model begins.
+const MODEL: &str = "read_model.";
+
 /// The configuration of a service. Its text is the effective one: each key, its value and where it is from, without secrets.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -70,7 +76,7 @@ pub struct Config {
     /// What the command line asks for.
     pub wanted: Wanted,
     leaves: Leaves,
-    warning: Option<String>,
+    warnings: Vec<String>,
     taken: Arc<Mutex<BTreeSet<String>>>,
 }
 
@@ -112,11 +118,13 @@ impl Config {
             // What must have a value and has none does not matter then.
             return Ok(Self { leaves, ..Self::from_leaves(name, Leaves::new(&keys::SERVICE), wanted)? });
         }
-        Ok(Self { warning, ..Self::from_leaves(name, leaves, wanted)? })
+        let mut config = Self::from_leaves(name, leaves, wanted)?;
+        config.warnings.extend(warning);
+        Ok(config)
     }
 
-    fn from_leaves(name: &str, leaves: Leaves, wanted: Wanted) -> Result<Self, ConfigError> {
-        leaves.check_names()?;
+    fn from_leaves(name: &str, mut leaves: Leaves, wanted: Wanted) -> Result<Self, ConfigError> {
+        let others = leaves.check_names()?;
         let (listen, data) = (leaves.listen()?, leaves.data()?);
         for (name, _) in leaves.below("read_model") {
             leaves.read_model(name.rsplit_once('.').map_or(name, |(model, _)| model))?;
@@ -132,7 +140,7 @@ impl Config {
             data,
             wanted,
             leaves,
-            warning: None,
+            warnings: others::warning(&others).into_iter().collect(),
             taken: Arc::default(),
         })
     }
@@ -149,11 +157,13 @@ impl Config {
         self.leaves.read_model(name)
     }
 
-    /// Refuses keys that nobody took: to be called when all that takes keys was built.
-    pub fn all_taken(&self) -> Result<(), ConfigError> {
-        let taken = self.taken.lock();
+    /// Refuses keys that nobody took: to be called when all that takes keys was built. Returns what to warn of: variables that are
+    /// another program's.
+    pub fn all_taken(&self) -> Result<Option<String>, ConfigError> {
+        let (taken, mut others) = (self.taken.lock(), Vec::new());
         for (key, leaf) in self.leaves.iter() {
-            let (table, rest) = match key.starts_with("read_model.") {
+            let is_model = |table: &str| table.starts_with(MODEL);
+            let (table, rest) = match is_model(key) {
                 true => key.rsplit_once('.').unwrap_or((key, "")),
                 false => key.split_once('.').unwrap_or((key, "")),
             };
@@ -161,15 +171,26 @@ impl Config {
                 continue;
             }
             let known = taken.iter().map(String::as_str).chain(keys::TABLES.iter().copied());
-            let nearest = nearest(table, known).map(|near| format!("{near}.{rest}"));
-            return Err(ConfigError::Unknown { key: key.to_owned(), origin: leaf.origin.clone(), nearest });
+            let nearest = nearest(table, known.filter(|known| is_model(known) == is_model(table)));
+            match (&leaf.origin, nearest) {
+                (Origin::Variable(variable), None) => others.push(variable.clone()),
+                (origin, nearest) => {
+                    let nearest = nearest.map(|near| format!("{near}.{rest}"));
+                    return Err(ConfigError::Unknown {
+                        key: key.to_owned(),
+                        origin: origin.clone(),
+                        nearest,
+                    });
+                }
+            }
         }
-        Ok(())
+        Ok(others::warning(&others))
     }
 
-    /// What whoever starts the program had better know although nothing is wrong: secrets that others can read.
-    pub fn warning(&self) -> Option<&str> {
-        self.warning.as_deref()
+    /// What whoever starts the program had better know although nothing is wrong: secrets that others can read, and variables that
+    /// are another program's.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// What to print instead of serving: the answer to `--help`, `--version` and `--print-config`.

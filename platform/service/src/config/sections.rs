@@ -4,7 +4,7 @@ use super::{
     error::{ConfigError, nearest},
     keys::{self, Keys, MODEL_KEYS},
     layers::{Leaf, Leaves, Origin, Written},
-    units,
+    others, units,
     url::{CatalogUrl, StoreUrl},
 };
 use crate::{HttpLimits, listen_address};
@@ -92,9 +92,12 @@ impl TelemetryConfig {
 
 impl Leaves {
     /// Refuses keys that cannot be anybody's: those of the platform's tables that it does not have, and values outside of any
-    /// table.
-    pub(super) fn check_names(&self) -> Result<(), ConfigError> {
-        self.iter().try_for_each(|(key, leaf)| check_name(self.keys, key, leaf))
+    /// table. Takes out the variables of other programs, and returns their names.
+    pub(super) fn check_names(&mut self) -> Result<Vec<String>, ConfigError> {
+        let keys = self.keys;
+        let others = self.take_out(|key, leaf| others::variable(keys, key, leaf));
+        self.iter().try_for_each(|(key, leaf)| check_name(keys, key, leaf))?;
+        Ok(others)
     }
 
     /// The text of a key as it was written, or its default.

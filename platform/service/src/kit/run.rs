@@ -4,7 +4,10 @@ use super::{
     app::App, clock::Clock, error::ServiceError, names, running::start, service::Service,
     supervise::BuildError,
 };
-use crate::{Ending, HttpServer, Task, config::Config, health::Health, metrics::Metrics, program, store};
+use crate::{
+    Ending, HttpServer, Task, config::Config, health::Health, metrics::Metrics, program,
+    program::warn_on_stderr, store,
+};
 use annals_store::GappedStore;
 use std::{
     io::{self, Write},
@@ -38,10 +41,14 @@ where
 {
     drop(HttpServer::bind(config.listen, config.http.limits.clone()).await?);
     store::check(&config.store).await?;
-    let app = App::new(config.name.clone(), Arc::new(GappedStore::new()), Clock::Machine);
+    let name = config.name.clone();
+    let app = App::new(name.clone(), Arc::new(GappedStore::new()), Clock::Machine);
     let service = build(Service::new(config, app, Health::new())).await;
     let mut service = service.map_err(ServiceError::of_build)?;
-    let models = service.configured_models()?;
+    let (models, warning) = service.configured_models()?;
+    if let Some(warning) = warning {
+        warn_on_stderr(&name, &warning);
+    }
     names::check(&service, &models).await
 }
 

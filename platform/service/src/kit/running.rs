@@ -159,7 +159,10 @@ async fn begin(
     ending: &Ending,
 ) -> Result<(Router, Metrics, Supervisor), ServiceError> {
     let (mut supervisor, mut generations) = (Supervisor::new(), Vec::<Generations>::new());
-    let models = service.configured_models()?;
+    let (models, warning) = service.configured_models()?;
+    if let Some(warning) = warning {
+        tracing::warn!("{warning}");
+    }
     names::check(&service, &models).await?;
     let Service { config, app, snapshots, reactors, tasks, routes, .. } = service;
     for keep in snapshots {

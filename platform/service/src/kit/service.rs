@@ -33,6 +33,8 @@ pub struct Service {
     pub(super) routes: Router<App>,
 }
 
+/// Read models with what is said of each.
+pub(super) type Configured = Vec<(ReadModel, ReadModelConfig)>;
 /// Says where snapshots of aggregates are kept.
 pub(super) type Keep = Box<dyn FnOnce(&App) -> Result<(), SnapshotError> + Send>;
 /// Begins a part of a service.
@@ -52,13 +54,13 @@ impl Service {
         }
     }
 
-    /// The read models with what the configuration says of them. Refuses a configuration that has more than the service takes.
-    pub(super) fn configured_models(&mut self) -> Result<Vec<(ReadModel, ReadModelConfig)>, ConfigError> {
+    /// The read models with what the configuration says of them, and what to warn of. Refuses a configuration that has more than the
+    /// service takes.
+    pub(super) fn configured_models(&mut self) -> Result<(Configured, Option<String>), ConfigError> {
         let models = std::mem::take(&mut self.models).into_iter();
         let models = models.map(|model| Ok((model.clone(), self.config.read_model(model.name().as_str())?)));
         let models = models.collect::<Result<_, ConfigError>>()?;
-        self.config.all_taken()?;
-        Ok(models)
+        Ok((models, self.config.all_taken()?))
     }
 
     /// A table of the service's own in its configuration: `service.settings("mail")` is `mail = { .. }` in `annals.toml`.

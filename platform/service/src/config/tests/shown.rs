@@ -13,7 +13,7 @@ fn secrets_in_a_file_that_everybody_can_read_are_warned_of_by_name() {
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
         let given = Given { arguments: vec![], variables: vec![], folder: folder.path().to_owned() };
-        Config::of("orders", &keys::SERVICE, given).unwrap().warning().map(str::to_owned)
+        Config::of("orders", &keys::SERVICE, given).unwrap().warnings().first().cloned()
     };
     let told = warning(mail, 0o644).unwrap();
     assert!(told.starts_with("every user of this machine can read annals.toml"), "{told}");
