@@ -22,7 +22,7 @@ pub fn config(options: &Options) -> Result<Config> {
     let mut config = Config::from_toml(&format!("data = {data}\nlisten = \"{listen}\"\n{CONFIG}"))?;
     config.name = "shop".to_owned();
     if let Some(url) = &options.store {
-        config.store = url.parse().map_err(|reason| anyhow!("--store: {reason}"))?;
+        config.store.url = url.parse().map_err(|reason| anyhow!("--store: {reason}"))?;
     }
     Ok(config)
 }

@@ -70,7 +70,8 @@ fn a_replay_controller_stops_while_a_request_waits_for_an_absent_store() {
     let folder = tempfile::tempdir().unwrap();
     let store = StoreProcess::start(folder.path());
     let controller = Program::build("annals-replay-controller").unwrap();
-    let mut controller = controller.serve(&["--store", &store.url(), "--listen", "127.0.0.1:0"]).unwrap();
+    let arguments = ["--store", &store.url(), "--store.call", "60s", "--listen", "127.0.0.1:0"];
+    let mut controller = controller.serve(&arguments).unwrap();
     let url = controller.line("listening on ").unwrap();
     store.stop();
     let body = r#"{"read_model":"sales","from":1,"mode":"plan"}"#;

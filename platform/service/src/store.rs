@@ -7,7 +7,10 @@
 
 use crate::{Exit, config::LogConfig};
 #[cfg(feature = "kit")]
-use crate::{config::StoreUrl, folder::log_folder};
+use crate::{
+    config::{StoreConfig, StoreUrl},
+    folder::log_folder,
+};
 use annals_store::{Damage, EventStore};
 #[cfg(feature = "kit")]
 use annals_store::{GappedStore, ReadError};
@@ -69,22 +72,24 @@ struct Embedded {
 #[cfg(feature = "kit")]
 const TRY_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// Tries whether the store at `url` answers, where it is served elsewhere. Nothing else is touched.
+/// Tries whether the store answers, where it is served elsewhere. Nothing else is touched.
 #[cfg(feature = "kit")]
-pub async fn check(url: &StoreUrl) -> Result<(), StoreError> {
-    let StoreUrl::Http(address) = url else { return Ok(()) };
+pub async fn check(config: &StoreConfig) -> Result<(), StoreError> {
+    let StoreUrl::Http(address) = &config.url else { return Ok(()) };
     let connecting = tokio::time::timeout(TRY_TIME_MAX, connect(address));
-    connecting.await.map_err(|_| StoreError::Away(url.to_string()))??;
+    connecting.await.map_err(|_| StoreError::Away(config.url.to_string()))??;
     Ok(())
 }
 
-/// Opens the store at `url`: `log` says where and how, where it is the log in the data folder. A store that is served elsewhere
-/// is waited for until it answers; dropping the future ends that.
+/// Opens the store: `log` says where and how, where it is the log in the data folder. A store that is served elsewhere is waited
+/// for until it answers; dropping the future ends that. From then on its calls end at their deadline.
 #[cfg(feature = "kit")]
-pub async fn open(url: &StoreUrl, log: &LogConfig) -> Result<OpenStore, StoreError> {
-    match url {
+pub async fn open(config: &StoreConfig, log: &LogConfig) -> Result<OpenStore, StoreError> {
+    match &config.url {
         StoreUrl::Log => open_log(log).await,
-        StoreUrl::Http(address) => Ok(OpenStore::elsewhere(connect(address).await?)),
+        StoreUrl::Http(address) => {
+            Ok(OpenStore::elsewhere(connect(address).await?.within(config.call_time_max)))
+        }
         StoreUrl::Memory => Ok(OpenStore::elsewhere(GappedStore::new())),
     }
 }
@@ -120,10 +125,11 @@ impl LogConfig {
 /// Asks until there is an answer.
 #[cfg(feature = "kit")]
 async fn connect(address: &str) -> Result<GrpcStore, ConnectError> {
-    let begun = Instant::now();
+    let (begun, patient) = (Instant::now(), annals_store_grpc::Options::default());
+    // Nobody waits for it who has a deadline. Each attempt tells in a line of its own that it goes on.
+    let patient = annals_store_grpc::Options { call_time_max: patient.retry_time_max, ..patient };
     loop {
-        // One attempt takes as long as any call, and tells in a line of its own that it goes on.
-        match GrpcStore::connect(address, annals_store_grpc::Options::default()).await {
+        match GrpcStore::connect(address, patient.clone()).await {
             Err(ConnectError::Store { cause: ReadError::Unavailable { reason }, .. }) => {
                 let seconds = begun.elapsed().as_secs();
                 tracing::warn!(address, reason, "still waiting for the event store, for {seconds} s now");
@@ -175,5 +181,17 @@ impl OpenStore {
 impl fmt::Debug for OpenStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("OpenStore").field(&self.events.capabilities().name).finish()
+    }
+}
+
+#[cfg(all(test, feature = "kit"))]
+mod tests {
+    use crate::Config;
+    use std::time::Duration;
+
+    #[test]
+    fn a_call_has_as_much_time_by_default_as_the_network_adapter_gives_it() {
+        let expected = Duration::from_millis(annals_store_grpc::Options::CALL_MS_MAX_DEFAULT);
+        assert_eq!(Config::from_toml("").unwrap().store.call_time_max, expected);
     }
 }

@@ -4,9 +4,9 @@
 //! What always holds:
 //!
 //! * Errors of the server's own store arrive unchanged. Everything that goes wrong on the network is `Unavailable`.
-//! * While the server cannot be reached, an append is repeated, but never past the caller's deadline,
-//!   [`Options::call_time_max`]. Every attempt has the same request id, so the append is written at most once. If the answer
-//!   to an earlier attempt was lost, the receipt says `repeated` although the caller asked only once.
+//! * While the server cannot be reached, a call is repeated, but never past the caller's deadline,
+//!   [`Options::call_time_max`]. Every attempt at an append has the same request id, so it is written at most once. If the
+//!   answer to an earlier attempt was lost, the receipt says `repeated` although the caller asked only once.
 //! * When the server cannot be reached or does not answer, one log line says so within about a second, and another one says
 //!   when it is back. Consumers find out through [`annals_store::probe`], and show it in their state.
 //! * A subscription survives a broken connection. It resumes right after its last `through`, so no event is missed or

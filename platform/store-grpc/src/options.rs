@@ -10,10 +10,11 @@ pub struct Options {
     pub connect_time_max: Duration,
     /// How long one attempt of a request may take.
     pub request_time_max: Duration,
-    /// How long calls to an unreachable server are retried, with the waits of [`Backoff`](annals_store::Backoff), before the
-    /// caller gets `Unavailable`. Zero: one attempt.
+    /// How long an unreachable server is tried again, with the waits of [`Backoff`](annals_store::Backoff), before a subscription
+    /// ends with `Unavailable`. A call is tried again for as long, but never past its deadline. Zero: one attempt.
     pub retry_time_max: Duration,
-    /// The caller's deadline: how long a call may take, including all its attempts, before the caller gets `Unavailable`.
+    /// The caller's deadline: how long a call may take, including all its attempts, before the caller gets `Unavailable`. So
+    /// long a request to a service waits for a store that is away, since nothing above the adapter repeats a call.
     /// [`GrpcStore::within`](crate::GrpcStore::within) gives a handle with another deadline.
     pub call_time_max: Duration,
     /// How long a connection may be silent before it is checked with a ping.
@@ -30,7 +31,7 @@ impl Options {
     /// The default of [`retry_time_max`](Self::retry_time_max), in milliseconds.
     pub const RETRY_MS_MAX_DEFAULT: u64 = 30_000;
     /// The default of [`call_time_max`](Self::call_time_max), in milliseconds.
-    pub const CALL_MS_MAX_DEFAULT: u64 = 30_000;
+    pub const CALL_MS_MAX_DEFAULT: u64 = 5_000;
 
     const KEEPALIVE_MS_DEFAULT: u64 = 10_000;
 }

@@ -25,6 +25,11 @@ impl Retry {
         Self { backoff: Backoff::outage(), begins_max, ends, call_time_max }
     }
 
+    /// Attempts at a subscription that broke: nobody waits for it who has a deadline.
+    pub(crate) fn of_subscription(options: &Options) -> Self {
+        Self::new(&Options { call_time_max: options.retry_time_max, ..options.clone() })
+    }
+
     /// Waits until the next attempt is due. `false`: the time for attempts is over.
     pub(crate) async fn again(&mut self) -> bool {
         let wait = self.backoff.next_wait();
@@ -54,14 +59,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn attempts_end_in_bounded_time_and_their_waits_grow() {
         let options = Options::default();
-        let mut retry = Retry::new(&options);
-        let begun = Instant::now();
-        let mut attempts = 0_u32;
-        while retry.again().await {
-            attempts += 1;
+        for (mut retry, time_max, expected) in [
+            (Retry::new(&options), options.call_time_max, 6..20),
+            (Retry::of_subscription(&options), options.retry_time_max, 10..40),
+        ] {
+            let (begun, mut attempts) = (Instant::now(), 0_u32);
+            while retry.again().await {
+                attempts += 1;
+            }
+            assert!(expected.contains(&attempts), "{attempts}");
+            assert!(begun.elapsed() <= time_max);
         }
-        assert!((10..40).contains(&attempts), "{attempts}");
-        assert!(begun.elapsed() <= options.retry_time_max);
     }
 
     #[tokio::test(start_paused = true)]

@@ -67,7 +67,7 @@ impl Subscriber {
             };
             (self.messages, self.first) = (None, false);
             tell(&self.server.contact, error.is_retryable(), &error);
-            let attempts = retry.get_or_insert_with(|| Retry::new(&self.server.options));
+            let attempts = retry.get_or_insert_with(|| Retry::of_subscription(&self.server.options));
             if !error.is_retryable() || !attempts.again().await {
                 return Err(error);
             }

@@ -14,7 +14,7 @@ pub const KEYS: Keys = Keys {
         Try: curl -X POST localhost:7401/replays -H 'content-type: application/json' -d '{\"read_model\": \"customer_value\",\n\
         \"from\": 1, \"mode\": \"plan\"}'",
     version: Some(env!("CARGO_PKG_VERSION")),
-    platform: &["listen", "store.url", "http", "telemetry"],
+    platform: &["listen", "store", "http", "telemetry"],
     defaults: &[
         ("listen", Some("127.0.0.1:7401")),
         ("store.url", Some("http://127.0.0.1:7400")),

@@ -25,7 +25,7 @@ async fn check(config: &Config) -> Result<(), ProgramError> {
 
 /// Takes the address. A log that nobody else writes has no replays to control.
 async fn bind(config: &Config) -> Result<HttpServer, ProgramError> {
-    if !matches!(config.store, StoreUrl::Http(_)) {
+    if !matches!(config.store.url, StoreUrl::Http(_)) {
         let reason = "store.url: replays are those of a log that is served; write http://HOST:PORT";
         return Err(ProgramError::told(Exit::Configuration, reason));
     }
@@ -42,7 +42,7 @@ async fn serve(config: &Config, ending: &Ending) -> Result<Option<Metrics>, Prog
     let address = server.address();
     // For whoever started this and asked for port 0. A closed standard output is no reason not to serve.
     let _ = writeln!(std::io::stdout(), "listening on http://{address}");
-    tracing::info!(%address, store = %config.store, "the replay controller is ready");
+    tracing::info!(%address, store = %config.store.url, "the replay controller is ready");
 
     let (replays, mut supervisor) = (Replays::new(store.events().clone()), Supervisor::new());
     let followed = replays.clone();

@@ -97,7 +97,8 @@ pub(crate) fn impatient() -> annals_store_grpc::Options {
     annals_store_grpc::Options { retry_time_max: Duration::ZERO, ..annals_store_grpc::Options::default() }
 }
 
-/// Options of a client that tries each request again.
+/// Options of a client that tries each request again, for as long as a subscription.
 pub(crate) fn patient() -> annals_store_grpc::Options {
-    annals_store_grpc::Options::default()
+    let options = annals_store_grpc::Options::default();
+    annals_store_grpc::Options { call_time_max: options.retry_time_max, ..options }
 }

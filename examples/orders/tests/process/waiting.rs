@@ -1,9 +1,12 @@
 //! A store that another process serves, and that is not there.
 
 use crate::{assert_refuses, command};
+use annals_store_grpc::Options;
 use annals_tests::{Program, Server, lasting_address};
-use reqwest::{Response, StatusCode};
-use serde_json::Value;
+use reqwest::{Client, Response, StatusCode};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// Where nobody serves.
 fn nowhere() -> String {
@@ -70,8 +73,47 @@ async fn it_serves_once_the_store_is_there() {
         tokio::task::yield_now().await;
     }
     let order = serde_json::json!({ "customer": "ann", "cents": 5 });
-    let placed = reqwest::Client::new().post(format!("http://{listen}/orders/1")).json(&order).send().await;
+    let placed = Client::new().post(format!("http://{listen}/orders/1")).json(&order).send().await;
     assert_eq!(placed.unwrap().status(), StatusCode::CREATED);
     orders.stop().unwrap();
     store.stop().unwrap();
+}
+
+/// What the service answers to an order within this time.
+async fn placed(url: &str, order: &str, time_max: Duration) -> Response {
+    let order = Client::new().post(format!("{url}/orders/{order}"));
+    let placing = order.json(&json!({ "customer": "ann", "cents": 5 })).send();
+    timeout(time_max, placing).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_request_is_refused_at_the_deadline_of_a_store_that_was_killed() {
+    let data = tempfile::tempdir().unwrap();
+    let folder = |name: &str| data.path().join(name).to_str().unwrap().to_owned();
+    let arguments = ["--data", &folder("store"), "--listen", "127.0.0.1:0"];
+    let mut store = Program::build("annals-event-store").unwrap().serve(&arguments).unwrap();
+    let store_url = store.line("listening on ").unwrap();
+    let by_default = Duration::from_millis(Options::CALL_MS_MAX_DEFAULT);
+    let mut services = Vec::new();
+    for (call, time_max) in [("", by_default * 2), ("200ms", by_default / 2)] {
+        let (own, listen) = (folder(&format!("orders-{call}")), ("ANNALS_LISTEN", "127.0.0.1:0"));
+        let variables = [
+            ("ANNALS_DATA", own.as_str()),
+            listen,
+            ("ANNALS_STORE", &store_url),
+            ("ANNALS_STORE__CALL", call),
+        ];
+        let mut service = Server::start(command(&variables)).unwrap();
+        let url = service.line("listening on ").unwrap();
+        assert_eq!(placed(&url, &format!("1{call}"), Duration::MAX).await.status(), StatusCode::CREATED);
+        services.push((service, url, time_max));
+    }
+    store.signal("KILL").unwrap();
+    store.ended().unwrap();
+    for (service, url, time_max) in services {
+        let refused = placed(&url, "2", time_max).await;
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(refused.headers().contains_key("retry-after"));
+        service.stop().unwrap();
+    }
 }

@@ -82,7 +82,7 @@ impl TestShop {
     /// On the event store that is served there.
     pub async fn start_on(url: &str, data: &Path) -> Self {
         let mut config = Config::in_folder("shop", data).unwrap();
-        config.store = url.parse().unwrap();
+        config.store.url = url.parse().unwrap();
         Self::with(config).await
     }
 

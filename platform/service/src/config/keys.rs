@@ -133,6 +133,11 @@ const KEYS: &[Key] = &[
         "store.url",
         "the event store: http://HOST:PORT, memory: (for tests), or not set: the log in data/log",
     ),
+    key(
+        "store.call",
+        "5s",
+        "how long a call to an event store in another process may take, with all attempts; then its request gets 503",
+    ),
     may("log.retain_age", "events that are older may be dropped, such as 365d; not set: all are kept"),
     may(
         "log.retain_size",

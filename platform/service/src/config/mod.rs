@@ -34,7 +34,7 @@ pub use keys::{Flag, Key, Keys, Takes};
 pub use layers::{Origin, Wanted};
 pub use secret::Secret;
 pub(crate) use secret::redacted;
-pub use sections::{HttpConfig, LogConfig, ReadModelConfig, ReadModelsConfig, TelemetryConfig};
+pub use sections::{HttpConfig, LogConfig, ReadModelConfig, ReadModelsConfig, StoreConfig, TelemetryConfig};
 pub use url::{CatalogUrl, StoreUrl};
 
 use error::nearest;
@@ -63,8 +63,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The folder for all that is kept on this machine.
     pub data: PathBuf,
-    /// Which event store to use.
-    pub store: StoreUrl,
+    /// The event store.
+    pub store: StoreConfig,
     /// The log, where it is in the data folder.
     pub log: LogConfig,
     /// The read models.

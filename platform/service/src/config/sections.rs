@@ -18,6 +18,16 @@ use std::{
 };
 use tokio::sync::Semaphore;
 
+/// The event store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreConfig {
+    /// Which one.
+    pub url: StoreUrl,
+    /// How long a call may take where it is in another process, including all attempts.
+    pub call_time_max: Duration,
+}
+
 /// The log in the data folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -139,7 +149,13 @@ impl Leaves {
         self.value("data", folder)
     }
 
-    pub(super) fn store(&self) -> Result<StoreUrl, ConfigError> {
+    pub(super) fn store(&self) -> Result<StoreConfig, ConfigError> {
+        let call_time_max =
+            self.value("store.call", |text| not_zero(text, units::duration, "leaves no time for any call"))?;
+        Ok(StoreConfig { url: self.store_url()?, call_time_max })
+    }
+
+    fn store_url(&self) -> Result<StoreUrl, ConfigError> {
         let url = self.find("store.url", StoreUrl::from_str)?.unwrap_or_default();
         match self.below("log").next() {
             Some((name, leaf)) if url != StoreUrl::Log => {

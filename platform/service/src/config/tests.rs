@@ -38,14 +38,14 @@ fn short_forms_are_the_same_keys() {
     assert_eq!(line_of(&config, "store.url"), "store.url = \"http://a:1\" # --store");
     assert_eq!(line_of(&config, "listen"), "listen = \"127.0.0.1:0\" # ANNALS_LISTEN");
     let config = given(&[], &[("ANNALS_STORE", "memory:"), ("ANNALS_DATA", "e")], "").unwrap();
-    assert_eq!((config.store, config.data.to_str()), (StoreUrl::Memory, Some("e")));
+    assert_eq!((config.store.url, config.data.to_str()), (StoreUrl::Memory, Some("e")));
 }
 
 #[test]
 fn without_anything_there_are_defaults() {
     let config = given(&[], &[], "").unwrap();
     assert_eq!(line_of(&config, "http.request"), "http.request = \"30s\" # default");
-    assert_eq!((config.store, config.http.drain.as_secs()), (StoreUrl::Log, 0));
+    assert_eq!((config.store.url, config.http.drain.as_secs()), (StoreUrl::Log, 0));
     assert_eq!(config.read_models.folder, Path::new("annals-data/read-models"));
     assert_eq!(given(&["--listen=[::]:80"], &[], "").unwrap().http.drain.as_secs(), 5);
 }
@@ -107,6 +107,7 @@ fn a_value_that_cannot_be_is_refused_with_what_to_write() {
             "log.retain_age = '0d'",
             "log.retain_age (from annals.toml): \"0d\" drops every event; leave it out to keep all",
         ),
+        ("store.call = '0s'", "store.call (from annals.toml): \"0s\" leaves no time for any call"),
         (
             "log.retain_size = '0 B'",
             "log.retain_size (from annals.toml): \"0 B\" drops every event; leave it out to keep all",
@@ -163,7 +164,7 @@ fn a_port_that_cannot_be_is_refused() {
     let told = refused(&["--store", "http://a:0"], &[], "");
     assert!(told.ends_with("with a port from 1 to 65535"), "{told}");
     for url in ["http://a:65535", "http://[::1]:7400", "http://a"] {
-        assert_eq!(given(&["--store", url], &[], "").unwrap().store, StoreUrl::Http(url.into()));
+        assert_eq!(given(&["--store", url], &[], "").unwrap().store.url, StoreUrl::Http(url.into()));
     }
 }
 

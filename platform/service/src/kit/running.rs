@@ -101,7 +101,7 @@ where
     let health = Health::new();
     let gate = Gate::new(&health, &config.http.limits);
     let serving = AbortOnDropHandle::new(tokio::spawn(server.serve(gate.routes(), ending.token())));
-    tracing::info!(%address, store = %config.store, "starting; health is answered");
+    tracing::info!(%address, store = %config.store.url, "starting; health is answered");
     if let Some(missing) = missing_log(&config) {
         return Err(missing);
     }
@@ -116,7 +116,7 @@ where
 /// A new log must not begin beside the rows of another one: somebody moved or deleted it.
 fn missing_log(config: &Config) -> Option<ServiceError> {
     let (log, rows) = (log_folder(&config.data), config.read_models.folder.join("catalog.sqlite"));
-    let missing = config.store == StoreUrl::Log && !log.exists() && rows.exists();
+    let missing = config.store.url == StoreUrl::Log && !log.exists() && rows.exists();
     missing.then(|| ServiceError::LogMissing { log, rows: config.read_models.folder.clone() })
 }
 

@@ -5,7 +5,6 @@ use annals_event::{Append, ExpectedVersion, NewEvent, Sequence, limits::PAYLOAD_
 use annals_event_store::{Limits, Options};
 use annals_service::HttpLimits;
 use annals_store::{EventStore, Filter, GappedStore, ReadLog, ReadStream, Subscribe};
-use annals_store_grpc::GrpcStore;
 use annals_wire::{
     limits::{PAGE_BYTES_MAX, REQUEST_BYTES_MAX},
     v1,
@@ -275,7 +274,7 @@ async fn there_are_only_so_many_subscriptions_and_one_that_ends_makes_room() {
     assert_eq!(third.code(), Code::ResourceExhausted);
     drop(first);
     // The client retries until the server has noticed.
-    let patient = GrpcStore::connect(&server.url(), annals_store_grpc::Options::default()).await.unwrap();
+    let patient = server.client().await;
     let mut subscription =
         patient.subscribe(Subscribe { from: Sequence::FIRST, filter: Filter::all() }).await.unwrap();
     assert!(subscription.next().await.unwrap().is_caught_up());

@@ -40,8 +40,11 @@ impl Server {
         format!("http://{}", self.address)
     }
 
+    /// A client whose calls have more time than they need on a busy machine.
     pub(crate) async fn client(&self) -> GrpcStore {
-        GrpcStore::connect(&self.url(), annals_store_grpc::Options::default()).await.unwrap()
+        let options = annals_store_grpc::Options::default();
+        let options = annals_store_grpc::Options { call_time_max: options.retry_time_max, ..options };
+        GrpcStore::connect(&self.url(), options).await.unwrap()
     }
 
     /// Shuts down in order, as after a signal.

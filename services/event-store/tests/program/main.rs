@@ -59,7 +59,9 @@ impl Program {
     }
 
     async fn client(&self) -> GrpcStore {
-        GrpcStore::connect(&self.url, annals_store_grpc::Options::default()).await.unwrap()
+        // With more time for a call than it needs on a busy machine.
+        let options = annals_store_grpc::Options { call_time_max: PATIENCE, ..Default::default() };
+        GrpcStore::connect(&self.url, options).await.unwrap()
     }
 
     fn listen(&self) -> String {

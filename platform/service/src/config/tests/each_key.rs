@@ -3,10 +3,11 @@
 use super::*;
 
 /// A value of each key that is not its default, as text and as the file has it.
-const VALUES: [(&str, &str); 19] = [
+const VALUES: [(&str, &str); 20] = [
     ("listen", "0.0.0.0:9000"),
     ("data", "/srv/annals"),
     ("store.url", "http://events:7400"),
+    ("store.call", "7s"),
     ("log.retain_age", "365d"),
     ("log.retain_size", "200 GiB"),
     ("log.reserve", "1 GiB"),
@@ -82,7 +83,8 @@ fn what_is_set_is_what_the_parts_get() {
     let flags: Vec<_> = config.map(|(key, value)| format!("--{key}={value}")).collect();
     let config = given(&flags.iter().map(String::as_str).collect::<Vec<_>>(), &[], "").unwrap();
     assert_eq!(config.listen.to_string(), "0.0.0.0:9000");
-    assert_eq!(config.store, StoreUrl::Http("http://events:7400".into()));
+    assert_eq!(config.store.url, StoreUrl::Http("http://events:7400".into()));
+    assert_eq!(config.store.call_time_max.as_secs(), 7);
     assert_eq!(
         (config.read_models.folder.as_path(), config.read_models.snapshots.as_path()),
         (Path::new("models"), Path::new("/srv/snapshots"))
