@@ -5,7 +5,7 @@ use super::{WORKSPACE, assert_none};
 use annals_aggregate::{ExecuteError, LoadError};
 use annals_event::{InvalidAppend, Sequence, StreamName};
 use annals_event_store::ServeError;
-use annals_projection::{FoldError, GenerationError, ReaderError, SnapshotError};
+use annals_projection::{DatabaseError, FoldError, GenerationError, ReaderError, SnapshotError};
 use annals_reactor::ReactorError;
 use annals_replay::WorkerError;
 use annals_store::{AppendError, ReadError};
@@ -39,6 +39,7 @@ async fn no_chain_of_errors_tells_a_cause_twice() {
     let stream = || StreamName::new("order-1").unwrap();
     let away = || ReadError::Unavailable { reason: "no route".into() };
     let load = || LoadError::Read { stream: stream(), cause: away() };
+    let away_database = || DatabaseError::Away { reason: "no route".into() };
     let refused = || AppendError::from(InvalidAppend::Empty);
     let file = tempfile::NamedTempFile::new().unwrap();
     let errors: Vec<Box<dyn Error>> = vec![
@@ -57,10 +58,10 @@ async fn no_chain_of_errors_tells_a_cause_twice() {
         ReactorError::from(away()).into(),
         ReactorError::Append { through: Sequence::FIRST, cause: refused() }.into(),
         WorkerError::from(away()).into(),
-        FoldError::from(sqlx::Error::RowNotFound).into(),
-        GenerationError::from(sqlx::Error::RowNotFound).into(),
-        ReaderError::from(sqlx::Error::RowNotFound).into(),
-        SnapshotError::from(sqlx::Error::RowNotFound).into(),
+        FoldError::from(away_database()).into(),
+        GenerationError::from(away_database()).into(),
+        ReaderError::from(away_database()).into(),
+        SnapshotError::from(away_database()).into(),
         ServeError::from(away()).into(),
         LogStore::open(file.path(), Options::default()).await.err().unwrap().into(),
     ];

@@ -13,9 +13,10 @@ use annals_event::{CodecError, Event, Recorded, Sequence};
 use annals_event_store::{Options as ServerOptions, Service};
 use annals_projection::{
     ApplyError, Catalog, Cells, Column, FoldControl, GenerationId, Generations, Origin, Projector,
-    ProjectorHandle, ProjectorOptions, ReadModel, SnapshotName, SqlProjection, SqlTable, SqlTransaction,
-    Table, TableError, TableProjection, TableSchema, Until, Value, cell,
+    ProjectorHandle, ProjectorOptions, ReadModel, SnapshotName, SqlProjection, SqlTable, Table, TableError,
+    TableProjection, TableSchema, Until, Value, cell,
 };
+use annals_projection_sqlite::{SqlError, Sqlite};
 use annals_reactor::{Options as ReactorOptions, Reaction, Reactor, ReactorHandle, ReactorWorker, Start};
 use annals_replay::{Phase, ReplayId, ReplayMode, ReplayRequest, ReplayWorker, Replays, WorkerOptions};
 use annals_store::{Activity, EventStore, Filter, Subscribe};
@@ -23,6 +24,7 @@ use annals_store_grpc::GrpcStore;
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
 use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tokio::task::{JoinHandle, JoinSet};
@@ -54,20 +56,21 @@ struct Seen<const C: usize>;
 #[async_trait]
 impl<const C: usize> SqlProjection for Seen<C> {
     type Event = Happened<C>;
+    type Database = Sqlite;
 
     fn tables(&self) -> Vec<SqlTable> {
-        let ddl = "CREATE TABLE seen (at INTEGER PRIMARY KEY, annals_sequence INTEGER NOT NULL) STRICT";
-        vec![SqlTable { name: "seen", ddl }]
+        const COLUMNS: &[Column] = &[Column::key_of::<i64>("at")];
+        vec![SqlTable::new(TableSchema { name: "seen", columns: COLUMNS, indexes: &[] })]
     }
     async fn apply(
         &self,
         event: &Recorded<Happened<C>>,
-        transaction: &mut SqlTransaction<'_>,
-    ) -> Result<(), ApplyError> {
+        connection: &mut SqliteConnection,
+    ) -> Result<(), SqlError> {
         handle(event.event.then)?;
         let at = i64::try_from(event.sequence.get()).map_err(ApplyError::new)?;
         let insert = sqlx::query("INSERT INTO seen VALUES (?1, ?1)").bind(at);
-        insert.execute(transaction.connection()).await?;
+        insert.execute(connection).await?;
         Ok(())
     }
 }
@@ -217,7 +220,7 @@ pub struct All {
 impl All {
     pub async fn start(folder: &TempDir, store: &Arc<dyn EventStore>) -> Self {
         let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
-        let catalog = Catalog::open(folder.path().join("views")).await.unwrap();
+        let catalog = annals_projection_sqlite::open(folder.path().join("views")).await.unwrap();
         let mut project = async |model: ReadModel| {
             let options = ProjectorOptions::new(catalog.clone(), model, store.clone());
             let projector = Projector::open(options).await.unwrap();

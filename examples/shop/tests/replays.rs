@@ -12,7 +12,7 @@
 mod support;
 
 use annals::event::Recorded;
-use annals::read_model::{Catalog, Fold, ReadModel};
+use annals::read_model::{Fold, ReadModel};
 use annals::service::Config;
 use annals_projection::{FoldControl, GenerationId, Generations, Origin, Until};
 use annals_shop::orders::events::OrderPlaced;
@@ -110,7 +110,7 @@ async fn a_wrong_fold_shows_in_the_comparison_as_exactly_the_wrong_rows() {
     let shop = fed(folder.path()).await;
     let right = shop.get(&format!("/customers/{WRONGED}")).await.assert_ok()["orders"].as_i64().unwrap();
     let wrong = ReadModel::named("customer_value").fold_version(2).table(wrong()).build().unwrap();
-    let catalog = Catalog::open(folder.path().join("read-models")).await.unwrap();
+    let catalog = annals::sqlite::open(folder.path().join("read-models")).await.unwrap();
     let generations = Generations::new(catalog, wrong, shop.store());
     let candidate = GenerationId::generate();
     generations.create(candidate, Origin::Empty).await.unwrap();

@@ -1,6 +1,5 @@
 //! Names that become part of SQL or of a path. Nothing else from outside ever does.
 
-use crate::SEQUENCE_COLUMN;
 use std::fmt;
 
 /// Longest name of a table or a column, in bytes.
@@ -32,14 +31,14 @@ pub(crate) fn check_identifier(what: &'static str, name: &str) -> Result<(), Inv
     if name.len() > IDENTIFIER_BYTES_MAX {
         return refuse("it is longer than 63 bytes");
     }
-    if lower.starts_with("annals_") || lower.starts_with("sqlite_") {
-        return refuse("names that begin with `annals_` or `sqlite_` are reserved");
+    if lower.starts_with("annals_") || lower.starts_with("sqlite_") || lower.starts_with("pg_") {
+        return refuse("names that begin with `annals_`, `sqlite_` or `pg_` are reserved");
     }
     Ok(())
 }
 
 /// `name` between the quotes that make it an identifier, whatever it is.
-pub(crate) fn quoted(name: &str) -> String {
+pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
@@ -51,11 +50,6 @@ pub(crate) fn joined(names: &[&str]) -> String {
 /// So many parameters from `$first` on, with commas between them.
 pub(crate) fn parameters(first: usize, count: usize) -> String {
     (first..first + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
-}
-
-/// The quoted name of the platform's column.
-pub(crate) fn sequence_column() -> String {
-    quoted(SEQUENCE_COLUMN)
 }
 
 /// The name of a read model: any text without control characters, 1 to 80 bytes. It is data: in a path it is
@@ -86,7 +80,7 @@ impl ModelName {
     }
     /// The name as a folder's name: what is not `a-z`, `0-9`, `_` or `-` becomes `%` and two digits, so that no
     /// name leaves its folder and no two names share one.
-    pub(crate) fn as_folder(&self) -> String {
+    pub fn as_folder(&self) -> String {
         let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
         let encode = |byte: u8| {
             if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02x}") }

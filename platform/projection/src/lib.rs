@@ -3,9 +3,9 @@
 //! ```text
 //!   log ──▶ decode (other threads) ──▶ fold in memory ──▶ rows + checkpoint + counts, one transaction
 //!                                                              │
-//!          generations/<model>/<id>.sqlite ◀──────────────────┘     one file a generation
+//!                        a generation of the read model ◀──────────────┘
 //!                   ▲
-//!   catalog.sqlite ─┘  the pointer row says which one is live        readers: begin, check the pointer, rebind
+//!          catalog ─┘  the pointer row says which one is live            readers: one snapshot of what is live
 //! ```
 //!
 //! A [`ReadModel`] is one or more tables, each with the [`Fold`] that says how events change its rows; a [`Projector`] folds
@@ -25,53 +25,57 @@
 //!   another history of it, nothing more is folded into the generation and no generation begins with the snapshot; the rows can
 //!   be read until a replay has rebuilt them. Where the store keeps no fingerprints, or retention dropped the event at the
 //!   checkpoint, only the log's id and length are compared.
-//! * Readers are never bound to a file that was deleted or replaced, and the projector then rebuilds the read model from the log.
+//! * Readers are never bound to rows that were deleted or replaced, and the projector then rebuilds the read model from the log.
 //! * Nothing that fails while a candidate is built touches the live generation or the log.
 //!
 //! The words for a generation's life:
 //!
 //! | word | meaning |
 //! |---|---|
-//! | create | make its file, empty or from a snapshot; it is a *candidate* from then on |
+//! | create | make it, empty or from a snapshot; it is a *candidate* from then on |
 //! | promote | make a candidate the *live* generation; the one that was live is the *previous* one, kept up to date |
 //! | roll back | make the previous generation live again |
-//! | retire | let go of the previous generation: there is no way back to it, and its file stays a while for readers |
-//! | discard | let go of a candidate, which nobody reads: its file is removed at once |
-//! | sweep | remove the files of retired generations, and those that a crash left unfinished |
+//! | retire | let go of the previous generation: there is no way back to it, and its rows stay a while for readers |
+//! | discard | let go of a candidate, which nobody reads: its rows are removed at once |
+//! | sweep | remove retired generations, and those that a crash left unfinished |
+//!
+//! The database is a [`Backend`](backend::Backend), in a crate of its own; nothing here knows which one it is.
 //!
 //! What it is not: the epoch protects a generation from two writers, but does not elect one. Parked events are counted, but
 //! no policy parks any yet.
 
+pub mod backend;
 mod catalog;
-mod crash_point;
 mod error;
-mod file_id;
 mod fold;
 mod generation;
 mod generations;
 mod identifier;
 mod model;
+mod packed;
 mod projection;
 mod projector;
 mod query;
 mod reader;
+mod scan;
 mod snapshot;
-pub mod sqlite;
 mod table;
 pub mod testing;
 mod unit;
 mod value;
+mod version;
 
-pub use catalog::{Catalog, GenerationEntry, GenerationState, Live};
+pub use backend::{DatabaseError, GenerationEntry, GenerationState, GenerationStatus, Lease, Live};
+pub use catalog::Catalog;
 pub use error::{EventError, EventFault, FoldError, GenerationError, ModelError, SnapshotError};
-pub use generation::{GenerationId, GenerationStatus, Tally};
+pub use generation::{GenerationId, Tally};
 pub use generations::{
-    Completeness, Difference, FoldControl, FoldOutcome, FoldStopped, Generations, Inspection, Lease, Origin,
-    Plan, PlannedSnapshot, Promotion, Rollback, RowSample, Until,
+    Completeness, Difference, FoldControl, FoldOutcome, FoldStopped, Generations, Inspection, Origin, Plan,
+    PlannedSnapshot, Promotion, Rollback, RowSample, Until,
 };
 pub use identifier::{InvalidIdentifier, ModelName};
-pub use model::{FoldVersion, ReadModel, ReadModelBuilder, SchemaHash};
-pub use projection::{ApplyError, SqlProjection, SqlTable, SqlTransaction, TableProjection};
+pub use model::{ReadModel, ReadModelBuilder};
+pub use projection::{ApplyError, Database, SqlProjection, SqlTable, TableProjection};
 pub use projector::{OnError, Projector, ProjectorError, ProjectorHandle, ProjectorOptions};
 pub use query::{
     Columns, Cursor, InvalidCursor, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, Page, Parameter, Parameters,
@@ -81,10 +85,10 @@ pub use reader::{Reader, ReaderError, Readers, WaitError};
 pub use snapshot::{
     PassedOver, SnapshotChoice, SnapshotFolder, SnapshotManifest, SnapshotName, SnapshotPolicy,
 };
-pub use sqlite::DatabaseError;
 pub use table::{Cells, Column, SEQUENCE_COLUMN, Table, TableError, TableKey, TableSchema, cell, fits};
 pub use unit::{Fold, Lookup};
 pub use value::{ColumnKind, ColumnType, KeyColumn, Value, ValueError};
+pub use version::{FoldVersion, SchemaHash};
 
 /// What the code names that `#[derive(Table)]` makes. Not for people: it changes without notice.
 #[doc(hidden)]

@@ -1,62 +1,16 @@
 //! The read model: projections whose tables belong together. It is built, checkpointed and promoted as one.
 
+use crate::backend::{GenerationStatus, Schema, SchemaTable, Slot};
 use crate::error::ModelError;
-use crate::identifier::{ModelName, check_identifier};
+use crate::generation::Tally;
+use crate::identifier::ModelName;
 use crate::projection::{SqlProjection, TableProjection};
-use crate::sqlite::GENERATION;
-use crate::table::Table;
-use crate::unit::{Fold, SqlUnit, TableDefinition, Unit, try_out};
-use annals_event::{Category, EventType};
+use crate::table::{Column, Table};
+use crate::unit::{Fold, SqlUnit, Unit};
+use crate::version::{FoldVersion, SchemaHash};
+use annals_event::{Category, EventType, LogId, Sequence};
 use annals_store::Filter;
 use std::{collections::BTreeSet, fmt, sync::Arc};
-
-/// Which tables a read model has, hashed: who may *read* a generation.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SchemaHash(String);
-
-/// Which fold made a generation's rows: who may *continue* it. Raise it with every change of a projection's code
-/// that would make other rows from the same events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FoldVersion(u32);
-
-impl SchemaHash {
-    /// The hash as text: 32 hexadecimal digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-    pub(crate) fn from_text(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl fmt::Display for SchemaHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for SchemaHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FoldVersion {
-    /// The fold version with this number.
-    pub const fn new(number: u32) -> Self {
-        Self(number)
-    }
-    /// The number.
-    pub const fn get(self) -> u32 {
-        self.0
-    }
-}
-
-impl fmt::Display for FoldVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// One or more projections whose tables belong together. Cloning it copies a pointer.
 #[derive(Clone)]
@@ -68,7 +22,7 @@ struct Inner {
     schema_hash: SchemaHash,
     filter: Filter,
     filter_hash: String,
-    tables: Vec<TableDefinition>,
+    schema: Schema,
     units: Vec<Arc<dyn Unit>>,
 }
 
@@ -101,13 +55,14 @@ impl ReadModel {
     }
     /// The names of its tables, in order.
     pub fn table_names(&self) -> impl Iterator<Item = &str> {
-        self.0.tables.iter().map(|table| table.name.as_str())
+        self.schema().tables().iter().map(|table| table.schema.name)
+    }
+    /// Its tables.
+    pub fn schema(&self) -> &Schema {
+        &self.0.schema
     }
     pub(crate) fn filter_hash(&self) -> &str {
         &self.0.filter_hash
-    }
-    pub(crate) fn tables(&self) -> &[TableDefinition] {
-        &self.0.tables
     }
     pub(crate) fn units(&self) -> &[Arc<dyn Unit>] {
         &self.0.units
@@ -167,16 +122,15 @@ impl ReadModelBuilder {
         }
         self.check_lookups()?;
         self.units.splice(..0, std::mem::take(&mut self.lookups));
-        let tables = self.tables()?;
-        try_out(&tables)?;
+        let schema = Schema::new(self.tables()?);
         let filter = self.filter()?;
         Ok(ReadModel(Arc::new(Inner {
-            schema_hash: schema_hash(&tables, GENERATION.number),
+            schema_hash: schema_hash(&schema),
             filter_hash: filter_hash(&filter),
             name,
             fold_version: self.fold_version,
             filter,
-            tables,
+            schema,
             units: self.units,
         })))
     }
@@ -184,9 +138,9 @@ impl ReadModelBuilder {
     fn check_lookups(&self) -> Result<(), ModelError> {
         let mut names = BTreeSet::new();
         for lookup in &self.lookups {
-            for TableDefinition { name, .. } in lookup.tables()? {
-                if !names.insert(name.to_ascii_lowercase()) {
-                    return Err(ModelError::RepeatedLookup(name));
+            for SchemaTable { schema, .. } in lookup.tables()? {
+                if !names.insert(schema.name.to_ascii_lowercase()) {
+                    return Err(ModelError::RepeatedLookup(schema.name.to_owned()));
                 }
             }
         }
@@ -194,18 +148,15 @@ impl ReadModelBuilder {
     }
 
     /// All tables, by name.
-    fn tables(&self) -> Result<Vec<TableDefinition>, ModelError> {
+    fn tables(&self) -> Result<Vec<SchemaTable>, ModelError> {
         let mut tables = Vec::new();
         for unit in &self.units {
             tables.extend(unit.tables()?);
         }
-        tables.sort_by(|a, b| a.name.cmp(&b.name));
-        for table in &tables {
-            check_identifier("table", &table.name)?;
-        }
+        tables.sort_by_key(|table| table.schema.name);
         let mut names = BTreeSet::new();
-        match tables.iter().find(|table| !names.insert(table.name.to_ascii_lowercase())) {
-            Some(repeated) => Err(ModelError::RepeatedTable(repeated.name.clone())),
+        match tables.iter().find(|table| !names.insert(table.schema.name.to_ascii_lowercase())) {
+            Some(repeated) => Err(ModelError::RepeatedTable(repeated.schema.name.to_owned())),
             None => Ok(tables),
         }
     }
@@ -215,6 +166,53 @@ impl ReadModelBuilder {
         Ok(Filter {
             event_types: types.into_iter().map(EventType::new).collect::<Result<_, _>>()?,
             ..Filter::all()
+        })
+    }
+}
+
+impl Slot {
+    /// The slot of a read model.
+    pub fn of(model: &ReadModel) -> Self {
+        Self { model: model.name().clone(), schema: model.schema_hash().clone() }
+    }
+}
+
+impl GenerationStatus {
+    /// Of a generation of `model` without rows, to be folded from this log.
+    pub fn empty(model: &ReadModel, log_id: LogId) -> Self {
+        Self {
+            model: model.name().to_string(),
+            schema_hash: model.schema_hash().clone(),
+            fold_version: model.fold_version(),
+            filter_hash: model.filter_hash().to_owned(),
+            log_id,
+            base: Sequence::ZERO,
+            checkpoint: Sequence::ZERO,
+            chain: None,
+            epoch: 0,
+            applied: Tally::NONE,
+            parked: Tally::NONE,
+        }
+    }
+
+    /// Whether `model`'s fold can go on where this generation is; if not, why.
+    pub fn refusal(&self, model: &ReadModel) -> Option<String> {
+        if self.schema_hash != *model.schema_hash() {
+            return Some(format!(
+                "its tables are {}, the program has {}; ask for a replay, which makes its own",
+                self.schema_hash,
+                model.schema_hash()
+            ));
+        }
+        if self.fold_version != model.fold_version() {
+            let (mine, its) = (model.fold_version(), self.fold_version);
+            return Some(format!(
+                "its rows were made by fold version {its}, the program has {mine}; ask for a replay, which makes them anew"
+            ));
+        }
+        (self.filter_hash != model.filter_hash()).then(|| {
+            "the program reads other event types or categories than its rows were made from; raise the fold version, then ask for a replay"
+                .to_owned()
         })
     }
 }
@@ -232,11 +230,21 @@ fn hash_parts<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
 /// How many hexadecimal digits of a hash are kept: 128 bits.
 const HASH_DIGITS: usize = 32;
 
-/// Of the tables, and of the format of a generation's file from 2 on: releases whose files differ share no generation.
-fn schema_hash(tables: &[TableDefinition], format: i64) -> SchemaHash {
-    let format = (format != 1).then(|| format!("format {format}"));
-    let parts = tables.iter().flat_map(|table| [table.name.as_str(), table.ddl.as_str()]);
-    SchemaHash(hash_parts(["annals schema 1"].into_iter().chain(format.as_deref()).chain(parts)))
+/// Of the tables as every database understands them: names, columns, keys and indexes, and what one database makes besides.
+fn schema_hash(schema: &Schema) -> SchemaHash {
+    let mut parts = vec!["annals schema 2".to_owned()];
+    for SchemaTable { schema, also } in schema.tables() {
+        parts.push(format!("table {}", schema.name));
+        for Column { name, kind, nullable, key } in schema.columns {
+            let (null, key) = (if *nullable { " NULL" } else { "" }, if *key { " KEY" } else { "" });
+            parts.push(format!("column {name} {}{null}{key}", kind.name()));
+        }
+        parts.extend(schema.indexes.iter().map(|index| format!("index {index}")));
+        if !also.is_empty() {
+            parts.push(format!("also {also}"));
+        }
+    }
+    SchemaHash::from_text(hash_parts(parts.iter().map(String::as_str)))
 }
 
 fn filter_hash(filter: &Filter) -> String {
@@ -248,14 +256,37 @@ fn filter_hash(filter: &Filter) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{ColumnKind, TableSchema};
+
+    const COLUMNS: &[Column] = &[Column::key_of::<String>("id"), Column::of::<Option<i64>>("cents")];
+
+    fn hash(schema: TableSchema, also: &'static str) -> String {
+        schema_hash(&Schema::new(vec![SchemaTable { schema, also }])).to_string()
+    }
 
     #[test]
-    fn the_schema_hash_takes_in_the_format_of_a_generations_file_from_2_on() {
-        let tables =
-            [TableDefinition { name: "account".into(), ddl: "CREATE TABLE account (id TEXT)".into() }];
-        let hashes = [1, 2, 3].map(|format| schema_hash(&tables, format));
-        let parts = ["annals schema 1", "account", "CREATE TABLE account (id TEXT)"];
-        assert_eq!(hashes[0].as_str(), hash_parts(parts), "it is the one that was always stored");
-        assert_eq!(BTreeSet::from(hashes).len(), 3);
+    fn the_stored_schema_hash_never_changes() {
+        let account = TableSchema { name: "account", columns: COLUMNS, indexes: &["cents"] };
+        assert_eq!(hash(account, ""), "3d71c1b1da64c3e6dc39d5c1ddd4f4dc");
+    }
+
+    #[test]
+    fn whatever_a_reader_depends_on_changes_the_schema_hash() {
+        const OTHERS: [&[Column]; 4] = [
+            &[Column::key_of::<String>("id"), Column::of::<i64>("cents")],
+            &[Column::key_of::<String>("id"), Column::of::<Option<f64>>("cents")],
+            &[Column::key_of::<String>("id"), Column { name: "other", ..COLUMNS[1] }],
+            &[COLUMNS[1], COLUMNS[0]],
+        ];
+        let account = TableSchema { name: "account", columns: COLUMNS, indexes: &[] };
+        let mut hashes = BTreeSet::from([
+            hash(account, ""),
+            hash(account, "CREATE INDEX x ON account (cents)"),
+            hash(TableSchema { name: "accounts", ..account }, ""),
+            hash(TableSchema { indexes: &["cents"], ..account }, ""),
+        ]);
+        hashes.extend(OTHERS.map(|columns| hash(TableSchema { columns, ..account }, "")));
+        assert_eq!(hashes.len(), 8);
+        assert_eq!(COLUMNS[0].kind, ColumnKind::Text);
     }
 }

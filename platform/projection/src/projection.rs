@@ -1,10 +1,12 @@
 //! What a service developer writes. A projection is deterministic: no clock, no randomness, no network, so
 //! that a fold of the same events always ends in the same rows.
 
-use crate::{sqlite::DatabaseError, table::Table};
+use crate::{
+    backend::DatabaseError,
+    table::{Table, TableSchema},
+};
 use annals_event::{Event, Recorded};
 use async_trait::async_trait;
-use sqlx::SqliteConnection;
 
 /// Folds events into the rows of one table, for generated or generic code; [`Fold`](crate::Fold) is the shorter way to say
 /// the same.
@@ -30,47 +32,60 @@ pub trait TableProjection: Send + Sync + 'static {
     ) -> Result<(), ApplyError>;
 }
 
-/// Folds events into tables of its own with SQL of its own.
+/// A database whose SQL a projection can speak. Each backend has a type that is one.
+pub trait Database: 'static {
+    /// What the backend is called.
+    const KIND: &'static str;
+    /// Its connection, with an open transaction.
+    type Connection: Send + 'static;
+    /// What its statements fail with; `?` makes it of both the database's errors and [`ApplyError`].
+    type Error: Into<ApplyError> + Send;
+}
+
+/// Folds events into tables of its own with SQL of its own, which binds it to one database.
 #[async_trait]
 pub trait SqlProjection: Send + Sync + 'static {
     /// The events that it understands.
     type Event: Event;
+    /// The database whose SQL it speaks.
+    type Database: Database;
 
-    /// Its tables. Each needs a primary key, so that two generations can be compared, and an INTEGER column
-    /// `annals_sequence`, which `apply` sets to the event's sequence number in every row that it changes.
+    /// Its tables.
     fn tables(&self) -> Vec<SqlTable>;
 
-    /// Applies one event. It runs in the transaction that also moves the checkpoint; it must not end it.
+    /// Applies one event. It runs in the transaction that also moves the checkpoint; it must not end it. In every row that it
+    /// changes it sets the column `annals_sequence` to the event's sequence number.
     async fn apply(
         &self,
         event: &Recorded<Self::Event>,
-        transaction: &mut SqlTransaction<'_>,
-    ) -> Result<(), ApplyError>;
+        connection: &mut <Self::Database as Database>::Connection,
+    ) -> Result<(), <Self::Database as Database>::Error>;
 }
 
-/// A table of an [`SqlProjection`].
+/// A table of an [`SqlProjection`]. The platform makes it, on every database in the same way, with a column `annals_sequence`; so
+/// generations can be compared, and snapshots taken and restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SqlTable {
-    /// Its name: an SQL identifier.
-    pub name: &'static str,
-    /// The statements that create it, and its indexes.
-    pub ddl: &'static str,
+    /// Its name, columns and indexes.
+    pub schema: TableSchema,
+    /// Statements in the database's own SQL that are run right after the table is made, while it is empty: indexes, constraints,
+    /// triggers that keep a full-text index. Rows that they make elsewhere are not compared, and must follow from the table's.
+    pub also: &'static str,
 }
 
-/// The open transaction of a batch.
-#[derive(Debug)]
-pub struct SqlTransaction<'c> {
-    connection: &'c mut SqliteConnection,
-}
-
-impl<'c> SqlTransaction<'c> {
-    pub(crate) fn new(connection: &'c mut SqliteConnection) -> Self {
-        Self { connection }
+impl SqlTable {
+    /// The table whose rows are `R`.
+    pub const fn of<R: Table>() -> Self {
+        Self::new(R::SCHEMA)
     }
-
-    /// The connection, for `sqlx::query(..).execute(transaction.connection())`.
-    pub fn connection(&mut self) -> &mut SqliteConnection {
-        self.connection
+    /// The table with this schema.
+    pub const fn new(schema: TableSchema) -> Self {
+        Self { schema, also: "" }
+    }
+    /// The same with further statements.
+    #[must_use]
+    pub const fn also(self, also: &'static str) -> Self {
+        Self { also, ..self }
     }
 }
 
@@ -89,9 +104,9 @@ pub enum ApplyError {
     Database(DatabaseError),
 }
 
-impl From<sqlx::Error> for ApplyError {
-    fn from(cause: sqlx::Error) -> Self {
-        Self::Database(cause.into())
+impl From<DatabaseError> for ApplyError {
+    fn from(cause: DatabaseError) -> Self {
+        Self::Database(cause)
     }
 }
 

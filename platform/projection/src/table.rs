@@ -44,7 +44,7 @@ pub trait TableKey: Clone + Eq + std::hash::Hash + Send + Sync + 'static {
 }
 
 /// A table: its name, its columns and its indexes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TableSchema {
     /// Its name: an SQL identifier.
     pub name: &'static str,
@@ -55,7 +55,7 @@ pub struct TableSchema {
 }
 
 /// A column of a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Column {
     /// Its name: an SQL identifier.
     pub name: &'static str,
@@ -65,6 +65,18 @@ pub struct Column {
     pub nullable: bool,
     /// Whether it is part of the key.
     pub key: bool,
+}
+
+impl TableSchema {
+    /// The columns of the key, in their order.
+    pub fn keys(&self) -> impl Iterator<Item = &'static Column> {
+        self.columns.iter().filter(|column| column.key)
+    }
+
+    /// What each column holds.
+    pub(crate) fn kinds(&self) -> Vec<ColumnKind> {
+        self.columns.iter().map(|column| column.kind).collect()
+    }
 }
 
 impl Column {
@@ -126,7 +138,7 @@ pub(crate) fn key_cells<K: TableKey>(key: &K) -> Result<Vec<Value>, TableError> 
 
 /// The row with this key, in words: the table, and each key column with its value as an SQL literal, cut if it is long.
 pub(crate) fn key_text<R: Table>(key: &R::Key) -> String {
-    let columns = R::SCHEMA.columns.iter().filter(|column| column.key);
+    let columns = R::SCHEMA.keys();
     let cells = key.to_values().unwrap_or_default();
     let cells: Vec<_> =
         columns.zip(cells).map(|(column, cell)| format!("{}={}", column.name, cell.brief())).collect();

@@ -18,8 +18,8 @@ pub enum ColumnKind {
 }
 
 impl ColumnKind {
-    /// The kind as SQL.
-    pub const fn sql(self) -> &'static str {
+    /// What it is called. It is part of schema hashes and cursors, so it stays as it is.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Integer => "INTEGER",
             Self::Real => "REAL",
@@ -128,7 +128,7 @@ impl ValueError {
     }
 
     fn mismatch(wanted: ColumnKind, found: &Value) -> Self {
-        Self::new(format!("it holds {} where {} is expected", found.kind_name(), wanted.sql()))
+        Self::new(format!("it holds {} where {} is expected", found.kind_name(), wanted.name()))
     }
 }
 

@@ -4,14 +4,14 @@
 
 mod support;
 
-use annals_projection::{Catalog, GenerationId, ProjectorOptions};
+use annals_projection::{GenerationId, ProjectorOptions};
 use annals_store::{Activity, ConsumerState, EventStore};
 use std::{fs, path::Path};
 use support::{PATIENCE, Running, World, append, fresh_fold, model, rows, sales, state_of};
 
 /// A read model with some rows in a folder of its own below the world's, and what is live of it.
 async fn served(world: &World) -> (Running, GenerationId) {
-    let catalog = Catalog::open(world.folder.path().join("views")).await.unwrap();
+    let catalog = annals_projection_sqlite::open(world.folder.path().join("views")).await.unwrap();
     let running = Running::start(ProjectorOptions::new(catalog, model(), world.store())).await;
     let token = append(&world.store, &sales(200, 7)).await;
     let live = running.handle.wait_for(token, PATIENCE).await.unwrap().generation();
@@ -61,7 +61,7 @@ async fn a_read_model_whose_file_is_gone_at_the_start_is_built_anew() {
     let (running, live) = served(&world).await;
     running.stop().await;
     fs::remove_file(world.folder.path().join(format!("views/generations/till/{live}.sqlite"))).unwrap();
-    let catalog = Catalog::open(world.folder.path().join("views")).await.unwrap();
+    let catalog = annals_projection_sqlite::open(world.folder.path().join("views")).await.unwrap();
     let running = Running::start(ProjectorOptions::new(catalog, model(), world.store())).await;
     let head = world.store.head().await.unwrap().last;
     let mut reader = running.handle.wait_for(head, PATIENCE).await.unwrap();
@@ -78,7 +78,7 @@ async fn a_folder_that_is_replaced_by_an_older_copy_is_gone_on_with() {
     running.stop().await;
     copy(&views, &world.folder.path().join("copy"));
 
-    let catalog = Catalog::open(&views).await.unwrap();
+    let catalog = annals_projection_sqlite::open(&views).await.unwrap();
     let running = Running::start(ProjectorOptions::new(catalog, model(), world.store())).await;
     let head = append(&world.store, &sales(100, 7)).await;
     running.handle.wait_for(head, PATIENCE).await.unwrap();

@@ -6,10 +6,8 @@ mod support;
 
 use annals_derive::{Event, Table};
 use annals_event::{EventType, Metadata, Recorded, Timestamp};
-use annals_projection::{
-    ApplyError, EventError, Fold, FoldError, ModelError, ReadModel,
-    testing::{given_model, given_rows},
-};
+use annals_projection::{ApplyError, EventError, Fold, FoldError, ModelError, ReadModel};
+use annals_projection_sqlite::testing::{given_model, given_rows};
 use annals_store::Activity;
 use support::{PATIENCE, World, append_to, state_of};
 

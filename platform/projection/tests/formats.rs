@@ -4,7 +4,7 @@
 
 mod support;
 
-use annals_projection::{Catalog, GenerationError, Projector, ProjectorError, ReaderError, Readers};
+use annals_projection::{GenerationError, Projector, ProjectorError, ReaderError, Readers};
 use sqlx::{Connection, SqliteConnection};
 use std::path::{Path, PathBuf};
 use support::{PATIENCE, World, append, model, sales};
@@ -61,7 +61,7 @@ async fn a_catalog_of_a_higher_format_is_refused_by_both_numbers() {
     let (world, _) = deployed().await;
     let file = world.folder.path().join("catalog.sqlite");
     change(&file, &["PRAGMA user_version = 7"]).await;
-    let error = Catalog::open(world.folder.path()).await.unwrap_err();
+    let error = annals_projection_sqlite::open(world.folder.path()).await.unwrap_err();
     assert_names(&error, &file.display().to_string(), 7);
 }
 

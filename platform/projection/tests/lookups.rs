@@ -6,10 +6,8 @@ mod support;
 
 use annals_derive::{Event, Table};
 use annals_event::Recorded;
-use annals_projection::{
-    Fold, FoldControl, GenerationId, Lookup, ModelError, Origin, ReadModel, Until,
-    testing::{given_model, given_rows},
-};
+use annals_projection::{Fold, FoldControl, GenerationId, Lookup, ModelError, Origin, ReadModel, Until};
+use annals_projection_sqlite::testing::{given_model, given_rows};
 use support::{PATIENCE, World, append_to};
 
 #[derive(Clone, Debug, PartialEq, Event)]

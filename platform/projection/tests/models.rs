@@ -6,49 +6,56 @@ mod support;
 
 use annals_event::Recorded;
 use annals_projection::{
-    ApplyError, Cells, Column, Fold, ModelError, ReadModel, SqlProjection, SqlTable, SqlTransaction, Table,
-    TableError, TableSchema, Value, cell,
+    Cells, Column, Fold, ModelError, Projector, ReadModel, SqlProjection, SqlTable, Table, TableError,
+    TableSchema, Value, cell,
 };
+use annals_projection_sqlite::{SqlError, Sqlite};
 use async_trait::async_trait;
-use support::{Accounts, Till};
+use sqlx::SqliteConnection;
+use support::{Accounts, Till, World};
 
 /// A projection that has this table and does nothing.
-struct With(&'static str);
+struct With(SqlTable);
 
 #[async_trait]
 impl SqlProjection for With {
     type Event = Till;
+    type Database = Sqlite;
 
     fn tables(&self) -> Vec<SqlTable> {
-        vec![SqlTable { name: "item", ddl: self.0 }]
+        vec![self.0]
     }
-    async fn apply(&self, _: &Recorded<Till>, _: &mut SqlTransaction<'_>) -> Result<(), ApplyError> {
+    async fn apply(&self, _: &Recorded<Till>, _: &mut SqliteConnection) -> Result<(), SqlError> {
         Ok(())
     }
 }
 
-fn build(ddl: &'static str) -> Result<ReadModel, ModelError> {
-    ReadModel::named("till").projection(Accounts::default()).sql(With(ddl)).build()
+const ITEM: TableSchema =
+    TableSchema { name: "item", columns: &[Column::key_of::<String>("name")], indexes: &[] };
+
+fn build(table: SqlTable) -> Result<ReadModel, ModelError> {
+    ReadModel::named("till").projection(Accounts::default()).sql(With(table)).build()
 }
 
 #[test]
-fn a_table_without_a_primary_key_is_refused_by_name() {
-    let error = build("CREATE TABLE item (name TEXT, annals_sequence INTEGER NOT NULL)").unwrap_err();
-    assert_eq!(error, ModelError::NoPrimaryKey("item".to_owned()));
+fn a_table_of_an_sql_projection_without_a_key_is_refused_by_name() {
+    const KEYLESS: &[Column] = &[Column::of::<String>("name")];
+    let error = build(SqlTable::new(TableSchema { columns: KEYLESS, ..ITEM })).unwrap_err();
+    assert_eq!(error, ModelError::NoKey("item".to_owned()));
 }
 
-#[tokio::test]
-async fn a_table_without_a_sequence_column_is_refused_also_within_a_runtime() {
-    let error = build("CREATE TABLE item (name TEXT PRIMARY KEY)").unwrap_err();
-    assert_eq!(error, ModelError::NoSequenceColumn("item".to_owned()));
-}
-
-#[test]
-fn ddl_that_the_database_refuses_or_that_creates_another_table_is_refused() {
-    for ddl in ["CREATE TABLE item (name TEXT", "CREATE TABLE items (name TEXT PRIMARY KEY)"] {
-        let error = build(ddl).unwrap_err();
-        assert!(matches!(&error, ModelError::Ddl { table, .. } if table == "item"), "{error}");
-    }
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_that_the_database_refuses_are_told_with_their_table() {
+    let world = World::new();
+    let model = build(SqlTable::new(ITEM).also("CREATE INDEX x ON other (name)")).unwrap();
+    let error = Projector::open(world.options(&model).await).await.err().unwrap().to_string();
+    assert!(
+        error.contains(r#"the statements that follow table "item""#) && error.contains("other"),
+        "{error}"
+    );
+    let good = build(SqlTable::new(ITEM).also("CREATE INDEX by_length ON item (length(name))")).unwrap();
+    assert_ne!(good.schema_hash(), build(SqlTable::new(ITEM)).unwrap().schema_hash());
+    Projector::open(world.options(&good).await).await.unwrap();
 }
 
 /// A row that is its key, with an index on it.

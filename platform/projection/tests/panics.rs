@@ -7,9 +7,11 @@ mod support;
 use annals_event::{Recorded, Sequence};
 use annals_projection::{
     ApplyError, EventError, FoldControl, FoldError, GenerationError, GenerationId, Origin, ReadModel,
-    SqlProjection, SqlTable, SqlTransaction, TableProjection, Until,
+    SqlProjection, SqlTable, TableProjection, Until,
 };
+use annals_projection_sqlite::{SqlError, Sqlite};
 use async_trait::async_trait;
+use sqlx::SqliteConnection;
 use support::{Account, Accounts, Items, PATIENCE, Till, World, append, sales};
 
 /// Where the author's code panics on [`Till::Broken`].
@@ -54,19 +56,16 @@ struct PanickingSql(Place);
 #[async_trait]
 impl SqlProjection for PanickingSql {
     type Event = Till;
+    type Database = Sqlite;
 
     fn tables(&self) -> Vec<SqlTable> {
         Items.tables()
     }
 
-    async fn apply(
-        &self,
-        event: &Recorded<Till>,
-        transaction: &mut SqlTransaction<'_>,
-    ) -> Result<(), ApplyError> {
+    async fn apply(&self, event: &Recorded<Till>, connection: &mut SqliteConnection) -> Result<(), SqlError> {
         match (self.0, &event.event) {
             (Place::Sql, Till::Broken) => panic!("no SQL"),
-            _ => Items.apply(event, transaction).await,
+            _ => Items.apply(event, connection).await,
         }
     }
 }

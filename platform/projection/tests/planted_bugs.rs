@@ -107,7 +107,7 @@ async fn a_damaged_snapshot() -> Verdict {
     running.stop().await;
     let generations = world.generations(&model()).await;
     let snapshot: SnapshotName = generations.take_snapshot().await.unwrap().name;
-    let file = world.folder.path().join(format!("snapshots/till/{snapshot}.sqlite.zst"));
+    let file = world.folder.path().join(format!("snapshots/till/{snapshot}.rows.zst"));
     let intact = fs::read(&file).unwrap();
     for bit in (0..intact.len() * 8).step_by(intact.len() * 8 / 50 + 1) {
         let mut damaged = intact.clone();

@@ -5,7 +5,7 @@
 mod support;
 
 use annals_event::Sequence;
-use annals_projection::{FoldError, ReadModel, ReaderError, WaitError, sqlite::Connected};
+use annals_projection::{FoldError, ReadModel, ReaderError, WaitError};
 use annals_store::Activity;
 use std::time::Duration;
 use support::{
@@ -178,7 +178,9 @@ async fn a_reader_cannot_write_and_knows_its_tables() {
     let token = append(&world.store, &sales(5, 7)).await;
     let running = world.start(&model()).await;
     let mut reader = running.handle.wait_for(token, PATIENCE).await.unwrap();
-    let write = sqlx::query("DELETE FROM account").execute(reader.connection()).await;
+    let write = sqlx::query("DELETE FROM account")
+        .execute(annals_projection_sqlite::connection(&mut reader).unwrap())
+        .await;
     assert!(write.unwrap_err().to_string().contains("readonly"));
     drop(reader);
     running.stop().await;

@@ -6,7 +6,7 @@ mod support;
 
 use annals_event::{Fingerprint, Sequence};
 use annals_projection::{
-    Catalog, FoldControl, FoldError, GenerationError, GenerationId, GenerationStatus, Generations, Origin,
+    FoldControl, FoldError, GenerationError, GenerationId, GenerationStatus, Generations, Origin,
     ProjectorOptions, SnapshotError, SnapshotPolicy, Until, WaitError,
 };
 use annals_store::{
@@ -48,7 +48,7 @@ impl Deployment {
     }
 
     async fn options(&self) -> ProjectorOptions {
-        let catalog = Catalog::open(self.folder.path().join("views")).await.unwrap();
+        let catalog = annals_projection_sqlite::open(self.folder.path().join("views")).await.unwrap();
         ProjectorOptions::new(catalog, model(), self.log.clone())
     }
 

@@ -5,7 +5,8 @@
 mod support;
 
 use annals_event::{Recorded, Timestamp, Version};
-use annals_projection::{ApplyError, ReadModel, TableProjection, testing::given_model};
+use annals_projection::{ApplyError, ReadModel, TableProjection};
+use annals_projection_sqlite::testing::given_model;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use support::{Account, Accounts, Till, left, model, sold};
 

@@ -13,7 +13,7 @@ mod support;
 
 use annals_event::{CodecError, Event, Recorded};
 use annals_projection::{
-    Catalog, Fold, FoldControl, GenerationId, Generations, Origin, ProjectorOptions, ReadModel, Until,
+    Fold, FoldControl, GenerationId, Generations, Origin, ProjectorOptions, ReadModel, Until,
 };
 use annals_store::EventStore;
 use annals_store_log::{LogStore, Options};
@@ -115,7 +115,8 @@ async fn a_rebuild_from_the_embedded_log_is_measured() {
     let sales = sales(EVENTS, 2_357);
     let appends = sales.chunks(20).map(|chunk| append(&*store, chunk));
     stream::iter(appends).buffer_unordered(256).for_each(|_| std::future::ready(())).await;
-    let generations = Generations::new(Catalog::open(folder.path()).await.unwrap(), model, store);
+    let generations =
+        Generations::new(annals_projection_sqlite::open(folder.path()).await.unwrap(), model, store);
     for _ in 0..5 {
         let id = GenerationId::generate();
         generations.create(id, Origin::Empty).await.unwrap();
@@ -130,7 +131,7 @@ async fn a_rebuild_from_the_embedded_log_is_measured() {
 #[ignore = "a measurement, for a quiet machine and a release build"]
 async fn the_time_from_an_appended_event_to_its_row_is_measured() {
     let ((_log, store), folder) = (log().await, tempfile::tempdir().unwrap());
-    let catalog = Catalog::open(folder.path()).await.unwrap();
+    let catalog = annals_projection_sqlite::open(folder.path()).await.unwrap();
     let running = Running::start(ProjectorOptions::new(catalog, accounts(), store.clone())).await;
     let mut times = Vec::with_capacity(EVENTS_AT_HEAD);
     for at in 0..EVENTS_AT_HEAD {

@@ -56,7 +56,7 @@ impl ReplayWorker {
     async fn next(&self, generations: &Generations) -> (ReplayId, Lease) {
         loop {
             let id = self.replays.directory.next_work(read_model(generations)).await;
-            match generations.try_lease() {
+            match generations.try_lease().await {
                 Ok(Some(lease)) => return (id, lease),
                 Ok(None) => tracing::debug!(replay = %id, "another worker is at it"),
                 Err(error) => {

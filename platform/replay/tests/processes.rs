@@ -9,7 +9,7 @@
 mod support;
 
 use annals_event::Sequence;
-use annals_projection::{Catalog, Generations, ProjectorOptions};
+use annals_projection::{Generations, ProjectorOptions};
 use annals_replay::{Phase, ReplayEvent, ReplayId, ReplayMode};
 use annals_store_log::LogStore;
 use std::{
@@ -46,7 +46,7 @@ async fn child() {
     let (folder, model) = (PathBuf::from(folder), model());
     let log = LogStore::open(folder.join("log"), annals_store_log::Options::default()).await.unwrap();
     let store: Arc<dyn annals_store::EventStore> = Arc::new(log);
-    let catalog = Catalog::open(folder.join("views")).await.unwrap();
+    let catalog = annals_projection_sqlite::open(folder.join("views")).await.unwrap();
     let projecting =
         Projecting::start(ProjectorOptions::new(catalog.clone(), model.clone(), store.clone())).await;
     let queries = Queries::start([projecting.handle.readers().clone()]);

@@ -77,7 +77,7 @@ async fn a_dry_run_plans_and_creates_nothing() {
         (generations.take_snapshot().await.unwrap(), generations.take_snapshot().await.unwrap());
     let head = world.append(&orders(600, 400, 50)).await;
     projecting.rows_at(head).await;
-    flip_a_bit(&world, &format!("{}.sqlite.zst", newer.name));
+    flip_a_bit(&world, &format!("{}.rows.zst", newer.name));
 
     let (files, entries) = (world.files(), generations.list().await.unwrap().len());
     let working = world.work(&model).await;

@@ -86,6 +86,11 @@ pub mod read_model {
     };
 }
 
+/// Read models in SQLite: catalogs in folders, and SQL projections.
+pub mod sqlite {
+    pub use annals_projection_sqlite::{SqlError, Sqlite, connection, open, open_with};
+}
+
 /// Reactions: events in, commands for a service's own aggregates out, exactly once.
 pub mod reactor {
     pub use annals_reactor::{OnRefused, Reaction, Reactor, ReactorError, Start};
@@ -112,7 +117,7 @@ pub mod service {
 /// the stored form; a whole service is tested with [`TestService`](service::TestService).
 pub mod testing {
     pub use annals_aggregate::testing::{given, given_subjects, golden};
-    pub use annals_projection::testing::{given_model, given_rows};
+    pub use annals_projection_sqlite::testing::{given_model, given_rows};
     pub use annals_reactor::testing::given_reactor;
 }
 

@@ -1,4 +1,4 @@
-use crate::{projection::ApplyError, sqlite::DatabaseError};
+use crate::{backend::DatabaseError, projection::ApplyError};
 use annals_event::{EventId, EventRef, Recorded, Sequence};
 use annals_store::{LogMismatch, ReadError};
 use std::fmt;
@@ -110,9 +110,9 @@ pub enum FoldError {
     Panicked,
 }
 
-impl From<sqlx::Error> for FoldError {
-    fn from(cause: sqlx::Error) -> Self {
-        Self::Database(cause.into())
+impl From<DatabaseError> for FoldError {
+    fn from(cause: DatabaseError) -> Self {
+        Self::Database(cause)
     }
 }
 

@@ -1,7 +1,7 @@
-use crate::{FoldError, sqlite::DatabaseError};
+use crate::{FoldError, backend::DatabaseError};
 use annals_event::Sequence;
 use annals_store::{Activity, LogMismatch, ReadError};
-use std::{fmt, io};
+use std::io;
 
 /// Why something could not be done with a generation. Nothing else was harmed by it.
 #[derive(Debug, thiserror::Error)]
@@ -143,9 +143,16 @@ pub enum GenerationError {
     },
 }
 
-impl From<sqlx::Error> for GenerationError {
-    fn from(cause: sqlx::Error) -> Self {
-        Self::Database(cause.into())
+impl From<DatabaseError> for GenerationError {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Moved => Self::PointerMoved,
+            DatabaseError::Gone { place, reason } => Self::FolderGone { folder: place, reason },
+            DatabaseError::Format { place, found, known } => Self::Format { file: place, found, known },
+            DatabaseError::Damaged { place, reason } => Self::Damaged { file: place, reason },
+            DatabaseError::File { path, reason } => Self::File { path, error: io::Error::other(reason) },
+            other => Self::Database(other),
+        }
     }
 }
 
@@ -162,11 +169,6 @@ impl GenerationError {
             };
             Self::File { path: path.display().to_string(), error }
         }
-    }
-
-    /// Refuses a file of another format than the one that is known.
-    pub(crate) fn check_format(file: impl fmt::Display, found: i64, known: i64) -> Result<(), Self> {
-        if found == known { Ok(()) } else { Err(Self::Format { file: file.to_string(), found, known }) }
     }
 
     /// How the log differs from the one that the generation was folded from, if that is the error.

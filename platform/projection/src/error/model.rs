@@ -60,29 +60,6 @@ pub enum ModelError {
         /// The column.
         column: String,
     },
-    /// A table of an SQL projection without a primary key.
-    #[error("table {0:?} has no PRIMARY KEY; add one, so that two generations can be compared row by row")]
-    NoPrimaryKey(String),
-    /// A table of an SQL projection whose rows do not say which event changed them.
-    #[error(
-        "table {0:?} has no column `annals_sequence INTEGER NOT NULL`; add it, and set it to the event's sequence number in \
-         every row that the event changes"
-    )]
-    NoSequenceColumn(String),
-    /// The statements that create a table are refused, or do something else.
-    #[error("the DDL of table {table:?} cannot be used: {reason}")]
-    Ddl {
-        /// The table.
-        table: String,
-        /// What the database says.
-        reason: String,
-    },
-    /// There is no database to try the tables out in.
-    #[error("the read model's tables could not be created in a scratch database: {reason}")]
-    NotTriedOut {
-        /// Why not.
-        reason: String,
-    },
     /// Nothing to fold.
     #[error("the read model has no projection; add one with `table`, `projection` or `sql`")]
     Empty,

@@ -1,4 +1,4 @@
-use crate::sqlite::DatabaseError;
+use crate::backend::DatabaseError;
 use std::io;
 
 /// Why a snapshot could not be taken or used.
@@ -21,13 +21,13 @@ pub enum SnapshotError {
         /// What happened.
         error: io::Error,
     },
-    /// The database could not be copied.
+    /// The generation could not be read or written.
     #[error("the read model's database: {0}")]
     Database(DatabaseError),
 }
 
-impl From<sqlx::Error> for SnapshotError {
-    fn from(cause: sqlx::Error) -> Self {
-        Self::Database(cause.into())
+impl From<DatabaseError> for SnapshotError {
+    fn from(cause: DatabaseError) -> Self {
+        Self::Database(cause)
     }
 }

@@ -5,11 +5,13 @@
 //! A batch is bounded by the number of its events, by the memory that they keep, and by the stretch of the log that it covers:
 //! the checkpoint moves however rare the wanted events are.
 
-use super::batch::{DecodedBatch, Span, cut};
+use super::{
+    batch::{DecodedBatch, Span, cut},
+    same_log::check_seen,
+};
 use crate::{
     GenerationId, ReadModel,
     error::{EventError, FoldError},
-    generation::check_seen,
 };
 use annals_event::{EventBatch, Opening, Sequence};
 use annals_store::{Delivery, EventStore, ReadError, SeenLog, Subscribe, Subscription, chain_in};

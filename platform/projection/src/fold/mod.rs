@@ -7,9 +7,11 @@
 mod batch;
 mod feed;
 mod folding;
+mod same_log;
 mod writer;
 
 pub(crate) use batch::DecodedBatch;
 pub(crate) use feed::{Feed, FeedOptions};
 pub(crate) use folding::{Folding, Step};
+pub(crate) use same_log::check_log;
 pub(crate) use writer::{GenerationWriter, Unclaimed};

@@ -5,24 +5,18 @@
 //! * Nobody is locked out of a generation before it was found to be of this program's fold and of this store's log.
 //! * A batch is written as a whole or not at all, also when a call is dropped halfway; a writer whose epoch was passed writes
 //!   nothing.
-//! * What a connection has in hand after a failure is unknown, so nothing is written on it before it was settled.
+//! * After a failure what is remembered of the rows is forgotten before anything else is written.
 
-use super::DecodedBatch;
+use super::{DecodedBatch, same_log::check_log};
 use crate::{
-    FoldError, GenerationError, GenerationId, GenerationStatus, ReadModel, Tally,
-    crash_point::{crash_point, is_planted},
-    generation::{check_log, raise_epoch, read_status},
-    sqlite::{End, begin_write, end_write, open_writer},
+    Catalog, FoldError, GenerationError, GenerationId, GenerationStatus, ReadModel,
+    backend::{Advance, DatabaseError, Fence, Slot, Target, Tx, Writer, crash_point},
     unit::{Lookups, UnitWriter, Write},
 };
 use annals_event::Sequence;
 use annals_store::{EventStore, ReadError, SeenLog};
 use annals_telemetry::{BatchCounts, Run, batch_span, record_batch};
-use sqlx::{Connection, SqliteConnection};
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::time::Duration;
 use tracing::Instrument;
 
 /// How long the store may take to say that what another worker wrote meanwhile is of its log; others wait for as long.
@@ -31,93 +25,101 @@ const CLAIM_CHECK_MAX: Duration = Duration::from_secs(1);
 /// An open generation and the right to write it, until somebody else takes it.
 pub(crate) struct GenerationWriter {
     id: GenerationId,
-    path: PathBuf,
     model: ReadModel,
-    connection: SqliteConnection,
+    writer: Box<dyn Writer>,
     units: Vec<Box<dyn UnitWriter>>,
     lookups: Lookups,
-    status: GenerationStatus,
-    /// A transaction may be open, or its end unknown: the connection is opened anew before the next.
+    /// What is remembered of the rows may be wrong: a call failed, or was dropped halfway.
     unsettled: bool,
 }
 
 /// A generation that was found to be of the store's log, before anybody was locked out of it: the store may take long.
 pub(crate) struct Unclaimed<'a> {
     id: GenerationId,
-    path: &'a Path,
+    catalog: &'a Catalog,
     model: &'a ReadModel,
     store: &'a dyn EventStore,
-    connection: SqliteConnection,
     checked: GenerationStatus,
 }
 
 impl<'a> Unclaimed<'a> {
-    /// Opens the generation in `path`, to be folded further from `store`.
+    /// Looks at the generation, which is to be folded further from `store`.
     pub(crate) async fn open(
         id: GenerationId,
-        path: &'a Path,
+        catalog: &'a Catalog,
         model: &'a ReadModel,
         store: &'a dyn EventStore,
     ) -> Result<Self, GenerationError> {
-        let mut connection = open_writer(path).await?;
-        let checked = read_status(&mut connection).await?;
+        let view = catalog.backend().view(&Slot::of(model), Target::Generation(id)).await?;
+        let checked = view.status().clone();
+        drop(view);
         check_log(store, id, &checked).await?;
-        Ok(Self { id, path, model, store, connection, checked })
+        Ok(Self { id, catalog, model, store, checked })
     }
 
-    /// Takes the generation over.
-    pub(crate) async fn claim(mut self) -> Result<GenerationWriter, GenerationError> {
-        let Self { id, path, model, store, .. } = self;
-        let connection = &mut self.connection;
-        begin_write(connection).await?;
-        let found = read_status(connection).await?;
+    /// Locks the generation, and finds out whether it can be taken over.
+    pub(crate) async fn fence(&self) -> Result<Box<dyn Fence>, GenerationError> {
+        let Self { id, model, store, .. } = self;
+        let fence = self.catalog.backend().fence(&Slot::of(model), *id).await?;
+        let found = fence.status();
         if let Some(reason) = found.refusal(model) {
             return Err(GenerationError::OtherFold { id: id.to_string(), reason });
         }
         // Before the epoch is raised: who may not write must not keep others from it.
         if found.seen() != self.checked.seen() {
             let late = || ReadError::Unavailable { reason: format!("no answer within {CLAIM_CHECK_MAX:?}") };
-            let checking = tokio::time::timeout(CLAIM_CHECK_MAX, check_log(store, id, &found));
+            let checking = tokio::time::timeout(CLAIM_CHECK_MAX, check_log(*store, *id, found));
             checking.await.map_err(|_| late())??;
         }
-        let epoch = raise_epoch(connection).await?;
-        end_write(connection, End::Commit).await?;
+        Ok(fence)
+    }
+
+    /// Takes the generation over.
+    pub(crate) async fn claim(self) -> Result<GenerationWriter, GenerationError> {
+        let fence = self.fence().await?;
+        self.claim_fenced(fence).await
+    }
+
+    /// Takes the generation over that `fence` has locked.
+    pub(crate) async fn claim_fenced(
+        self,
+        fence: Box<dyn Fence>,
+    ) -> Result<GenerationWriter, GenerationError> {
+        let model = self.model.clone();
         Ok(GenerationWriter {
-            id,
-            path: path.to_owned(),
-            model: model.clone(),
-            connection: self.connection,
+            id: self.id,
+            writer: fence.claim().await?,
             units: model.units().iter().map(|unit| unit.clone().writer()).collect(),
+            model,
             lookups: Lookups::default(),
-            status: GenerationStatus { epoch, ..found },
             unsettled: false,
         })
     }
 }
 
 impl GenerationWriter {
-    /// Opens the generation in `path` and takes it over, to be folded further from `store`.
+    /// Takes the generation over, to be folded further from `store`.
     pub(crate) async fn claim(
         id: GenerationId,
-        path: &Path,
+        catalog: &Catalog,
         model: &ReadModel,
         store: &dyn EventStore,
     ) -> Result<Self, GenerationError> {
-        Unclaimed::open(id, path, model, store).await?.claim().await
+        Unclaimed::open(id, catalog, model, store).await?.claim().await
     }
 
     /// The generation as it was after the last commit.
     pub(crate) fn status(&self) -> &GenerationStatus {
-        &self.status
+        self.writer.status()
     }
 
     pub(crate) fn checkpoint(&self) -> Sequence {
-        self.status.checkpoint
+        self.status().checkpoint
     }
 
     /// The generation, and what it has seen of the log: where a feed goes on.
     pub(crate) fn place(&self) -> (GenerationId, SeenLog) {
-        (self.id, self.status.seen())
+        (self.id, self.status().seen())
     }
 
     /// Writes a batch: rows, checkpoint and counts in one transaction. When it fails nothing was written, and the
@@ -126,26 +128,13 @@ impl GenerationWriter {
         if batch.through <= self.checkpoint() {
             return Ok(0);
         }
-        if self.unsettled {
+        if std::mem::replace(&mut self.unsettled, true) {
             // Also when the call before was dropped halfway.
             self.reset();
-            self.connection = open_writer(&self.path).await?;
         }
-        self.unsettled = true;
-        match self.write(batch, run).await {
-            Ok((rows, applied)) => {
-                self.unsettled = false;
-                self.status.checkpoint = batch.through;
-                self.status.chain = batch.chain;
-                self.status.applied = applied;
-                Ok(rows)
-            }
-            Err(error) => {
-                self.reset();
-                self.unsettled = end_write(&mut self.connection, End::Rollback).await.is_err();
-                Err(error)
-            }
-        }
+        let written = self.write(batch, run).await;
+        self.unsettled = written.is_err();
+        written
     }
 
     /// The same in a span of its own. Behind the head a batch's events have no spans: there would be millions.
@@ -161,11 +150,12 @@ impl GenerationWriter {
     /// Folds a batch up to its commit and takes all of it back, as a worker that is stopped there does. Whoever goes on gets
     /// the same events again.
     pub(crate) async fn apply_in_vain(&mut self, batch: &DecodedBatch, run: Run) -> Result<(), FoldError> {
-        begin_write(&mut self.connection).await?;
-        let folded = self.fold(batch, run).await;
+        let mut tx = self.writer.begin().await?;
+        let folded = Folded { batch, model: &self.model, run };
+        let folded = fold(&mut *tx, &mut self.units, &mut self.lookups, folded).await;
+        let rolled_back = tx.roll_back().await;
         self.reset();
-        end_write(&mut self.connection, End::Rollback).await?;
-        folded.map(|_| ())
+        folded.and(rolled_back.map_err(Into::into))
     }
 
     /// What is remembered of the rows may be wrong.
@@ -174,109 +164,71 @@ impl GenerationWriter {
         self.lookups.reset();
     }
 
-    /// Folds a batch into the rows, within a transaction; says how many rows were written.
-    async fn fold(&mut self, batch: &DecodedBatch, run: Run) -> Result<usize, FoldError> {
-        let mut rows = 0;
-        for (unit, work) in self.units.iter_mut().zip(&batch.work) {
-            let consumer = self.model.name().as_str();
-            let mut write =
-                Write { connection: &mut self.connection, lookups: &mut self.lookups, consumer, run };
-            rows += unit.apply(work, &mut write).await?;
+    async fn write(&mut self, batch: &DecodedBatch, run: Run) -> Result<usize, FoldError> {
+        let mut tx = self.writer.begin().await?;
+        let before = tx.status().clone();
+        if before.checkpoint >= batch.through {
+            // The commit before had succeeded, though nobody heard of it.
+            tx.roll_back().await?;
+            self.reset();
+            return Ok(0);
         }
+        let fenced = |found| FoldError::Fenced { generation: self.id.to_string(), mine: before.epoch, found };
+        if before.checkpoint != batch.after {
+            tx.roll_back().await?;
+            return Err(fenced(before.epoch));
+        }
+        crash_point("fold-begun")?;
+        let folded = Folded { batch, model: &self.model, run };
+        let rows = match fold(&mut *tx, &mut self.units, &mut self.lookups, folded).await {
+            Ok(rows) => rows,
+            Err(error) => {
+                // The error is what matters; a transaction that cannot be ended now is ended by the next.
+                let _ = tx.roll_back().await;
+                return Err(error);
+            }
+        };
+        crash_point("rows-written")?;
+        let applied = before.applied.plus(batch.applied);
+        let advance = Advance { through: batch.through, chain: batch.chain, applied };
+        tx.commit(advance).await.map_err(|error| match error {
+            DatabaseError::Fenced { found } => fenced(found),
+            error => error.into(),
+        })?;
+        crash_point("batch-committed")?;
         Ok(rows)
     }
 
-    async fn write(&mut self, batch: &DecodedBatch, run: Run) -> Result<(usize, Tally), FoldError> {
-        debug_assert_eq!(batch.after, self.status.checkpoint, "a feed begins right after the checkpoint");
-        let applied = self.status.applied.plus(batch.applied);
-        begin_write(&mut self.connection).await?;
-        crash_point("fold-begun")?;
-        let rows = self.fold(batch, run).await?;
-        crash_point("rows-written")?;
-        let connection = &mut self.connection;
-        if is_planted("checkpoint-outside-transaction") {
-            end_write(connection, End::Commit).await?;
-            crash_point("between-rows-and-checkpoint")?;
-            begin_write(connection).await?;
-        }
-        let reached = Reached { through: batch.through, chain: batch.chain, applied };
-        advance(connection, &self.status, &reached).await.map_err(|error| match error {
-            Advance::Database(error) => error.into(),
-            Advance::Fenced { found } => {
-                FoldError::Fenced { generation: self.id.to_string(), mine: self.status.epoch, found }
-            }
-        })?;
-        crash_point("checkpoint-written")?;
-        end_write(connection, End::Commit).await?;
-        crash_point("batch-committed")?;
-        Ok((rows, applied))
+    /// Makes the generation ready to be promoted: its indexes are there, and all that was committed is durable.
+    pub(crate) async fn finish(&mut self) -> Result<(), FoldError> {
+        Ok(self.writer.finish(self.model.schema()).await?)
     }
 
-    /// Makes all that was committed durable: copies the WAL into the file and syncs it.
-    pub(crate) async fn sync(&mut self) -> Result<(), FoldError> {
-        sqlx::query("PRAGMA synchronous = FULL").execute(&mut self.connection).await?;
-        sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut self.connection).await?;
-        sqlx::query("PRAGMA synchronous = NORMAL").execute(&mut self.connection).await?;
-        Ok(())
-    }
-
-    /// Closes the file.
+    /// Lets go of the generation's database.
     pub(crate) async fn close(self) -> Result<(), FoldError> {
-        Ok(self.connection.close().await?)
+        Ok(self.writer.close().await?)
     }
 }
 
-enum Advance {
-    Database(sqlx::Error),
-    Fenced { found: u64 },
+/// What is folded.
+#[derive(Clone, Copy)]
+struct Folded<'a> {
+    batch: &'a DecodedBatch,
+    model: &'a ReadModel,
+    run: Run,
 }
 
-impl From<sqlx::Error> for Advance {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Database(error)
+/// Folds a batch into the rows, within a transaction; says how many rows were written.
+async fn fold(
+    tx: &mut dyn Tx,
+    units: &mut [Box<dyn UnitWriter>],
+    lookups: &mut Lookups,
+    Folded { batch, model, run }: Folded<'_>,
+) -> Result<usize, FoldError> {
+    let mut rows = 0;
+    for (unit, work) in units.iter_mut().zip(&batch.work) {
+        let mut write = Write { tx, lookups, consumer: model.name().as_str(), run };
+        rows += unit.apply(work, &mut write).await?;
     }
-}
-
-/// Where a batch brings a generation.
-struct Reached {
-    through: Sequence,
-    chain: Option<[u8; 16]>,
-    applied: Tally,
-}
-
-const ADVANCE: &str = "UPDATE annals_control SET sequence = ?, chain = ?, applied_count = ?, applied_sum = ?
-    WHERE one = 1 AND epoch = ? AND sequence = ?";
-
-/// Moves the checkpoint, if this writer still may.
-async fn advance(
-    connection: &mut SqliteConnection,
-    mine: &GenerationStatus,
-    reached: &Reached,
-) -> Result<(), Advance> {
-    let mut expected = (mine.epoch, mine.checkpoint);
-    if is_planted("checkpoint-not-compared")
-        && let Ok(found) = read_status(connection).await
-    {
-        expected = (found.epoch, found.checkpoint);
-    }
-    let (epoch, checkpoint) = expected;
-    let updated = sqlx::query(ADVANCE)
-        .bind(signed(reached.through.get()))
-        .bind(reached.chain.as_ref().map(<[u8; 16]>::as_slice))
-        .bind(signed(reached.applied.count))
-        .bind(reached.applied.sum_bytes())
-        .bind(signed(epoch))
-        .bind(signed(checkpoint.get()))
-        .execute(&mut *connection)
-        .await?;
-    if updated.rows_affected() == 1 {
-        return Ok(());
-    }
-    let found = read_status(connection).await.map_or(0, |status| status.epoch);
-    Err(Advance::Fenced { found })
-}
-
-/// SQLite's numbers are signed. A number that does not fit becomes the greatest, which matches no row.
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
+    Ok(rows)
 }

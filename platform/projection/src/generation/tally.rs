@@ -30,7 +30,7 @@ impl Tally {
     }
 
     /// The sum as it is stored: big-endian.
-    pub(crate) fn sum_bytes(&self) -> Vec<u8> {
+    pub fn sum_bytes(&self) -> Vec<u8> {
         self.sum.to_be_bytes().to_vec()
     }
 }

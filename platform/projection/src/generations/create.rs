@@ -1,22 +1,11 @@
-//! Making generations. No other place makes the file of one.
+//! Making generations. No other place makes one.
 
 use super::Generations;
 use crate::{
-    Catalog, GenerationError, GenerationId, GenerationState, GenerationStatus, ReadModel, SnapshotName,
-    crash_point::crash_point,
-    generation::{adopt, insert_empty},
-    sqlite::{BEGIN_WRITE, GENERATION, create_writer, run_script, sync_folder},
+    GenerationError, GenerationId, GenerationState, GenerationStatus, SnapshotManifest, SnapshotName, Tally,
+    backend::{GenerationSpec, Purpose, crash_point},
 };
 use annals_store::Head;
-use sqlx::Connection;
-use std::{
-    ffi::OsStr,
-    fs, io,
-    path::{Path, PathBuf},
-};
-
-/// How the name of a file ends that is being made.
-const UNFINISHED: &str = "new";
 
 /// What a candidate begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,123 +24,73 @@ impl Generations {
         id: GenerationId,
         origin: Origin,
     ) -> Result<GenerationStatus, GenerationError> {
-        self.make(id, origin).await?;
+        self.make(id, origin, Purpose::Candidate).await?;
         self.status(id).await
     }
 
     /// Makes the generation without asking for its status. A store that is away leaves no trace in the catalog.
-    pub(crate) async fn make(&self, id: GenerationId, origin: Origin) -> Result<(), GenerationError> {
+    pub(crate) async fn make(
+        &self,
+        id: GenerationId,
+        origin: Origin,
+        purpose: Purpose,
+    ) -> Result<(), GenerationError> {
         let entry = self.catalog.entry(&self.model, id).await?;
         if entry.is_some_and(|entry| entry.state == GenerationState::Ready) {
             return Ok(());
         }
         let head = self.store.head().await?;
-        let file = begin(&self.catalog, &self.model, id, origin).await?;
-        self.make_file(&file.unfinished, origin, &head).await?;
-        finish(&self.catalog, id, file).await
+        self.build(id, origin, purpose, &head).await
     }
 
-    /// Makes the file of a generation of the log with this `head`. It is complete when its control row is there, which is
-    /// written in the same transaction as the tables.
-    pub(super) async fn make_file(
+    /// Makes a generation of the log with this `head`.
+    pub(super) async fn build(
         &self,
-        path: &Path,
+        id: GenerationId,
         origin: Origin,
+        purpose: Purpose,
         head: &Head,
     ) -> Result<(), GenerationError> {
-        if let Origin::Snapshot(name) = origin {
-            self.snapshots.restore(&*self.store, name, path).await?;
-            crash_point("snapshot-restored")?;
-        }
-        let mut connection = create_writer(path).await?;
-        let mut transaction = connection.begin_with(BEGIN_WRITE).await?;
-        match origin {
-            Origin::Empty => {
-                GENERATION.create(&mut transaction).await?;
-                for table in self.model.tables() {
-                    run_script(&mut transaction, &table.ddl).await?;
-                }
-                insert_empty(&mut transaction, &self.model, head.log_id).await?;
+        let Origin::Snapshot(name) = origin else {
+            let status = GenerationStatus::empty(&self.model, head.log_id);
+            let spec = self.spec(id, status, purpose);
+            if let Some(build) = self.catalog.backend().create(&spec).await? {
+                build.finish().await?;
             }
-            Origin::Snapshot(_) => adopt(&mut transaction, &self.model, head.first).await?,
+            return Ok(crash_point("generation-created")?);
+        };
+        let manifest = self.snapshots.check(&*self.store, name).await?;
+        let status = self.adopted(&manifest, head)?;
+        let spec = GenerationSpec { snapshot: Some(name.to_string()), ..self.spec(id, status, purpose) };
+        if let Some(mut build) = self.catalog.backend().create(&spec).await? {
+            self.snapshots.restore(&manifest, self.model.schema(), &mut *build).await?;
+            crash_point("snapshot-restored")?;
+            build.finish().await?;
         }
-        transaction.commit().await?;
-        connection.close().await?;
         Ok(crash_point("generation-created")?)
     }
-}
 
-/// A file that is being made. It has a name of its own until it is complete, so that two who make the same generation
-/// do not write the same file. What it was is removed with it, unless a crash comes first.
-struct NewFile {
-    unfinished: PathBuf,
-    finished: PathBuf,
-}
-
-impl Drop for NewFile {
-    fn drop(&mut self) {
-        // What cannot be removed now goes with the generation.
-        let _ = remove_database(&self.unfinished);
+    pub(super) fn spec(
+        &self,
+        id: GenerationId,
+        status: GenerationStatus,
+        purpose: Purpose,
+    ) -> GenerationSpec {
+        let (slot, schema) = (self.slot(), self.model.schema().clone());
+        GenerationSpec { id, slot, schema, status, snapshot: None, purpose }
     }
-}
 
-/// Notes the generation.
-async fn begin(
-    catalog: &Catalog,
-    model: &ReadModel,
-    id: GenerationId,
-    origin: Origin,
-) -> Result<NewFile, GenerationError> {
-    let folder = catalog.generations_folder(model.name());
-    fs::create_dir_all(&folder).map_err(GenerationError::file(&folder))?;
-    let snapshot = match origin {
-        Origin::Empty => None,
-        Origin::Snapshot(name) => Some(name.to_string()),
-    };
-    catalog.add(model, id, snapshot.as_deref()).await?;
-    let unfinished = folder.join(format!("{id}.{}.{UNFINISHED}", GenerationId::generate()));
-    Ok(NewFile { unfinished, finished: catalog.generation_path(model.name(), id) })
-}
-
-/// The file is complete: from here on the generation can be used.
-async fn finish(catalog: &Catalog, id: GenerationId, file: NewFile) -> Result<(), GenerationError> {
-    let place = || {
-        fs::rename(&file.unfinished, &file.finished).map_err(GenerationError::file(&file.finished))?;
-        match file.finished.parent() {
-            Some(folder) => sync_folder(folder).map_err(GenerationError::file(folder)),
-            None => Ok(()),
+    /// What a generation says of itself that is restored from a snapshot: its rows count as made by this program's fold. The
+    /// caller has checked tables, log and events.
+    ///
+    /// When its counts begin before the first event that is still in the log nobody can check them any more, so they begin anew
+    /// at its checkpoint.
+    fn adopted(&self, manifest: &SnapshotManifest, head: &Head) -> Result<GenerationStatus, GenerationError> {
+        let fold_version = self.model.fold_version();
+        let status = GenerationStatus { fold_version, ..manifest.status()? };
+        if status.base.next() >= head.first {
+            return Ok(status);
         }
-    };
-    catalog.set_ready(id, place).await.map(|_| ())
-}
-
-/// Removes a generation's file, and what attempts to make it left.
-pub(super) fn remove_generation(path: &Path) -> Result<(), GenerationError> {
-    remove_database(path)?;
-    let (Some(folder), Some(name)) = (path.parent(), path.file_stem().and_then(OsStr::to_str)) else {
-        return Ok(());
-    };
-    let attempts = format!("{name}.");
-    for entry in fs::read_dir(folder).map_err(GenerationError::file(folder))? {
-        let entry = entry.map_err(GenerationError::file(folder))?;
-        if entry.file_name().to_str().is_some_and(|name| name.starts_with(&attempts)) {
-            remove_database(&entry.path())?;
-        }
+        Ok(GenerationStatus { base: status.checkpoint, applied: Tally::NONE, parked: Tally::NONE, ..status })
     }
-    Ok(())
-}
-
-/// Removes a database with what belongs to it. One that is not there is removed already.
-pub(super) fn remove_database(path: &Path) -> Result<(), GenerationError> {
-    for suffix in ["", "-wal", "-shm", "-journal"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        match fs::remove_file(&name) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(GenerationError::file(path)(error));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Folding the log into a generation that is not live.
 //!
-//! What always holds: the fold goes on from the generation's own checkpoint, and never beyond the log's end as it was found. The
-//! pointer cannot move to the generation while it is taken over.
+//! What always holds: the fold goes on from the generation's own checkpoint, and never beyond the log's end as it was found. Whoever
+//! tends a generation that became live is not fenced by a fold that began while it was a candidate.
 
 use super::Generations;
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
 };
 use annals_event::Sequence;
 use annals_telemetry::Run;
-use std::{fmt, path::Path, sync::Arc, time::Instant};
+use std::{fmt, sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// How far to fold.
@@ -116,24 +116,19 @@ impl Generations {
         }
     }
 
-    /// Opens a generation for folding that is not live. The pointer stays as it is meanwhile: whoever moves it to the
-    /// generation later takes it over in turn.
+    /// Takes over a generation that is not live.
     pub(super) async fn claim_candidate(
         &self,
         id: GenerationId,
     ) -> Result<GenerationWriter, GenerationError> {
-        let path = self.usable(id).await?;
+        self.check_usable(id).await?;
         // The store is asked here, where nothing is locked.
-        let unclaimed = Unclaimed::open(id, &path, &self.model, &*self.store).await?;
-        self.catalog.while_not_live(&self.model, id, async || unclaimed.claim().await).await
-    }
-
-    /// Opens a file that is in no catalog for folding.
-    pub(super) async fn claim_file(
-        &self,
-        id: GenerationId,
-        path: &Path,
-    ) -> Result<GenerationWriter, GenerationError> {
-        GenerationWriter::claim(id, path, &self.model, &*self.store).await
+        let unclaimed = Unclaimed::open(id, &self.catalog, &self.model, &*self.store).await?;
+        let fence = unclaimed.fence().await?;
+        // Whoever makes it live from here on takes it over after this claim, for which the fence is still held.
+        if self.catalog.live(&self.model).await?.is_some_and(|live| live.generation == id) {
+            return Err(GenerationError::Live { id: id.to_string() });
+        }
+        unclaimed.claim_fenced(fence).await
     }
 }

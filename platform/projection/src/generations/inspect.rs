@@ -1,32 +1,39 @@
-use super::{FoldControl, FoldStopped, Generations, Origin, create::remove_database};
+use super::{FoldControl, FoldStopped, Generations, Origin};
 use crate::{
-    GenerationError, GenerationId, ReadModel, Reader, ReaderError,
-    snapshot::Wanted,
-    sqlite::{open_reader, sync_folder},
+    Catalog, GenerationError, GenerationId, ReadModel, Reader, ReaderError,
+    backend::{Purpose, Slot, Target},
+    fold::GenerationWriter,
+    snapshot::{Wanted, copy},
 };
 use annals_event::Sequence;
-use sqlx::Connection;
-use std::{fs, path::PathBuf};
+use tokio::runtime::Handle;
+use tracing::warn;
 
-/// A read model as it was, in a throwaway database. Dropping it removes the file.
+/// A read model as it was, in a generation of its own that nobody else sees. Dropping it removes the rows, or leaves that to a
+/// sweep where no runtime is there to do it.
 #[derive(Debug)]
 pub struct Inspection {
     id: GenerationId,
-    path: PathBuf,
+    catalog: Catalog,
     model: ReadModel,
 }
 
 impl Inspection {
     /// A view of it.
     pub async fn reader(&self) -> Result<Reader, ReaderError> {
-        Reader::of_file(self.id, &self.path, &self.model).await
+        Reader::of(&self.catalog, &self.model, Target::Generation(self.id)).await
     }
 }
 
 impl Drop for Inspection {
     fn drop(&mut self) {
-        // What cannot be removed now stays in the folder for scratch files; nothing depends on it.
-        let _ = remove_database(&self.path);
+        let Ok(runtime) = Handle::try_current() else { return };
+        let (id, catalog, slot) = (self.id, self.catalog.clone(), Slot::of(&self.model));
+        runtime.spawn(async move {
+            if let Err(error) = catalog.backend().remove(&slot, id).await {
+                warn!(generation = %id, %error, "a generation that was looked at could not be removed; it goes within a day");
+            }
+        });
     }
 }
 
@@ -39,13 +46,13 @@ impl Generations {
         control: FoldControl,
     ) -> Result<(Inspection, FoldStopped), GenerationError> {
         self.within_log(through).await?;
-        let inspection = self.scratch()?;
+        let inspection = self.scratch();
         let head = self.store.head().await?;
         let fold_version = Some(self.model.fold_version());
         let wanted = Wanted { model: &self.model, fold_version, log_id: head.log_id, at_most: through };
         let choice = self.snapshots.choose(&*self.store, &wanted).await?;
         let origin = choice.chosen.map_or(Origin::Empty, |manifest| Origin::Snapshot(manifest.name));
-        self.make_file(&inspection.path, origin, &head).await?;
+        self.build(inspection.id, origin, Purpose::Scratch, &head).await?;
         let stopped = self.drive_scratch(&inspection, through, &control).await?;
         Ok((inspection, stopped))
     }
@@ -60,24 +67,24 @@ impl Generations {
         control: FoldControl,
     ) -> Result<FoldStopped, GenerationError> {
         let through = self.reach(through).await?;
-        if self.status(id).await?.checkpoint >= through {
+        let mut candidate = self.view(id).await?;
+        let status = candidate.status().clone();
+        if status.checkpoint >= through {
             return Ok(FoldStopped::Reached);
         }
-        let copy = self.scratch()?;
-        let mut candidate = open_reader(&self.usable(id).await?).await?;
-        let target = copy.path.to_str();
-        let target = target.ok_or_else(|| sqlx::Error::Protocol("the path is not UTF-8".to_owned()))?;
-        sqlx::query("VACUUM INTO ?").bind(target).execute(&mut candidate).await?;
-        candidate.close().await?;
-        self.drive_scratch(&copy, through, &control).await
+        let scratch = self.scratch();
+        let spec = self.spec(scratch.id, status, Purpose::Scratch);
+        if let Some(mut build) = self.catalog.backend().create(&spec).await? {
+            copy(&mut *candidate, self.model.schema(), &mut *build).await?;
+            build.finish().await?;
+        }
+        drop(candidate);
+        self.drive_scratch(&scratch, through, &control).await
     }
 
-    /// A place for a throwaway database.
-    fn scratch(&self) -> Result<Inspection, GenerationError> {
-        let folder = self.catalog.scratch_folder();
-        fs::create_dir_all(&folder).map_err(GenerationError::file(&folder))?;
-        let id = GenerationId::generate();
-        Ok(Inspection { id, path: folder.join(format!("{id}.sqlite")), model: self.model.clone() })
+    /// A name for a throwaway generation.
+    fn scratch(&self) -> Inspection {
+        Inspection { id: GenerationId::generate(), catalog: self.catalog.clone(), model: self.model.clone() }
     }
 
     async fn drive_scratch(
@@ -86,9 +93,8 @@ impl Generations {
         through: Sequence,
         control: &FoldControl,
     ) -> Result<FoldStopped, GenerationError> {
-        let folder = self.catalog.scratch_folder();
-        sync_folder(&folder).map_err(GenerationError::file(&folder))?;
-        let mut writer = self.claim_file(scratch.id, &scratch.path).await?;
+        let claimed = GenerationWriter::claim(scratch.id, &self.catalog, &self.model, &*self.store).await;
+        let mut writer = claimed?;
         let stopped = self.drive(&mut writer, through, control).await?;
         writer.close().await?;
         Ok(stopped)

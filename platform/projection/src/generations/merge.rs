@@ -1,15 +1,14 @@
-//! Reads one table of two databases side by side, in the order of its key. A few rows of each are in memory.
+//! Reads one table of two generations side by side, in the order of its key. A few thousand rows of each are in memory.
 
 use super::{Difference, RowSample, sample::cells};
-use crate::{GenerationError, SEQUENCE_COLUMN, Value, identifier::quoted, sqlite::read_cells};
-use futures::{StreamExt, stream::BoxStream};
-use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteRow};
+use crate::{GenerationError, TableSchema, Value, backend::View, scan::Scan};
 use std::cmp::Ordering;
 
 /// A table's columns as they are compared: those of the key first.
 struct Shape {
-    table: String,
-    columns: Vec<String>,
+    table: TableSchema,
+    /// Which column of the table each one is.
+    columns: Vec<usize>,
     keys: usize,
 }
 
@@ -18,12 +17,12 @@ type Cells = Vec<Value>;
 
 /// Compares one table, and adds what is found to `found`.
 pub(super) async fn compare_table(
-    table: &str,
-    live: &mut SqliteConnection,
-    candidate: &mut SqliteConnection,
+    table: &TableSchema,
+    live: &mut dyn View,
+    candidate: &mut dyn View,
     found: &mut Difference,
 ) -> Result<(), GenerationError> {
-    let shape = Shape::read(table, candidate).await?;
+    let shape = Shape::of(table);
     let mut rows = (Rows::read(&shape, live), Rows::read(&shape, candidate));
     let samples_max = Difference::SAMPLES_MAX.min(found.samples.len() + Difference::SAMPLES_OF_TABLE_MAX);
     let (mut old, mut new) = (rows.0.next().await?, rows.1.next().await?);
@@ -55,22 +54,11 @@ pub(super) async fn compare_table(
 }
 
 impl Shape {
-    async fn read(table: &str, connection: &mut SqliteConnection) -> Result<Self, sqlx::Error> {
-        let rows = sqlx::query("SELECT name, pk FROM pragma_table_info(?) ORDER BY pk = 0, pk, cid")
-            .bind(table)
-            .fetch_all(connection)
-            .await?;
-        let (mut columns, mut keys) = (Vec::new(), 0);
-        for row in &rows {
-            let name: String = row.try_get(0)?;
-            if row.try_get::<i64, _>(1)? > 0 {
-                keys += 1;
-            }
-            if name != SEQUENCE_COLUMN {
-                columns.push(name);
-            }
-        }
-        Ok(Self { table: table.to_owned(), columns, keys })
+    fn of(table: &TableSchema) -> Self {
+        let mut columns: Vec<_> = (0..table.columns.len()).collect();
+        let is_key = |at: &usize| table.columns.get(*at).is_some_and(|column| column.key);
+        columns.sort_by_key(|at| !is_key(at));
+        Self { table: *table, keys: columns.iter().filter(|at| is_key(at)).count(), columns }
     }
 
     /// Which of two rows comes first; `None`: there are none.
@@ -94,58 +82,48 @@ impl Shape {
         };
         let columns: Vec<_> = (self.keys..self.columns.len()).filter(differs).collect();
         let side = |row: Option<&Cells>| row.map(|row| self.named(row, columns.iter().copied()));
-        RowSample { table: self.table.clone(), key, live: side(live), candidate: side(candidate) }
+        RowSample { table: self.table.name.to_owned(), key, live: side(live), candidate: side(candidate) }
     }
 
     fn named(&self, row: &Cells, columns: impl IntoIterator<Item = usize>) -> String {
-        let cell = |at: usize| Some((self.columns.get(at)?.as_str(), row.get(at)?));
+        let cell = |at: usize| Some((self.table.columns.get(*self.columns.get(at)?)?.name, row.get(at)?));
         cells(columns.into_iter().filter_map(cell))
     }
 }
 
 /// The rows of a table in the order of its key.
-struct Rows<'c> {
-    stream: BoxStream<'c, Result<SqliteRow, sqlx::Error>>,
-    columns: usize,
+struct Rows<'v> {
+    scan: Scan,
+    view: &'v mut dyn View,
+    columns: Vec<usize>,
+    page: std::vec::IntoIter<Vec<Value>>,
 }
 
-impl<'c> Rows<'c> {
-    fn read(shape: &Shape, connection: &'c mut SqliteConnection) -> Self {
-        let columns: Vec<_> = shape.columns.iter().map(|name| quoted(name)).collect();
-        // Byte order whatever collation the column has, since that is how the cells are compared here.
-        let order: Vec<_> =
-            columns.iter().take(shape.keys).map(|name| format!("{name} COLLATE BINARY")).collect();
-        let (table, columns, order) = (quoted(&shape.table), columns.join(", "), order.join(", "));
-        let sql = format!("SELECT {columns} FROM {table} ORDER BY {order}");
-        let stream = sqlx::query(AssertSqlSafe(sql)).fetch(connection).boxed();
-        Self { stream, columns: shape.columns.len() }
+impl<'v> Rows<'v> {
+    fn read(shape: &Shape, view: &'v mut dyn View) -> Self {
+        let scan = Scan::new(&shape.table);
+        Self { scan, view, columns: shape.columns.clone(), page: Vec::new().into_iter() }
     }
 
-    async fn next(&mut self) -> Result<Option<Cells>, sqlx::Error> {
-        let row = self.stream.next().await.transpose()?;
-        row.map(|row| read_cells(&row, self.columns)).transpose()
+    async fn next(&mut self) -> Result<Option<Cells>, GenerationError> {
+        if self.page.len() == 0 {
+            self.page = self.scan.next(self.view).await?.into_rows().collect::<Vec<_>>().into_iter();
+        }
+        let Some(mut row) = self.page.next() else { return Ok(None) };
+        let take = |at: &usize| row.get_mut(*at).map(|cell| std::mem::replace(cell, Value::Null));
+        Ok(Some(self.columns.iter().filter_map(take).collect()))
     }
 }
 
-/// The order of SQLite: NULL, numbers, text, blobs; text and blobs by their bytes.
+/// NULL, numbers, text, bytes; text and bytes by their bytes.
 fn order(a: &Value, b: &Value) -> Ordering {
     match (a, b) {
         (Value::Integer(a), Value::Integer(b)) => a.cmp(b),
         (Value::Real(a), Value::Real(b)) => a.total_cmp(b),
-        (Value::Integer(a), Value::Real(b)) => order_mixed(*a, *b),
-        (Value::Real(a), Value::Integer(b)) => order_mixed(*b, *a).reverse(),
         (Value::Text(a), Value::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
         (Value::Blob(a), Value::Blob(b)) => a.cmp(b),
         (a, b) => rank(a).cmp(&rank(b)),
     }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a key column of numbers of both kinds: nearest is near enough"
-)]
-fn order_mixed(integer: i64, real: f64) -> Ordering {
-    (integer as f64).total_cmp(&real)
 }
 
 const fn rank(value: &Value) -> u8 {

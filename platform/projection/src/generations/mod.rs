@@ -9,7 +9,6 @@ mod complete;
 mod create;
 mod fold;
 mod inspect;
-mod lease;
 mod merge;
 mod plan;
 mod promote;
@@ -22,7 +21,6 @@ pub use complete::Completeness;
 pub use create::Origin;
 pub use fold::{FoldControl, FoldOutcome, FoldStopped, Until};
 pub use inspect::Inspection;
-pub use lease::Lease;
 pub use plan::{Plan, PlannedSnapshot};
 pub use promote::{Promotion, Rollback};
 pub use sample::RowSample;
@@ -31,11 +29,12 @@ pub use verify::Difference;
 
 use crate::{
     Catalog, GenerationEntry, GenerationError, GenerationId, GenerationState, GenerationStatus, Live,
-    ReadModel, SnapshotFolder, SnapshotManifest, generation::read_status, sqlite::open_reader,
+    ReadModel, SnapshotFolder, SnapshotManifest,
+    backend::{Lease, Slot, Target, View},
 };
 use annals_event::Sequence;
 use annals_store::EventStore;
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{fmt, sync::Arc};
 
 /// The generations of one read model. Cloning it gives another handle.
 #[derive(Clone)]
@@ -64,6 +63,11 @@ impl Generations {
         &self.snapshots
     }
 
+    /// Takes the right to build candidates; `None`: another worker has it, here or in another process.
+    pub async fn try_lease(&self) -> Result<Option<Lease>, GenerationError> {
+        Ok(self.catalog.backend().try_lease(self.model.name()).await?)
+    }
+
     /// What is live.
     pub async fn live(&self) -> Result<Live, GenerationError> {
         let live = self.catalog.live(&self.model).await?;
@@ -85,8 +89,13 @@ impl Generations {
 
     /// What a generation says of itself.
     pub async fn status(&self, id: GenerationId) -> Result<GenerationStatus, GenerationError> {
-        let mut connection = open_reader(&self.usable(id).await?).await?;
-        read_status(&mut connection).await
+        Ok(self.view(id).await?.status().clone())
+    }
+
+    /// A view of a generation that is complete and not retired.
+    async fn view(&self, id: GenerationId) -> Result<Box<dyn View>, GenerationError> {
+        self.check_usable(id).await?;
+        Ok(self.catalog.backend().view(&self.slot(), Target::Generation(id)).await?)
     }
 
     /// How far the live generation and the log both go, which is as far as a candidate can be compared with it. The log
@@ -105,20 +114,21 @@ impl Generations {
     /// Takes a snapshot of the live generation.
     pub async fn take_snapshot(&self) -> Result<SnapshotManifest, GenerationError> {
         let live = self.live().await?;
-        self.snapshots.take(&self.path(live.generation)).await
+        let view = self.view(live.generation).await?;
+        self.snapshots.take(view, self.model.schema()).await
     }
 
-    fn path(&self, id: GenerationId) -> PathBuf {
-        self.catalog.generation_path(self.model.name(), id)
+    fn slot(&self) -> Slot {
+        Slot::of(&self.model)
     }
 
-    /// The file of a generation that is complete and not retired.
-    async fn usable(&self, id: GenerationId) -> Result<PathBuf, GenerationError> {
+    /// An error if a generation is not complete, or was retired.
+    async fn check_usable(&self, id: GenerationId) -> Result<(), GenerationError> {
         let entry = self.catalog.entry(&self.model, id).await?;
         let unknown =
             || GenerationError::Unknown { id: id.to_string(), model: self.model.name().to_string() };
         match entry.ok_or_else(unknown)?.state {
-            GenerationState::Ready => Ok(self.path(id)),
+            GenerationState::Ready => Ok(()),
             state => Err(GenerationError::Unusable { id: id.to_string(), state: state.to_string() }),
         }
     }

@@ -5,8 +5,8 @@
 
 use super::{Generations, Origin, sample::cut};
 use crate::{
-    GenerationError, GenerationId, GenerationStatus, PassedOver, SnapshotChoice, SnapshotManifest,
-    SnapshotName, snapshot::Wanted,
+    GenerationError, GenerationStatus, PassedOver, SnapshotChoice, SnapshotManifest, SnapshotName,
+    snapshot::Wanted,
 };
 use annals_event::Sequence;
 use annals_store::{Head, ReadError, ReadLog};
@@ -89,10 +89,12 @@ impl Generations {
         let sample = self.sample(begin.next(), head).await?;
         let missing = self.events_after(live.checkpoint, head).await?;
         let events = known_events(&live, chosen.as_ref()).saturating_add(missing);
-        let snapshot_bytes = chosen.as_ref().map_or(0, |manifest| manifest.database_bytes);
+        let snapshot_bytes = chosen.as_ref().map_or(0, |manifest| manifest.rows_bytes);
         // As much again for the WAL while it is written.
-        let disk_bytes = self.file_bytes(live_id).max(snapshot_bytes).saturating_mul(2);
-        let disk_bytes_free = self.catalog.free_bytes();
+        let backend = self.catalog.backend();
+        let live_bytes = backend.size_bytes(&self.slot(), live_id).await?;
+        let disk_bytes = live_bytes.max(snapshot_bytes).saturating_mul(2);
+        let disk_bytes_free = backend.free_bytes().await?;
         let cut = |passed: PassedOver| PassedOver { reason: cut(passed.reason), ..passed };
         let planned = |manifest: SnapshotManifest| PlannedSnapshot {
             name: manifest.name,
@@ -131,13 +133,6 @@ impl Generations {
         let page = self.store.read_log(read).await?;
         let average = page.events.size_bytes().checked_div(page.events.len()).unwrap_or(0);
         Ok(u64::try_from(average).unwrap_or(u64::MAX))
-    }
-
-    /// What a generation takes on the disk, with what was not copied back into its file yet.
-    fn file_bytes(&self, id: GenerationId) -> u64 {
-        let path = self.path(id);
-        let wal = path.with_extension("sqlite-wal");
-        [path, wal].iter().map(|path| std::fs::metadata(path).map_or(0, |file| file.len())).sum()
     }
 }
 

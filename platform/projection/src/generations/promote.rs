@@ -1,8 +1,7 @@
 //! Moving the pointer.
 //!
-//! The live generation's file is locked for writing, and its epoch raised, in a transaction that stays open while
-//! the other generation is folded up to its checkpoint and the pointer is moved; then the transaction is
-//! committed. A crash at any point leaves one of two states:
+//! The live generation is fenced while the other one is folded up to its checkpoint and the pointer is moved; then its epoch is
+//! raised. A crash at any point leaves one of two states:
 //!
 //! * before the pointer moved: the lock ended with the process, the epoch is unchanged, and the live worker continues;
 //! * after it moved: the other generation is live and contains everything that the previous one contains. Nobody reads the
@@ -14,13 +13,11 @@
 use super::{FoldControl, Generations};
 use crate::{
     FoldError, GenerationError, GenerationId, Live,
-    crash_point::{crash_point, is_planted},
-    fold::GenerationWriter,
-    generation::{check_log, raise_epoch, read_status},
-    sqlite::{End, begin_write, end_write, open_writer},
+    backend::{crash_point, is_planted},
+    catalog::flip,
+    fold::{GenerationWriter, check_log},
 };
 use annals_event::Sequence;
-use sqlx::Connection;
 
 /// How often a fold begins again because somebody took the generation over.
 const FENCED_MAX: usize = 5;
@@ -136,30 +133,27 @@ impl Generations {
             self.bring_to(to, reach).await?.close().await?;
         }
         crash_point("promote-begun")?;
-        let mut connection = open_writer(&self.usable(live.generation).await?).await?;
-        begin_write(&mut connection).await?;
-        let mut reached = self.reach(read_status(&mut connection).await?.checkpoint).await?;
+        self.check_usable(live.generation).await?;
+        let fence = self.catalog.backend().fence(&self.slot(), live.generation).await?;
+        let mut reached = self.reach(fence.status().checkpoint).await?;
         if is_planted("live-read-before-fence") {
             reached = near.unwrap_or(reached);
         }
-        raise_epoch(&mut connection).await?;
         crash_point("live-fenced")?;
         let checkpoint = match missing {
             Missing::Folded => self.complete(to, reached).await?,
             Missing::Accepted => self.status(to).await?.checkpoint,
         };
         crash_point("candidate-complete")?;
-        let moved = self.catalog.flip(&self.model, live, to).await?;
-        crash_point("pointer-moved")?;
-        end_write(&mut connection, End::Commit).await?;
-        connection.close().await?;
+        let (change, moved) = flip(&self.model, live, to);
+        fence.flip(&change).await?;
         Ok((moved, checkpoint))
     }
 
     /// Folds `id` up to `reached` at least, and makes that durable.
     async fn complete(&self, id: GenerationId, reached: Sequence) -> Result<Sequence, GenerationError> {
         let mut writer = self.bring_to(id, reached).await?;
-        writer.sync().await?;
+        writer.finish().await?;
         let checkpoint = writer.checkpoint();
         writer.close().await?;
         Ok(checkpoint)

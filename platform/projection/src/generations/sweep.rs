@@ -1,33 +1,31 @@
-use super::{Generations, create::remove_generation};
-use crate::{Catalog, GenerationError, GenerationId, GenerationState, ReadModel};
+use super::Generations;
+use crate::{Catalog, GenerationError, GenerationId, GenerationState, ReadModel, backend::Slot};
 use std::time::Duration;
 
-/// How old a generation without a complete file is when it is taken for what a crash left.
+/// How old a generation without complete rows is when it is taken for what a crash left.
 const UNFINISHED_AGE_MAX: Duration = Duration::from_secs(86_400);
 
 impl Generations {
-    /// Retires a generation that is not live: there is no way back to it, and its file goes with the next sweep after a grace
+    /// Retires a generation that is not live: there is no way back to it, and its rows go with the next sweep after a grace
     /// period, since it may still be read. One that is not there is retired already.
     pub async fn retire(&self, id: GenerationId) -> Result<(), GenerationError> {
         self.catalog.retire(&self.model, id).await
     }
 
-    /// Discards a candidate: its file is removed at once, since nobody reads it. One that is not there is discarded
+    /// Discards a candidate: its rows are removed at once, since nobody reads it. One that is not there is discarded
     /// already.
     pub async fn discard(&self, id: GenerationId) -> Result<(), GenerationError> {
         self.retire(id).await?;
-        remove_generation(&self.path(id))?;
-        self.catalog.remove(id).await
+        Ok(self.catalog.backend().remove(&self.slot(), id).await?)
     }
 
-    /// Removes the files of generations that were retired more than `grace` ago.
+    /// Removes the rows of generations that were retired more than `grace` ago.
     pub async fn sweep(&self, grace: Duration) -> Result<Vec<GenerationId>, GenerationError> {
         sweep(&self.catalog, &self.model, grace).await
     }
 }
 
-/// Removes the files of generations that were retired more than `grace` ago, and of those that never became complete.
-/// Their entries in the catalog go last, so that a crash in between leaves work for the next time and nothing without a name.
+/// Removes the rows of generations that were retired more than `grace` ago, and of those that never became complete.
 pub(crate) async fn sweep(
     catalog: &Catalog,
     model: &ReadModel,
@@ -41,8 +39,7 @@ pub(crate) async fn sweep(
             GenerationState::Ready => false,
         };
         if done_with {
-            remove_generation(&catalog.generation_path(model.name(), entry.id))?;
-            catalog.remove(entry.id).await?;
+            catalog.backend().remove(&Slot::of(model), entry.id).await?;
             swept.push(entry.id);
         }
     }

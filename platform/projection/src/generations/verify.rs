@@ -1,13 +1,9 @@
 //! Verifying a candidate: it must have every event of the log, and its rows are compared with the live ones.
 
 use super::{FoldControl, FoldStopped, Generations, RowSample, Until, merge::compare_table};
-use crate::{
-    GenerationError, GenerationId, Reader, ReaderError, Readers,
-    sqlite::{Connected, open_reader},
-};
+use crate::{GenerationError, GenerationId, Reader, ReaderError, Readers};
 use annals_event::Sequence;
 use serde::{Deserialize, Serialize};
-use sqlx::Connection;
 use std::{
     fmt,
     time::{Duration, Instant},
@@ -100,11 +96,10 @@ impl Generations {
         if folded.stopped == FoldStopped::Cancelled {
             return Ok(None);
         }
-        let mut connection = open_reader(&self.usable(id).await?).await?;
-        let mut candidate = connection.begin().await?;
+        let mut candidate = self.view(id).await?;
         let mut difference = Difference { sequence, ..Difference::default() };
-        for table in self.model.tables() {
-            compare_table(&table.name, live.connection(), &mut candidate, &mut difference).await?;
+        for table in self.model.schema().tables() {
+            compare_table(&table.schema, live.view(), &mut *candidate, &mut difference).await?;
         }
         Ok(Some(difference))
     }

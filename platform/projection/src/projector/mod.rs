@@ -6,7 +6,7 @@
 //! * A live generation of another log, or of another history of the log, is served as it is and not written. Whoever waits for a
 //!   token in it is told so, and a replay rebuilds it from the log as it is. This is checked when the generation is opened and
 //!   whenever the log is subscribed to.
-//! * If the read model's folder or file is deleted or replaced while it is served, the projector notices within
+//! * If the read model's rows are deleted or replaced while they are served, the projector notices within
 //!   [`POINTER_POLL`](supervise::POINTER_POLL) and rebuilds the read model from the log.
 //! * An outage (a busy or full database, a store that is away) is waited for, and nothing is lost by it. Any other error stops
 //!   the projector, and the read model keeps the rows that it had.
@@ -26,8 +26,8 @@ pub use options::{OnError, ProjectorOptions};
 
 use crate::{
     GenerationError, GenerationId, GenerationStatus, Readers,
-    generation::{check_log, read_status},
-    sqlite::open_reader,
+    backend::{Slot, Target},
+    fold::check_log,
 };
 use annals_store::Activity;
 use first::find_or_create;
@@ -78,6 +78,6 @@ impl Projector {
 
 /// What a generation of the read model says of itself.
 async fn status(options: &ProjectorOptions, id: GenerationId) -> Result<GenerationStatus, GenerationError> {
-    let path = options.catalog.generation_path(options.model.name(), id);
-    read_status(&mut open_reader(&path).await?).await
+    let ProjectorOptions { catalog, model, .. } = options;
+    Ok(catalog.backend().view(&Slot::of(model), Target::Generation(id)).await?.status().clone())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ProjectorOptions {
-    /// The data folder.
+    /// The catalog.
     pub catalog: Catalog,
     /// The read model.
     pub model: ReadModel,
@@ -28,7 +28,7 @@ pub enum OnError {
 }
 
 impl ProjectorOptions {
-    /// Folds `store` into `model` in the data folder of `catalog`.
+    /// Folds `store` into `model` in `catalog`.
     pub fn new(catalog: Catalog, model: ReadModel, store: Arc<dyn EventStore>) -> Self {
         Self { catalog, model, store, snapshots: None, on_error: OnError::Stop }
     }

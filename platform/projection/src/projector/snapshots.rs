@@ -1,18 +1,19 @@
 use super::ProjectorOptions;
 use crate::{
-    GenerationError, GenerationId, GenerationStatus, ModelName, SnapshotFolder, SnapshotManifest,
+    Catalog, GenerationError, GenerationId, GenerationStatus, ReadModel, SnapshotFolder, SnapshotManifest,
     SnapshotPolicy,
+    backend::{Slot, Target},
 };
-use std::path::PathBuf;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 /// Takes snapshots of one generation in the background, one at a time. A snapshot that fails harms nothing: the
 /// next one is due when it would be had it been taken.
 pub(super) struct SnapshotTaker {
-    read_model: ModelName,
+    catalog: Catalog,
+    model: ReadModel,
     snapshots: SnapshotFolder,
-    source: PathBuf,
+    id: GenerationId,
     policy: SnapshotPolicy,
     /// Applied events at the last snapshot; `None`: it is not known yet which one that is.
     last: Option<u64>,
@@ -23,9 +24,10 @@ impl SnapshotTaker {
     pub(super) fn new(options: &ProjectorOptions, policy: SnapshotPolicy, id: GenerationId) -> Self {
         let name = options.model.name();
         Self {
-            read_model: name.clone(),
+            catalog: options.catalog.clone(),
+            model: options.model.clone(),
             snapshots: SnapshotFolder::new(options.catalog.snapshots_folder(name)),
-            source: options.catalog.generation_path(name, id),
+            id,
             policy,
             last: None,
             running: None,
@@ -43,10 +45,11 @@ impl SnapshotTaker {
             return;
         }
         self.last = Some(status.applied.count);
-        let (snapshots, source, keep) = (self.snapshots.clone(), self.source.clone(), self.policy.keep);
-        let read_model = self.read_model.clone();
+        let (catalog, model, id) = (self.catalog.clone(), self.model.clone(), self.id);
+        let (snapshots, keep) = (self.snapshots.clone(), self.policy.keep);
         self.running = Some(tokio::spawn(async move {
-            match take(&snapshots, &source, keep).await {
+            let read_model = model.name();
+            match take(&catalog, &model, id, &snapshots, keep).await {
                 Ok(taken) => {
                     info!(%read_model, snapshot = %taken.name, bytes = taken.compressed_bytes, "took a snapshot")
                 }
@@ -70,11 +73,14 @@ impl SnapshotTaker {
 }
 
 async fn take(
+    catalog: &Catalog,
+    model: &ReadModel,
+    id: GenerationId,
     snapshots: &SnapshotFolder,
-    source: &std::path::Path,
     keep: usize,
 ) -> Result<SnapshotManifest, GenerationError> {
-    let taken = snapshots.take(source).await?;
+    let view = catalog.backend().view(&Slot::of(model), Target::Generation(id)).await?;
+    let taken = snapshots.take(view, model.schema()).await?;
     snapshots.prune(keep)?;
     Ok(taken)
 }

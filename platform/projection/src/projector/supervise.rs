@@ -9,7 +9,9 @@ use super::{
     tend::{Retry, Tender},
 };
 use crate::{
-    FoldError, GenerationError, GenerationId, Live, file_id::FileId, generation::check_log,
+    FoldError, GenerationError, GenerationId, Live,
+    backend::{Instance, Slot},
+    fold::check_log,
     generations::sweep,
 };
 use annals_store::Activity;
@@ -22,22 +24,22 @@ use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-/// How often the pointer, and the files that it stands for, are looked at for changes that others made.
+/// How often the pointer, and the rows that it stands for, are looked at for changes that others made.
 pub(super) const POINTER_POLL: Duration = Duration::from_millis(500);
 /// How long the previous generation is left to whoever took it over.
 const FENCED_PAUSE: Duration = Duration::from_secs(30);
 /// How long rows of another log are left alone before the log is checked again.
 const LOG_LOOK: Duration = Duration::from_secs(5);
-/// How often files of retired generations are swept.
+/// How often retired generations are swept.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
-/// How long a retired generation's file stays for readers that still have it open.
+/// How long a retired generation's rows stay for readers that still have them open.
 const RETIRED_GRACE: Duration = Duration::from_secs(60);
 
-/// What was live when the pointer was last looked at, and which files that and the previous generation were.
+/// What was live when the pointer was last looked at, and which rows that and the previous generation had.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Seen {
     live: Live,
-    files: [Option<FileId>; 2],
+    rows: [Option<Instance>; 2],
 }
 
 pub(super) struct Supervisor {
@@ -119,7 +121,7 @@ impl Supervisor {
         self.swept = Instant::now();
         let ProjectorOptions { catalog, model, .. } = &self.options;
         if let Err(error) = sweep(catalog, model, RETIRED_GRACE).await {
-            warn!(read_model = %self.options.model.name(), %error, "files of a retired generation could not be removed; trying again later");
+            warn!(read_model = %self.options.model.name(), %error, "a retired generation could not be removed; trying again later");
         }
     }
 
@@ -143,18 +145,22 @@ impl Supervisor {
         Ok(seen.live)
     }
 
-    /// What is live; `None`: nothing is, or its file is gone.
+    /// What is live; `None`: nothing is, or its rows are gone.
     async fn seen_now(&self) -> Result<Option<Seen>, GenerationError> {
         let ProjectorOptions { catalog, model, .. } = &self.options;
         let Some(live) = catalog.live(model).await? else { return Ok(None) };
-        let file = |id| FileId::of(&catalog.generation_path(model.name(), id));
-        let (current, previous) = (file(live.generation)?, live.previous.map(file).transpose()?.flatten());
-        Ok(current.map(|_| Seen { live, files: [current, previous] }))
+        let (slot, backend) = (Slot::of(model), catalog.backend());
+        let current = backend.instance(&slot, live.generation).await?;
+        let previous = match live.previous {
+            Some(previous) => backend.instance(&slot, previous).await?,
+            None => None,
+        };
+        Ok(current.map(|_| Seen { live, rows: [current, previous] }))
     }
 
     /// The read model was deleted under the running process.
     async fn build_anew(&mut self) -> Result<Seen, GenerationError> {
-        let folder = self.options.catalog.folder().display().to_string();
+        let folder = self.options.catalog.place();
         let reason =
             format!("its rows in {folder} were deleted while they were served; it is rebuilt from the log");
         error!(read_model = %self.options.model.name(), %reason);

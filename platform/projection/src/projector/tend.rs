@@ -61,8 +61,7 @@ impl Tender {
 
     async fn claim(&self) -> Result<GenerationWriter, GenerationError> {
         let ProjectorOptions { catalog, model, store, .. } = &self.options;
-        let path = catalog.generation_path(model.name(), self.id);
-        GenerationWriter::claim(self.id, &path, model, &**store).await
+        GenerationWriter::claim(self.id, catalog, model, &**store).await
     }
 
     /// A batch was written, where `before` events had been applied.

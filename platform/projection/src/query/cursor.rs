@@ -1,5 +1,7 @@
-use super::packed::{pack, unpack};
-use crate::Value;
+use crate::{
+    Value,
+    packed::{pack, unpack},
+};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use std::{fmt, str::FromStr};

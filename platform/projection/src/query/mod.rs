@@ -13,7 +13,6 @@ mod cursor;
 mod error;
 mod keyset;
 mod order;
-mod packed;
 mod parameters;
 mod select;
 mod statement;
@@ -25,7 +24,7 @@ pub use error::QueryError;
 pub use parameters::{Columns, Parameter, Parameters};
 pub use select::{Page, Select};
 
-pub(crate) use statement::{check_clause, check_select, select_by_keys, select_rows};
+pub(crate) use statement::{check_clause, check_select, select_rows};
 
 /// How many rows a page may have.
 pub const PAGE_ROWS_MAX: u32 = 500;

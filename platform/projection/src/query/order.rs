@@ -2,9 +2,8 @@ use super::{
     cursor::{Cursor, Fingerprint, fingerprint},
     error::QueryError,
     keyset::Direction,
-    packed::pack,
 };
-use crate::{Column, Table, TableError, TableSchema, Value, identifier::quoted};
+use crate::{Column, Table, TableError, TableSchema, Value, identifier::quoted, packed::pack};
 
 /// The order that the rows of a query stand in. Cursors are positions in it.
 pub(crate) struct Order {
@@ -65,7 +64,7 @@ impl Order {
         let mut bytes = format!("{} {}", self.schema.name, self.direction.sql()).into_bytes();
         for column in &self.columns {
             let null = if column.nullable { " NULL" } else { "" };
-            bytes.extend(format!(", {} {}{null}", column.name, column.kind.sql()).bytes());
+            bytes.extend(format!(", {} {}{null}", column.name, column.kind.name()).bytes());
         }
         if let Some((column, value)) = &self.only {
             bytes.extend(format!(" WHERE {} = ", column.name).bytes());

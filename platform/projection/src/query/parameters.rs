@@ -1,7 +1,7 @@
 //! Tuples that become the parameters of a query, and those that the columns of its answer become.
 
 use super::QueryError;
-use crate::{Cells, ColumnType, TableError, Value, ValueError};
+use crate::{Cells, ColumnKind, ColumnType, TableError, Value, ValueError};
 
 /// A value that a query can have as a parameter: what a column can hold, or a text.
 pub trait Parameter {
@@ -35,6 +35,8 @@ impl Parameters for () {
 
 /// The columns of a row that is no table's: a tuple of up to eight column types.
 pub trait Columns: Sized {
+    /// What they hold.
+    const KINDS: &'static [ColumnKind];
     /// The row with these cells.
     fn from_cells(cells: Vec<Value>) -> Result<Self, TableError>;
 }
@@ -51,6 +53,8 @@ macro_rules! tuples {
             }
         }
         impl<$($type: ColumnType),+> Columns for ($($type,)+) {
+            const KINDS: &'static [ColumnKind] = &[$($type::KIND),+];
+
             fn from_cells(cells: Vec<Value>) -> Result<Self, TableError> {
                 let mut cells = Cells::new(cells);
                 let row = ($(cells.take::<$type>(stringify!($number))?,)+);

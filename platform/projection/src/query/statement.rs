@@ -1,10 +1,7 @@
 //! SQL that reads rows, and what SQL of one's own must be.
 
 use super::QueryError;
-use crate::{
-    TableSchema,
-    identifier::{joined, parameters, quoted},
-};
+use crate::{TableSchema, identifier::quoted};
 use std::collections::BTreeSet;
 
 /// What stands in SQL and is none: how it begins, and how it ends.
@@ -16,14 +13,6 @@ pub(crate) fn select_rows(schema: &TableSchema) -> String {
     let columns: Vec<_> =
         schema.columns.iter().map(|column| format!("{table}.{}", quoted(column.name))).collect();
     format!("SELECT {} FROM {table}", columns.join(", "))
-}
-
-/// What reads the rows with any of so many keys.
-pub(crate) fn select_by_keys(schema: &TableSchema, keys: usize) -> String {
-    let names: Vec<_> = schema.columns.iter().filter(|column| column.key).map(|column| column.name).collect();
-    let key = |at: usize| format!("({})", parameters(at * names.len() + 1, names.len()));
-    let wanted: Vec<_> = (0..keys).map(key).collect();
-    format!("{} WHERE ({}) IN (VALUES {})", select_rows(schema), joined(&names), wanted.join(", "))
 }
 
 /// Checks what follows `SELECT .. FROM table`: one statement, with a parameter for each of `values` values.

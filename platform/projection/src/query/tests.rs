@@ -1,11 +1,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::{Cursor, QueryError, Select, cursor::fingerprint, select::Plan, select_rows};
-use crate::{
-    Cells, Column, Table, TableError, TableSchema, Value, cell,
-    sqlite::{TableStatements, open_reader, run_script, writer_options},
-};
-use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection, sqlite::SqliteSynchronous};
+use crate::{Cells, Column, Table, TableError, TableSchema, Value, cell};
+use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 
 #[derive(Clone, Debug, PartialEq)]
 struct Order {
@@ -74,18 +71,24 @@ fn statements(plan: Plan) -> Vec<String> {
     plan.ranges.into_iter().map(statement).collect()
 }
 
-async fn database() -> (tempfile::TempDir, SqliteConnection) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("orders.sqlite");
-    let mut writer = writer_options(&path, SqliteSynchronous::Off).connect().await.unwrap();
-    run_script(&mut writer, TableStatements::new(&Order::SCHEMA).create()).await.unwrap();
-    let reader = open_reader(&path).await.unwrap();
-    (folder, reader)
+/// The table as a database has it, with its index.
+const DDL: [&str; 2] = [
+    r#"CREATE TABLE "order" (shop TEXT NOT NULL, number INTEGER NOT NULL, customer TEXT, annals_sequence INTEGER NOT NULL,
+        PRIMARY KEY (shop, number)) STRICT, WITHOUT ROWID"#,
+    r#"CREATE INDEX order_by_customer ON "order" (customer)"#,
+];
+
+async fn database() -> SqliteConnection {
+    let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
+    for statement in DDL {
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+    }
+    connection
 }
 
 #[tokio::test]
 async fn every_range_of_a_page_is_searched_in_an_index_and_none_sorts() {
-    let (_folder, mut connection) = database().await;
+    let mut connection = database().await;
     for (select, _) in queries() {
         for sql in statements(select.plan().unwrap()) {
             let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));

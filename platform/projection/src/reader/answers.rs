@@ -1,21 +1,12 @@
 use super::{Reader, ReaderError};
 use crate::{
-    Columns, Page, Parameters, QUERY_KEYS_MAX, QUERY_ROWS_MAX, QueryError, Select, Table, TableError,
+    ColumnKind, Columns, Page, Parameters, QUERY_KEYS_MAX, QUERY_ROWS_MAX, QueryError, Select, Table,
     TableKey, Value,
-    query::{check_clause, check_select, select_by_keys, select_rows},
-    sqlite::{Connected, bind, read_cells},
+    backend::Batch,
+    query::{check_clause, check_select, select_rows},
     table::key_cells,
 };
-use futures::TryStreamExt;
-use sqlx::{
-    AssertSqlSafe, Row,
-    sqlite::{SqliteArguments, SqliteRow},
-};
 use std::{collections::HashMap, slice};
-
-/// For how many keys there are statements; fewer keys are followed by `NULL`, which equals no key. So each is prepared once
-/// and kept.
-const KEYS_A_STATEMENT: [usize; 5] = [1, 8, 32, 128, QUERY_KEYS_MAX];
 
 impl Reader {
     /// The row with this key.
@@ -79,8 +70,8 @@ impl Reader {
     ) -> Result<Vec<C>, ReaderError> {
         let values = parameters.to_cells()?;
         check_select(select, values.len())?;
-        let read = |row: &SqliteRow| C::from_cells(read_cells(row, row.len())?).map_err(ReaderError::Row);
-        self.fetch(select.to_owned(), values, QUERY_ROWS_MAX, read).await
+        let found = self.fetch(select, values, C::KINDS, QUERY_ROWS_MAX).await?;
+        found.into_rows().map(|cells| C::from_cells(cells).map_err(ReaderError::Row)).collect()
     }
 
     /// All rows, however many, in the order of their keys. For tests and tools; a service reads pages.
@@ -96,10 +87,14 @@ impl Reader {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = KEYS_A_STATEMENT.into_iter().find(|rows| *rows >= keys.len());
-        let rows = rows.ok_or(QueryError::TooManyKeys { keys: keys.len() })?;
-        let values = cells_of(keys, rows).map_err(QueryError::Value)?;
-        self.rows(select_by_keys(&R::SCHEMA, rows), values, QUERY_KEYS_MAX).await
+        if keys.len() > QUERY_KEYS_MAX {
+            return Err(QueryError::TooManyKeys { keys: keys.len() }.into());
+        }
+        let mut wanted = Batch::with_capacity(R::Key::KINDS.len(), keys.len());
+        for key in keys {
+            wanted.push(key_cells(key).map_err(QueryError::Value)?);
+        }
+        rows_of(self.view().get(&R::SCHEMA, wanted).await?)
     }
 
     async fn rows<R: Table>(
@@ -108,61 +103,30 @@ impl Reader {
         values: Vec<Value>,
         rows_max: usize,
     ) -> Result<Vec<R>, ReaderError> {
-        let read = |row: &SqliteRow| {
-            R::from_values(read_cells(row, R::SCHEMA.columns.len())?).map_err(ReaderError::Row)
-        };
-        self.fetch(sql, values, rows_max, read).await
+        rows_of(self.fetch(&sql, values, &R::SCHEMA.kinds(), rows_max).await?)
     }
 
-    async fn fetch<T>(
+    async fn fetch(
         &mut self,
-        sql: String,
+        sql: &str,
         values: Vec<Value>,
+        wanted: &[ColumnKind],
         rows_max: usize,
-        read: impl Fn(&SqliteRow) -> Result<T, ReaderError>,
-    ) -> Result<Vec<T>, ReaderError> {
-        let mut arguments = SqliteArguments::default();
-        for value in values {
-            bind(&mut arguments, value)?;
-        }
-        let mut rows = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch(self.connection());
-        let mut found = Vec::new();
-        while let Some(row) = rows.try_next().await? {
-            if found.len() == rows_max {
-                return Err(QueryError::TooManyRows.into());
-            }
-            found.push(read(&row)?);
-        }
-        Ok(found)
+    ) -> Result<Batch, ReaderError> {
+        // One more, to know whether there are more.
+        let found = self.view().query(sql, values, wanted, rows_max.saturating_add(1)).await?;
+        if found.rows() > rows_max { Err(QueryError::TooManyRows.into()) } else { Ok(found) }
     }
 
     fn check_table<R: Table>(&self) -> Result<(), ReaderError> {
         let table = R::SCHEMA.name;
-        if self.model().tables().iter().any(|known| known.name == table) {
+        if self.model().table_names().any(|known| known == table) {
             return Ok(());
         }
         Err(ReaderError::UnknownTable { model: self.model().name().to_string(), table: table.to_owned() })
     }
 }
 
-/// The cells of the keys, for a statement of `rows` keys.
-fn cells_of<K: TableKey>(keys: &[K], rows: usize) -> Result<Vec<Value>, TableError> {
-    let mut cells = Vec::with_capacity(rows * K::KINDS.len());
-    for key in keys {
-        cells.extend(key_cells(key)?);
-    }
-    cells.resize(rows * K::KINDS.len(), Value::Null);
-    Ok(cells)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_statement_for_more_keys_is_filled_up_with_null() {
-        let cells = cells_of(&[(7_i64, "long".to_owned())], 3).unwrap();
-        let given = [Value::Integer(7), Value::Text("long".into())];
-        assert_eq!(cells, [&given[..], &[const { Value::Null }; 4]].concat());
-    }
+fn rows_of<R: Table>(found: Batch) -> Result<Vec<R>, ReaderError> {
+    found.into_rows().map(|cells| R::from_values(cells).map_err(ReaderError::Row)).collect()
 }

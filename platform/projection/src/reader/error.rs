@@ -1,4 +1,4 @@
-use crate::{GenerationError, TableError, query::QueryError, sqlite::DatabaseError};
+use crate::{GenerationError, TableError, backend::DatabaseError, query::QueryError};
 use annals_event::Sequence;
 
 /// Why there is no reader, or no answer from it.
@@ -27,9 +27,12 @@ pub enum ReaderError {
     },
 }
 
-impl From<sqlx::Error> for ReaderError {
-    fn from(cause: sqlx::Error) -> Self {
-        Self::Database(cause.into())
+impl From<DatabaseError> for ReaderError {
+    fn from(error: DatabaseError) -> Self {
+        match GenerationError::from(error) {
+            GenerationError::Database(error) => Self::Database(error),
+            other => Self::Generation(other),
+        }
     }
 }
 

@@ -1,63 +1,57 @@
-use super::{ReaderError, readers::pool};
-use crate::{GenerationId, GenerationStatus, ReadModel, generation::read_status, sqlite::Connected};
+use super::ReaderError;
+use crate::{
+    Catalog, GenerationError, GenerationId, GenerationStatus, ReadModel,
+    backend::{DatabaseError, Slot, Target, View},
+};
 use annals_event::Sequence;
-use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
-use std::{fmt, path::Path};
+use std::{any::Any, fmt};
 
 /// One consistent view of one generation. Everything that it reads belongs together, whatever is folded or
-/// promoted meanwhile. Drop it when the answer is there: an old view keeps old pages from being reused.
+/// promoted meanwhile. Drop it when the answer is there: an old view keeps old rows from being let go.
 pub struct Reader {
-    generation: GenerationId,
-    status: GenerationStatus,
     model: ReadModel,
-    transaction: Transaction<'static, Sqlite>,
+    view: Box<dyn View>,
 }
 
 impl Reader {
-    pub(super) async fn begin(
-        generation: GenerationId,
-        pool: &SqlitePool,
-        model: &ReadModel,
-    ) -> Result<Self, ReaderError> {
-        let mut transaction = pool.begin().await?;
-        let status = read_status(&mut transaction).await?;
-        Ok(Self { generation, status, model: model.clone(), transaction })
-    }
-
-    /// A view of the generation in the file `path`, live or not.
-    pub(crate) async fn of_file(
-        generation: GenerationId,
-        path: &Path,
-        model: &ReadModel,
-    ) -> Result<Self, ReaderError> {
-        Self::begin(generation, &pool(path), model).await
+    /// A view of what is live, or of one generation.
+    pub(crate) async fn of(catalog: &Catalog, model: &ReadModel, what: Target) -> Result<Self, ReaderError> {
+        match catalog.backend().view(&Slot::of(model), what).await {
+            Ok(view) => Ok(Self { model: model.clone(), view }),
+            Err(DatabaseError::NoneLive) => {
+                Err(GenerationError::NoneLive { model: model.name().to_string() }.into())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Every event up to here is in the rows.
     pub fn checkpoint(&self) -> Sequence {
-        self.status.checkpoint
+        self.status().checkpoint
     }
     /// The generation that is read.
     pub fn generation(&self) -> GenerationId {
-        self.generation
+        self.view.generation()
     }
     /// What the generation says of itself.
     pub fn status(&self) -> &GenerationStatus {
-        &self.status
+        self.view.status()
+    }
+    /// The database's own connection, for questions that nothing else answers. What it is depends on the backend, whose crate
+    /// names it. It is read-only and in a transaction, which must stay open.
+    pub fn native(&mut self) -> &mut (dyn Any + Send) {
+        self.view.native()
+    }
+    pub(crate) fn view(&mut self) -> &mut dyn View {
+        &mut *self.view
     }
     pub(super) fn model(&self) -> &ReadModel {
         &self.model
     }
 }
 
-impl Connected for Reader {
-    fn connection(&mut self) -> &mut SqliteConnection {
-        &mut self.transaction
-    }
-}
-
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Reader({:?} at {})", self.generation, self.checkpoint())
+        write!(f, "Reader({:?} at {})", self.generation(), self.checkpoint())
     }
 }

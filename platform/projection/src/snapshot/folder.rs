@@ -1,17 +1,16 @@
 use super::{
     SnapshotManifest, SnapshotName,
     choice::other_log,
-    pack::{measure, pack, unpack},
+    manifest::Packed,
+    pack::{Packer, Unpacker, measure},
 };
 use crate::{
-    crash_point::{crash_point, is_planted},
+    TableSchema,
+    backend::{Batch, Build, Schema, View, crash_point, is_planted},
     error::{GenerationError, SnapshotError},
-    generation::read_status,
-    sqlite::{open_reader, sync_folder},
+    scan::Scan,
 };
-use annals_event::Sequence;
 use annals_store::EventStore;
-use sqlx::Connection;
 use std::{
     cmp::Reverse,
     fs,
@@ -19,12 +18,16 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+use tokio::{sync::mpsc, task::JoinError};
 
 const MANIFEST: &str = "json";
-const PACKED: &str = "sqlite.zst";
+const PACKED: &str = "rows.zst";
 const UNFINISHED: &str = "tmp";
 /// How old a file without a manifest is when it is taken for what a crash left.
 const UNFINISHED_AGE_MAX: Duration = Duration::from_secs(3_600);
+
+/// How many pages wait between the database and the file.
+const PAGES_AHEAD: usize = 2;
 
 /// The snapshots of one read model, in a folder.
 #[derive(Clone, Debug)]
@@ -60,42 +63,72 @@ impl SnapshotFolder {
         blocking(move || this.verify_blocking(name)).await
     }
 
-    /// Takes a snapshot of the generation in the file `source`, as it is now. It may be written meanwhile.
-    pub(crate) async fn take(&self, source: &Path) -> Result<SnapshotManifest, GenerationError> {
+    /// Takes a snapshot of the generation in `view`, as it is there. It may be written meanwhile.
+    pub(crate) async fn take(
+        &self,
+        mut view: Box<dyn View>,
+        schema: &Schema,
+    ) -> Result<SnapshotManifest, GenerationError> {
         fs::create_dir_all(&self.folder).map_err(GenerationError::file(&self.folder))?;
-        let unique = SnapshotName::generate(Sequence::ZERO);
-        let copy = self.folder.join(format!("{unique}.copy.{UNFINISHED}"));
-        let taken = self.take_through(source, &copy).await;
-        let _ = fs::remove_file(&copy);
-        taken
-    }
-
-    async fn take_through(&self, source: &Path, copy: &Path) -> Result<SnapshotManifest, GenerationError> {
-        let mut connection = open_reader(source).await?;
-        read_status(&mut connection).await?;
-        let target =
-            copy.to_str().ok_or_else(|| sqlx::Error::Protocol("the path is not UTF-8".to_owned()))?;
-        sqlx::query("VACUUM INTO ?").bind(target).execute(&mut connection).await?;
-        connection.close().await?;
-        crash_point("snapshot-copied")?;
-        // The copy says itself what it contains: the original may be further already.
-        let mut connection = open_reader(copy).await?;
-        let status = read_status(&mut connection).await?;
-        connection.close().await?;
+        let status = view.status().clone();
         let name = SnapshotName::generate(status.checkpoint);
-        let (this, copy) = (self.clone(), copy.to_owned());
-        let packed = blocking(move || {
-            let unfinished = this.path(name, UNFINISHED);
-            let packed = pack(&copy, &unfinished).map_err(file_error(&unfinished))?;
-            let finished = this.path(name, PACKED);
-            fs::rename(&unfinished, &finished).map_err(file_error(&finished))?;
-            Ok(packed)
-        })
-        .await?;
+        let packed = self.pack(&mut *view, schema, name).await;
+        drop(view);
+        let unfinished = self.path(name, UNFINISHED);
+        let packed = packed.inspect_err(|_| drop(fs::remove_file(&unfinished)))?;
+        let finished = self.path(name, PACKED);
+        fs::rename(&unfinished, &finished).map_err(file_error(&finished))?;
         crash_point("snapshot-packed")?;
         let manifest = SnapshotManifest::new(name, &status, packed);
         self.write_manifest(name, &manifest)?;
         Ok(manifest)
+    }
+
+    /// Writes the rows to the snapshot's unfinished file, on a thread that may block.
+    async fn pack(
+        &self,
+        view: &mut dyn View,
+        schema: &Schema,
+        name: SnapshotName,
+    ) -> Result<Packed, GenerationError> {
+        let (pages, mut written) = mpsc::channel::<Batch>(PAGES_AHEAD);
+        let path = self.path(name, UNFINISHED);
+        let writing = tokio::spawn(blocking(move || {
+            let mut write = || {
+                let mut packer = Packer::create(&path)?;
+                while let Some(page) = written.blocking_recv() {
+                    packer.page(page)?;
+                }
+                packer.finish()
+            };
+            write().map_err(file_error(&path))
+        }));
+        let mut sent = Ok(());
+        'tables: for table in schema.tables() {
+            let mut scan = Scan::new(&table.schema);
+            loop {
+                let page = match scan.next(view).await {
+                    Ok(page) => page,
+                    Err(error) => {
+                        sent = Err(error);
+                        break 'tables;
+                    }
+                };
+                let is_last = page.is_empty();
+                // A writer that has ended says why below.
+                if pages.send(page).await.is_err() {
+                    break 'tables;
+                }
+                if is_last {
+                    break;
+                }
+            }
+        }
+        drop(pages);
+        let packed = writing.await.unwrap_or_else(|failed| Err(thread_failed(failed)));
+        sent?;
+        crash_point("snapshot-copied")?;
+        Ok(packed?)
     }
 
     /// The snapshot exists from here on.
@@ -113,35 +146,44 @@ impl SnapshotFolder {
         write().map_err(file_error(&finished))
     }
 
-    /// Makes the file `target` from a snapshot, checking everything, also that it is one of the log in `store`.
-    pub(crate) async fn restore(
+    /// Checks everything of a snapshot, also that it is one of the log in `store`.
+    pub(crate) async fn check(
         &self,
         store: &dyn EventStore,
         name: SnapshotName,
-        target: &Path,
     ) -> Result<SnapshotManifest, GenerationError> {
         let manifest = self.verify(name).await?;
-        if let Some(reason) = other_log(store, &manifest).await? {
-            return Err(refused(name, reason).into());
-        }
-        let (this, unpacked) = (self.clone(), target.to_owned());
-        let manifest = blocking(move || {
-            let packed = this.path(name, PACKED);
-            let written = unpack(&packed, &unpacked, manifest.database_bytes).map_err(file_error(&packed))?;
-            if written == manifest.database_bytes {
-                Ok(manifest)
-            } else {
-                Err(refused(name, "its database has another size than its manifest says".to_owned()))
-            }
-        })
-        .await?;
-        let mut connection = open_reader(target).await?;
-        let status = read_status(&mut connection).await?;
-        connection.close().await?;
-        match manifest.mismatch(&status) {
+        match other_log(store, &manifest).await? {
             Some(reason) => Err(refused(name, reason).into()),
             None => Ok(manifest),
         }
+    }
+
+    /// Writes the rows of a snapshot into a generation that is being made.
+    pub(crate) async fn restore(
+        &self,
+        manifest: &SnapshotManifest,
+        schema: &Schema,
+        build: &mut dyn Build,
+    ) -> Result<(), GenerationError> {
+        let (pages, mut read) = mpsc::channel::<(TableSchema, Batch)>(PAGES_AHEAD);
+        let (path, name, tables) = (self.path(manifest.name, PACKED), manifest.name, schema.clone());
+        let (rows_bytes, rows) = (manifest.rows_bytes, manifest.rows);
+        let reading = tokio::spawn(blocking(move || match unpack(&path, &tables, rows_bytes, &pages) {
+            Ok(found) if found == rows => Ok(()),
+            Ok(found) => Err(refused(name, format!("it has {found} rows where its manifest says {rows}"))),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(refused(name, error.to_string())),
+            Err(error) => Err(file_error(&path)(error)),
+        }));
+        let mut written = Ok(());
+        while written.is_ok()
+            && let Some((table, page)) = read.recv().await
+        {
+            written = build.write(&table, page).await;
+        }
+        drop(read);
+        written?;
+        Ok(reading.await.unwrap_or_else(|failed| Err(thread_failed(failed)))?)
     }
 
     /// Removes all but the `keep` snapshots that were taken last, and what unfinished ones left. After the log was
@@ -169,9 +211,9 @@ impl SnapshotFolder {
             }
             let entry = entry.file_name();
             let Some(entry) = entry.to_str() else { continue };
-            let packed = entry.strip_suffix(".sqlite.zst").and_then(|name| name.parse().ok());
+            let packed = entry.strip_suffix(".rows.zst").and_then(|name| name.parse().ok());
             let orphan = packed.is_some_and(|name: SnapshotName| !names.contains(&name));
-            if orphan || entry.ends_with(".tmp") || entry.ends_with(".tmp-journal") {
+            if orphan || entry.ends_with(".tmp") {
                 remove(&self.folder.join(entry))?;
             }
         }
@@ -229,12 +271,43 @@ fn remove(path: &Path) -> Result<(), SnapshotError> {
     }
 }
 
+/// Reads all rows, and sends them; says how many there were.
+fn unpack(
+    path: &Path,
+    schema: &Schema,
+    rows_bytes: u64,
+    pages: &mpsc::Sender<(TableSchema, Batch)>,
+) -> io::Result<u64> {
+    let (mut unpacker, mut rows) = (Unpacker::open(path, rows_bytes)?, 0);
+    for table in schema.tables() {
+        loop {
+            let page = unpacker.page(table.schema.columns.len() + 1)?;
+            if page.is_empty() {
+                break;
+            }
+            rows += u64::try_from(page.rows()).unwrap_or(u64::MAX);
+            if pages.blocking_send((table.schema, page)).is_err() {
+                // Whoever took them has failed, and says why.
+                return Ok(rows);
+            }
+        }
+    }
+    unpacker.finish()?;
+    Ok(rows)
+}
+
+/// Makes the names in a folder durable.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    fs::File::open(path)?.sync_all()
+}
+
+fn thread_failed(failed: JoinError) -> SnapshotError {
+    SnapshotError::File { path: "a snapshot".to_owned(), error: io::Error::other(failed) }
+}
+
 /// Runs `work` on a thread that may block.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, SnapshotError> + Send + 'static,
 ) -> Result<T, SnapshotError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|failed| {
-        let error = io::Error::other(failed);
-        Err(SnapshotError::File { path: "a snapshot".to_owned(), error })
-    })
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|failed| Err(thread_failed(failed)))
 }

@@ -1,11 +1,11 @@
 use super::SnapshotName;
-use crate::{FoldVersion, GenerationStatus, ReadModel, Tally};
+use crate::{FoldVersion, GenerationStatus, ReadModel, SchemaHash, SnapshotError, Tally};
 use annals_event::{LogId, Sequence};
 use annals_store::SeenLog;
 use serde::{Deserialize, Serialize};
 
-/// The format of manifests and of what they describe. 2: both have the chain value.
-const FORMAT: u32 = 2;
+/// The format of manifests and of what they describe. 2: both have the chain value. 3: rows, and no database's file.
+const FORMAT: u32 = 3;
 
 /// What a snapshot contains, and how to tell that it is intact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,8 +42,10 @@ pub struct SnapshotManifest {
     pub checksum: String,
     /// The size of the compressed file.
     pub compressed_bytes: u64,
-    /// The size of the database that it becomes.
-    pub database_bytes: u64,
+    /// The size of its rows before they were compressed.
+    pub rows_bytes: u64,
+    /// How many rows it has.
+    pub rows: u64,
 }
 
 /// The compressed file, as it was written.
@@ -51,7 +53,8 @@ pub struct SnapshotManifest {
 pub(super) struct Packed {
     pub(super) checksum: String,
     pub(super) compressed_bytes: u64,
-    pub(super) database_bytes: u64,
+    pub(super) rows_bytes: u64,
+    pub(super) rows: u64,
 }
 
 /// A manifest with its own checksum: the form in which it is stored.
@@ -81,7 +84,8 @@ impl SnapshotManifest {
             applied_sum: format!("{:032x}", status.applied.sum),
             checksum: packed.checksum,
             compressed_bytes: packed.compressed_bytes,
-            database_bytes: packed.database_bytes,
+            rows_bytes: packed.rows_bytes,
+            rows: packed.rows,
         }
     }
 
@@ -104,16 +108,23 @@ impl SnapshotManifest {
         if intact { Ok(manifest) } else { Err("its manifest is damaged: the checksum differs".to_owned()) }
     }
 
-    /// How the generation that was restored from it differs from what it says, if it does.
-    pub(super) fn mismatch(&self, restored: &GenerationStatus) -> Option<String> {
-        let status = GenerationStatus { epoch: 0, ..restored.clone() };
-        let packed = Packed {
-            checksum: self.checksum.clone(),
-            compressed_bytes: self.compressed_bytes,
-            database_bytes: self.database_bytes,
-        };
-        let found = Self { build: self.build.clone(), ..Self::new(self.name, &status, packed) };
-        (found != *self).then(|| "its database is not what its manifest says".to_owned())
+    /// What the generation that it was taken of said of itself, but for who may write.
+    pub(crate) fn status(&self) -> Result<GenerationStatus, SnapshotError> {
+        let refused = |reason: String| SnapshotError::Refused { name: self.name.to_string(), reason };
+        let seen = self.seen().map_err(refused)?;
+        Ok(GenerationStatus {
+            model: self.model.clone(),
+            schema_hash: SchemaHash::from_text(self.schema_hash.clone()),
+            fold_version: FoldVersion::new(self.fold_version),
+            filter_hash: self.filter_hash.clone(),
+            log_id: seen.log_id,
+            base: Sequence::new(self.base),
+            checkpoint: seen.through,
+            chain: seen.chain,
+            epoch: 0,
+            applied: self.applied(),
+            parked: Tally::NONE,
+        })
     }
 
     /// Its sequence number.

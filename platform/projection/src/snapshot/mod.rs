@@ -1,7 +1,7 @@
 //! Snapshots of a read model: a generation at a sequence number, compressed, with a manifest.
 //!
 //! ```text
-//! <sequence>-<uuid>.sqlite.zst     the generation's file, compressed
+//! <sequence>-<uuid>.rows.zst       the generation's rows, compressed: the same whatever the database
 //! <sequence>-<uuid>.json           the manifest, written last: a snapshot without one does not exist
 //! ```
 //!
@@ -12,6 +12,7 @@
 //! * A crash while a snapshot is taken leaves files without a manifest. The next snapshot sweeps them.
 
 mod choice;
+mod copy;
 mod folder;
 mod manifest;
 mod name;
@@ -19,6 +20,7 @@ mod pack;
 mod policy;
 
 pub use choice::{PassedOver, SnapshotChoice};
+pub(crate) use copy::copy;
 pub use folder::SnapshotFolder;
 pub use manifest::SnapshotManifest;
 pub(crate) use manifest::Wanted;

@@ -1,35 +1,6 @@
 //! Tests of read models: given events, then rows; run on the production code, against a real database.
 //!
-//! ```
-//! # use annals_derive::{Event, Table};
-//! # use annals_event::Recorded;
-//! # use annals_projection::{Fold, testing::given_rows};
-//! # #[derive(Event)]
-//! # #[event(crate = annals_event, type = "order.placed", version = 1)]
-//! # struct OrderPlaced { customer: String, cents: i64 }
-//! # #[derive(Event)]
-//! # #[event(crate = annals_event, type = "payment.captured", version = 1)]
-//! # struct PaymentCaptured { customer: String, cents: i64 }
-//! # #[derive(Clone, Debug, PartialEq, Table)]
-//! # #[table(crate = annals_projection, name = "customer_value")]
-//! # struct CustomerValue { #[table(key)] customer: String, open_cents: i64 }
-//! # fn customer_values() -> Fold<CustomerValue> {
-//! #     Fold::<CustomerValue>::new()
-//! #         .create(
-//! #             |e: &Recorded<OrderPlaced>| e.customer.clone(),
-//! #             |e| CustomerValue { customer: e.customer.clone(), open_cents: e.cents },
-//! #         )
-//! #         .update(|e: &Recorded<PaymentCaptured>| e.customer.clone(), |row, e| row.open_cents -= e.cents)
-//! # }
-//! # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
-//! given_rows(customer_values())
-//!     .at("2026-11-27T09:00Z")
-//!     .event("order-o-17", OrderPlaced { customer: "ann".into(), cents: 300 })
-//!     .event("payment-o-17", PaymentCaptured { customer: "ann".into(), cents: 100 })
-//!     .then([CustomerValue { customer: "ann".into(), open_cents: 200 }])
-//!     .await;
-//! # });
-//! ```
+//! Each database's crate has these functions without the first argument: it is the database that the test needs.
 //!
 //! [`given_rows`] tests one fold, [`given_model`] a read model of any tables.
 //!
@@ -45,16 +16,25 @@
 mod history;
 mod ways;
 
-use crate::{EventError, Fold, ReadModel, Table};
+use crate::{Catalog, EventError, Fold, ReadModel, Table};
 use annals_aggregate::testing::difference;
 use annals_event::{Event, Metadata};
+use async_trait::async_trait;
 use history::{History, Time};
-use std::{error::Error, fmt::Debug, marker::PhantomData, panic::Location, sync::Arc};
+use std::{any::Any, error::Error, fmt::Debug, marker::PhantomData, panic::Location, sync::Arc};
 use ways::{Bench, Way};
+
+/// Where a test folds.
+#[async_trait]
+pub trait TestDatabase: Send + Sync + 'static {
+    /// An empty catalog, and what is to be kept for as long as it is used.
+    async fn catalog(&self) -> Result<(Catalog, Box<dyn Any + Send + Sync>), Box<dyn Error + Send + Sync>>;
+}
 
 /// A read model to which events happen; `S` is the row of a single table, or the [`ReadModel`] itself.
 pub struct Given<S> {
     model: ReadModel,
+    database: Arc<dyn TestDatabase>,
     history: History,
     subject: PhantomData<fn() -> S>,
 }
@@ -62,23 +42,24 @@ pub struct Given<S> {
 /// A fold to which nothing has happened yet.
 #[must_use = "say what happens with `events`, and then what the rows should be"]
 #[track_caller]
-pub fn given_rows<R: Table>(fold: Fold<R>) -> Given<R> {
+pub fn given_rows<R: Table>(database: impl TestDatabase, fold: Fold<R>) -> Given<R> {
     let model = ReadModel::named(R::SCHEMA.name).table(fold).build();
     match model {
-        Ok(model) => Given::of(model),
+        Ok(model) => Given::of(database, model),
         Err(error) => panic!("the fold cannot be part of a read model: {error}"),
     }
 }
 
 /// A read model to which nothing has happened yet.
 #[must_use = "say what happens with `events`, and then what the rows should be"]
-pub fn given_model(model: &ReadModel) -> Given<ReadModel> {
-    Given::of(model.clone())
+pub fn given_model(database: impl TestDatabase, model: &ReadModel) -> Given<ReadModel> {
+    Given::of(database, model.clone())
 }
 
 impl<S> Given<S> {
-    fn of(model: ReadModel) -> Self {
-        Self { model, history: History::default(), subject: PhantomData }
+    fn of(database: impl TestDatabase, model: ReadModel) -> Self {
+        let database = Arc::new(database);
+        Self { model, database, history: History::default(), subject: PhantomData }
     }
 
     /// The events that are given from here on were recorded at this time, a [`Timestamp`](annals_event::Timestamp) or a
@@ -155,7 +136,7 @@ impl<S> Given<S> {
     }
 
     async fn rows<R: Table>(&self) -> Result<[(Way, Vec<R>); 3], Box<dyn Error + Send + Sync>> {
-        let bench = Bench::new(&self.model, Arc::new(self.history.store().await?)).await?;
+        let bench = self.bench().await?;
         let mut rows = Way::ALL.map(|way| (way, Vec::new()));
         for (way, rows) in &mut rows {
             *rows = bench.rows(*way).await?;
@@ -163,8 +144,12 @@ impl<S> Given<S> {
         Ok(rows)
     }
 
+    async fn bench(&self) -> Result<Bench, Box<dyn Error + Send + Sync>> {
+        Bench::new(&self.model, Arc::new(self.history.store().await?), &*self.database).await
+    }
+
     async fn refusals(&self) -> Result<[(Way, Option<EventError>); 3], Box<dyn Error + Send + Sync>> {
-        let bench = Bench::new(&self.model, Arc::new(self.history.store().await?)).await?;
+        let bench = self.bench().await?;
         let mut refusals = Way::ALL.map(|way| (way, None));
         for (way, refusal) in &mut refusals {
             *refusal = bench.refusal(*way).await?;

@@ -1,15 +1,16 @@
 //! The ways in which a test folds the given events; the rows, or the event that cannot be applied, must be the same.
 
+use super::TestDatabase;
 use crate::{
     Catalog, EventError, FoldControl, FoldError, GenerationError, GenerationId, Generations, Origin,
     ReadModel, Reader, Table, Until,
+    backend::Target,
     fold::{Feed, FeedOptions, GenerationWriter},
 };
 use annals_event::Sequence;
 use annals_store::EventStore;
 use annals_telemetry::Run;
-use std::{error::Error, fs, path::PathBuf, sync::Arc};
-use uuid::Uuid;
+use std::{error::Error, sync::Arc};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
@@ -31,33 +32,35 @@ impl Way {
     }
 }
 
-/// A log with the given events, and a folder for the generations that are folded from it.
+/// A log with the given events, and a catalog for the generations that are folded from it.
 pub(super) struct Bench {
     model: ReadModel,
     store: Arc<dyn EventStore>,
     sequences: Vec<Sequence>,
     catalog: Catalog,
     generations: Generations,
-    _folder: Folder,
+    /// What goes with the test.
+    _database: Box<dyn std::any::Any + Send + Sync>,
 }
 
 impl Bench {
     pub(super) async fn new(
         model: &ReadModel,
         store: Arc<dyn EventStore>,
+        database: &dyn TestDatabase,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let folder = Folder::new()?;
-        let catalog = Catalog::open(&folder.0).await?;
+        let (catalog, kept) = database.catalog().await?;
         let sequences = super::history::sequences(&*store).await?;
         let generations = Generations::new(catalog.clone(), model.clone(), store.clone());
-        Ok(Self { model: model.clone(), store, sequences, catalog, generations, _folder: folder })
+        Ok(Self { model: model.clone(), store, sequences, catalog, generations, _database: kept })
     }
 
     /// The rows of `R`'s table.
     pub(super) async fn rows<R: Table>(&self, way: Way) -> Result<Vec<R>, Box<dyn Error + Send + Sync>> {
         let id = GenerationId::generate();
         self.fold(id, way).await?;
-        Ok(Reader::of_file(id, &self.path(id), &self.model).await?.all().await?)
+        let mut reader = Reader::of(&self.catalog, &self.model, Target::Generation(id)).await?;
+        Ok(reader.all().await?)
     }
 
     /// The event that cannot be applied.
@@ -85,7 +88,7 @@ impl Bench {
     }
 
     async fn deliver_twice(&self, id: GenerationId) -> Result<(), GenerationError> {
-        let mut writer = GenerationWriter::claim(id, &self.path(id), &self.model, &*self.store).await?;
+        let mut writer = GenerationWriter::claim(id, &self.catalog, &self.model, &*self.store).await?;
         for until in &self.sequences {
             let (model, store) = (self.model.clone(), self.store.clone());
             let mut feed = Feed::start(FeedOptions { model, store, place: writer.place(), until: *until });
@@ -103,27 +106,5 @@ impl Bench {
             }
         }
         Ok(writer.close().await?)
-    }
-
-    fn path(&self, id: GenerationId) -> PathBuf {
-        self.catalog.generation_path(self.model.name(), id)
-    }
-}
-
-/// A folder that goes with its test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> std::io::Result<Self> {
-        let path = std::env::temp_dir().join(format!("annals-{}", Uuid::now_v7()));
-        fs::create_dir_all(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // A folder of a test that cannot be removed is the system's to clean.
-        let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -3,23 +3,25 @@
 //! Two steps that run at the same time on different threads: *decoding* needs no database, *writing* needs no
 //! payload. A [`Unit`] is one projection; it decodes. A [`UnitWriter`] belongs to one generation; it writes.
 
+mod check;
 mod closures;
 mod fold;
 mod lookup;
 mod sql;
-mod try_out;
 
 pub use fold::Fold;
 pub use lookup::Lookup;
 pub(crate) use lookup::Lookups;
 pub(crate) use sql::SqlUnit;
-pub(crate) use try_out::try_out;
 
-use crate::error::{EventError, FoldError, ModelError};
+use crate::{
+    backend::{SchemaTable, Tx},
+    error::{EventError, FoldError, ModelError},
+    table::TableSchema,
+};
 use annals_event::{Event, EventBatch, EventRef, Recorded};
 use annals_telemetry::Run;
 use async_trait::async_trait;
-use sqlx::SqliteConnection;
 use std::{any::Any, future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
 /// How many rows of a table are remembered between batches.
@@ -28,16 +30,9 @@ const ROWS_REMEMBERED_MAX: usize = 65_536;
 /// A projection's own form of a batch's events.
 pub(crate) type Decoded = Box<dyn Any + Send + Sync>;
 
-/// A table of a read model.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TableDefinition {
-    pub(crate) name: String,
-    pub(crate) ddl: String,
-}
-
 /// A projection of any type.
 pub(crate) trait Unit: Send + Sync + 'static {
-    fn tables(&self) -> Result<Vec<TableDefinition>, ModelError>;
+    fn tables(&self) -> Result<Vec<SchemaTable>, ModelError>;
     fn event_types(&self) -> Vec<&'static str>;
     /// The lookups that it asks. They are units of the model themselves, and write each batch before it does.
     fn lookups(&self) -> Vec<Arc<dyn Unit>> {
@@ -50,7 +45,7 @@ pub(crate) trait Unit: Send + Sync + 'static {
 
 /// The open transaction that a batch is written in.
 pub(crate) struct Write<'a> {
-    pub(crate) connection: &'a mut SqliteConnection,
+    pub(crate) tx: &'a mut dyn Tx,
     pub(crate) lookups: &'a mut Lookups,
     /// The read model's name, for spans.
     pub(crate) consumer: &'a str,
@@ -72,6 +67,11 @@ fn decode_known<E: Event>(event: &EventRef<'_>) -> Result<Option<Recorded<E>>, E
     let decoded = decoded.map_err(|error| EventError::of_ref(event, error.to_string()))?;
     let recorded = decoded.map(|decoded| Recorded::new(event, decoded)).transpose();
     recorded.map_err(|error| EventError::of_ref(event, error.to_string()))
+}
+
+/// A table that the platform makes as its schema says, and nothing else.
+fn plain(schema: TableSchema) -> Vec<SchemaTable> {
+    vec![SchemaTable { schema, also: "" }]
 }
 
 /// How many events there are.

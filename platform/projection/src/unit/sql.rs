@@ -1,6 +1,7 @@
-use super::{Decoded, TableDefinition, Unit, UnitWriter, Write, count, decode_known, guarded_async};
+use super::{Decoded, Unit, UnitWriter, Write, check::check_schema, count, decode_known, guarded_async};
 use crate::{
-    ApplyError, SqlProjection, SqlTransaction,
+    ApplyError, Database, SqlProjection,
+    backend::{DatabaseError, SchemaTable},
     error::{EventError, FoldError, ModelError},
 };
 use annals_event::{Event, EventBatch, Recorded};
@@ -19,10 +20,10 @@ impl<P: SqlProjection> SqlUnit<P> {
 }
 
 impl<P: SqlProjection> Unit for SqlUnit<P> {
-    fn tables(&self) -> Result<Vec<TableDefinition>, ModelError> {
-        let definition =
-            |table: crate::SqlTable| TableDefinition { name: table.name.into(), ddl: table.ddl.into() };
-        Ok(self.0.tables().into_iter().map(definition).collect())
+    fn tables(&self) -> Result<Vec<SchemaTable>, ModelError> {
+        let tables = self.0.tables();
+        tables.iter().try_for_each(|table| check_schema(&table.schema))?;
+        Ok(tables.into_iter().map(|table| SchemaTable { schema: table.schema, also: table.also }).collect())
     }
 
     fn event_types(&self) -> Vec<&'static str> {
@@ -44,17 +45,25 @@ impl<P: SqlProjection> Unit for SqlUnit<P> {
 
 struct SqlWriter<P>(Arc<SqlUnit<P>>);
 
+type Connection<P> = <<P as SqlProjection>::Database as Database>::Connection;
+
 #[async_trait]
 impl<P: SqlProjection> UnitWriter for SqlWriter<P> {
     async fn apply(&mut self, decoded: &Decoded, write: &mut Write<'_>) -> Result<usize, FoldError> {
         let Some(events) = decoded.downcast_ref::<Vec<Recorded<P::Event>>>() else {
             return Ok(0);
         };
+        let Some(connection) = write.tx.native().downcast_mut::<Connection<P>>() else {
+            let wanted = <P::Database as Database>::KIND;
+            return Err(DatabaseError::denied(format!(
+                "an SQL projection of the read model writes {wanted}, and this catalog is another database"
+            ))
+            .into());
+        };
         for event in events {
             let span = process_span(write.consumer, event, write.run);
-            let mut transaction = SqlTransaction::new(write.connection);
-            let applied = guarded_async(self.0.0.apply(event, &mut transaction)).instrument(span).await;
-            let applied = applied.unwrap_or_else(|panic| Err(ApplyError::new(panic)));
+            let applied = guarded_async(self.0.0.apply(event, connection)).instrument(span).await;
+            let applied = applied.map_err(ApplyError::new).and_then(|applied| applied.map_err(Into::into));
             applied.map_err(|error| EventError::from_apply(event, error))?;
         }
         Ok(events.len())

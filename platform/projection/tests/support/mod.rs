@@ -9,13 +9,14 @@ use annals_event::{
 use annals_projection::{
     ApplyError, Catalog, Cells, Column, FoldControl, FoldOutcome, GenerationError, GenerationId, Generations,
     Projector, ProjectorError, ProjectorHandle, ProjectorOptions, ReadModel, Reader, SqlProjection, SqlTable,
-    SqlTransaction, Table, TableError, TableProjection, TableSchema, Until, Value, cell, fits,
-    sqlite::Connected,
+    Table, TableError, TableProjection, TableSchema, Until, Value, cell, fits,
 };
+use annals_projection_sqlite::{SqlError, Sqlite};
 use annals_store::{Activity, ConsumerState, EventStore, GappedStore};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
 use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tokio::{sync::Notify, task::JoinHandle};
@@ -151,20 +152,14 @@ pub struct Items;
 #[async_trait]
 impl SqlProjection for Items {
     type Event = Till;
+    type Database = Sqlite;
 
     fn tables(&self) -> Vec<SqlTable> {
-        vec![SqlTable {
-            name: "item",
-            ddl: "CREATE TABLE item (name TEXT NOT NULL PRIMARY KEY, sold INTEGER NOT NULL,
-                annals_sequence INTEGER NOT NULL) STRICT",
-        }]
+        const COLUMNS: &[Column] = &[Column::key_of::<String>("name"), Column::of::<i64>("sold")];
+        vec![SqlTable::new(TableSchema { name: "item", columns: COLUMNS, indexes: &[] })]
     }
 
-    async fn apply(
-        &self,
-        event: &Recorded<Till>,
-        transaction: &mut SqlTransaction<'_>,
-    ) -> Result<(), ApplyError> {
+    async fn apply(&self, event: &Recorded<Till>, connection: &mut SqliteConnection) -> Result<(), SqlError> {
         let Till::Sold { item, .. } = &event.event else { return Ok(()) };
         sqlx::query(
             "INSERT INTO item (name, sold, annals_sequence) VALUES (?1, 1, ?2)
@@ -172,7 +167,7 @@ impl SqlProjection for Items {
         )
         .bind(item)
         .bind(i64::try_from(event.sequence.get()).map_err(ApplyError::new)?)
-        .execute(transaction.connection())
+        .execute(connection)
         .await?;
         Ok(())
     }
@@ -251,7 +246,7 @@ impl World {
         Arc::new(self.store.clone())
     }
     pub async fn catalog(&self) -> Catalog {
-        Catalog::open(self.folder.path()).await.unwrap()
+        annals_projection_sqlite::open(self.folder.path()).await.unwrap()
     }
     pub async fn options(&self, model: &ReadModel) -> ProjectorOptions {
         ProjectorOptions::new(self.catalog().await, model.clone(), self.store())
@@ -317,9 +312,9 @@ pub struct Rows {
 pub async fn rows(reader: &mut Reader) -> Rows {
     let accounts = reader.all::<Account>().await.unwrap();
     let items = sqlx::query_as("SELECT name, sold, annals_sequence FROM item ORDER BY name");
-    let items = items.fetch_all(reader.connection()).await.unwrap();
+    let items = items.fetch_all(annals_projection_sqlite::connection(reader).unwrap()).await.unwrap();
     let sequences = sqlx::query_as("SELECT customer, annals_sequence FROM account ORDER BY customer");
-    let sequences = sequences.fetch_all(reader.connection()).await.unwrap();
+    let sequences = sequences.fetch_all(annals_projection_sqlite::connection(reader).unwrap()).await.unwrap();
     Rows { accounts, items, sequences }
 }
 
@@ -331,7 +326,7 @@ pub async fn fresh_fold(world: &World, model: &ReadModel) -> Rows {
 /// The same of a log in any store.
 pub async fn fresh_fold_of(store: Arc<dyn EventStore>, model: &ReadModel) -> Rows {
     let folder = tempfile::tempdir().unwrap();
-    let catalog = Catalog::open(folder.path()).await.unwrap();
+    let catalog = annals_projection_sqlite::open(folder.path()).await.unwrap();
     let running = Running::start(ProjectorOptions::new(catalog, model.clone(), store.clone())).await;
     let head = store.head().await.unwrap().last;
     let rows = rows(&mut running.handle.wait_for(head, PATIENCE).await.unwrap()).await;

@@ -3,12 +3,14 @@
 
 use annals_event::{CodecError, Event, EventType, NewEvent, Recorded};
 use annals_projection::{
-    ApplyError, Cells, Column, ReadModel, Reader, SqlProjection, SqlTable, SqlTransaction, Table, TableError,
+    ApplyError, Cells, Column, ReadModel, Reader, SqlProjection, SqlTable, Table, TableError,
     TableProjection, TableSchema, Value, cell,
 };
+use annals_projection_sqlite::{SqlError, Sqlite};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ordered {
@@ -143,20 +145,18 @@ impl Days {
 #[async_trait]
 impl SqlProjection for Days {
     type Event = Ordered;
+    type Database = Sqlite;
 
     fn tables(&self) -> Vec<SqlTable> {
-        vec![SqlTable {
-            name: "day",
-            ddl: "CREATE TABLE day (day INTEGER NOT NULL PRIMARY KEY, orders INTEGER NOT NULL,
-                annals_sequence INTEGER NOT NULL) STRICT",
-        }]
+        const COLUMNS: &[Column] = &[Column::key_of::<i64>("day"), Column::of::<i64>("orders")];
+        vec![SqlTable::new(TableSchema { name: "day", columns: COLUMNS, indexes: &[] })]
     }
 
     async fn apply(
         &self,
         event: &Recorded<Ordered>,
-        transaction: &mut SqlTransaction<'_>,
-    ) -> Result<(), ApplyError> {
+        connection: &mut SqliteConnection,
+    ) -> Result<(), SqlError> {
         if self.0 == Fold::Wrong && event.event.day == Self::FORGOTTEN {
             return Ok(());
         }
@@ -166,7 +166,7 @@ impl SqlProjection for Days {
         )
         .bind(event.event.day)
         .bind(i64::try_from(event.sequence.get()).map_err(ApplyError::new)?)
-        .execute(transaction.connection())
+        .execute(connection)
         .await?;
         Ok(())
     }

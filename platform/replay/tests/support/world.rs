@@ -47,7 +47,7 @@ impl World {
     }
 
     pub async fn catalog(&self) -> Catalog {
-        Catalog::open(self.views()).await.unwrap()
+        annals_projection_sqlite::open(self.views()).await.unwrap()
     }
 
     pub async fn generations(&self, model: &ReadModel) -> Generations {
@@ -102,7 +102,7 @@ impl World {
     /// What a projector that was never disturbed makes of the log.
     pub async fn fresh_fold(&self, model: &ReadModel) -> Rows {
         let folder = tempfile::tempdir().unwrap();
-        let catalog = Catalog::open(folder.path()).await.unwrap();
+        let catalog = annals_projection_sqlite::open(folder.path()).await.unwrap();
         let options = ProjectorOptions::new(catalog, model.clone(), self.store.clone());
         let projecting = Projecting::start(options).await;
         let fresh = projecting.rows_at(self.head().await).await;

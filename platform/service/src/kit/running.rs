@@ -30,7 +30,7 @@ use crate::{
     metrics::Metrics,
     store::{self, OpenStore},
 };
-use annals_projection::{Catalog, GenerationError, Generations, ProjectorOptions, SnapshotPolicy};
+use annals_projection::{GenerationError, Generations, ProjectorOptions, SnapshotPolicy};
 use axum::{Router, http::Uri, middleware, routing::any};
 use std::{future::pending, net::SocketAddr};
 use tokio_util::task::AbortOnDropHandle;
@@ -171,7 +171,7 @@ async fn begin(
     if !models.is_empty() {
         let folder = &config.read_models.folder;
         let snapshots = config.read_models.snapshots.join("read-models");
-        let catalog = async || Catalog::open_with(folder, &snapshots).await;
+        let catalog = async || annals_projection_sqlite::open_with(folder, &snapshots).await;
         let catalog = parts::opened("the read models", GenerationError::is_transient, catalog).await?;
         for (model, own) in models {
             let options = ProjectorOptions::new(catalog.clone(), model, app.store().clone());

@@ -3,9 +3,10 @@
 use crate::support::{Server, one_event};
 use annals_event::{CodecError, Event, Recorded, Sequence};
 use annals_projection::{
-    ApplyError, Catalog, Projector, ProjectorError, ProjectorHandle, ProjectorOptions, ReadModel,
-    SqlProjection, SqlTable, SqlTransaction,
+    ApplyError, Column, Projector, ProjectorError, ProjectorHandle, ProjectorOptions, ReadModel,
+    SqlProjection, SqlTable, TableSchema,
 };
+use annals_projection_sqlite::{SqlError, Sqlite};
 use annals_store::{
     Activity, Call, EventStore, Filter, LogMismatch, Scene, SeenLog, Staged, Subscribe, Trouble, chain_at,
     check_same_log,
@@ -13,6 +14,7 @@ use annals_store::{
 use annals_store_grpc::GrpcStore;
 use annals_store_log::{LogStore, Options};
 use async_trait::async_trait;
+use sqlx::SqliteConnection;
 use std::{path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -115,20 +117,21 @@ struct Counted;
 #[async_trait]
 impl SqlProjection for Counted {
     type Event = Happened;
+    type Database = Sqlite;
 
     fn tables(&self) -> Vec<SqlTable> {
-        let ddl = "CREATE TABLE seen (at INTEGER PRIMARY KEY, annals_sequence INTEGER NOT NULL) STRICT";
-        vec![SqlTable { name: "seen", ddl }]
+        const COLUMNS: &[Column] = &[Column::key_of::<i64>("at")];
+        vec![SqlTable::new(TableSchema { name: "seen", columns: COLUMNS, indexes: &[] })]
     }
 
     async fn apply(
         &self,
         event: &Recorded<Happened>,
-        transaction: &mut SqlTransaction<'_>,
-    ) -> Result<(), ApplyError> {
+        connection: &mut SqliteConnection,
+    ) -> Result<(), SqlError> {
         let at = i64::try_from(event.sequence.get()).map_err(ApplyError::new)?;
         let insert = sqlx::query("INSERT INTO seen VALUES (?1, ?1)").bind(at);
-        insert.execute(transaction.connection()).await?;
+        insert.execute(connection).await?;
         Ok(())
     }
 }
@@ -144,7 +147,7 @@ impl Folding {
     /// Starts folding, and waits until the first 20 events are folded.
     async fn start(folder: &TempDir, client: GrpcStore) -> Self {
         let model = ReadModel::named("counted").sql(Counted).build().unwrap();
-        let catalog = Catalog::open(folder.path().join("views")).await.unwrap();
+        let catalog = annals_projection_sqlite::open(folder.path().join("views")).await.unwrap();
         let options = ProjectorOptions::new(catalog, model, Arc::new(client));
         let (projector, cancel) = (Projector::open(options).await.unwrap(), CancellationToken::new());
         let handle = projector.handle();

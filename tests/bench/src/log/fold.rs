@@ -3,7 +3,7 @@
 use super::load::Load;
 use crate::{measure::lossy, report::Report};
 use annals::prelude::*;
-use annals::read_model::{Catalog, Projector, ProjectorOptions};
+use annals::read_model::{Projector, ProjectorOptions};
 use annals_event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
 use annals_store::EventStore;
 use annals_store_log::LogStore;
@@ -98,7 +98,7 @@ pub(crate) async fn fold_and_tell(folder: &Path) -> Result<()> {
     let store: Arc<dyn EventStore> = Arc::new(log.clone());
     let head = store.head().await?.last;
     let model = ReadModel::named("rarities").fold_version(1).table(rarities()).build()?;
-    let catalog = Catalog::open(temporary.path()).await?;
+    let catalog = annals::sqlite::open(temporary.path()).await?;
     let projector = Projector::open(ProjectorOptions::new(catalog, model, store)).await?;
     let (handle, stop) = (projector.handle(), CancellationToken::new());
     let before_bytes = memory_bytes()?;

@@ -15,17 +15,18 @@ mod work;
 mod writer;
 
 use super::{
-    Decoded, Lookup, TableDefinition, Unit, UnitWriter,
+    Decoded, Lookup, Unit, UnitWriter,
+    check::check_schema,
     closures::{Keys, Outcome},
     count,
     lookup::Asked,
+    plain,
 };
 use crate::{
+    backend::SchemaTable,
     error::{EventError, ModelError},
-    identifier::check_identifier,
     projection::TableProjection,
-    sqlite::TableStatements,
-    table::{Column, Table, TableKey, TableSchema},
+    table::{Table, TableKey},
 };
 use annals_event::{Event, EventBatch, Recorded};
 use changes::{changing, creating, deleting, known, updating, upserting};
@@ -288,14 +289,13 @@ impl<R: Table> fmt::Debug for Fold<R> {
 }
 
 impl<R: Table> Unit for Fold<R> {
-    fn tables(&self) -> Result<Vec<TableDefinition>, ModelError> {
+    fn tables(&self) -> Result<Vec<SchemaTable>, ModelError> {
         let schema = R::SCHEMA;
         check_schema(&schema)?;
         if self.handlers.is_empty() {
             return Err(ModelError::NoHandler(schema.name.to_owned()));
         }
-        let ddl = TableStatements::new(&schema).create().to_owned();
-        Ok(vec![TableDefinition { name: schema.name.into(), ddl }])
+        Ok(plain(schema))
     }
 
     fn event_types(&self) -> Vec<&'static str> {
@@ -322,31 +322,4 @@ impl<R: Table> Unit for Fold<R> {
     fn writer(self: Arc<Self>) -> Box<dyn UnitWriter> {
         Box::new(RowWriter::<R>::new())
     }
-}
-
-fn check_schema(schema: &TableSchema) -> Result<(), ModelError> {
-    let table = || schema.name.to_owned();
-    check_identifier("table", schema.name)?;
-    let mut names = BTreeSet::new();
-    for column in schema.columns {
-        check_identifier("column", column.name)?;
-        if !names.insert(column.name.to_ascii_lowercase()) {
-            return Err(ModelError::RepeatedColumn { table: table(), column: column.name.to_owned() });
-        }
-        if column.key && column.nullable {
-            return Err(ModelError::NullableKey { table: table(), column: column.name.to_owned() });
-        }
-    }
-    if !schema.columns.iter().any(|column| column.key) {
-        return Err(ModelError::NoKey(table()));
-    }
-    for index in schema.indexes {
-        let column = (*index).to_owned();
-        match schema.columns.iter().find(|column| column.name == *index) {
-            None => return Err(ModelError::UnknownIndex { table: table(), column }),
-            Some(Column { key: true, .. }) => return Err(ModelError::IndexedKey { table: table(), column }),
-            Some(_) => {}
-        }
-    }
-    Ok(())
 }

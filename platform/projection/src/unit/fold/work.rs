@@ -5,6 +5,7 @@ use super::{
     step::{Found, RowKey, Step},
 };
 use crate::{
+    backend::DatabaseError,
     error::{EventError, FoldError},
     table::Table,
     unit::{Write, lookup::Unanswered},
@@ -69,7 +70,7 @@ impl<R: Table> Work<R> {
     pub(super) fn unfit(&self, sequence: Sequence, reason: &str) -> FoldError {
         let step = self.steps.iter().find(|step| step.sequence == sequence);
         let error = step.and_then(|step| self.column(step)?.unfit(step, reason.to_owned()));
-        error.map_or_else(|| sqlx::Error::Encode(reason.into()).into(), FoldError::Event)
+        error.map_or_else(|| DatabaseError::denied(reason).into(), FoldError::Event)
     }
 }
 

@@ -11,15 +11,14 @@ use super::{
     work::{Answers, Work},
 };
 use crate::{
+    backend::{Batch, DatabaseError, Tx},
     error::FoldError,
-    sqlite::{TableStatements, read_cells},
-    table::{SEQUENCE_COLUMN, Table, TableError, cell, key_cells, key_text},
+    table::{SEQUENCE_COLUMN, Table, TableError, TableKey, cell, key_cells, key_text},
     unit::{Decoded, ROWS_REMEMBERED_MAX, UnitWriter, Write},
     value::Value,
 };
 use annals_event::Sequence;
 use async_trait::async_trait;
-use sqlx::SqliteConnection;
 use std::collections::HashMap;
 use tracing::Span;
 
@@ -31,7 +30,6 @@ struct Slot<R> {
 }
 
 pub(super) struct RowWriter<R: Table> {
-    statements: TableStatements,
     rows: HashMap<R::Key, Slot<R>>,
 }
 
@@ -45,9 +43,9 @@ impl<R: Table> UnitWriter for RowWriter<R> {
             self.rows.clear();
         }
         let answers = work.answers(write).await?;
-        self.load(work, &answers, write.connection).await?;
+        self.load(work, &answers, write.tx).await?;
         let changed = self.fold(work, &answers, write)?;
-        self.store(&changed, work, write.connection).await?;
+        self.store(&changed, work, write.tx).await?;
         Ok(changed.len())
     }
 
@@ -58,7 +56,7 @@ impl<R: Table> UnitWriter for RowWriter<R> {
 
 impl<R: Table> RowWriter<R> {
     pub(super) fn new() -> Self {
-        Self { statements: TableStatements::new(&R::SCHEMA), rows: HashMap::new() }
+        Self { rows: HashMap::new() }
     }
 
     /// Reads the rows that the events touch and that are not remembered.
@@ -66,9 +64,9 @@ impl<R: Table> RowWriter<R> {
         &mut self,
         work: &Work<R>,
         answers: &Answers<R::Key>,
-        connection: &mut SqliteConnection,
+        tx: &mut dyn Tx,
     ) -> Result<(), FoldError> {
-        let mut wanted = Vec::new();
+        let mut wanted = Batch::with_capacity(R::Key::KINDS.len(), 0);
         for step in work.steps() {
             let Some(key) = answers.key(step) else { continue };
             if self.rows.contains_key(key) {
@@ -80,8 +78,8 @@ impl<R: Table> RowWriter<R> {
         if wanted.is_empty() {
             return Ok(());
         }
-        for row in self.statements.select(connection, wanted).await? {
-            let row = read_row::<R>(&row)?;
+        for row in tx.load(&R::SCHEMA, wanted).await?.into_rows() {
+            let row = R::from_values(row).map_err(|error| DatabaseError::damaged(R::SCHEMA.name, error))?;
             self.rows.insert(row.key(), Slot { row: Some(row), changed_by: None });
         }
         Ok(())
@@ -134,13 +132,9 @@ impl<R: Table> RowWriter<R> {
     }
 
     /// Writes the changed rows.
-    async fn store(
-        &mut self,
-        changed: &[&R::Key],
-        work: &Work<R>,
-        connection: &mut SqliteConnection,
-    ) -> Result<(), FoldError> {
-        let (mut upserts, mut deletes) = (Vec::new(), Vec::new());
+    async fn store(&mut self, changed: &[&R::Key], work: &Work<R>, tx: &mut dyn Tx) -> Result<(), FoldError> {
+        let mut upserts = Batch::with_capacity(R::SCHEMA.columns.len() + 1, changed.len());
+        let mut deletes = Batch::with_capacity(R::Key::KINDS.len(), 0);
         for key in changed {
             let Some(slot) = self.rows.get_mut(*key) else { continue };
             let Some(sequence) = slot.changed_by.take() else { continue };
@@ -150,9 +144,7 @@ impl<R: Table> RowWriter<R> {
                 None => deletes.push(key_cells(*key).map_err(misfit)?),
             }
         }
-        self.statements.upsert(connection, upserts).await?;
-        self.statements.delete(connection, deletes).await?;
-        Ok(())
+        Ok(tx.write(&R::SCHEMA, deletes, upserts).await?)
     }
 }
 
@@ -161,10 +153,4 @@ fn cells<R: Table>(row: &R, sequence: Sequence) -> Result<Vec<Value>, TableError
     let mut cells = row.to_values()?;
     cells.push(cell(SEQUENCE_COLUMN, &sequence)?);
     Ok(cells)
-}
-
-/// The row that a query by the schema's columns found.
-fn read_row<R: Table>(row: &sqlx::sqlite::SqliteRow) -> Result<R, sqlx::Error> {
-    let cells = read_cells(row, R::SCHEMA.columns.len())?;
-    R::from_values(cells).map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }

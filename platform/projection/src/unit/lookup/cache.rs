@@ -2,14 +2,13 @@
 
 use super::{Columns, text};
 use crate::{
+    backend::{Batch, DatabaseError, Tx},
     error::FoldError,
-    sqlite::{TableStatements, read_cells},
     table::{Cells, SEQUENCE_COLUMN, TableError, TableKey, cell, key_cells},
     unit::ROWS_REMEMBERED_MAX,
     value::Value,
 };
 use annals_event::Sequence;
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use std::{any::Any, collections::HashMap};
 
 /// The lookups that a generation's writer has asked, by name. What is taken out and not put back is read anew.
@@ -19,7 +18,6 @@ pub(crate) struct Lookups(HashMap<&'static str, Box<dyn Any + Send>>);
 /// One lookup.
 pub(super) struct Cache<K, V> {
     name: &'static str,
-    statements: TableStatements,
     known: HashMap<K, Known<V>>,
 }
 
@@ -47,8 +45,7 @@ impl Lookups {
 
 impl<K: TableKey, V: TableKey> Cache<K, V> {
     fn new(name: &'static str) -> Self {
-        let statements = TableStatements::new(&Columns::<K, V>::schema(name));
-        Self { name, statements, known: HashMap::new() }
+        Self { name, known: HashMap::new() }
     }
 
     /// Makes room, between two batches.
@@ -62,7 +59,7 @@ impl<K: TableKey, V: TableKey> Cache<K, V> {
     pub(super) async fn load<'k, W>(
         &mut self,
         keys: impl Iterator<Item = (W, &'k K)>,
-        connection: &mut SqliteConnection,
+        tx: &mut dyn Tx,
     ) -> Result<Result<(), (W, TableError)>, FoldError> {
         let mut wanted = HashMap::new();
         for (whose, key) in keys {
@@ -77,9 +74,9 @@ impl<K: TableKey, V: TableKey> Cache<K, V> {
         if wanted.is_empty() {
             return Ok(Ok(()));
         }
-        let wanted = wanted.into_values().collect();
-        for row in self.statements.select(connection, wanted).await? {
-            let (key, value) = read_pair(&row)?;
+        let wanted = Batch::of(K::KINDS.len(), wanted.into_values().collect());
+        for row in tx.load(&Columns::<K, V>::schema(self.name), wanted).await?.into_rows() {
+            let (key, value) = read_pair(row).map_err(|error| DatabaseError::damaged(self.name, error))?;
             self.known.insert(key, Known { value, since: Sequence::ZERO });
         }
         Ok(Ok(()))
@@ -112,12 +109,10 @@ impl<K: TableKey, V: TableKey> Cache<K, V> {
     }
 
     /// Writes these rows.
-    pub(super) async fn store(
-        &self,
-        rows: Vec<Vec<Value>>,
-        connection: &mut SqliteConnection,
-    ) -> Result<(), FoldError> {
-        Ok(self.statements.upsert(connection, rows).await?)
+    pub(super) async fn store(&self, rows: Vec<Vec<Value>>, tx: &mut dyn Tx) -> Result<(), FoldError> {
+        let schema = Columns::<K, V>::schema(self.name);
+        let rows = Batch::of(schema.columns.len() + 1, rows);
+        Ok(tx.write(&schema, Batch::default(), rows).await?)
     }
 }
 
@@ -131,8 +126,7 @@ pub(super) fn pair_cells<K: TableKey, V: TableKey>(
     Ok(key_cells(key)?.into_iter().chain(key_cells(value)?).chain([sequence]).collect())
 }
 
-fn read_pair<K: TableKey, V: TableKey>(row: &SqliteRow) -> Result<(K, V), sqlx::Error> {
-    let mut cells = Cells::new(read_cells(row, Columns::<K, V>::ALL.len())?);
-    let mut pair = || Ok((K::take(&mut cells)?, V::take(&mut cells)?));
-    pair().map_err(|error: TableError| sqlx::Error::Decode(Box::new(error)))
+fn read_pair<K: TableKey, V: TableKey>(row: Vec<Value>) -> Result<(K, V), TableError> {
+    let mut cells = Cells::new(row);
+    Ok((K::take(&mut cells)?, V::take(&mut cells)?))
 }

@@ -14,11 +14,11 @@ mod writer;
 pub(crate) use cache::Lookups;
 pub(super) use questions::{Questions, Unanswered};
 
-use super::{Decoded, TableDefinition, Unit, UnitWriter, closures::Keys, count, decode_known, guarded};
+use super::{Decoded, Unit, UnitWriter, closures::Keys, count, decode_known, guarded, plain};
 use crate::{
+    backend::SchemaTable,
     error::{EventError, ModelError},
     identifier::check_identifier,
-    sqlite::TableStatements,
     table::{Column, TableKey, TableSchema},
     value::{ColumnKind, Value},
 };
@@ -114,13 +114,12 @@ impl<K: TableKey, V: TableKey> Asked<V> for Memory<K, V> {
 }
 
 impl<K: TableKey, V: TableKey> Unit for Memory<K, V> {
-    fn tables(&self) -> Result<Vec<TableDefinition>, ModelError> {
+    fn tables(&self) -> Result<Vec<SchemaTable>, ModelError> {
         check_identifier("lookup", self.name)?;
         if self.remembers.is_empty() {
             return Err(ModelError::NothingRemembered(self.name.to_owned()));
         }
-        let ddl = TableStatements::new(&Columns::<K, V>::schema(self.name)).create().to_owned();
-        Ok(vec![TableDefinition { name: self.name.into(), ddl }])
+        Ok(plain(Columns::<K, V>::schema(self.name)))
     }
 
     fn event_types(&self) -> Vec<&'static str> {

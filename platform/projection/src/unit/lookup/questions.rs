@@ -47,7 +47,7 @@ impl<K: TableKey, V: TableKey> Questions<V> for QuestionsOf<K, V> {
         let unknown = |(sequence, reason)| Unanswered::Unknown { sequence, reason };
         let mut cache = write.lookups.take::<K, V>(self.lookup);
         let keys = self.asked.iter().map(|(sequence, key)| (*sequence, key));
-        let loaded = cache.load(keys, write.connection).await.map_err(Unanswered::Database)?;
+        let loaded = cache.load(keys, write.tx).await.map_err(Unanswered::Database)?;
         loaded.map_err(|(sequence, error)| unknown((sequence, error.to_string())))?;
         let answer = |(sequence, key): &(Sequence, K)| {
             cache.get(key, *sequence).map_err(|reason| unknown((*sequence, reason)))

@@ -50,7 +50,7 @@ impl<K: TableKey, V: TableKey> UnitWriter for LookupWriter<K, V> {
         let mut cache = write.lookups.take::<K, V>(self.name);
         cache.make_room();
         let keys = entries.iter().map(|entry| (entry, &entry.key));
-        let loaded = cache.load(keys, write.connection).await?;
+        let loaded = cache.load(keys, write.tx).await?;
         loaded.map_err(|(entry, error)| entry.unfit(error.to_string()))?;
         let mut rows = Vec::new();
         for entry in entries {
@@ -61,7 +61,7 @@ impl<K: TableKey, V: TableKey> UnitWriter for LookupWriter<K, V> {
             }
         }
         let written = rows.len();
-        cache.store(rows, write.connection).await?;
+        cache.store(rows, write.tx).await?;
         write.lookups.put(cache);
         Ok(written)
     }

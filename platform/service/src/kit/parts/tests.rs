@@ -5,7 +5,7 @@ use super::{
 use crate::Ending;
 use annals_derive::{Event, Table};
 use annals_event::{Append, Event, EventType, ExpectedVersion, NewEvent, Recorded, StreamName, Token};
-use annals_projection::{Catalog, Fold, ReadModel};
+use annals_projection::{Fold, ReadModel};
 use annals_store::{EventStore, GappedStore, Head, Layer, ReadError};
 use async_trait::async_trait;
 use std::{
@@ -47,7 +47,7 @@ impl Copy {
     async fn start(folder: &Path, store: &Arc<dyn EventStore>) -> Self {
         let (app, mut supervisor) =
             (App::new("test".to_owned(), store.clone(), Clock::Machine), Supervisor::new());
-        let catalog = Catalog::open(folder).await.unwrap();
+        let catalog = annals_projection_sqlite::open(folder).await.unwrap();
         fold(&app, ProjectorOptions::new(catalog, model("notes"), store.clone()), &mut supervisor)
             .await
             .unwrap();

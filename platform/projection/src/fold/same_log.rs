@@ -1,7 +1,6 @@
 //! Whether the store holds the log that a generation was folded from.
 
-use super::{GenerationId, GenerationStatus};
-use crate::FoldError;
+use crate::{FoldError, GenerationId, GenerationStatus};
 use annals_store::{EventStore, LogMismatch, SeenLog, check_same_log};
 
 /// Checks that the store holds the log that the generation was folded from.

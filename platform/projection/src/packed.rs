@@ -1,4 +1,4 @@
-//! Values as few bytes, for cursors. A tag, then:
+//! Values as few bytes, for cursors and snapshots. A tag, then:
 //!
 //! | tag | value | bytes |
 //! |---|---|---|
@@ -7,12 +7,12 @@
 //! | 2 | a real | its 64 bits, little-endian |
 //! | 3, 4 | text, a blob | its length as a varint, then its bytes |
 //!
-//! A varint has seven bits in a byte, the lowest first; the eighth says that more follow. Clients keep cursors, so a form that
+//! A varint has seven bits in a byte, the lowest first; the eighth says that more follow. Clients keep cursors, and snapshots are files, so a form that
 //! was given out is never changed: a new one gets a new format number.
 
 use crate::Value;
 
-pub(super) fn pack(bytes: &mut Vec<u8>, value: &Value) {
+pub(crate) fn pack(bytes: &mut Vec<u8>, value: &Value) {
     match value {
         Value::Null => bytes.push(0),
         Value::Integer(number) => {
@@ -29,7 +29,7 @@ pub(super) fn pack(bytes: &mut Vec<u8>, value: &Value) {
 }
 
 /// The value that `bytes` begin with, which is taken from them.
-pub(super) fn unpack(bytes: &mut &[u8]) -> Option<Value> {
+pub(crate) fn unpack(bytes: &mut &[u8]) -> Option<Value> {
     Some(match byte(bytes)? {
         0 => Value::Null,
         1 => Value::Integer(unzigzag(take(bytes)?)),
@@ -52,7 +52,7 @@ fn unzigzag(packed: u64) -> i64 {
     (packed >> 1).cast_signed() ^ -(packed & 1).cast_signed()
 }
 
-fn put(bytes: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn put(bytes: &mut Vec<u8>, mut number: u64) {
     loop {
         let [low, ..] = number.to_le_bytes();
         number >>= 7;
@@ -63,7 +63,7 @@ fn put(bytes: &mut Vec<u8>, mut number: u64) {
     }
 }
 
-fn take(bytes: &mut &[u8]) -> Option<u64> {
+pub(crate) fn take(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     for shift in (0..64).step_by(7) {
         let byte = byte(bytes)?;

@@ -4,14 +4,13 @@
 //! cut may undo the last transactions. That loses nothing here: rows and checkpoint are undone together, and the log still has
 //! the events, which are folded again. The file itself stays sound, which `synchronous = OFF` would not promise.
 
-use super::failure::is_busy;
+use crate::failure::{failure, is_busy};
+use annals_projection::DatabaseError;
 use sqlx::{
     ConnectOptions, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use std::{
-    fs::File,
-    io,
     path::Path,
     time::{Duration, Instant},
 };
@@ -52,9 +51,9 @@ pub(crate) fn writer_options(path: &Path, synchronous: SqliteSynchronous) -> Sql
 }
 
 /// Opens the file of a generation, which is there, for writing. Its transactions begin with [`begin_write`].
-pub(crate) async fn open_writer(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
+pub(crate) async fn open_writer(path: &Path) -> Result<SqliteConnection, DatabaseError> {
     let options = writer_options(path, SqliteSynchronous::Normal);
-    options.create_if_missing(false).busy_timeout(WRITE_BUSY_TIMEOUT).connect().await
+    options.create_if_missing(false).busy_timeout(WRITE_BUSY_TIMEOUT).connect().await.map_err(failure)
 }
 
 /// Waits for the right to write, and begins a transaction with it; [`end_write`] ends it, and so does closing the
@@ -62,8 +61,8 @@ pub(crate) async fn open_writer(path: &Path) -> Result<SqliteConnection, sqlx::E
 ///
 /// SQLite's own waiting looks ten times a second in the end, and a worker that writes one batch after the other
 /// leaves gaps of less than a millisecond: whoever wants to take over from it would never have its turn.
-pub(crate) async fn begin_write(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    while_busy(connection, BEGIN_WRITE).await.0
+pub(crate) async fn begin_write(connection: &mut SqliteConnection) -> Result<(), DatabaseError> {
+    while_busy(connection, BEGIN_WRITE).await.0.map_err(failure)
 }
 
 /// Tries again while somebody else holds the lock. Any other error is the caller's at once: a full disk is not less full
@@ -92,17 +91,23 @@ pub(crate) enum End {
 }
 
 /// Ends the transaction that [`begin_write`] began.
-pub(crate) async fn end_write(connection: &mut SqliteConnection, end: End) -> Result<(), sqlx::Error> {
+pub(crate) async fn end_write(connection: &mut SqliteConnection, end: End) -> Result<(), DatabaseError> {
     let statement = match end {
         End::Commit => "COMMIT",
         End::Rollback => "ROLLBACK",
     };
-    sqlx::query(statement).execute(connection).await.map(|_| ())
+    sqlx::query(statement).execute(connection).await.map(|_| ()).map_err(failure)
 }
 
-/// Makes the file of a generation. What is committed to it is durable at once.
-pub(crate) async fn create_writer(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
-    writer_options(path, SqliteSynchronous::Full).connect().await
+/// Makes the file of a generation, which nobody sees before it is complete: nothing in it can be taken back, and it is not synced.
+pub(crate) async fn create_file(path: &Path) -> Result<SqliteConnection, DatabaseError> {
+    let options = options(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Off)
+        .synchronous(SqliteSynchronous::Off)
+        .pragma("cache_size", WRITER_CACHE_KIB)
+        .pragma("temp_store", "MEMORY");
+    options.connect().await.map_err(failure)
 }
 
 /// How `path` is opened for reading.
@@ -111,19 +116,13 @@ pub(crate) fn reader_options(path: &Path) -> SqliteConnectOptions {
 }
 
 /// Opens `path` for reading.
-pub(crate) async fn open_reader(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
-    reader_options(path).connect().await
-}
-
-/// Makes the names in a folder durable.
-pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+pub(crate) async fn open_reader(path: &Path) -> Result<SqliteConnection, DatabaseError> {
+    reader_options(path).connect().await.map_err(failure)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sqlite::failure::is_transient;
     use std::pin::pin;
     use tokio::time::timeout;
 
@@ -148,8 +147,8 @@ mod tests {
             let (ended, attempts) = while_busy(connection, statement).await;
             let error = ended.unwrap_err();
             assert_eq!(error.as_database_error().unwrap().code().as_deref(), Some(code), "{error}");
-            assert!(is_transient(&error), "whoever asked may try later");
-            assert_eq!(attempts, 1, "{error}");
+            assert!(failure(error).is_transient(), "whoever asked may try later");
+            assert_eq!(attempts, 1);
         }
     }
 

@@ -1,0 +1,62 @@
+//! A generation's file that is locked for writing. The lock ends with the connection, and so with the process.
+
+use crate::{
+    catalog::CatalogFile,
+    connect::{End, begin_write, end_write, open_writer},
+    control::{raise_epoch, read_status},
+    failure::failure,
+    statements::Statements,
+    writer::FileWriter,
+};
+use annals_projection::{
+    DatabaseError, GenerationStatus,
+    backend::{Change, Fence, Writer, crash_point},
+};
+use async_trait::async_trait;
+use sqlx::{Connection, SqliteConnection};
+use std::{path::PathBuf, sync::Arc};
+
+/// A locked file.
+pub(crate) struct FencedFile {
+    path: PathBuf,
+    connection: SqliteConnection,
+    status: GenerationStatus,
+    catalog: Arc<CatalogFile>,
+    statements: Arc<Statements>,
+}
+
+impl FencedFile {
+    pub(crate) async fn lock(
+        path: PathBuf,
+        catalog: Arc<CatalogFile>,
+        statements: Arc<Statements>,
+    ) -> Result<Self, DatabaseError> {
+        let mut connection = open_writer(&path).await?;
+        begin_write(&mut connection).await?;
+        let status = read_status(&mut connection).await?;
+        Ok(Self { path, connection, status, catalog, statements })
+    }
+}
+
+#[async_trait]
+impl Fence for FencedFile {
+    fn status(&self) -> &GenerationStatus {
+        &self.status
+    }
+
+    async fn claim(self: Box<Self>) -> Result<Box<dyn Writer>, DatabaseError> {
+        let Self { path, mut connection, status, statements, .. } = *self;
+        let epoch = raise_epoch(&mut connection).await?;
+        end_write(&mut connection, End::Commit).await?;
+        let status = GenerationStatus { epoch, ..status };
+        Ok(Box::new(FileWriter::new(path, connection, status, statements)))
+    }
+
+    async fn flip(mut self: Box<Self>, change: &Change) -> Result<(), DatabaseError> {
+        raise_epoch(&mut self.connection).await?;
+        self.catalog.change(change).await?;
+        crash_point("pointer-moved")?;
+        end_write(&mut self.connection, End::Commit).await?;
+        self.connection.close().await.map_err(failure)
+    }
+}
