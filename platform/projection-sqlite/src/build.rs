@@ -88,7 +88,8 @@ impl Build for NewFile {
 
     async fn finish(self: Box<Self>) -> Result<(), DatabaseError> {
         let Self { id, names, mut connection, catalog, .. } = *self;
-        run_script(&mut connection, "COMMIT").await?;
+        // Whoever reads it before it is first written must not hold its writer up.
+        run_script(&mut connection, "COMMIT; PRAGMA journal_mode = WAL").await?;
         connection.close().await.map_err(failure)?;
         sync(&names.unfinished)?;
         let place = || {
