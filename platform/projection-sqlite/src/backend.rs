@@ -62,6 +62,18 @@ impl SqliteBackend {
         }
     }
 
+    /// Tells a generation that is not there from one whose file was deleted behind the catalog's back, which may be rebuilt.
+    async fn absent(&self, of: &Slot, id: GenerationId, error: DatabaseError) -> DatabaseError {
+        let is_gone = matches!(self.instance(of, id).await, Ok(None));
+        let is_kept = |entry: &GenerationEntry| entry.id == id && entry.state != GenerationState::Creating;
+        match self.generations(of).await {
+            Ok(entries) if is_gone && !entries.iter().any(is_kept) => {
+                DatabaseError::NoGeneration { id: id.to_string() }
+            }
+            _ => error,
+        }
+    }
+
     /// What is live, and connections to it.
     async fn bind(&self, of: &Slot) -> Result<Bound, DatabaseError> {
         let live = self.catalog.live(of).await?.ok_or(DatabaseError::NoneLive)?.generation;
@@ -105,7 +117,10 @@ impl Backend for SqliteBackend {
 
     async fn fence(&self, of: &Slot, id: GenerationId) -> Result<Box<dyn Fence>, DatabaseError> {
         let path = self.files.generation(&of.model, id);
-        Ok(Box::new(FencedFile::lock(path, self.catalog.clone(), self.statements.clone()).await?))
+        match FencedFile::lock(path, self.catalog.clone(), self.statements.clone()).await {
+            Ok(fence) => Ok(Box::new(fence)),
+            Err(error) => Err(self.absent(of, id, error).await),
+        }
     }
 
     async fn view(&self, of: &Slot, what: Target) -> Result<Box<dyn View>, DatabaseError> {
@@ -113,7 +128,10 @@ impl Backend for SqliteBackend {
             Target::Live => self.view_live(of).await?,
             Target::Generation(id) => {
                 let path = self.files.generation(&of.model, id);
-                FileView::open(id, &path, self.statements.clone()).await?
+                match FileView::open(id, &path, self.statements.clone()).await {
+                    Ok(view) => view,
+                    Err(error) => return Err(self.absent(of, id, error).await),
+                }
             }
         }))
     }
