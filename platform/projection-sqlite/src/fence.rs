@@ -15,6 +15,7 @@ use annals_projection::{
 use async_trait::async_trait;
 use sqlx::{Connection, SqliteConnection};
 use std::{path::PathBuf, sync::Arc};
+use tracing::Instrument;
 
 /// A locked file.
 pub(crate) struct FencedFile {
@@ -52,11 +53,17 @@ impl Fence for FencedFile {
         Ok(Box::new(FileWriter::new(path, connection, status, statements)))
     }
 
-    async fn flip(mut self: Box<Self>, change: &Change) -> Result<(), DatabaseError> {
-        raise_epoch(&mut self.connection).await?;
-        self.catalog.change(change).await?;
-        crash_point("pointer-moved")?;
-        end_write(&mut self.connection, End::Commit).await?;
-        self.connection.close().await.map_err(failure)
+    async fn flip(self: Box<Self>, change: &Change) -> Result<(), DatabaseError> {
+        // A task of its own: if the caller goes away halfway, the file stays locked until it is clear whether the pointer moved.
+        let flipping = tokio::spawn(flip(*self, change.clone()).in_current_span());
+        flipping.await.map_err(DatabaseError::denied)?
     }
+}
+
+async fn flip(mut file: FencedFile, change: Change) -> Result<(), DatabaseError> {
+    raise_epoch(&mut file.connection).await?;
+    file.catalog.change(&change).await?;
+    crash_point("pointer-moved")?;
+    end_write(&mut file.connection, End::Commit).await?;
+    file.connection.close().await.map_err(failure)
 }
