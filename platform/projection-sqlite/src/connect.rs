@@ -53,7 +53,24 @@ pub(crate) fn writer_options(path: &Path, synchronous: SqliteSynchronous) -> Sql
 /// Opens the file of a generation, which is there, for writing. Its transactions begin with [`begin_write`].
 pub(crate) async fn open_writer(path: &Path) -> Result<SqliteConnection, DatabaseError> {
     let options = writer_options(path, SqliteSynchronous::Normal);
-    options.create_if_missing(false).busy_timeout(WRITE_BUSY_TIMEOUT).connect().await.map_err(failure)
+    let options = options.create_if_missing(false).busy_timeout(WRITE_BUSY_TIMEOUT);
+    open_patiently(|| options.connect()).await
+}
+
+/// Opens a file again while somebody else has it locked. Whoever opens it first or closes it last does, and then SQLite says at once
+/// that it is busy.
+pub(crate) async fn open_patiently<T, F: Future<Output = Result<T, sqlx::Error>>>(
+    open: impl Fn() -> F,
+) -> Result<T, DatabaseError> {
+    let begun = Instant::now();
+    loop {
+        match open().await {
+            Err(error) if is_busy(&error) && begun.elapsed() < WRITE_PATIENCE => {
+                tokio::time::sleep(WRITE_PAUSE).await;
+            }
+            opened => return opened.map_err(failure),
+        }
+    }
 }
 
 /// Waits for the right to write, and begins a transaction with it; [`end_write`] ends it, and so does closing the

@@ -1,7 +1,7 @@
 //! The open file of the catalog.
 
 use crate::{
-    connect::{BEGIN_WRITE, writer_options},
+    connect::{BEGIN_WRITE, open_patiently, writer_options},
     failure::failure,
     file_id::file_id,
     files::{Files, make_folder, sync},
@@ -29,8 +29,8 @@ impl Opened {
         make_folder(files.folder())?;
         let path = files.catalog();
         let options = writer_options(&path, SqliteSynchronous::Full);
-        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX).connect_with(options).await;
-        let pool = pool.map_err(failure)?;
+        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX);
+        let pool = open_patiently(|| pool.clone().connect_with(options.clone())).await?;
         prepare(&pool, &path).await?;
         sync(files.folder())?;
         Ok(Self { pool, file: file_id(&path)? })
