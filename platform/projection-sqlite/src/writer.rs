@@ -36,9 +36,11 @@ impl FileWriter {
         Self { path, connection, status, statements, unsettled: false }
     }
 
-    /// Opens the file anew, and looks what became of the transaction before.
+    /// Opens the file anew, waits for the transaction before, which may still be ending, and looks what became of it. The right to
+    /// write is held afterwards.
     async fn settle(&mut self) -> Result<(), DatabaseError> {
         self.connection = open_writer(&self.path).await?;
+        begin_write(&mut self.connection).await?;
         let found = read_status(&mut self.connection).await?;
         if found.epoch != self.status.epoch {
             return Err(DatabaseError::Fenced { found: found.epoch });
@@ -57,15 +59,17 @@ impl Writer for FileWriter {
     async fn begin(&mut self) -> Result<Box<dyn Tx + '_>, DatabaseError> {
         if self.unsettled {
             self.settle().await?;
+        } else {
+            self.unsettled = true;
+            begin_write(&mut self.connection).await?;
         }
-        self.unsettled = true;
-        begin_write(&mut self.connection).await?;
         Ok(Box::new(FileTx { writer: self }))
     }
 
     async fn finish(&mut self, schema: &Schema) -> Result<(), DatabaseError> {
         if self.unsettled {
             self.settle().await?;
+            end_write(&mut self.connection, End::Rollback).await?;
             self.unsettled = false;
         }
         for table in schema.tables() {
