@@ -13,7 +13,7 @@ use annals_projection::{
     DatabaseError, GenerationId, Lease, ModelName,
     backend::{
         Backend, Build, Change, Fence, GenerationEntry, GenerationSpec, GenerationState, Instance, Live,
-        Purpose, Slot, Target, View,
+        Purpose, Slot, Target, View, crash_point, is_planted,
     },
 };
 use async_trait::async_trait;
@@ -51,12 +51,14 @@ impl SqliteBackend {
     /// removed meanwhile.
     async fn view_live(&self, of: &Slot) -> Result<FileView, DatabaseError> {
         loop {
+            let is_trusted = is_planted("pointer-read-before-snapshot");
             let bound = match self.pools.bound(of) {
-                Some(bound) => bound,
-                None => self.bind(of).await?,
+                Some(bound) if !is_trusted => bound,
+                _ => self.bind(of).await?,
             };
+            crash_point("view-bound")?;
             let begun = FileView::pooled(&bound, self.statements.clone()).await;
-            if self.bind(of).await?.is(&bound) {
+            if is_trusted || self.bind(of).await?.is(&bound) {
                 return begun;
             }
         }

@@ -46,6 +46,8 @@
 
 pub mod backend;
 mod catalog;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod fold;
 mod generation;

@@ -7,8 +7,8 @@
 //!      └──view(what)──▶ View             one consistent view of one generation
 //! ```
 //!
-//! One backend is one catalog: a folder of SQLite files, or a PostgreSQL database. All of them pass one conformance suite
-//! ([`conformance`](crate::conformance), with the feature of that name).
+//! One backend is one catalog: a folder of SQLite files, or a PostgreSQL database. All of them pass one suite
+//! (`conformance`, with the feature of that name), which checks what is promised here.
 //!
 //! What every backend keeps:
 //!
