@@ -15,6 +15,8 @@ const STATEMENTS_KEPT: usize = 100;
 pub struct PostgresOptions {
     /// `postgres://user:password@host:port/database`, or with `?host=/path` the folder of a Unix socket.
     pub url: String,
+    /// The password, where the URL has none.
+    pub password: Option<String>,
     /// The schema of the catalog: lower-case letters, digits and `_`, at most 26 bytes. The schemas of its generations have
     /// names that begin with it.
     pub schema: String,
@@ -52,6 +54,7 @@ impl PostgresOptions {
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            password: None,
             schema: "annals".to_owned(),
             application_name: "annals".to_owned(),
             connections_max: CONNECTIONS_MAX,

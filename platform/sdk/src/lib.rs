@@ -91,6 +91,12 @@ pub mod sqlite {
     pub use annals_projection_sqlite::{SqlError, Sqlite, connection, open, open_with};
 }
 
+/// Read models in PostgreSQL: catalogs in databases, and SQL projections.
+#[cfg(feature = "postgres")]
+pub mod postgres {
+    pub use annals_projection_postgres::{Listen, Postgres, PostgresOptions, SqlError, connection, open};
+}
+
 /// Reactions: events in, commands for a service's own aggregates out, exactly once.
 pub mod reactor {
     pub use annals_reactor::{OnRefused, Reaction, Reactor, ReactorError, Start};

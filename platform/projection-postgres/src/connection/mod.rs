@@ -116,6 +116,10 @@ pub(crate) fn address(url: &str, options: &PostgresOptions) -> Result<PgConnectO
             "the database's URL cannot be read; write postgres://user:password@host:port/database",
         )
     })?;
+    let address = match &options.password {
+        Some(password) => address.password(password),
+        None => address,
+    };
     Ok(address
         .application_name(&options.application_name)
         .statement_cache_capacity(options.statements_kept)

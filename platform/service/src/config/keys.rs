@@ -153,8 +153,11 @@ const KEYS: &[Key] = &[
     key(
         "read_models.url",
         "sqlite",
-        "where read models are: sqlite is data/read-models, sqlite:FOLDER another folder",
+        "where read models are: sqlite is data/read-models, sqlite:FOLDER another folder, postgres://USER@HOST/DATABASE a database",
     ),
+    may("read_models.password_file", "the file with the database's password, in place of one in the URL"),
+    key("read_models.schema", "annals", "the schema of the catalog in a database; services that share it share read models"),
+    key("read_models.views", "false", "keep views in the database of what is live, for programs that ask it themselves"),
     may(
         "read_models.snapshots",
         "the folder for snapshots of read models and aggregates; not set: data/snapshots",
@@ -206,7 +209,6 @@ const LATER: &[(&str, &str)] = &[
     ("console", "the console is"),
     ("store.token_file", "authentication is"),
     ("store.ca_file", "TLS is"),
-    ("read_models.password_file", "PostgreSQL is"),
     ("read_models.on_error", "parking events is"),
     ("read_models.lease", "standby is"),
 ];

@@ -1,6 +1,7 @@
 //! The platform's own keys as values, and what is wrong with those that are none.
 
 use super::{
+    Secret,
     error::{ConfigError, nearest},
     keys::{self, Keys, MODEL_KEYS},
     layers::{Leaf, Leaves, Origin, Written},
@@ -52,8 +53,14 @@ pub struct LogConfig {
 pub struct ReadModelsConfig {
     /// Where they are.
     pub url: CatalogUrl,
-    /// The folder of SQLite's files.
-    pub folder: PathBuf,
+    /// The folder of SQLite's files; `None`: they are in a database.
+    pub folder: Option<PathBuf>,
+    /// The database's password, if it is not in the URL.
+    pub password: Option<Secret>,
+    /// The schema of the catalog in a database.
+    pub schema: String,
+    /// Whether a database keeps views of what is live.
+    pub views: bool,
     /// The folder of their snapshots.
     pub snapshots: PathBuf,
 }
@@ -181,11 +188,19 @@ impl Leaves {
     pub(super) fn read_models(&self, data: &std::path::Path) -> Result<ReadModelsConfig, ConfigError> {
         let url = self.value("read_models.url", CatalogUrl::from_str)?;
         let folder_of_files = match &url {
-            CatalogUrl::Sqlite => data.join("read-models"),
-            CatalogUrl::SqliteIn(folder) => folder.clone(),
+            CatalogUrl::Sqlite => Some(data.join("read-models")),
+            CatalogUrl::SqliteIn(folder) => Some(folder.clone()),
+            CatalogUrl::Postgres(_) => None,
         };
         let snapshots = self.find("read_models.snapshots", folder)?.unwrap_or_else(|| data.join("snapshots"));
-        Ok(ReadModelsConfig { url, folder: folder_of_files, snapshots })
+        Ok(ReadModelsConfig {
+            url,
+            folder: folder_of_files,
+            password: self.find("read_models.password_file", content)?,
+            schema: self.value("read_models.schema", schema)?,
+            views: self.value("read_models.views", switch)?,
+            snapshots,
+        })
     }
 
     pub(super) fn read_model(&self, name: &str) -> Result<ReadModelConfig, ConfigError> {
@@ -242,6 +257,24 @@ fn folder(text: &str) -> Result<PathBuf, String> {
         None if text.contains('\0') => Err(HAS_NUL.into()),
         None => Ok(text.into()),
     }
+}
+
+/// What a file has, without the end of its last line.
+fn content(path: &str) -> Result<Secret, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+    Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
+}
+
+/// How many bytes the name of a schema may have; the schemas of generations begin with it.
+const SCHEMA_BYTES_MAX: usize = 26;
+
+fn schema(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte == b'_' || byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let begins = text.bytes().next().is_some_and(|first| first.is_ascii_lowercase());
+    if begins && text.len() <= SCHEMA_BYTES_MAX && text.bytes().all(plain) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("{text:?} is no name of a schema; write up to {SCHEMA_BYTES_MAX} of a-z, 0-9 and _, a letter first"))
 }
 
 fn switch(text: &str) -> Result<bool, String> {

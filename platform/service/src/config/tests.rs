@@ -46,7 +46,7 @@ fn without_anything_there_are_defaults() {
     let config = given(&[], &[], "").unwrap();
     assert_eq!(line_of(&config, "http.request"), "http.request = \"30s\" # default");
     assert_eq!((config.store.url, config.http.drain.as_secs()), (StoreUrl::Log, 0));
-    assert_eq!(config.read_models.folder, Path::new("annals-data/read-models"));
+    assert_eq!(config.read_models.folder.as_deref(), Some(Path::new("annals-data/read-models")));
     assert_eq!(given(&["--listen=[::]:80"], &[], "").unwrap().http.drain.as_secs(), 5);
 }
 
@@ -185,16 +185,33 @@ fn what_is_not_there_yet_is_said_so() {
             "store.url (from annals.toml): unix comes with Unix sockets, which are not there yet; use http:",
         ),
         (
-            "read_models.url = 'postgres://shop:hunter2@db/shop'",
-            "read_models.url (from annals.toml): PostgreSQL is not there yet; write sqlite",
-        ),
-        (
             "read_models.snapshots = 's3://bucket'",
             "read_models.snapshots (from annals.toml): s3:// is not there yet; write a folder of this machine",
         ),
     ] {
         assert_eq!(refused(&[], &[], file), told);
     }
+}
+
+#[test]
+fn read_models_are_in_a_database_where_the_program_is_built_for_it() {
+    let file = "read_models.url = 'postgres://shop:hunter2@db/shop'";
+    if cfg!(feature = "postgres") {
+        let config = given(&[], &[], file).unwrap().read_models;
+        assert!(matches!(&config.url, CatalogUrl::Postgres(url) if url.reveal().ends_with("hunter2@db/shop")));
+        assert!(!format!("{config:?}").contains("hunter2"));
+        assert_eq!((config.folder, config.schema.as_str(), config.views), (None, "annals", false));
+        let told = refused(&[], &[], "read_models.url = 'postgres:shop:hunter2@db'");
+        assert!(told.contains("is no address; write postgres://USER@HOST/DATABASE"), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
+    } else {
+        let told = refused(&[], &[], file);
+        assert!(told.contains("the feature \"postgres\" of the crate annals"), "{told}");
+    }
+    let told = refused(&[], &[], "read_models.schema = 'Annals; DROP'");
+    assert!(told.contains("is no name of a schema"), "{told}");
+    let told = refused(&[], &[], "read_models.password_file = '/nowhere/at/all'");
+    assert!(told.contains("read_models.password_file") && told.contains("/nowhere/at/all"), "{told}");
 }
 
 #[test]

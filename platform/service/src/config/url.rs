@@ -1,6 +1,10 @@
 //! Where the event store and the read models are, as a URL says it.
 
-use super::{secret::redacted, sections::HAS_NUL};
+use super::{
+    Secret,
+    secret::redacted,
+    sections::HAS_NUL,
+};
 use axum::http::Uri;
 use std::{fmt, path::PathBuf, str::FromStr};
 
@@ -78,6 +82,8 @@ pub enum CatalogUrl {
     Sqlite,
     /// SQLite files in this folder.
     SqliteIn(PathBuf),
+    /// A PostgreSQL database, by its URL, which may have a password in it.
+    Postgres(Secret),
 }
 
 impl FromStr for CatalogUrl {
@@ -89,8 +95,22 @@ impl FromStr for CatalogUrl {
             ("sqlite", "") => Ok(Self::Sqlite),
             ("sqlite", folder) if folder.contains('\0') => Err(HAS_NUL.into()),
             ("sqlite", folder) => Ok(Self::SqliteIn(folder.strip_prefix("//").unwrap_or(folder).into())),
-            ("postgres" | "postgresql", _) => Err("PostgreSQL is not there yet; write sqlite".into()),
-            _ => Err(format!("no database has the scheme {scheme:?}; write sqlite or sqlite:FOLDER")),
+            ("postgres" | "postgresql", rest) => postgres(text, rest),
+            _ => Err(format!(
+                "no database has the scheme {scheme:?}; write sqlite, sqlite:FOLDER or postgres://USER@HOST/DATABASE"
+            )),
         }
+    }
+}
+
+fn postgres(text: &str, rest: &str) -> Result<CatalogUrl, String> {
+    if !cfg!(feature = "postgres") {
+        let needs = "PostgreSQL needs a program that is built with the feature \"postgres\" of the crate annals; build it so, or write sqlite";
+        return Err(needs.into());
+    }
+    let wrong = || format!("{:?} is no address; write postgres://USER@HOST/DATABASE", redacted(text));
+    match rest.strip_prefix("//").filter(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace)) {
+        Some(_) => Ok(CatalogUrl::Postgres(Secret::new(text))),
+        None => Err(wrong()),
     }
 }

@@ -9,14 +9,20 @@ use super::{
     failures::{TAKE_OVER_WAIT, is_fenced, of_projector, of_reactor, of_replays},
     supervise::{Failure, Supervisor},
 };
+#[cfg(feature = "postgres")]
+use crate::config::{CatalogUrl, ReadModelsConfig};
+use crate::Config;
 use annals_event::Sequence;
-use annals_projection::{Generations, Projector, ProjectorError, ProjectorOptions};
+use annals_projection::{
+    Catalog, DatabaseError, GenerationError, Generations, Projector, ProjectorError, ProjectorOptions,
+};
 use annals_reactor::{Options, Reactor, ReactorWorker};
 use annals_replay::{ReplayWorker, WorkerOptions};
 use annals_store::Backoff;
 use parking_lot::Mutex;
 use std::{
     fmt::Display,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -43,6 +49,36 @@ pub(super) async fn opened<T, E: Display>(
             opened => return opened,
         }
     }
+}
+
+/// The catalog of the read models, where the configuration says it is.
+pub(super) async fn catalog(config: &Config) -> Result<Catalog, GenerationError> {
+    let snapshots = config.read_models.snapshots.join("read-models");
+    match &config.read_models.folder {
+        Some(folder) => annals_projection_sqlite::open_with(folder, &snapshots).await,
+        None => in_database(config, &snapshots).await,
+    }
+}
+
+#[cfg(feature = "postgres")]
+async fn in_database(config: &Config, snapshots: &Path) -> Result<Catalog, GenerationError> {
+    let ReadModelsConfig { url, password, schema, views, .. } = &config.read_models;
+    let CatalogUrl::Postgres(url) = url else { return Err(no_database()) };
+    let mut options = annals_projection_postgres::PostgresOptions::new(url.reveal());
+    options.password = password.as_ref().map(|password| password.reveal().to_owned());
+    (options.schema, options.views) = (schema.clone(), *views);
+    options.application_name = config.name.clone();
+    annals_projection_postgres::open(&options, snapshots).await
+}
+
+/// A URL of a database is refused when the configuration is read.
+#[cfg(not(feature = "postgres"))]
+async fn in_database(_: &Config, _: &Path) -> Result<Catalog, GenerationError> {
+    Err(no_database())
+}
+
+fn no_database() -> GenerationError {
+    DatabaseError::denied("no database is configured, and no folder").into()
 }
 
 /// Keeps a read model up to date. What it needs of the store and of its database is waited for.

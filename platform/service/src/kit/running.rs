@@ -115,9 +115,9 @@ where
 
 /// A new log must not begin beside the rows of another one: somebody moved or deleted it.
 fn missing_log(config: &Config) -> Option<ServiceError> {
-    let (log, rows) = (log_folder(&config.data), config.read_models.folder.join("catalog.sqlite"));
-    let missing = config.store.url == StoreUrl::Log && !log.exists() && rows.exists();
-    missing.then(|| ServiceError::LogMissing { log, rows: config.read_models.folder.clone() })
+    let (log, rows) = (log_folder(&config.data), config.read_models.folder.clone()?);
+    let missing = config.store.url == StoreUrl::Log && !log.exists() && rows.join("catalog.sqlite").exists();
+    missing.then_some(ServiceError::LogMissing { log, rows })
 }
 
 /// Puts a service together and starts its parts. If that fails, the store is closed again.
@@ -169,9 +169,7 @@ async fn begin(
         keep(&app).map_err(|error| ServiceError::Build(error.into()))?;
     }
     if !models.is_empty() {
-        let folder = &config.read_models.folder;
-        let snapshots = config.read_models.snapshots.join("read-models");
-        let catalog = async || annals_projection_sqlite::open_with(folder, &snapshots).await;
+        let catalog = async || parts::catalog(&config).await;
         let catalog = parts::opened("the read models", GenerationError::is_transient, catalog).await?;
         for (model, own) in models {
             let options = ProjectorOptions::new(catalog.clone(), model, app.store().clone());

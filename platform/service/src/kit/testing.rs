@@ -73,7 +73,9 @@ impl TestService {
         let folder = tempfile::tempdir().map_err(|error| ServiceError::Build(error.into()))?;
         let mut config = Config::from_toml(toml)?;
         config.name = "test".to_owned();
-        config.read_models.folder = folder.path().join("read-models");
+        if config.read_models.folder.is_some() {
+            config.read_models.folder = Some(folder.path().join("read-models"));
+        }
         config.read_models.snapshots = folder.path().join("snapshots");
         let (store, clock) = (GappedStore::new(), Clock::at(BEGIN));
         store.set_clock(BEGIN);

@@ -14,6 +14,9 @@ const VALUES: [(&str, &str); 20] = [
     ("log.scrub", "1 MiB/s"),
     ("log.trust_clock", "true"),
     ("read_models.url", "sqlite:models"),
+    ("read_models.password_file", "/dev/null"),
+    ("read_models.schema", "shop"),
+    ("read_models.views", "true"),
     ("read_models.snapshots", "/srv/snapshots"),
     ("http.request", "5s"),
     ("http.body", "64 KiB"),
@@ -34,7 +37,7 @@ fn each_key_is_set_by_file_variable_and_flag_in_this_order() {
     );
     for ((key, value), (_, variable)) in VALUES.into_iter().zip(help::variables()) {
         let bare =
-            matches!(key, "log.trust_clock" | "http.connections" | "telemetry.sample" | "telemetry.metrics");
+            matches!(key, "log.trust_clock" | "http.connections" | "telemetry.sample" | "telemetry.metrics" | "read_models.views");
         let shown = if bare { value.to_owned() } else { format!("{value:?}") };
         let file = format!("{key} = {shown}");
         let (flag, pair) = (format!("--{key}"), format!("--{key}={value}"));
@@ -86,8 +89,8 @@ fn what_is_set_is_what_the_parts_get() {
     assert_eq!(config.store.url, StoreUrl::Http("http://events:7400".into()));
     assert_eq!(config.store.call_time_max.as_secs(), 7);
     assert_eq!(
-        (config.read_models.folder.as_path(), config.read_models.snapshots.as_path()),
-        (Path::new("models"), Path::new("/srv/snapshots"))
+        (config.read_models.folder.as_deref(), config.read_models.snapshots.as_path()),
+        (Some(Path::new("models")), Path::new("/srv/snapshots"))
     );
     let limits = &config.http.limits;
     assert_eq!((limits.connections_max, limits.body_bytes_max), (16, 64 << 10));
