@@ -1,5 +1,5 @@
 //! A database of its own for each test: on the server that `ANNALS_TEST_POSTGRES_URL` names, else on one that is started from
-//! installed binaries and ends with the test's process. Without either the test is skipped, which `ANNALS_MAY_NOT_SKIP=1` makes
+//! installed binaries and ends with the test's process. Without either the test is skipped, which `ANNALS_TEST_MAY_NOT_SKIP=1` makes
 //! a failure.
 
 #![allow(dead_code, unused_imports, reason = "each test file uses a part")]
@@ -23,7 +23,7 @@ use uuid::Uuid;
 /// Names the server to be used.
 const URL: &str = "ANNALS_TEST_POSTGRES_URL";
 /// Makes a skipped test a failure.
-pub(crate) const MAY_NOT_SKIP: &str = "ANNALS_MAY_NOT_SKIP";
+pub(crate) const MAY_NOT_SKIP: &str = "ANNALS_TEST_MAY_NOT_SKIP";
 /// Finds the indexes of a view's table, without that of its primary key.
 pub(crate) const INDEXES: &str = "SELECT indexname::text FROM pg_indexes
     WHERE schemaname = current_schema() AND tablename = $1 AND indexname NOT LIKE '%\\_pkey'";

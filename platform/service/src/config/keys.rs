@@ -156,8 +156,16 @@ const KEYS: &[Key] = &[
         "where read models are: sqlite is data/read-models, sqlite:FOLDER another folder, postgres://USER@HOST/DATABASE a database",
     ),
     may("read_models.password_file", "the file with the database's password, in place of one in the URL"),
-    key("read_models.schema", "annals", "the schema of the catalog in a database; services that share it share read models"),
-    key("read_models.views", "false", "keep views in the database of what is live, for programs that ask it themselves"),
+    key(
+        "read_models.schema",
+        "annals",
+        "the schema of the catalog in a database; services that share it share read models",
+    ),
+    key(
+        "read_models.views",
+        "false",
+        "keep views in the database of what is live, for programs that ask it themselves",
+    ),
     may(
         "read_models.snapshots",
         "the folder for snapshots of read models and aggregates; not set: data/snapshots",

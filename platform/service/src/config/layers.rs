@@ -260,7 +260,7 @@ fn read_file(path: &Path) -> io::Result<(String, Metadata)> {
 /// The key that a variable sets; `None`: it is not ours.
 fn key_of(keys: &Keys, variable: &str) -> Result<Option<String>, ConfigError> {
     let Some(name) = variable.strip_prefix("ANNALS_") else { return Ok(None) };
-    if NO_KEYS.contains(&variable) || others::is_of_kubernetes(variable) {
+    if NO_KEYS.contains(&variable) || others::is_passed_over(variable) {
         return Ok(None);
     }
     let key = name.to_ascii_lowercase().replace("__", ".");

@@ -274,7 +274,9 @@ fn schema(text: &str) -> Result<String, String> {
     if begins && text.len() <= SCHEMA_BYTES_MAX && text.bytes().all(plain) {
         return Ok(text.to_owned());
     }
-    Err(format!("{text:?} is no name of a schema; write up to {SCHEMA_BYTES_MAX} of a-z, 0-9 and _, a letter first"))
+    Err(format!(
+        "{text:?} is no name of a schema; write up to {SCHEMA_BYTES_MAX} of a-z, 0-9 and _, a letter first"
+    ))
 }
 
 fn switch(text: &str) -> Result<bool, String> {

@@ -198,7 +198,9 @@ fn read_models_are_in_a_database_where_the_program_is_built_for_it() {
     let file = "read_models.url = 'postgres://shop:hunter2@db/shop'";
     if cfg!(feature = "postgres") {
         let config = given(&[], &[], file).unwrap().read_models;
-        assert!(matches!(&config.url, CatalogUrl::Postgres(url) if url.reveal().ends_with("hunter2@db/shop")));
+        assert!(
+            matches!(&config.url, CatalogUrl::Postgres(url) if url.reveal().ends_with("hunter2@db/shop"))
+        );
         assert!(!format!("{config:?}").contains("hunter2"));
         assert_eq!((config.folder, config.schema.as_str(), config.views), (None, "annals", false));
         let told = refused(&[], &[], "read_models.url = 'postgres:shop:hunter2@db'");

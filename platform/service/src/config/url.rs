@@ -1,10 +1,6 @@
 //! Where the event store and the read models are, as a URL says it.
 
-use super::{
-    Secret,
-    secret::redacted,
-    sections::HAS_NUL,
-};
+use super::{Secret, secret::redacted, sections::HAS_NUL};
 use axum::http::Uri;
 use std::{fmt, path::PathBuf, str::FromStr};
 

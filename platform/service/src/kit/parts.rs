@@ -9,9 +9,9 @@ use super::{
     failures::{TAKE_OVER_WAIT, is_fenced, of_projector, of_reactor, of_replays},
     supervise::{Failure, Supervisor},
 };
+use crate::Config;
 #[cfg(feature = "postgres")]
 use crate::config::{CatalogUrl, ReadModelsConfig};
-use crate::Config;
 use annals_event::Sequence;
 use annals_projection::{
     Catalog, DatabaseError, GenerationError, Generations, Projector, ProjectorError, ProjectorOptions,

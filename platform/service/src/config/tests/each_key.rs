@@ -36,8 +36,14 @@ fn each_key_is_set_by_file_variable_and_flag_in_this_order() {
         help::variables().iter().map(|(key, _)| *key).collect::<Vec<_>>()
     );
     for ((key, value), (_, variable)) in VALUES.into_iter().zip(help::variables()) {
-        let bare =
-            matches!(key, "log.trust_clock" | "http.connections" | "telemetry.sample" | "telemetry.metrics" | "read_models.views");
+        let bare = matches!(
+            key,
+            "log.trust_clock"
+                | "http.connections"
+                | "telemetry.sample"
+                | "telemetry.metrics"
+                | "read_models.views"
+        );
         let shown = if bare { value.to_owned() } else { format!("{value:?}") };
         let file = format!("{key} = {shown}");
         let (flag, pair) = (format!("--{key}"), format!("--{key}={value}"));
