@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod postgres;
 #[expect(dead_code, reason = "each test file uses a part of it")]
 mod support;
 
@@ -30,7 +31,12 @@ const CUSTOMERS: u64 = 57;
 
 /// A shop with orders, a refund and a refusal; snapshots are taken now and then.
 async fn fed(data: &Path) -> TestShop {
-    let mut toml = format!("data = '{}'\nlisten = '127.0.0.1:0'\n", data.display());
+    fed_with(data, "").await
+}
+
+/// The same with more configuration.
+async fn fed_with(data: &Path, more: &str) -> TestShop {
+    let mut toml = format!("data = '{}'\nlisten = '127.0.0.1:0'\n{more}", data.display());
     let snapshots = READ_MODELS.map(|name| format!("read_model.{name}.snapshot_every = 300\n"));
     toml.push_str(&snapshots.concat());
     let shop = TestShop::with(Config::from_toml(&toml).unwrap()).await;
@@ -66,7 +72,31 @@ async fn replay_in(shop: &TestShop, read_model: &str, from: u64, mode: &str) -> 
 #[tokio::test]
 async fn replays_of_each_read_model_from_anywhere_end_with_identical_rows() {
     let folder = tempfile::tempdir().unwrap();
-    let shop = fed(folder.path()).await;
+    replay_all(fed(folder.path()).await).await;
+}
+
+#[tokio::test]
+async fn on_postgresql_the_shop_has_the_same_rows_and_replays() {
+    let Some(url) = postgres::url() else { return };
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let schema = format!("t{}", &uuid::Uuid::now_v7().simple().to_string()[12..]);
+    let database = format!("read_models.url = '{url}'\nread_models.schema = '{schema}'\n");
+    let in_files = fed(folders[0].path()).await;
+    let in_database = fed_with(folders[1].path(), &database).await;
+    let customers = (0..CUSTOMERS).map(|customer| format!("/customers/{customer:04}"));
+    for question in
+        customers.chain(["/totals".to_owned(), "/orders/o-7".to_owned(), "/orders/dear".to_owned()])
+    {
+        let expected = in_files.get(&question).await;
+        assert_eq!(in_database.get(&question).await.assert_ok(), expected.assert_ok(), "{question}");
+    }
+    assert!(!folders[1].path().join("read-models").exists(), "nothing is in files");
+    in_files.stop().await;
+    replay_all(in_database).await;
+}
+
+/// Replays each read model from several places, and goes on afterwards.
+async fn replay_all(shop: TestShop) {
     let head = shop.head().await;
     let totals = shop.get("/totals").await.body;
     for read_model in READ_MODELS {
