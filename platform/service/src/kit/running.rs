@@ -136,7 +136,8 @@ where
     let assembled = async {
         let service =
             build(Service::new(config, app.clone(), health.clone())).await.map_err(ServiceError::of_build)?;
-        begin(service, &store, health, ending).await
+        // On the heap, so that a program's own future stays small: the compiler looks into it only so deep.
+        Box::pin(begin(service, &store, health, ending)).await
     };
     match assembled.await {
         Ok((routes, metrics, supervisor)) => {
