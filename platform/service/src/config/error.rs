@@ -92,6 +92,13 @@ impl fmt::Display for Nearest<'_> {
     }
 }
 
+/// Whether `name` is one of `known` but for a slip: stricter than [`nearest`], since names of other programs are judged by it, and short
+/// names are near each other by chance (`loan` and `log`).
+pub(super) fn is_slip<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> bool {
+    let slips = 1.max(name.chars().count() / 4);
+    known.into_iter().any(|known| strsim::damerau_levenshtein(name, known) <= slips)
+}
+
 /// The one of `known` that is written most like `name`, if any is.
 pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let distances = known.into_iter().map(|known| (strsim::damerau_levenshtein(name, known), known));

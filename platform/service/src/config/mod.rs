@@ -37,7 +37,7 @@ pub(crate) use secret::redacted;
 pub use sections::{HttpConfig, LogConfig, ReadModelConfig, ReadModelsConfig, StoreConfig, TelemetryConfig};
 pub use url::{CatalogUrl, StoreUrl};
 
-use error::nearest;
+use error::{is_slip, nearest};
 use layers::{Gathered, Given, Leaves, gather};
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
@@ -171,11 +171,13 @@ impl Config {
                 continue;
             }
             let known = taken.iter().map(String::as_str).chain(keys::TABLES.iter().copied());
-            let nearest = nearest(table, known.filter(|known| is_model(known) == is_model(table)));
-            match (&leaf.origin, nearest) {
-                (Origin::Variable(variable), None) => others.push(variable.clone()),
-                (origin, nearest) => {
-                    let nearest = nearest.map(|near| format!("{near}.{rest}"));
+            let known: Vec<_> = known.filter(|known| is_model(known) == is_model(table)).collect();
+            match &leaf.origin {
+                Origin::Variable(variable) if !is_slip(table, known.iter().copied()) => {
+                    others.push(variable.clone());
+                }
+                origin => {
+                    let nearest = nearest(table, known).map(|near| format!("{near}.{rest}"));
                     return Err(ConfigError::Unknown {
                         key: key.to_owned(),
                         origin: origin.clone(),

@@ -5,7 +5,7 @@
 //! those of tests, are not even told of.
 
 use super::{
-    error::nearest,
+    error::is_slip,
     keys::{self, Keys},
     layers::{Leaf, Origin},
 };
@@ -29,7 +29,7 @@ pub(super) fn variable(keys: &Keys, key: &str, leaf: &Leaf) -> Option<String> {
     if keys.settings || keys::needs(key).is_some() {
         return None;
     }
-    nearest(keys::table_of(key), keys.tables()).is_none().then(|| variable.clone())
+    (!is_slip(keys::table_of(key), keys.tables())).then(|| variable.clone())
 }
 
 /// What to say of the variables; `None`: there are none.

@@ -15,6 +15,8 @@ fn a_table_of_another_service_is_told_of_in_one_line_and_not_read() {
     let one = [("ANNALS_LENDING__PORT", "8081"), ("ANNALS_MAIL__RETRIES", "3")];
     let told = all_taken(&[], &one, "").unwrap().unwrap();
     assert_eq!(told, "ANNALS_LENDING__PORT: no table of this program has such a name; it is not read");
+    let near_by_chance = [("ANNALS_LOAN__DAYS", "7"), ("ANNALS_STOCK__SIZE", "7")];
+    assert!(all_taken(&[], &near_by_chance, "").unwrap().unwrap().contains("they are not read"));
     let many = [
         ("ANNALS_LENDING__PORT", "8081"),
         ("ANNALS_LENDING__PASSWORD", "hunter2"),
