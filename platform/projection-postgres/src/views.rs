@@ -14,6 +14,9 @@
 //! it. But a session that reads a view, and whose transaction is older than that, does not know the new partition: after a
 //! promotion it would find nothing. So a promotion waits until those that have the tables locked by then are older no more;
 //! new readers do not wait. Whoever stays in such a transaction makes the promotion [`DatabaseError::Busy`].
+//!
+//! Sessions on a standby server cannot be waited for: there a transaction that is older than a generation may find nothing after
+//! its promotion, until it ends. Views need PostgreSQL 12 or newer.
 //! Rows cannot be attributed to a wrong generation: a constraint of each table says its number, which also spares a look at
 //! the rows when it is attached.
 

@@ -57,12 +57,12 @@ impl Folder {
     }
 
     /// Runs a program until this process ends; the folder goes with it.
-    pub(super) fn keep(self, program: &Path, arguments: &[&str]) -> Kept {
+    pub(super) fn keep(&self, program: &Path, arguments: &[&str]) -> Kept {
         let mut command = self.command("sh");
         command.args(["-c", KEEPER, "keeper"]).arg(&self.path).arg(program).args(arguments);
         let mut keeper = command.stdin(Stdio::piped()).spawn().unwrap();
         let alive = keeper.stdin.take().unwrap();
-        Kept { folder: self.path, keeper, _alive: alive }
+        Kept { folder: self.path.clone(), keeper, _alive: alive }
     }
 }
 

@@ -48,6 +48,16 @@ pub(crate) async fn database() -> Option<TestDatabase> {
     Some(TestDatabase { admin, name, url })
 }
 
+/// A server that can crash, of which nobody else knows; `None`: there are no binaries to start it from.
+pub(crate) fn own_server() -> Option<Server> {
+    let server = Server::own();
+    if server.is_none() {
+        assert!(may_skip(), "there is no PostgreSQL to start, and {MAY_NOT_SKIP} is set");
+        eprintln!("skipped: PostgreSQL is not installed");
+    }
+    server
+}
+
 /// Whether a test may be skipped.
 pub(crate) fn may_skip() -> bool {
     !std::env::var(MAY_NOT_SKIP).is_ok_and(|word| word == "1")
