@@ -3,6 +3,8 @@
 
 mod log;
 mod measure;
+mod process;
+mod projection;
 mod report;
 
 use anyhow::Result;
@@ -21,6 +23,8 @@ struct Options {
 enum Bench {
     /// The embedded log, through the `EventStore` interface, against write and fdatasync of the same bytes.
     Log(log::Options),
+    /// Read models: rebuilds and the head of the log, against what the database itself can do.
+    Projection(projection::Options),
     /// Fills a log and waits to be killed, or closes it. Started by `log` as a process of its own.
     #[command(hide = true)]
     Fill(log::Fill),
@@ -36,14 +40,19 @@ enum Bench {
         /// The log's folder.
         folder: PathBuf,
     },
+    /// Rebuilds a read model, and prints how long that took and how much memory it took. Started by `projection`.
+    #[command(hide = true)]
+    Rebuild(projection::Rebuild),
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     match Options::parse().bench {
         Bench::Log(options) => log::run(&options).await,
+        Bench::Projection(options) => projection::run(&options).await,
         Bench::Fill(fill) => fill.run().await,
         Bench::Open { folder } => log::open_and_tell(folder).await,
         Bench::Fold { folder } => log::fold_and_tell(&folder).await,
+        Bench::Rebuild(rebuild) => rebuild.run().await,
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 /// One measured figure.
 #[derive(Serialize)]
 struct Figure {
-    name: &'static str,
+    name: String,
     value: f64,
     unit: &'static str,
     /// The machine's own figure for the same work, in the same unit; `None`: there is nothing to compare with.
@@ -30,12 +30,24 @@ impl Report {
         report
     }
 
-    pub(crate) fn add(&mut self, name: &'static str, unit: &'static str, value: f64, baseline: Option<f64>) {
+    pub(crate) fn add(
+        &mut self,
+        name: impl Into<String>,
+        unit: &'static str,
+        value: f64,
+        baseline: Option<f64>,
+    ) {
+        let name = name.into();
         let ratio = baseline.map(|baseline| value / baseline);
         let shown = |number: Option<f64>, digits| number.map_or("-".to_owned(), |n| format!("{n:.digits$}"));
         let (b, r) = (shown(baseline, 1), shown(ratio, 2));
         self.line(&format!("{name:<44} {value:>14.1} {unit:<10} {b:>14} {r:>7}"));
         self.figures.push(Figure { name, value, unit, baseline, ratio });
+    }
+
+    /// Says how a figure was measured that is not like the others.
+    pub(crate) fn note(&self, note: &str) {
+        self.line(&format!("  ({note})"));
     }
 
     #[expect(clippy::print_stdout, reason = "the figures are what the program is for")]

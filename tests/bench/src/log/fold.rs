@@ -1,7 +1,10 @@
 //! The memory of a read model that wants few events of many while it catches up, in a process of its own.
 
 use super::load::Load;
-use crate::{measure::lossy, report::Report};
+use crate::{
+    process::{memory_bytes, mib, tell},
+    report::Report,
+};
 use annals::prelude::*;
 use annals::read_model::{Projector, ProjectorOptions};
 use annals_event::{Append, EventType, ExpectedVersion, NewEvent, StreamName};
@@ -30,7 +33,6 @@ const RARE: &str = "rare.happened";
 const RARE_PAYLOAD: &[u8] = br#"{"n":1}"#;
 /// How often the memory is looked at.
 const SAMPLE_EVERY: Duration = Duration::from_millis(1);
-const MIB: usize = 1 << 20;
 
 #[derive(Serialize, Deserialize)]
 struct Folded {
@@ -54,12 +56,7 @@ pub(crate) async fn run(report: &mut Report, folder: &Path, sizes: &Sizes) -> Re
         Command::new(std::env::current_exe()?).arg("fold").arg(&folder).stderr(Stdio::inherit()).output()?;
     let folded: Folded = serde_json::from_slice(&output.stdout).context("the fold failed")?;
     let grown = folded.most_bytes.saturating_sub(folded.before_bytes);
-    report.add(
-        "fold.sparse.memory_mib",
-        "MiB",
-        lossy(grown) / lossy(MIB),
-        Some(lossy(log_bytes) / lossy(MIB)),
-    );
+    report.add("fold.sparse.memory_mib", "MiB", mib(grown), Some(mib(log_bytes)));
     Ok(std::fs::remove_dir_all(folder)?)
 }
 
@@ -91,7 +88,6 @@ fn rarities() -> Fold<Rarity> {
 }
 
 /// Folds the wanted events of the log in `folder`.
-#[expect(clippy::print_stdout, reason = "the parent reads this line")]
 pub(crate) async fn fold_and_tell(folder: &Path) -> Result<()> {
     let temporary = tempfile::tempdir_in(folder.parent().context("the log is in no folder")?)?;
     let log = LogStore::open(folder, annals_store_log::Options::default()).await?;
@@ -111,14 +107,6 @@ pub(crate) async fn fold_and_tell(folder: &Path) -> Result<()> {
     }
     stop.cancel();
     running.await??;
-    println!("{}", serde_json::to_string(&Folded { before_bytes, most_bytes })?);
+    tell(&Folded { before_bytes, most_bytes })?;
     Ok(log.close().await?)
-}
-
-/// How much memory this process has to itself (anonymous pages).
-fn memory_bytes() -> Result<usize> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-    let kib: usize = line.context("no RssAnon")?.trim().trim_end_matches(" kB").parse()?;
-    Ok(kib << 10)
 }

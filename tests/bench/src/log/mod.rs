@@ -9,6 +9,7 @@ mod open;
 mod read;
 
 pub(crate) use fold::fold_and_tell;
+pub(crate) use load::Load;
 pub(crate) use open::{Fill, open_and_tell};
 
 use crate::report::Report;
