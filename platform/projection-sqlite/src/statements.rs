@@ -1,17 +1,21 @@
 //! The statements that make, read and write one table. Identifiers were validated when the model was built, and are quoted;
 //! everything else is bound.
+//!
+//! Rows are read and written in the order of their keys, which is the order of the table: each page of a batch is fetched once, and
+//! goes into the WAL once, however much larger the table is than the page cache.
 
 use crate::{
-    cells::{bind, read_batch},
+    cells::{Cells, bind, read_batch},
     failure::failure,
 };
 use annals_projection::{
     Column, ColumnKind, DatabaseError, SEQUENCE_COLUMN, TableSchema, Value,
     backend::{Batch, quoted},
 };
+use futures::join;
 use parking_lot::Mutex;
 use sqlx::{AssertSqlSafe, SqliteConnection, sqlite::SqliteArguments};
-use std::{collections::HashMap, sync::Arc, vec::IntoIter};
+use std::{collections::HashMap, sync::Arc};
 
 /// How many rows a statement may have, the largest first. Few sizes, so that each is prepared once and kept.
 const ROWS_A_STATEMENT: [usize; 5] = [512, 128, 32, 8, 1];
@@ -46,6 +50,8 @@ pub(crate) struct TableStatements {
     upsert: Sized,
     delete: Sized,
     wanted: Vec<ColumnKind>,
+    /// Where the key's columns are among all.
+    keys: Vec<usize>,
 }
 
 impl TableStatements {
@@ -72,6 +78,7 @@ impl TableStatements {
             }),
             delete: Sized::new(keys.len(), |rows| format!("DELETE FROM {table} WHERE {}", wanted(rows))),
             wanted: schema.columns.iter().map(|column| column.kind).collect(),
+            keys: (0..).zip(schema.columns).filter(|(_, column)| column.key).map(|(at, _)| at).collect(),
         }
     }
 
@@ -91,9 +98,14 @@ impl TableStatements {
         keys: Batch,
     ) -> Result<Batch, DatabaseError> {
         let mut found = Vec::new();
-        for (statement, arguments) in self.select.chunks(keys)? {
+        let mut cells = self.key_cells(keys);
+        let mut next = self.select.next(&mut cells)?;
+        while let Some((statement, arguments)) = next {
             let query = sqlx::query_with(AssertSqlSafe(statement), arguments);
-            found.extend(query.fetch_all(&mut *connection).await.map_err(failure)?);
+            let (rows, following) =
+                join!(query.fetch_all(&mut *connection), async { self.select.next(&mut cells) });
+            found.extend(rows.map_err(failure)?);
+            next = following?;
         }
         read_batch(&found, &self.wanted)
     }
@@ -110,7 +122,7 @@ impl TableStatements {
             return self.select(connection, keys).await;
         };
         let empty = size - keys.rows();
-        let mut cells = Cells::of(keys);
+        let mut cells = Cells::as_they_come(keys);
         let mut arguments = cells.arguments(size - empty)?;
         for _ in 0..empty * self.select.columns {
             bind(&mut arguments, Value::Null)?;
@@ -125,7 +137,7 @@ impl TableStatements {
         connection: &mut SqliteConnection,
         rows: Batch,
     ) -> Result<(), DatabaseError> {
-        execute(connection, self.insert.chunks(rows)?).await
+        self.insert.execute(connection, Cells::as_they_come(rows)).await
     }
 
     /// Writes rows; the last cell of each is the sequence number.
@@ -134,7 +146,7 @@ impl TableStatements {
         connection: &mut SqliteConnection,
         rows: Batch,
     ) -> Result<(), DatabaseError> {
-        execute(connection, self.upsert.chunks(rows)?).await
+        self.upsert.execute(connection, Cells::by_key(rows, &self.keys)).await
     }
 
     /// Removes the rows with these keys.
@@ -143,7 +155,13 @@ impl TableStatements {
         connection: &mut SqliteConnection,
         keys: Batch,
     ) -> Result<(), DatabaseError> {
-        execute(connection, self.delete.chunks(keys)?).await
+        self.delete.execute(connection, self.key_cells(keys)).await
+    }
+
+    /// The cells of keys, in their order.
+    fn key_cells(&self, keys: Batch) -> Cells {
+        let columns: Vec<_> = (0..self.keys.len()).collect();
+        Cells::by_key(keys, &columns)
     }
 }
 
@@ -154,49 +172,31 @@ impl Sized {
         Self { columns, statements: sizes.map(|rows| (rows, statement(rows).into())).collect() }
     }
 
-    /// Spreads `rows` over as few statements as possible.
-    fn chunks(&self, rows: Batch) -> Result<Vec<(Arc<str>, SqliteArguments)>, DatabaseError> {
-        let (mut chunks, mut left) = (Vec::new(), rows.rows());
-        let mut cells = Cells::of(rows);
-        for (size, statement) in &self.statements {
-            while left >= *size {
-                chunks.push((statement.clone(), cells.arguments(*size)?));
-                left -= size;
-            }
+    /// The next statement for these cells, with its arguments: as few as possible; `None`: none is left.
+    fn next(&self, cells: &mut Cells) -> Result<Option<(Arc<str>, SqliteArguments)>, DatabaseError> {
+        let left = cells.rows_left();
+        let Some((size, statement)) = self.statements.iter().find(|(size, _)| *size <= left && left > 0)
+        else {
+            return Ok(None);
+        };
+        Ok(Some((statement.clone(), cells.arguments(*size)?)))
+    }
+
+    /// Runs a statement for all of these cells, or several. While the database's thread runs one, the arguments of the next are made.
+    async fn execute(
+        &self,
+        connection: &mut SqliteConnection,
+        mut cells: Cells,
+    ) -> Result<(), DatabaseError> {
+        let mut next = self.next(&mut cells)?;
+        while let Some((statement, arguments)) = next {
+            let query = sqlx::query_with(AssertSqlSafe(statement), arguments);
+            let (done, following) = join!(query.execute(&mut *connection), async { self.next(&mut cells) });
+            done.map_err(failure)?;
+            next = following?;
         }
-        Ok(chunks)
+        Ok(())
     }
-}
-
-/// The cells of a batch, row by row.
-struct Cells(Vec<IntoIter<Value>>);
-
-impl Cells {
-    fn of(rows: Batch) -> Self {
-        Self(rows.into_columns().into_iter().map(Vec::into_iter).collect())
-    }
-
-    /// Those of the next rows, as a statement's arguments.
-    fn arguments(&mut self, rows: usize) -> Result<SqliteArguments, DatabaseError> {
-        let mut arguments = SqliteArguments::default();
-        for _ in 0..rows {
-            for column in &mut self.0 {
-                bind(&mut arguments, column.next().unwrap_or(Value::Null))?;
-            }
-        }
-        Ok(arguments)
-    }
-}
-
-async fn execute(
-    connection: &mut SqliteConnection,
-    chunks: Vec<(Arc<str>, SqliteArguments)>,
-) -> Result<(), DatabaseError> {
-    for (statement, arguments) in chunks {
-        let query = sqlx::query_with(AssertSqlSafe(statement), arguments);
-        query.execute(&mut *connection).await.map_err(failure)?;
-    }
-    Ok(())
 }
 
 /// Runs statements that bind nothing.
@@ -240,5 +240,29 @@ const fn sql(kind: ColumnKind) -> &'static str {
         ColumnKind::Real => "REAL",
         ColumnKind::Text => "TEXT",
         ColumnKind::Blob => "BLOB",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCHEMA: TableSchema = TableSchema {
+        name: "thing",
+        columns: &[Column::key_of::<i64>("id"), Column::of::<Option<String>>("name")],
+        indexes: &[],
+    };
+
+    #[test]
+    fn the_rows_of_one_large_event_take_few_statements() {
+        let made = TableStatements::new(&SCHEMA);
+        let keys = (0..100_000).map(|id| vec![Value::Integer(id)]).collect();
+        let (mut cells, mut statements) = (made.key_cells(Batch::of(1, keys)), 0);
+        while made.select.next(&mut cells).unwrap().is_some() {
+            statements += 1;
+        }
+        // 195 of 512 rows, one of 128 and one of 32.
+        assert_eq!((statements, cells.rows_left()), (197, 0));
+        assert!(made.select.next(&mut Cells::as_they_come(Batch::default())).unwrap().is_none());
     }
 }

@@ -9,7 +9,7 @@ use annals_event::{EventRef, Sequence, decode};
 use annals_store::{EventStore, Filter, Subscribe};
 use anyhow::{Context, Result, ensure};
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     path::Path,
 };
 
@@ -125,9 +125,8 @@ async fn folded(store: &dyn EventStore, places: &[Sequence]) -> Result<Batches> 
 #[derive(Default)]
 struct Table {
     rows: HashMap<String, Folded>,
-    /// In the order of their first change.
-    changed: Vec<String>,
-    seen: HashSet<String>,
+    /// In the order in which Annals writes them: that of their keys.
+    changed: BTreeSet<String>,
 }
 
 impl Table {
@@ -136,14 +135,12 @@ impl Table {
         let folded = self.rows.entry(event.customer.clone()).or_insert_with(first);
         folded.row.add(event);
         folded.sequence = sequence;
-        if self.seen.insert(event.customer.clone()) {
-            self.changed.push(event.customer.clone());
-        }
+        self.changed.insert(event.customer.clone());
     }
 
     fn changed(&mut self) -> Vec<Folded> {
-        self.seen.clear();
-        let rows = self.changed.drain(..).filter_map(|key| self.rows.get(&key));
+        let changed = std::mem::take(&mut self.changed);
+        let rows = changed.iter().filter_map(|key| self.rows.get(key));
         rows.map(|Folded { row, sequence }| Folded { row: row.clone(), sequence: *sequence }).collect()
     }
 }
