@@ -21,6 +21,10 @@ pub trait Table: Clone + PartialEq + Send + Sync + 'static {
 
     /// Which row it is.
     fn key(&self) -> Self::Key;
+    /// Whether it is the row with this key: it is asked after every change, and need not make a key.
+    fn has_key(&self, key: &Self::Key) -> bool {
+        self.key() == *key
+    }
     /// The row's cells. Use [`cell`] for each.
     fn to_values(&self) -> Result<Vec<Value>, TableError>;
     /// An error if the row cannot be stored, as [`to_values`](Self::to_values) has it. It is asked after every change of the

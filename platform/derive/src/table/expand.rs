@@ -4,11 +4,11 @@ use super::{
 };
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::{Ident, ext::IdentExt};
+use syn::{Ident, Index, ext::IdentExt};
 
 pub(crate) fn implementation(row: &Ident, said: &Said, columns: &[Column<'_>]) -> TokenStream {
     let Said { base, name: table } = said;
-    let ((key_type, key), check) = (key(columns), check(columns));
+    let ((key_type, key), has_key, check) = (key(columns), has_key(columns), check(columns));
     let schema = columns.iter().map(schema_column);
     let indexes = columns.iter().filter(|column| column.role == Role::Indexed).map(|column| &column.name);
     let to_cells =
@@ -31,6 +31,7 @@ pub(crate) fn implementation(row: &Ident, said: &Said, columns: &[Column<'_>]) -
                 fn key(&self) -> Self::Key {
                     #key
                 }
+                #has_key
                 fn to_values(
                     &self,
                 ) -> __annals::Result<__annals::Vec<__annals::Value>, __annals::TableError> {
@@ -53,6 +54,27 @@ pub(crate) fn implementation(row: &Ident, said: &Said, columns: &[Column<'_>]) -
                 #(#selects)*
             }
         };
+    }
+}
+
+/// Whether the row has a key, without a copy of its own.
+fn has_key(columns: &[Column<'_>]) -> TokenStream {
+    let keys = columns.iter().filter(|column| column.is_key());
+    let fields: Vec<_> = keys.map(|column| column.field).collect();
+    let equal = match fields.as_slice() {
+        [field] => quote!(self.#field == *__key),
+        fields => {
+            let fields = fields.iter().enumerate().map(|(at, field)| {
+                let at = Index::from(at);
+                quote!(self.#field == __key.#at)
+            });
+            quote!(#(#fields)&&*)
+        }
+    };
+    quote! {
+        fn has_key(&self, __key: &Self::Key) -> bool {
+            #equal
+        }
     }
 }
 

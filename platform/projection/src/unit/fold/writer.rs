@@ -7,6 +7,7 @@
 //! change is asked whether its row can be stored, though only the last of a batch is written.
 
 use super::{
+    handlers::Column,
     step::Step,
     work::{Answers, Work},
 };
@@ -30,7 +31,17 @@ struct Slot<R> {
 }
 
 pub(super) struct RowWriter<R: Table> {
-    rows: HashMap<R::Key, Slot<R>>,
+    slots: Vec<Slot<R>>,
+    /// In which slot the row with a key is.
+    places: HashMap<R::Key, usize>,
+}
+
+/// A step whose row is in memory.
+struct Touch<'w, K> {
+    step: &'w Step<K>,
+    key: &'w K,
+    /// The row's slot.
+    place: usize,
 }
 
 #[async_trait]
@@ -39,71 +50,88 @@ impl<R: Table> UnitWriter for RowWriter<R> {
         let Some(work) = decoded.downcast_ref::<Work<R>>() else {
             return Ok(0);
         };
-        if self.rows.len() > ROWS_REMEMBERED_MAX {
-            self.rows.clear();
+        if self.slots.len() > ROWS_REMEMBERED_MAX {
+            self.reset();
         }
         let answers = work.answers(write).await?;
-        self.load(work, &answers, write.tx).await?;
-        let changed = self.fold(work, &answers, write)?;
+        let touches = self.load(work, &answers, write.tx).await?;
+        let changed = self.fold(work, &touches, write)?;
         self.store(&changed, work, write.tx).await?;
         Ok(changed.len())
     }
 
     fn reset(&mut self) {
-        self.rows.clear();
+        self.slots.clear();
+        self.places.clear();
     }
 }
 
 impl<R: Table> RowWriter<R> {
     pub(super) fn new() -> Self {
-        Self { rows: HashMap::new() }
+        Self { slots: Vec::new(), places: HashMap::new() }
     }
 
-    /// Reads the rows that the events touch and that are not remembered.
-    async fn load(
-        &mut self,
-        work: &Work<R>,
-        answers: &Answers<R::Key>,
-        tx: &mut dyn Tx,
-    ) -> Result<(), FoldError> {
-        let mut wanted = Batch::with_capacity(R::Key::KINDS.len(), 0);
-        for step in work.steps() {
-            let Some(key) = answers.key(step) else { continue };
-            if self.rows.contains_key(key) {
-                continue;
-            }
-            wanted.push(key_cells(key).map_err(|error| work.unfit(step.sequence, &error.to_string()))?);
-            self.rows.insert(key.clone(), Slot { row: None, changed_by: None });
-        }
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        for row in tx.load(&R::SCHEMA, wanted).await?.into_rows() {
-            let row = R::from_values(row).map_err(|error| DatabaseError::damaged(R::SCHEMA.name, error))?;
-            self.rows.insert(row.key(), Slot { row: Some(row), changed_by: None });
-        }
-        Ok(())
-    }
-
-    /// Lets every event change its rows; says which rows are other ones now.
-    fn fold<'w>(
+    /// Reads the rows that the events touch and that are not remembered; gives each step with its row's slot.
+    async fn load<'w>(
         &mut self,
         work: &'w Work<R>,
         answers: &'w Answers<R::Key>,
+        tx: &mut dyn Tx,
+    ) -> Result<Vec<Touch<'w, R::Key>>, FoldError> {
+        let mut touches = Vec::with_capacity(work.steps().len());
+        let mut wanted = Batch::with_capacity(R::Key::KINDS.len(), 0);
+        for step in work.steps() {
+            let Some(key) = answers.key(step) else { continue };
+            let place = match self.places.get(key) {
+                Some(place) => *place,
+                None => {
+                    let cells = key_cells(key);
+                    wanted.push(cells.map_err(|error| work.unfit(step.sequence, &error.to_string()))?);
+                    self.remember(key.clone())
+                }
+            };
+            touches.push(Touch { step, key, place });
+        }
+        if wanted.is_empty() {
+            return Ok(touches);
+        }
+        for row in tx.load(&R::SCHEMA, wanted).await?.into_rows() {
+            let row = R::from_values(row).map_err(|error| DatabaseError::damaged(R::SCHEMA.name, error))?;
+            let place = self.places.get(&row.key());
+            if let Some(slot) = place.and_then(|place| self.slots.get_mut(*place)) {
+                slot.row = Some(row);
+            }
+        }
+        Ok(touches)
+    }
+
+    /// Makes a slot for the row with this key, which is not there as far as one knows.
+    fn remember(&mut self, key: R::Key) -> usize {
+        let place = self.slots.len();
+        self.slots.push(Slot { row: None, changed_by: None });
+        self.places.insert(key, place);
+        place
+    }
+
+    /// Lets every event change its rows; gives one step for each row that is another one now.
+    fn fold<'t, 'w>(
+        &mut self,
+        work: &Work<R>,
+        touches: &'t [Touch<'w, R::Key>],
         write: &Write<'_>,
-    ) -> Result<Vec<&'w R::Key>, FoldError> {
+    ) -> Result<Vec<&'t Touch<'w, R::Key>>, FoldError> {
         let mut changed = Vec::new();
         let mut handled = Sequence::ZERO;
         let mut span = Span::none().entered();
-        for step in work.steps() {
-            let (Some(key), Some(column)) = (answers.key(step), work.column(step)) else { continue };
-            if step.sequence != handled {
+        for touch in touches {
+            let Some(column) = work.column(touch.step) else { continue };
+            if touch.step.sequence != handled {
                 drop(span);
-                handled = step.sequence;
-                span = column.span(step, write.consumer, write.run).entered();
+                handled = touch.step.sequence;
+                span = column.span(touch.step, write.consumer, write.run).entered();
             }
-            if self.change(work, step, key)? {
-                changed.push(key);
+            if self.change(work, column, touch)? {
+                changed.push(touch);
             }
         }
         drop(span);
@@ -111,13 +139,16 @@ impl<R: Table> RowWriter<R> {
     }
 
     /// Lets one event change one row; says whether the batch had left it as it was until now.
-    fn change(&mut self, work: &Work<R>, step: &Step<R::Key>, key: &R::Key) -> Result<bool, FoldError> {
-        let (Some(slot), Some(column)) = (self.rows.get_mut(key), work.column(step)) else {
-            return Ok(false);
-        };
+    fn change(
+        &mut self,
+        work: &Work<R>,
+        column: &dyn Column<R>,
+        Touch { step, key, place }: &Touch<'_, R::Key>,
+    ) -> Result<bool, FoldError> {
+        let Some(slot) = self.slots.get_mut(*place) else { return Ok(false) };
         let before = slot.row.clone();
         column.change(step, &mut slot.row, key)?;
-        if let Some(row) = slot.row.as_ref().filter(|row| row.key() != *key) {
+        if let Some(row) = slot.row.as_ref().filter(|row| !row.has_key(key)) {
             let (is, was) = (key_text::<R>(&row.key()), key_text::<R>(key));
             let reason =
                 format!("the fold makes {is} of {was}; a row keeps its key: delete it and create the other");
@@ -132,11 +163,16 @@ impl<R: Table> RowWriter<R> {
     }
 
     /// Writes the changed rows.
-    async fn store(&mut self, changed: &[&R::Key], work: &Work<R>, tx: &mut dyn Tx) -> Result<(), FoldError> {
+    async fn store(
+        &mut self,
+        changed: &[&Touch<'_, R::Key>],
+        work: &Work<R>,
+        tx: &mut dyn Tx,
+    ) -> Result<(), FoldError> {
         let mut upserts = Batch::with_capacity(R::SCHEMA.columns.len() + 1, changed.len());
         let mut deletes = Batch::with_capacity(R::Key::KINDS.len(), 0);
-        for key in changed {
-            let Some(slot) = self.rows.get_mut(*key) else { continue };
+        for Touch { key, place, .. } in changed {
+            let Some(slot) = self.slots.get_mut(*place) else { continue };
             let Some(sequence) = slot.changed_by.take() else { continue };
             let misfit = |error: TableError| work.unfit(sequence, &error.to_string());
             match &slot.row {
