@@ -1,6 +1,5 @@
 //! A PostgreSQL server for a test, the one that the backend's own tests have.
 
-#[expect(dead_code, reason = "the backend's tests use more of it")]
 #[path = "../../../../platform/projection-postgres/tests/support/kept.rs"]
 mod kept;
 #[expect(dead_code, reason = "the backend's tests use more of it")]
