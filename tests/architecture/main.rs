@@ -18,7 +18,7 @@ const LAYERS: &[&[&str]] = &[
     &["annals-wire"],
     &["annals-aggregate", "annals-store-log", "annals-store-grpc"],
     &["annals-projection", "annals-reactor"],
-    &["annals-projection-sqlite", "annals-replay"],
+    &["annals-projection-postgres", "annals-projection-sqlite", "annals-replay"],
     &["annals-service"],
     &["annals"],
 ];
@@ -98,6 +98,7 @@ const ROOMY: &[&str] = &[
     "platform/aggregate/src",
     "platform/replay/src",
     "platform/projection/src",
+    "platform/projection-postgres/src",
     "platform/projection-sqlite/src",
     "platform/reactor/src",
     "platform/store-grpc/src",
