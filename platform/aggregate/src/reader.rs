@@ -1,7 +1,7 @@
 //! Reading a stream into a state: from a snapshot that the log confirms, or from the beginning.
 
-use crate::{Aggregate, LoadError, Loaded, request::Request, snapshot::SnapshotCache};
-use annals_event::{EventBatch, EventId, LogId, Sequence, StreamName, Version};
+use crate::{Aggregate, LoadError, Loaded, snapshot::SnapshotCache};
+use annals_event::{EventBatch, EventId, EventRef, LogId, Sequence, StreamName, Version};
 use annals_store::{EventStore, ReadError, ReadStream, StreamPage};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -74,18 +74,15 @@ impl<A: Aggregate> Reader<A> {
         Ok(Current { met, ..current })
     }
 
-    /// The state without what the request did when it was executed earlier, and without all that came after that. Of the events that
-    /// a snapshot covers only the newest page is looked at: a repeat follows soon.
+    /// The state without the event that `is_first` finds, a request's first one when it was executed earlier, and without all that
+    /// came after it. Of the events that a snapshot covers only the newest page is looked at: a repeat follows soon.
     pub(crate) async fn load_without(
         &self,
         stream: &StreamName,
-        request: &Request,
+        is_first: impl Fn(&EventRef<'_>) -> bool + Sync,
     ) -> Result<Loaded<A>, LoadError> {
-        let sought = request.known_event(stream, 0);
-        let place = |events: &EventBatch| {
-            let first = events.iter().find(|event| Some(event.id()) == sought && request.owns(event));
-            first.map(|event| event.sequence())
-        };
+        let place =
+            |events: &EventBatch| events.iter().find(|event| is_first(event)).map(|event| event.sequence());
         let mut first = None;
         let mut watch = |events: &EventBatch| {
             first = first.or_else(|| place(events));

@@ -6,7 +6,9 @@ use crate::{
     stream_of,
     writing::{self, CONFLICT_RETRIES_MAX_DEFAULT},
 };
-use annals_event::{Append, CodecError, Conflict, Metadata, Receipt, Recorded, StreamName, Version, guarded};
+use annals_event::{
+    Append, CodecError, Conflict, EventRef, Metadata, Receipt, Recorded, StreamName, Version, guarded,
+};
 use annals_store::{AppendError, Backoff, EventStore, ReadStream};
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
@@ -89,7 +91,11 @@ impl<A: Aggregate> Repository<A> {
     pub async fn load_for(&self, id: &str, cause: impl Into<Cause>) -> Result<Loaded<A>, LoadError> {
         let (stream, request) = (stream_of::<A>(id)?, Request::of(&cause.into()));
         match request {
-            Request::Named(..) => self.reader.load_without(&stream, &request).await,
+            Request::Named(..) => {
+                let sought = request.known_event(&stream, 0);
+                let is_first = |event: &EventRef<'_>| Some(event.id()) == sought && request.owns(event);
+                self.reader.load_without(&stream, is_first).await
+            }
             Request::Unnamed => self.load(id).await,
         }
     }

@@ -117,7 +117,7 @@ async fn a_reader_who_cannot_know_a_generation_holds_up_its_promotion_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_sees_an_empty_table_and_nobody_waits_while_generations_come_and_go() {
+async fn nobody_sees_an_empty_table_or_waits_while_generations_come_and_go() {
     let Some(database) = database().await else { return };
     let on = with_views(&database).await;
     let mut live = live_with_rows(&*on).await;

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A value of each key that is not its default, as text and as the file has it.
-const VALUES: [(&str, &str); 20] = [
+const VALUES: [(&str, &str); 23] = [
     ("listen", "0.0.0.0:9000"),
     ("data", "/srv/annals"),
     ("store.url", "http://events:7400"),
