@@ -15,7 +15,7 @@ const STATEMENTS_KEPT: usize = 100;
 pub struct PostgresOptions {
     /// `postgres://user:password@host:port/database`, or with `?host=/path` the folder of a Unix socket.
     pub url: String,
-    /// The password, where the URL has none.
+    /// The password, in place of one in the URL.
     pub password: Option<String>,
     /// The schema of the catalog: lower-case letters, digits and `_`, at most 26 bytes. The schemas of its generations have
     /// names that begin with it.

@@ -56,7 +56,14 @@ impl Fence for FencedFile {
     async fn flip(self: Box<Self>, change: &Change) -> Result<(), DatabaseError> {
         // A task of its own: if the caller goes away halfway, the file stays locked until it is clear whether the pointer moved.
         let flipping = tokio::spawn(flip(*self, change.clone()).in_current_span());
-        flipping.await.map_err(DatabaseError::denied)?
+        match flipping.await {
+            Ok(flipped) => flipped,
+            Err(ended) => match ended.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is going down: so does the caller.
+                Err(_) => std::future::pending().await,
+            },
+        }
     }
 }
 
